@@ -1,0 +1,15 @@
+"""Settings of every test: several devices on one CPU, strict JAX, quick compilation."""
+
+import os
+
+# JAX reads these when it is imported, so they come before it.
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+
+import jax
+
+# Most of a small test's time is compilation; these settings trade the program's speed for it.
+jax.config.update("jax_disable_most_optimizations", True)
+# Mistakes that JAX would let pass: a silent broadcast, a key drawn from twice.
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_debug_key_reuse", True)
