@@ -11,3 +11,9 @@ class CommandError(JaxcmpError):
     """The command or the configuration is wrong, whatever the machine."""
 
     exit_code = 2
+
+
+class Interrupted(JaxcmpError):
+    """A signal asked the run to stop; it is saved and can go on (75 is EX_TEMPFAIL)."""
+
+    exit_code = 75

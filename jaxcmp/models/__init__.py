@@ -1,0 +1,56 @@
+"""The models by name, and what they weigh."""
+
+import dataclasses
+import difflib
+import math
+import re
+from typing import Any
+
+import jax
+
+from jaxcmp.errors import CommandError
+from jaxcmp.models.resnet import ResNet
+from jaxcmp.models.vit import ViT
+
+__all__ = ["ResNet", "ViT", "build", "count_parameters"]
+
+MODELS = {"vit": ViT, "resnet": ResNet}
+
+
+def build(name: str, **fields: Any) -> ViT | ResNet:
+    """Makes a model from its name and fields; raises CommandError where they do not fit."""
+    if name not in MODELS:
+        raise CommandError(f"model.name={name!r} is unknown; there are {', '.join(MODELS)}")
+    model_class = MODELS[name]
+    known = [f.name for f in dataclasses.fields(model_class) if f.name not in ("parent", "name")]
+    # JSON knows no tuples; a model's fields are hashed.
+    fields = {key: tuple(x) if isinstance(x, list) else x for key, x in fields.items()}
+    for field, value in fields.items():
+        if field not in known:
+            near = difflib.get_close_matches(field, known, n=1) or known
+            raise CommandError(f"model.{field} is unknown to {name!r}; did you mean {near[0]!r}?")
+        _check_value(field, value)
+    model = model_class(**fields)
+    model.validate()
+    return model
+
+
+def count_parameters(params: Any) -> dict[str, int]:
+    """Parameters by component: the top-level parts, a ViT's blocks summed by their parts."""
+    counts: dict[str, int] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        names = [key.key for key in path]
+        is_block = re.fullmatch(r"block_\d+", names[0])
+        component = f"blocks.{names[1]}" if is_block else names[0]
+        counts[component] = counts.get(component, 0) + math.prod(leaf.shape)
+    return counts
+
+
+def _check_value(field: str, value: Any) -> None:
+    if field.endswith("_rate") and not 0 <= value < 1:
+        raise CommandError(f"model.{field}={value} must be at least 0 and below 1")
+    sizes = value if isinstance(value, tuple) else (value,)
+    if isinstance(sizes[0] if sizes else None, int) and min(sizes) < (
+        field != "zero_init_residual"
+    ):
+        raise CommandError(f"model.{field}={value} must be at least 1")

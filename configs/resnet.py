@@ -1,0 +1,58 @@
+"""ResNet-18 with SGD and Nesterov momentum, random crops and flips.
+
+python -m jaxcmp.main --config=configs/resnet.py           the study's recipe, 100 epochs
+python -m jaxcmp.main --config=configs/resnet.py:strong    with label smoothing and erasing
+python -m jaxcmp.main --config=configs/resnet.py:cpu       a small model, 10 epochs
+python -m jaxcmp.main --config=configs/resnet.py:digits    the demonstration, under a minute
+"""
+
+from ml_collections import ConfigDict
+
+from configs import shared
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    config = shared.base()
+    config.arm = "resnet"
+    config.model = {
+        "name": "resnet",
+        "image_size": 32,
+        "stage_widths": (64, 128, 256, 512),
+        "stage_depths": (2, 2, 2, 2),
+        "num_classes": 10,
+        "dropout_rate": 0.0,
+        "drop_path_rate": 0.0,
+        "zero_init_residual": False,
+    }
+    config.optimizer = {"name": "sgd", "momentum": 0.9, "weight_decay": 5e-4, "clip_norm": 0.0}
+    config.schedule = {"peak_learning_rate": 0.1, "warmup_epochs": 0.0}
+    config.augment = {
+        "crop_padding": 4,
+        "flip": True,
+        "trivial_augment": False,
+        "erase_rate": 0.0,
+        "mixup_alpha": 0.0,
+        "cutmix_alpha": 0.0,
+        "mix_rate": 0.0,
+        "cutmix_rate": 0.0,
+        # Mixing stops after this epoch; 0 for never.
+        "mixing_epochs": 0,
+    }
+    return shared.apply_variant(config, variant, {"digits": digits, "cpu": cpu, "strong": strong})
+
+
+def digits(config: ConfigDict) -> None:
+    shared.use_digits(config)
+    config.model.update({"stage_widths": (16, 32, 64), "stage_depths": (1, 1, 1)})
+
+
+def cpu(config: ConfigDict) -> None:
+    shared.use_cpu(config)
+    config.model.stage_widths = (16, 32, 64, 128)
+
+
+def strong(config: ConfigDict) -> None:
+    config.label_smoothing = 0.1
+    config.model.zero_init_residual = True
+    config.schedule.warmup_epochs = 5.0
+    config.augment.erase_rate = 0.5

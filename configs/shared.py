@@ -1,0 +1,70 @@
+"""What both arms share: data, length of training, logs, checkpoints, the choice of a variant."""
+
+from collections.abc import Callable
+
+from ml_collections import ConfigDict
+
+from jaxcmp.errors import CommandError
+
+Variant = Callable[[ConfigDict], None]
+
+
+def base() -> ConfigDict:
+    """The study's setting: CIFAR-10, 100 epochs, batches of 128, the last epoch on the test set."""
+    return ConfigDict(
+        {
+            "seed": 0,
+            "num_epochs": 100,
+            "batch_size": 128,
+            "eval_batch_size": 1000,
+            # Parts that a batch is worked through in, one after the other, to save memory.
+            "accumulation": 1,
+            # float32 or bfloat16; parameters and reductions are float32 in either case.
+            "compute_dtype": "float32",
+            "label_smoothing": 0.0,
+            # The decay per step of the weights' moving average that is evaluated; 0 for none.
+            "average_decay": 0.0,
+            "data": {
+                "name": "cifar10",
+                # Where TFDS keeps prepared data sets; empty for its own default.
+                "dir": "",
+                # Where an archive lies that was downloaded by hand.
+                "manual_dir": "",
+                # Images are brought to this size once, when they are decoded; 0 leaves them.
+                "image_size": 0,
+                "train_fraction": 1.0,
+                "validation_fraction": 0.0,
+            },
+            "log": {"every_steps": 50, "tensorboard": False},
+            # Kept: the newest two, the best on a validation split, every n-th epoch's (0: none).
+            "checkpoint": {"every_epochs": 1, "keep_every_epochs": 0},
+        }
+    )
+
+
+def use_digits(config: ConfigDict) -> None:
+    """1,797 real 8x8 images that come with scikit-learn: a demonstration on any machine."""
+    config.data.name = "digits"
+    config.num_epochs = 40
+    config.batch_size = 64
+    config.model.image_size = 8
+    config.augment.crop_padding = 1
+    # A mirrored digit is another sign, or none.
+    config.augment.flip = False
+    config.log.every_steps = 11
+    config.checkpoint.every_epochs = 10
+
+
+def use_cpu(config: ConfigDict) -> None:
+    """The recipe shrunk for a CPU: ten epochs of a small model."""
+    config.num_epochs = 10
+
+
+def apply_variant(config: ConfigDict, name: str, variants: dict[str, Variant]) -> ConfigDict:
+    """Raises CommandError with the names there are where `name` is none of them."""
+    config.variant = name
+    if name:
+        if name not in variants:
+            raise CommandError(f"variant {name!r} is unknown; there are {', '.join(variants)}")
+        variants[name](config)
+    return config

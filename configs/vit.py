@@ -1,0 +1,72 @@
+"""ViT-Tiny with AdamW, MixUp, CutMix, TrivialAugment and erasing.
+
+python -m jaxcmp.main --config=configs/vit.py           the study's recipe, 100 epochs
+python -m jaxcmp.main --config=configs/vit.py:strong    300 epochs, regularised further
+python -m jaxcmp.main --config=configs/vit.py:cpu       a small model, 10 epochs
+python -m jaxcmp.main --config=configs/vit.py:digits    the demonstration, under a minute
+"""
+
+from ml_collections import ConfigDict
+
+from configs import shared
+
+
+def get_config(variant: str = "") -> ConfigDict:
+    config = shared.base()
+    config.arm = "vit"
+    config.model = {
+        "name": "vit",
+        "image_size": 32,
+        "patch_size": 4,
+        "width": 192,
+        "depth": 12,
+        "num_heads": 3,
+        "mlp_width": 768,
+        "num_classes": 10,
+        "dropout_rate": 0.0,
+        "drop_path_rate": 0.0,
+    }
+    config.optimizer = {
+        "name": "adamw",
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "weight_decay": 0.05,
+        "clip_norm": 1.0,
+    }
+    config.schedule = {"peak_learning_rate": 1e-3, "warmup_epochs": 10.0}
+    config.augment = {
+        "crop_padding": 4,
+        "flip": True,
+        "trivial_augment": True,
+        "erase_rate": 0.25,
+        "mixup_alpha": 0.8,
+        "cutmix_alpha": 1.0,
+        "mix_rate": 1.0,
+        "cutmix_rate": 0.5,
+        # Mixing stops after this epoch; 0 for never.
+        "mixing_epochs": 0,
+    }
+    return shared.apply_variant(config, variant, {"digits": digits, "cpu": cpu, "strong": strong})
+
+
+def digits(config: ConfigDict) -> None:
+    shared.use_digits(config)
+    config.model.update(
+        {"patch_size": 2, "width": 64, "depth": 4, "num_heads": 4, "mlp_width": 128}
+    )
+    config.schedule.update({"peak_learning_rate": 2e-3, "warmup_epochs": 4.0})
+    # Its operations are made for larger images: 32 pixels of translation leave nothing of 8.
+    config.augment.update({"trivial_augment": False, "mix_rate": 0.5})
+
+
+def cpu(config: ConfigDict) -> None:
+    shared.use_cpu(config)
+    config.model.update({"width": 96, "depth": 6, "mlp_width": 384})
+    config.schedule.warmup_epochs = 1.0
+
+
+def strong(config: ConfigDict) -> None:
+    config.num_epochs = 300
+    config.label_smoothing = 0.1
+    config.model.drop_path_rate = 0.1
+    config.schedule.warmup_epochs = 20.0

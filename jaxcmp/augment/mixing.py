@@ -1,0 +1,94 @@
+"""MixUp and CutMix: each image of a batch takes in a part of its neighbour, its target too."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+
+def mix(images: Array, targets: Array, keep: Array, share: float | Array) -> tuple[Array, Array]:
+    """Mixes each image with the one before it in the batch, and its target alike.
+
+    `images` are [B, H, W, C], `targets` [B, classes]; `keep` [H, W] in 0..1 says how much of each
+    pixel stays, `share` how much of the target. The batch's order is random already, so its
+    neighbour is a partner as good as any.
+    """
+    keep = keep[None, :, :, None]
+    images = keep * images + (1 - keep) * jnp.roll(images, 1, axis=0)
+    targets = share * targets + (1 - share) * jnp.roll(targets, 1, axis=0)
+    return images, targets
+
+
+def random_mix(
+    key: Array,
+    images: Array,
+    targets: Array,
+    is_mixing: bool | Array,
+    *,
+    mixup_alpha: float,
+    cutmix_alpha: float,
+    mix_rate: float,
+    cutmix_rate: float,
+) -> tuple[Array, Array]:
+    """Mixes the whole batch by MixUp or CutMix with probability `mix_rate`, if `is_mixing`.
+
+    A mixed batch is a CutMix with probability `cutmix_rate`, otherwise a MixUp, and has one share.
+    """
+    rate_key, switch_key, mixup_key, cutmix_key = jax.random.split(key, 4)
+    height, width = images.shape[1:3]
+    if cutmix_rate == 0:
+        keep, share = random_mixup(mixup_key, height, width, alpha=mixup_alpha)
+    elif cutmix_rate == 1:
+        keep, share = random_cutmix(cutmix_key, height, width, alpha=cutmix_alpha)
+    else:
+        is_cutmix = jax.random.bernoulli(switch_key, cutmix_rate)
+        cutmix = random_cutmix(cutmix_key, height, width, alpha=cutmix_alpha)
+        mixup = random_mixup(mixup_key, height, width, alpha=mixup_alpha)
+        keep, share = jax.tree.map(lambda c, m: jnp.where(is_cutmix, c, m), cutmix, mixup)
+
+    # A condition rather than weights of 1 and 0: the batch is finished before it is mixed. Fused
+    # into one expression, each augmented image was computed again for its neighbour.
+    is_mixed = jax.random.bernoulli(rate_key, mix_rate) & is_mixing
+    return jax.lax.cond(
+        is_mixed, lambda: mix(images, targets, keep, share), lambda: (images, targets)
+    )
+
+
+def random_mixup(key: Array, height: int, width: int, *, alpha: float) -> tuple[Array, Array]:
+    """Draws what stays of each pixel, [H, W], and of the target: Beta(alpha, alpha) for all.
+
+    Source: Zhang et al. 2018.
+    """
+    share = random_share(key, alpha=alpha)
+    return jnp.full((height, width), share), share
+
+
+def random_cutmix(key: Array, height: int, width: int, *, alpha: float) -> tuple[Array, Array]:
+    """Draws the pixels that stay, [H, W], all but a box, and their exact share of the image.
+
+    The box has the image's aspect and an area of 1 - Beta(alpha, alpha) before it is clipped; its
+    centre is anywhere in the image. Source: Yun et al. 2019.
+    """
+    share_key, centre_key = jax.random.split(key)
+    side = jnp.sqrt(1 - random_share(share_key, alpha=alpha))
+    row, column = jax.random.uniform(centre_key, (2,))
+    is_row = _is_near(jnp.floor(row * height), side * height, height)
+    is_column = _is_near(jnp.floor(column * width), side * width, width)
+    keep = 1.0 - (is_row[:, None] & is_column[None, :])
+    num_cut = jnp.sum(is_row) * jnp.sum(is_column)
+    return keep, 1 - num_cut / (height * width)
+
+
+def random_share(key: Array, *, alpha: float) -> Array:
+    """Draws from Beta(alpha, alpha)."""
+    if alpha == 1:
+        return jax.random.uniform(
+            key
+        )  # the same distribution; the general one compiles for seconds
+    return jax.random.beta(key, alpha, alpha)
+
+
+def _is_near(centre: Array, length: Array, size: int) -> Array:
+    """Tells which of `size` places lie in a stretch about the centre, of whole pixels: bool."""
+    half = length.astype(jnp.int32) // 2
+    place = jnp.arange(size)
+    return (place >= centre - half) & (place < centre + half)

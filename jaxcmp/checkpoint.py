@@ -1,0 +1,250 @@
+"""Checkpoints: written while training goes on, believed only when their digests are right (Orbax).
+
+A step holds "state", the bytes of all leaves as one array (of many, each that is under way when one
+fails prints a traceback), and "index", their paths and digests.
+"""
+
+import contextlib
+import logging as standard_logging
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from absl import logging
+from jax.experimental import multihost_utils
+from orbax.checkpoint import checkpoint_managers
+
+from jaxcmp import checkpoint_folder, leaves
+from jaxcmp.errors import JaxcmpError
+
+# Pieces of this many bytes are compressed side by side.
+CHUNKED = ocp.SaveArgs(chunk_byte_size=2**24)
+
+
+class Checkpoints:
+    """The checkpoints of one run, as a context manager; every process of a run makes one.
+
+    Kept are the newest two (so that there is one before, if the newest is damaged), every step that
+    `keep_every` divides (0: none), and, with `keep_best`, the one of highest "validation_accuracy".
+    A damaged checkpoint that is met is named in a warning and, unless `read_only`, renamed to
+    "damaged-<step>". Raises JaxcmpError if the folder cannot be made.
+    """
+
+    def __init__(
+        self, folder: str | Path, *, keep_every: int, keep_best: bool, read_only: bool = False
+    ):
+        self._folder = Path(os.path.abspath(folder))
+        self._keep_every = keep_every
+        self._keep_best = keep_best
+        self._read_only = read_only
+        self._manager: ocp.CheckpointManager | None = None
+        self._step_being_written: int | None = None
+        # Orbax logs a page per save and a traceback per failure; we raise one line instead.
+        logging.get_absl_logger().addFilter(_is_not_from_orbax)
+        if not read_only:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise JaxcmpError(f"{self._folder} cannot be made: {error.strerror}") from error
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, error_type: object, error: BaseException | None, traceback: object) -> None:
+        try:
+            self.close()
+        except JaxcmpError as failure:
+            if error is None:
+                raise
+            # What went wrong first is what the user needs to see.
+            logging.warning("%s", failure)
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps of the complete checkpoints, ascending; bytes are checked when restoring."""
+        return checkpoint_folder.complete_steps(self._folder)
+
+    @property
+    def latest_step(self) -> int | None:
+        return max(self.steps, default=None)
+
+    @property
+    def best_step(self) -> int | None:
+        """The one of highest validation accuracy, the later of equals."""
+        return checkpoint_folder.best_step(self._folder)
+
+    def save(self, step: int, state: Any, metrics: dict[str, float]) -> None:
+        """Copies the state, alike in every process, then writes it while the caller goes on.
+
+        To save the newest step again is no work if the state is the same. Raises JaxcmpError, also
+        for the save before this one: a full disk, an unwritable folder, a step that is not newer
+        than the newest. The checkpoints before stay as they are.
+        """
+        index, packed = leaves.pack(state)
+        self.wait()
+        newest = self.latest_step
+        if newest is not None and step <= newest:
+            if step == newest and checkpoint_folder.index(self._folder / str(step)) == index:
+                return
+            raise JaxcmpError(
+                f"step {step} cannot be saved: {self._folder} holds a checkpoint of step {newest}; "
+                "go on from that one, or give another --workdir"
+            )
+        self._step_being_written = step
+        try:
+            self._writer().save(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave({"bytes": packed}, {"bytes": CHUNKED}),
+                    index=ocp.args.JsonSave(index),
+                ),
+                metrics={name: float(value) for name, value in metrics.items()},
+                force=True,  # Or it skips what its own policy finds unnecessary.
+            )
+        except Exception as error:
+            raise self._failure(error) from error
+
+    def wait(self) -> None:
+        """Returns when the last save is on disk; raises JaxcmpError if it could not be written."""
+        step = self._step_being_written
+        if step is None or self._manager is None:
+            return
+        try:
+            self._manager.wait_until_finished()
+            if jax.process_index() == 0 and step not in self.steps:
+                raise OSError("it is incomplete")
+        except Exception as error:
+            raise self._failure(error) from error
+        self._step_being_written = None
+
+    def close(self) -> None:
+        """Waits for the last save, and raises as `wait` does."""
+        self.wait()
+        if self._manager is not None:
+            self._manager.close()
+            self._manager = None
+
+    def restore(self, template: Any, step: int | str | None = None) -> tuple[int, Any] | None:
+        """Reads a checkpoint into the structure, and onto the devices, of `template`.
+
+        `template` is a state, or its ShapeDtypeStructs with shardings; `step` is None for the
+        newest, "best", or a number. Returns the step and the state, or None if there is none yet.
+
+        Where one is damaged, the newest (or best) of the others is used. Raises JaxcmpError if none
+        is sound, or not the one asked for by number, or if it is of another shape than `template`.
+        """
+        if (found := self.read(step)) is None:
+            return None
+        step, arrays = found
+        return step, leaves.onto(template, arrays, f"checkpoint {self._folder / str(step)}")
+
+    def read(self, step: int | str | None = None) -> tuple[int, leaves.Arrays] | None:
+        """The step and the host arrays by path, found as `restore` finds them."""
+        self.wait()
+        damaged: dict[int, str] = {}
+        while True:
+            chosen = checkpoint_folder.choose(self._folder, step, damaged)
+            # A shared folder may look different to another process: the first one decides.
+            chosen = _of_every_process(-1 if chosen is None else chosen)[0]
+            if chosen < 0:
+                break
+            path = self._folder / str(chosen)
+            arrays, fault = _read_sound(path)
+            if not any(_of_every_process(fault is not None)):
+                return chosen, arrays
+            # A run that is still training may have deleted it under a reader's hands.
+            if not self._read_only or path.exists():
+                damaged[chosen] = fault or "another process cannot read it"
+                self.close()  # Orbax remembers which steps there are.
+                if jax.process_index() == 0:
+                    checkpoint_folder.set_aside(path, damaged[chosen], read_only=self._read_only)
+        if damaged:
+            named = ", ".join(f"step {step} ({fault})" for step, fault in damaged.items())
+            raise JaxcmpError(f"no sound checkpoint in {self._folder}: {named}")
+        return None
+
+    def _writer(self) -> ocp.CheckpointManager:
+        if self._manager is None:
+            if jax.process_index() == 0:
+                checkpoint_folder.set_faulty_aside(self._folder)
+            _of_every_process(0)  # Nobody lists the folder before that is done.
+            kept: list[Any] = [checkpoint_managers.LatestN(2)]
+            if self._keep_every:
+                kept.append(checkpoint_managers.EveryNSteps(self._keep_every))
+            if self._keep_best:
+                kept.append(checkpoint_managers.BestN(get_metric_fn=checkpoint_folder.rank, n=1))
+            self._manager = ocp.CheckpointManager(
+                self._folder,
+                options=ocp.CheckpointManagerOptions(
+                    create=False,
+                    cleanup_tmp_directories=True,
+                    # Without a function, Orbax would not write the metrics.
+                    best_fn=checkpoint_folder.rank if self._keep_best else None,
+                    preservation_policy=checkpoint_managers.AnyPreservationPolicy(kept),
+                ),
+            )
+        return self._manager
+
+    def _failure(self, error: Exception) -> JaxcmpError:
+        step, self._step_being_written = self._step_being_written, None
+        manager, self._manager = self._manager, None
+        if manager is not None:
+            with contextlib.suppress(Exception):
+                manager.close()
+        if jax.process_index() == 0:
+            checkpoint_folder.delete_half_written(self._folder)
+        newest = self.latest_step
+        before = "there is none before it" if newest is None else f"that of step {newest} is whole"
+        where = f"the checkpoint of step {step} cannot be written to {self._folder}"
+        return JaxcmpError(f"{where} ({_one_line(error)}); {before}")
+
+
+def restore_variables(folder: str | Path, which: int | str = "newest") -> dict[str, Any]:
+    """The variables to apply a model with, whatever optimizer and devices it was trained with.
+
+    `which` is "newest", "best" or a step. Returns nested dicts of arrays on the default device:
+    "params", "batch_stats" (may be empty) and, where there is one, "average". Raises JaxcmpError as
+    `Checkpoints.restore` does, and if there is no checkpoint.
+    """
+    with Checkpoints(folder, keep_every=0, keep_best=False, read_only=True) as checkpoints:
+        found = checkpoints.read(None if which == "newest" else which)
+    if found is None:
+        raise JaxcmpError(f"there is no checkpoint in {folder}: train first, or name another run")
+    return leaves.variables(found[1])
+
+
+def _read_sound(path: Path) -> tuple[leaves.Arrays, str | None]:
+    """The arrays of a checkpoint and None, or no arrays and what is wrong with it."""
+    if fault := checkpoint_folder.first_fault(path):
+        return {}, fault
+    # Each process reads for itself: Orbax is to wait for no other.
+    me = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(me, {me}, barrier_sync_key_prefix=f"read_{me}")
+    try:
+        with ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer:
+            packed = checkpointer.restore(path / checkpoint_folder.STATE)["bytes"]
+        return leaves.unpack(checkpoint_folder.index(path), packed), None
+    except MemoryError:  # That is the machine's fault, not the checkpoint's.
+        raise
+    except Exception as error:
+        return {}, _one_line(error)
+
+
+def _of_every_process(value: int) -> list[int]:
+    """The value that each process gives; also a point that all of them have reached."""
+    if jax.process_count() == 1:
+        return [value]
+    return [int(given) for given in multihost_utils.process_allgather(np.int32(value))]
+
+
+def _one_line(error: BaseException) -> str:
+    if "No space left" in str(error):
+        return "no space left on the disk"
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def _is_not_from_orbax(record: standard_logging.LogRecord) -> bool:
+    return f"{os.sep}orbax{os.sep}" not in record.pathname

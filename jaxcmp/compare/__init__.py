@@ -1,0 +1,1 @@
+"""The comparison: reads finished run folders and says which arm is ahead, and how surely."""

@@ -1,0 +1,39 @@
+"""The mean and spread of each channel of a set of images."""
+
+import numpy as np
+
+# Bounds the memory that a pass over a large set takes.
+_CHUNK_BYTES = 1 << 24
+
+
+def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the mean and standard deviation of each channel over all images and pixels.
+
+    The sums are exact integers. A channel that never changes gets the deviation 1, so that dividing
+    by it is harmless.
+
+    Args:
+      images: uint8 [n, H, W, C], n > 0.
+
+    Returns:
+      Two float32 [C], in units in which pixels lie in [0, 1].
+    """
+    if images.dtype != np.uint8:
+        raise TypeError(f"expected uint8 images, got {images.dtype}")
+    num_channels = images.shape[-1]
+    count = images.size // num_channels
+    total, squares = [0] * num_channels, [0] * num_channels
+    step = max(1, _CHUNK_BYTES // images[0].size)
+    for start in range(0, len(images), step):
+        chunk = images[start : start + step]
+        # Summing images first runs along contiguous rows; 255 squared still fits in 16 bits.
+        sums = chunk.sum(axis=0, dtype=np.uint64)
+        sums_of_squares = np.square(chunk, dtype=np.uint16).sum(axis=0, dtype=np.uint64)
+        for channel in range(num_channels):
+            total[channel] += int(sums[..., channel].sum())
+            squares[channel] += int(sums_of_squares[..., channel].sum())
+    mean = [s / count / 255 for s in total]
+    # In integers no digits cancel before the division.
+    variance = [(count * q - s * s) / count**2 for s, q in zip(total, squares, strict=True)]
+    std = [v**0.5 / 255 if v > 0 else 1.0 for v in variance]
+    return np.asarray(mean, np.float32), np.asarray(std, np.float32)

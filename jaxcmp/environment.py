@@ -1,0 +1,92 @@
+"""What a run ran on: the source, the packages, the machine."""
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+# Those whose version can change a result or a timing.
+PACKAGES = (
+    "array-record",
+    "flax",
+    "jax",
+    "jax-cuda12-plugin",
+    "jax-cuda13-plugin",
+    "jaxcmp",
+    "jaxlib",
+    "ml-collections",
+    "numpy",
+    "nvidia-cudnn-cu12",
+    "nvidia-cudnn-cu13",
+    "optax",
+    "orbax-checkpoint",
+    "pillow",
+    "scikit-learn",
+    "tensorflow-datasets",
+)
+
+
+def describe_environment(*, device: str, device_count: int, precision: str) -> dict[str, Any]:
+    """What environment.json holds when a session starts; its "end" follows when it ends.
+
+    Times are ISO 8601 in UTC. "git_commit" and "git_dirty" are None if jaxcmp does not run from a
+    git checkout of its own; it is dirty if package, configs or dependencies differ from the commit.
+    Packages that are not installed are left out.
+    """
+    commit, is_dirty = _source_version(Path(__file__).resolve())
+    return {
+        "start": utc_now(),
+        "end": None,
+        "git_commit": commit,
+        "git_dirty": is_dirty,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": _installed_versions(),
+        "host_cores": os.cpu_count(),
+        "device": device,
+        "device_count": device_count,
+        "precision": precision,
+    }
+
+
+def utc_now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _installed_versions() -> dict[str, str]:
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _source_version(source: Path) -> tuple[str | None, bool | None]:
+    """The commit of the checkout that tracks the file `source`, and whether it has been changed."""
+    # Installed into an environment inside somebody else's checkout, it is not tracked there.
+    if _git(source.parent, "ls-files", "--error-unmatch", source.name) is None:
+        return None, None
+    commit = _git(source.parent, "rev-parse", "HEAD")
+    root = source.parent.parent
+    changes = _git(root, "status", "--porcelain", "--", "jaxcmp", "configs", "pyproject.toml")
+    return commit, None if changes is None else bool(changes)
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git answers, or None if it is not installed, not at home there, or too slow."""
+    try:
+        answer = subprocess.run(
+            ["git", "--no-optional-locks", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None

@@ -1,0 +1,49 @@
+"""What a run says while it trains: records for the run folder, lines for a person, TensorBoard."""
+
+from pathlib import Path
+from typing import Any
+
+from jaxcmp.errors import CommandError
+from jaxcmp.progress import Reporter
+from jaxcmp.runs import RunWriter
+
+
+class Journal:
+    """Writes each record everywhere it belongs; with `run` None, in a second process, nowhere."""
+
+    def __init__(self, run: RunWriter | None, reporter: Reporter, events: Path | None) -> None:
+        self._run = run
+        self._reporter = reporter
+        self._writer = _event_writer(events) if run is not None and events else None
+
+    def step(self, record: dict[str, Any]) -> None:
+        self._write({"kind": "train", **record})
+        self._reporter.step(record["step"], record["images_per_second"])
+
+    def epoch(self, record: dict[str, Any], seconds_left: float) -> None:
+        self._write({"kind": "epoch", **record})
+        self._reporter.step(record["step"])
+        self._reporter.epoch(record, seconds_left)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def _write(self, record: dict[str, Any]) -> None:
+        if self._run is None:
+            return
+        self._run.log(record)
+        if self._writer is not None:
+            for name, value in record.items():
+                if isinstance(value, float):
+                    self._writer.add_scalar(f"{record['kind']}/{name}", value, record["step"])
+
+
+def _event_writer(folder: Path) -> Any:
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError as error:
+        raise CommandError(
+            "log.tensorboard needs tensorboardX: pip install 'jaxcmp[tensorboard]'"
+        ) from error
+    return SummaryWriter(str(folder))

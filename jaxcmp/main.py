@@ -1,0 +1,110 @@
+"""The command: flags to a configuration, a configuration to a finished run.
+
+python -m jaxcmp.main --config=configs/vit.py
+python -m jaxcmp.main --config=configs/resnet.py --workdir=runs/resnet/seed-1 --config.seed=1
+"""
+
+import difflib
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from jaxcmp.errors import CommandError, JaxcmpError
+
+HINT = "for example --config=configs/vit.py or --config=configs/resnet.py:digits"
+
+HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
+
+CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "A file with get_config, and a variant: configs/vit.py:cpu.", lock_config=True
+)
+WORKDIR = flags.DEFINE_string("workdir", None, "The run folder; runs/<arm>/seed-<seed> if unset.")
+PREVIEW = flags.DEFINE_string(
+    "preview", None, "Writes a contact sheet (PNG) of augmented images there instead of training."
+)
+DISTRIBUTED = flags.DEFINE_boolean(
+    "distributed", False, "One of several processes, as SLURM, Open MPI or Kubernetes start them."
+)
+
+
+def parse(argv: Sequence[str]) -> tuple[ConfigDict, list[str]]:
+    """The configuration and the overrides given, as key=value.
+
+    Raises CommandError for anything on the command line that cannot be used.
+    """
+    if not HELP.isdisjoint(argv):
+        print(f"{__doc__}\n{flags.FLAGS.main_module_help()}")
+        sys.exit(0)
+    # A config file imports what it shares with others as configs.shared, from any folder.
+    sys.path.append(str(Path(_config_value(argv).partition(":")[0]).resolve().parent.parent))
+    try:
+        rest = flags.FLAGS(list(argv))
+    except (AttributeError, KeyError, TypeError, ValueError, flags.Error) as error:
+        raise CommandError(_explain(error, argv)) from error
+    if len(rest) > 1:
+        raise CommandError(f"{rest[1]!r} is not a flag; an override is --config.key=value")
+    overrides = config_flags.get_override_values(flags.FLAGS["config"])
+    return CONFIG.value, [f"{key}={value}" for key, value in overrides.items()]
+
+
+def main(argv: Sequence[str]) -> int:
+    """The exit code: 0, 1 for what is in the way, 2 for a wrong command, 75 if interrupted."""
+    try:
+        config, overrides = parse(argv)
+        # JAX and the data libraries take seconds to import: a mistyped flag need not wait for them.
+        from jaxcmp import train
+
+        if DISTRIBUTED.value:
+            train.join_cluster()
+        if PREVIEW.value:
+            train.preview(config, Path(PREVIEW.value))
+        else:
+            workdir = WORKDIR.value or f"runs/{config.arm}/seed-{config.seed}"
+            train.train(config, workdir=Path(workdir), overrides=overrides)
+    except JaxcmpError as error:
+        print(f"jaxcmp: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _config_value(argv: Sequence[str]) -> str:
+    """What --config is given, checked to name a file."""
+    values = [arg.partition("=")[2] for arg in argv if arg.lstrip("-").startswith("config=")]
+    values += [value for flag, value in pairwise(argv) if flag in ("--config", "-config")]
+    if not values:
+        raise CommandError(f"no configuration given; {HINT}")
+    path = values[-1].partition(":")[0]
+    if not Path(path).is_file():
+        raise CommandError(f"configuration {path!r} is not a file; {HINT}")
+    return values[-1]
+
+
+def _explain(error: Exception, argv: Sequence[str]) -> str:
+    """One line for an error of the flag libraries; the nearest key where a key is unknown."""
+    if isinstance(error, (AttributeError, KeyError)):
+        loader = config_flags.ConfigFileFlagParser(name="config")
+        known = list(_keys(loader.parse(_config_value(argv))))
+        for arg in argv[1:]:
+            key = arg.lstrip("-").partition("=")[0].removeprefix("config.")
+            if arg.lstrip("-").startswith("config.") and key not in known:
+                near = difflib.get_close_matches(key, known, n=1, cutoff=0.3)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                return f"configuration key {key!r} is unknown{hint}"
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    # ml_collections puts a traceback into the message; its last line is what went wrong.
+    return lines[-1] if "Traceback" in str(error) else lines[0]
+
+
+def _keys(config: ConfigDict, prefix: str = "") -> Iterator[str]:
+    for key, value in config.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, ConfigDict):
+            yield from _keys(value, f"{prefix}{key}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

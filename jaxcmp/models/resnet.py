@@ -1,0 +1,167 @@
+"""The residual network for small images (He et al. 2016): a 3x3 stem, basic blocks."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from jaxcmp.errors import CommandError
+
+# He et al. (2015), fan-out, so that the backward pass keeps its scale; normal, not truncated.
+HE_FAN_OUT = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+# A head drawn from +-1/sqrt(fan in), for kernel and bias alike.
+HEAD_KERNEL = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+# Ioffe and Szegedy (2015); a momentum of 0.9 keeps 0.9 of the old statistics at each step.
+BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
+
+
+def conv(width: int, kernel_size: int, stride: int, dtype: Any, name: str) -> nn.Conv:
+    """A convolution without bias, padded alike on both sides.
+
+    "SAME" would pad only the far side at stride 2 and shift the image by half a pixel.
+    """
+    return nn.Conv(
+        width,
+        (kernel_size, kernel_size),
+        (stride, stride),
+        padding=kernel_size // 2,
+        use_bias=False,
+        kernel_init=HE_FAN_OUT,
+        dtype=dtype,
+        name=name,
+    )
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut, which is projected where the shape changes."""
+
+    width: int
+    stride: int
+    drop_path_rate: float
+    zero_init_residual: bool
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: Array, *, is_training: bool) -> Array:
+        def norm(name: str, scale_init: Any = nn.initializers.ones) -> nn.BatchNorm:
+            return nn.BatchNorm(
+                not is_training, scale_init=scale_init, dtype=self.dtype, name=name, **BATCH_NORM
+            )
+
+        y = conv(self.width, 3, self.stride, self.dtype, "conv_1")(x)
+        y = nn.relu(norm("norm_1")(y))
+        y = conv(self.width, 3, 1, self.dtype, "conv_2")(y)
+        last_scale = nn.initializers.zeros if self.zero_init_residual else nn.initializers.ones
+        y = norm("norm_2", last_scale)(y)
+        drop_path = nn.Dropout(self.drop_path_rate, broadcast_dims=(1, 2, 3))
+        y = drop_path(y, deterministic=not is_training)
+        if x.shape != y.shape:
+            x = conv(self.width, 1, self.stride, self.dtype, "shortcut_conv")(x)
+            x = norm("shortcut_norm")(x)
+        return nn.relu(x + y)
+
+
+class Stem(nn.Module):
+    """One 3x3 convolution at full resolution."""
+
+    width: int
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: Array, *, is_training: bool) -> Array:
+        x = conv(self.width, 3, 1, self.dtype, "conv")(x)
+        x = nn.BatchNorm(not is_training, dtype=self.dtype, name="norm", **BATCH_NORM)(x)
+        return nn.relu(x)
+
+
+class Stage(nn.Module):
+    """Blocks of one width; the first halves the resolution in every stage but the first."""
+
+    width: int
+    stride: int
+    drop_path_rates: tuple[float, ...]
+    zero_init_residual: bool
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: Array, *, is_training: bool) -> Array:
+        for i, rate in enumerate(self.drop_path_rates):
+            stride = self.stride if i == 0 else 1
+            block = BasicBlock(
+                self.width, stride, rate, self.zero_init_residual, self.dtype, name=f"block_{i}"
+            )
+            x = block(x, is_training=is_training)
+        return x
+
+
+class ResNet(nn.Module):
+    """Maps images [batch, image_size, image_size, channels] to logits [batch, num_classes].
+
+    Convolutions start He-normal over the fan-out (He et al. 2015), norms at one and zero. With
+    `zero_init_residual` the last norm of each block starts at zero, so that every block starts as
+    the identity (Goyal et al. 2017). `drop_path_rate` is the last block's stochastic depth (Huang
+    et al. 2016); it grows linearly from zero. Running variances are the batch's own, without
+    Bessel's correction.
+    """
+
+    image_size: int = 32
+    stage_widths: tuple[int, ...] = (64, 128, 256, 512)
+    stage_depths: tuple[int, ...] = (2, 2, 2, 2)
+    num_classes: int = 10
+    dropout_rate: float = 0.0
+    drop_path_rate: float = 0.0
+    zero_init_residual: bool = False
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: Array, *, is_training: bool = False) -> Array:
+        x = Stem(self.stage_widths[0], self.dtype, name="stem")(
+            images.astype(self.dtype), is_training=is_training
+        )
+        num_blocks, first = sum(self.stage_depths), 0
+        for i, (width, depth) in enumerate(zip(self.stage_widths, self.stage_depths, strict=True)):
+            blocks = range(first, first + depth)
+            rates = tuple(self.drop_path_rate * b / max(num_blocks - 1, 1) for b in blocks)
+            stride = 1 if i == 0 else 2
+            stage = Stage(
+                width, stride, rates, self.zero_init_residual, self.dtype, name=f"stage_{i + 1}"
+            )
+            x = stage(x, is_training=is_training)
+            first += depth
+        x = jnp.mean(x.astype(jnp.float32), axis=(1, 2))
+        x = nn.Dropout(self.dropout_rate)(x, deterministic=not is_training)
+        width = self.stage_widths[-1]
+        # Flax's uniform(scale) draws from [0, scale); the bias is centred by hand.
+        bias_init = lambda key, shape, dtype: (  # noqa: E731
+            nn.initializers.uniform(2 * width**-0.5)(key, shape, dtype) - width**-0.5
+        )
+        return nn.Dense(
+            self.num_classes, kernel_init=HEAD_KERNEL, bias_init=bias_init, name="head"
+        )(x)
+
+    @nn.nowrap
+    def validate(self) -> None:
+        """Raises CommandError for sizes that do not fit together."""
+        if not self.stage_widths or len(self.stage_widths) != len(self.stage_depths):
+            raise CommandError(
+                f"model.stage_widths has {len(self.stage_widths)} stages and model.stage_depths "
+                f"{len(self.stage_depths)}; both need the same number, at least one"
+            )
+        if min(self.stage_depths) < 1:
+            raise CommandError(f"model.stage_depths={self.stage_depths}: each must be at least 1")
+
+    @nn.nowrap
+    def multiply_adds(self, num_channels: int) -> dict[str, int]:
+        """Multiply-adds of one image's forward pass by component, without norms and activations."""
+        size = self.image_size
+        counts = {"stem": size**2 * 9 * num_channels * self.stage_widths[0]}
+        width_in = self.stage_widths[0]
+        for i, (width, depth) in enumerate(zip(self.stage_widths, self.stage_depths, strict=True)):
+            size = size if i == 0 else (size + 1) // 2
+            is_projected = i > 0 or width_in != width
+            first = 9 * width_in * width + 9 * width * width + is_projected * width_in * width
+            rest = (depth - 1) * 2 * 9 * width * width
+            counts[f"stage_{i + 1}"] = size**2 * (first + rest)
+            width_in = width
+        return counts | {"head": width_in * self.num_classes}

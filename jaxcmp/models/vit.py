@@ -1,0 +1,173 @@
+"""The Vision Transformer (Dosovitskiy et al. 2021), by default of DeiT-Ti's size (Touvron 2021)."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from jaxcmp.errors import CommandError
+
+# Every block starts with these, as in Dosovitskiy et al. (2021).
+XAVIER = nn.initializers.xavier_uniform()
+NEAR_ZERO = nn.initializers.normal(1e-6)
+LAYER_NORM_EPSILON = 1e-6
+
+
+def xavier_each(key: Array, shape: tuple[int, int], dtype: Any = jnp.float32) -> Array:
+    """Draws the query, key and value kernels each as a kernel of its own (Glorot and Bengio 2010).
+
+    One draw over the fused shape [width, 3 * width] would see three times the fan-out.
+    """
+    fan_in, fan_out = shape
+    keys = jax.random.split(key, 3)
+    return jnp.concatenate([XAVIER(k, (fan_in, fan_out // 3), dtype) for k in keys], axis=1)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention (Vaswani et al. 2017) on tokens [batch, tokens, width]."""
+
+    num_heads: int
+    dropout_rate: float
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: Array, *, is_training: bool) -> Array:
+        batch, tokens, width = x.shape
+        qkv = nn.Dense(
+            3 * width, kernel_init=xavier_each, bias_init=NEAR_ZERO, dtype=self.dtype, name="qkv"
+        )(x)
+        qkv = qkv.reshape(batch, tokens, 3, self.num_heads, width // self.num_heads)
+        query, key, value = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]
+        scale = (width // self.num_heads) ** -0.5
+        # The softmax is a reduction: float32 whatever the compute type.
+        scores = jnp.einsum(
+            "bqhd,bkhd->bhqk", query * scale, key, preferred_element_type=jnp.float32
+        )
+        weights = nn.softmax(scores, axis=-1).astype(self.dtype)
+        mixed = jnp.einsum("bhqk,bkhd->bqhd", weights, value).reshape(batch, tokens, width)
+        out = nn.Dense(
+            width, kernel_init=XAVIER, bias_init=NEAR_ZERO, dtype=self.dtype, name="projection"
+        )(mixed)
+        return nn.Dropout(self.dropout_rate)(out, deterministic=not is_training)
+
+
+class Mlp(nn.Module):
+    """Two dense layers with the exact GELU (Hendrycks and Gimpel 2016) between them."""
+
+    hidden_width: int
+    dropout_rate: float
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: Array, *, is_training: bool) -> Array:
+        width = x.shape[-1]
+        dense = {"kernel_init": XAVIER, "bias_init": NEAR_ZERO, "dtype": self.dtype}
+        x = nn.Dense(self.hidden_width, name="expand", **dense)(x)
+        x = nn.gelu(x, approximate=False)
+        x = nn.Dropout(self.dropout_rate)(x, deterministic=not is_training)
+        x = nn.Dense(width, name="contract", **dense)(x)
+        return nn.Dropout(self.dropout_rate)(x, deterministic=not is_training)
+
+
+class Block(nn.Module):
+    """A pre-norm block; stochastic depth drops a branch for an example (Huang et al. 2016)."""
+
+    num_heads: int
+    mlp_width: int
+    dropout_rate: float
+    drop_path_rate: float
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: Array, *, is_training: bool) -> Array:
+        def drop_path(branch: Array) -> Array:
+            drop = nn.Dropout(self.drop_path_rate, broadcast_dims=(1, 2))
+            return drop(branch, deterministic=not is_training)
+
+        norm = {"epsilon": LAYER_NORM_EPSILON, "dtype": self.dtype}
+        attention = Attention(self.num_heads, self.dropout_rate, self.dtype, name="attention")
+        mlp = Mlp(self.mlp_width, self.dropout_rate, self.dtype, name="mlp")
+        y = nn.LayerNorm(name="attention_norm", **norm)(x)
+        x = x + drop_path(attention(y, is_training=is_training))
+        y = nn.LayerNorm(name="mlp_norm", **norm)(x)
+        return x + drop_path(mlp(y, is_training=is_training))
+
+
+class ViT(nn.Module):
+    """Maps images [batch, image_size, image_size, channels] to logits [batch, num_classes].
+
+    A learned class token is read out after the last norm; positions are learned and start as
+    normal(0.02). The patch embedding starts Lecun-normal, the class token and the head at zero
+    (Dosovitskiy et al. 2021). `drop_path_rate` is the last block's; it grows linearly from zero.
+    """
+
+    image_size: int = 32
+    patch_size: int = 4
+    width: int = 192
+    depth: int = 12
+    num_heads: int = 3
+    mlp_width: int = 768
+    num_classes: int = 10
+    dropout_rate: float = 0.0
+    drop_path_rate: float = 0.0
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: Array, *, is_training: bool = False) -> Array:
+        batch = images.shape[0]
+        patch = (self.patch_size, self.patch_size)
+        embed = nn.Conv(
+            self.width, patch, patch, padding="VALID", dtype=self.dtype, name="patch_embedding"
+        )
+        x = embed(images.astype(self.dtype)).reshape(batch, -1, self.width)
+        cls = self.param("cls", nn.initializers.zeros, (1, 1, self.width))
+        x = jnp.concatenate([jnp.broadcast_to(cls, (batch, 1, self.width)), x], axis=1)
+        shape = (1, self.num_tokens, self.width)
+        x = x + self.param("positions", nn.initializers.normal(0.02), shape)
+        x = nn.Dropout(self.dropout_rate)(x.astype(self.dtype), deterministic=not is_training)
+        for i in range(self.depth):
+            x = Block(
+                self.num_heads,
+                self.mlp_width,
+                self.dropout_rate,
+                self.drop_path_rate * i / max(self.depth - 1, 1),
+                self.dtype,
+                name=f"block_{i}",
+            )(x, is_training=is_training)
+        x = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, dtype=self.dtype, name="norm")(x[:, 0])
+        head = nn.Dense(self.num_classes, kernel_init=nn.initializers.zeros, name="head")
+        return head(x.astype(jnp.float32))
+
+    @property
+    def num_tokens(self) -> int:
+        """Patches of one image, and the class token."""
+        return (self.image_size // self.patch_size) ** 2 + 1
+
+    @nn.nowrap
+    def validate(self) -> None:
+        """Raises CommandError for sizes that do not fit together."""
+        if self.image_size % self.patch_size:
+            raise CommandError(
+                f"model.patch_size={self.patch_size} does not divide "
+                f"model.image_size={self.image_size}"
+            )
+        if self.width % self.num_heads:
+            raise CommandError(
+                f"model.num_heads={self.num_heads} does not divide model.width={self.width}"
+            )
+
+    @nn.nowrap
+    def multiply_adds(self, num_channels: int) -> dict[str, int]:
+        """Multiply-adds of one image's forward pass by component, without norms and activations."""
+        tokens, width, depth = self.num_tokens, self.width, self.depth
+        return {
+            "patch_embedding": (tokens - 1) * self.patch_size**2 * num_channels * width,
+            "blocks.qkv": depth * tokens * width * 3 * width,
+            "blocks.attention_scores": depth * tokens * tokens * width,
+            "blocks.attention_values": depth * tokens * tokens * width,
+            "blocks.projection": depth * tokens * width * width,
+            "blocks.mlp": depth * tokens * 2 * width * self.mlp_width,
+            "head": width * self.num_classes,
+        }

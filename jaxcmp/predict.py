@@ -1,0 +1,125 @@
+"""A trained run for other programs: its model, its variables, and class probabilities.
+
+python -m jaxcmp.predict runs/vit/seed-0 picture.png
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from PIL import Image
+
+from jaxcmp import models
+from jaxcmp.augment import normalise
+from jaxcmp.checkpoint import restore_variables
+from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.experiment import COMPUTE_DTYPES
+from jaxcmp.runs import CHECKPOINTS, read_run
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A model with its variables, on the default device.
+
+    `mean` and `std`, float32 [channels], are those of the images that it was trained on.
+    """
+
+    model: models.ViT | models.ResNet
+    variables: dict[str, Any]
+    class_names: tuple[str, ...]
+    mean: np.ndarray
+    std: np.ndarray
+
+    def predict(self, images: np.ndarray | Array) -> Array:
+        """Class probabilities float32 [n, classes] of images uint8 [n, height, width, channels].
+
+        Raises ValueError for images of another type or size than the model's.
+        """
+        size, channels = self.model.image_size, len(self.mean)
+        if images.dtype != np.uint8 or images.shape[1:] != (size, size, channels):
+            raise ValueError(
+                f"images must be uint8 [n, {size}, {size}, {channels}], "
+                f"not {images.dtype} {list(images.shape)}"
+            )
+        return _probabilities(self.model, self.variables, images, self.mean, self.std)
+
+
+def restore(folder: str | Path, which: int | str = "newest") -> Trained:
+    """The trained model of a run folder, from its "newest" or "best" checkpoint, or that of a step.
+
+    Raises JaxcmpError where the folder or the checkpoint cannot be read.
+    """
+    run = read_run(folder)
+    config, data = run.config, run.environment["data"]
+    model = models.build(**config["model"], dtype=COMPUTE_DTYPES[config["compute_dtype"]])
+    restored = restore_variables(Path(folder) / CHECKPOINTS, which)
+    variables = restored.get("average") or restored
+    mean, std = np.array(data["mean"], np.float32), np.array(data["std"], np.float32)
+    names = data["class_names"]
+    # A model may have more outputs than the data has classes.
+    names += [f"class {i}" for i in range(len(names), model.num_classes)]
+    return Trained(model, variables, tuple(names), mean, std)
+
+
+def read_image(path: Path, *, image_size: int, num_channels: int) -> np.ndarray:
+    """A picture as uint8 [1, image_size, image_size, channels]: its middle square, resized.
+
+    Raises CommandError where there is no picture at `path`.
+    """
+    try:
+        with Image.open(path) as picture:
+            picture = picture.convert("L" if num_channels == 1 else "RGB")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read as a picture: {error}") from error
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    box = (left, top, left + side, top + side)
+    resized = picture.resize((image_size, image_size), Image.Resampling.BICUBIC, box)
+    return np.asarray(resized).reshape(1, image_size, image_size, num_channels)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints the most probable classes of each picture; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="jaxcmp.predict", description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="a run folder")
+    parser.add_argument("pictures", type=Path, nargs="+", help="image files")
+    parser.add_argument("--checkpoint", default="newest", help="newest, best, or a step")
+    parser.add_argument("--top", type=int, default=3, help="how many classes to print")
+    options = parser.parse_args(argv)
+    which = int(options.checkpoint) if options.checkpoint.isdigit() else options.checkpoint
+    try:
+        trained = restore(options.run, which)
+        size, channels = trained.model.image_size, len(trained.mean)
+        for path in options.pictures:
+            image = read_image(path, image_size=size, num_channels=channels)
+            probabilities = np.asarray(trained.predict(image))[0]
+            best = np.argsort(-probabilities)[: max(options.top, 1)]
+            named = [f"{trained.class_names[i]} {probabilities[i]:.1%}" for i in best]
+            print(f"{path}: {', '.join(named)}")
+    except JaxcmpError as error:
+        print(f"jaxcmp: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+@jax.jit(static_argnums=0)
+def _probabilities(
+    model: models.ViT | models.ResNet,
+    variables: dict[str, Any],
+    images: Array,
+    mean: np.ndarray,
+    std: np.ndarray,
+) -> Array:
+    logits = model.apply(variables, normalise(images, mean, std), is_training=False)
+    return jax.nn.softmax(jnp.asarray(logits))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,225 @@
+"""The run folder: what training writes, and what the comparison and other programs read.
+
+Its JSON is strict: a number that is not finite is written as null, and read as NaN in metrics.
+"""
+
+import contextlib
+import datetime
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from jaxcmp import files
+from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.predictions import Predictions, read_predictions, write_predictions
+
+CONFIG = "config.json"
+ENVIRONMENT = "environment.json"
+COST = "cost.json"
+METRICS = "metrics.jsonl"
+PREDICTIONS = "predictions.npz"
+CHECKPOINTS = "checkpoints"
+RESULT = "result.json"
+
+# What only says where things are.
+PLACES = ("data.dir", "data.manual_dir")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder holds; what is not written yet is empty, and `result` is None.
+
+    `metrics` has the last record of each (step, kind), in the order of steps.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    overrides: list[str]
+    environment: dict[str, Any]
+    cost: dict[str, Any]
+    metrics: list[dict[str, Any]]
+    result: dict[str, Any] | None
+
+    @property
+    def is_finished(self) -> bool:
+        return self.result is not None
+
+    def load_predictions(self) -> Predictions:
+        """Raises JaxcmpError if they are missing, damaged, or do not fit together."""
+        return read_predictions(self.folder / PREDICTIONS)
+
+
+class RunWriter:
+    """Writes one run folder, as a context manager; `open_run` makes it.
+
+    Every file but metrics.jsonl is there whole or not at all. Raises JaxcmpError if the folder
+    cannot be written, if the disk is full, or while another process writes the same folder.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._environment: dict[str, Any] | None = None
+        with files.writing(folder), contextlib.ExitStack() as undo:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+            undo.callback(os.close, lock)
+            files.lock(lock, folder)
+            self._metrics = os.open(folder / METRICS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            undo.callback(os.close, self._metrics)
+            self._files = undo.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Appends a record with an int "step" and a str "kind" to metrics.jsonl, as one line."""
+        line = files.to_json(record).encode()
+        files.append_line(self._metrics, line, self.folder / METRICS)
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        files.replace_file(self.folder / name, files.to_json(value, indent=2).encode() + b"\n")
+
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        """Writes what this session runs on, with those of "earlier" sessions, oldest first."""
+        earlier: list[Any] = []
+        if (self.folder / ENVIRONMENT).exists():
+            before = files.read_object(self.folder / ENVIRONMENT)
+            earlier = [*before.pop("earlier", []), before]
+        self._environment = {**environment, "earlier": earlier}
+        self.write_json(ENVIRONMENT, self._environment)
+
+    def write_predictions(
+        self, logits: np.ndarray, labels: np.ndarray, ids: np.ndarray, class_names: Sequence[str]
+    ) -> None:
+        """Writes what `Run.load_predictions` reads; raises ValueError if it does not fit."""
+        predictions = Predictions.of(logits, labels, ids, class_names)
+        write_predictions(self.folder / PREDICTIONS, predictions)
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Writes the result, after everything else: it says that the run is finished."""
+        self._end_session()
+        self.write_json(RESULT, result)
+
+    def close(self) -> None:
+        """Gives the folder free; the end of the session is recorded."""
+        with self._files:
+            self._end_session()
+
+    def _end_session(self) -> None:
+        environment, self._environment = self._environment, None
+        if environment is not None:
+            end = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            self.write_json(ENVIRONMENT, {**environment, "end": end})
+
+
+def open_run(
+    folder: str | Path,
+    config: Mapping[str, Any],
+    overrides: Sequence[str],
+    *,
+    ignore: Sequence[str] = PLACES,
+) -> RunWriter:
+    """Makes the folder of a new run, or goes on with a run of the same config.
+
+    The dotted keys in `ignore` may differ; a section stands for all in it. Raises CommandError
+    naming the first difference if the folder holds a run of another config, and JaxcmpError if it
+    cannot be written, or if another process writes it.
+    """
+    writer = RunWriter(Path(folder))
+    try:
+        path = writer.folder / CONFIG
+        if path.exists():
+            _refuse_another_config(writer.folder, config, ignore)
+        elif (writer.folder / METRICS).stat().st_size or (writer.folder / CHECKPOINTS).exists():
+            raise JaxcmpError(
+                f"{path} is missing, so nobody knows whose metrics and checkpoints lie there; "
+                "give another --workdir, or delete that folder"
+            )
+        else:
+            writer.write_json(CONFIG, {"config": config, "overrides": list(overrides)})
+    except BaseException:
+        writer.close()
+        raise
+    return writer
+
+
+def is_finished(folder: str | Path) -> bool:
+    return (Path(folder) / RESULT).exists()
+
+
+def read_run(folder: str | Path) -> Run:
+    """Reads a run folder, finished or not; raises JaxcmpError that names a damaged file."""
+    folder = Path(folder)
+    stored = files.read_object(folder / CONFIG)
+    config, overrides = stored.get("config"), stored.get("overrides")
+    if not isinstance(config, dict) or not isinstance(overrides, list):
+        raise files.damaged(folder / CONFIG, "it has no config or no overrides")
+    environment, cost, result = (
+        files.read_object(folder / name) if (folder / name).exists() else None
+        for name in (ENVIRONMENT, COST, RESULT)
+    )
+    return Run(
+        folder=folder,
+        config=config,
+        overrides=overrides,
+        environment=environment or {},
+        cost=cost or {},
+        metrics=_read_metrics(folder / METRICS),
+        result=result,
+    )
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """Twelve hexadecimal digits that are the same for configs that differ only in places."""
+    flat = {key: value for key, value in _flatten(config).items() if not _is_in(key, PLACES)}
+    return hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _refuse_another_config(folder: Path, config: Mapping[str, Any], ignore: Sequence[str]) -> None:
+    here, there = _flatten(files.plain(dict(config))), _flatten(read_run(folder).config)
+    for key in [*here, *there]:
+        if here.get(key, "nothing") != there.get(key, "nothing") and not _is_in(key, ignore):
+            raise CommandError(
+                f"{folder} holds a run of another config: {key} is {_say(here, key)} here and "
+                f"{_say(there, key)} there; give another --workdir, or delete that folder"
+            )
+
+
+def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values by dotted key; an empty section is a value."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        is_section = isinstance(value, Mapping) and value
+        flat |= _flatten(value, f"{prefix}{key}.") if is_section else {f"{prefix}{key}": value}
+    return flat
+
+
+def _is_in(key: str, sections: Sequence[str]) -> bool:
+    return any(key == section or key.startswith(f"{section}.") for section in sections)
+
+
+def _say(flat: Mapping[str, Any], key: str) -> str:
+    return json.dumps(flat[key]) if key in flat else "not set"
+
+
+def _read_metrics(path: Path) -> list[dict[str, Any]]:
+    last: dict[tuple[int, str], dict[str, Any]] = {}
+    for record in files.read_lines(path):
+        step, kind = record.get("step"), record.get("kind")
+        if type(step) is not int or type(kind) is not str:
+            raise files.damaged(path, "a line of it has no whole step and kind")
+        last.pop((step, kind), None)
+        last[step, kind] = {
+            name: math.nan if value is None else value for name, value in record.items()
+        }
+    return sorted(last.values(), key=lambda record: record["step"])

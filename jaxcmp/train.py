@@ -1,0 +1,267 @@
+"""One run, from a configuration to a result: every side effect of training."""
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import optax
+from ml_collections import ConfigDict
+
+from jaxcmp import costs, devices, runs
+from jaxcmp.augment.preview import preview as write_preview
+from jaxcmp.checkpoint import Checkpoints
+from jaxcmp.environment import describe_environment
+from jaxcmp.errors import CommandError, Interrupted, JaxcmpError
+from jaxcmp.experiment import Experiment, Program, compile_program, prepare
+from jaxcmp.interrupt import Interrupt
+from jaxcmp.journal import Journal
+from jaxcmp.metrics import accuracy, cross_entropy
+from jaxcmp.progress import Reporter
+from jaxcmp.runs import RunWriter
+from jaxcmp.step import NEVER, Metrics, TrainState
+from jaxcmp.stopwatch import Stopwatch
+
+# These say where things lie or what is shown; a run may go on with others.
+FREE_KEYS = ("data.dir", "data.manual_dir", "log", "checkpoint", "eval_batch_size")
+
+
+def join_cluster() -> None:
+    """Makes this process one of several, found as SLURM, Open MPI or Kubernetes describe them."""
+    try:
+        jax.distributed.initialize()
+    except (ValueError, RuntimeError) as error:
+        raise CommandError(
+            "--distributed found no cluster: start it through SLURM, Open MPI or Kubernetes, or "
+            f"set JAX_COORDINATOR_ADDRESS ({str(error).splitlines()[0]})"
+        ) from error
+
+
+def preview(config: ConfigDict, path: Path, *, num_images: int = 16) -> None:
+    """Writes a contact sheet of training images and what the network sees of them."""
+    experiment = prepare(config)
+    train = experiment.dataset.train
+    num_images = min(num_images, len(train.labels))
+    write_preview(
+        experiment.augment,
+        jax.random.key(config.seed),
+        train.images[:num_images],
+        train.labels[:num_images],
+        mean=experiment.dataset.mean,
+        std=experiment.dataset.std,
+        path=path,
+    )
+    print(f"{num_images} images, each beside eight draws: {path}")
+
+
+def train(config: ConfigDict, *, workdir: Path, overrides: Sequence[str]) -> None:
+    """Trains until the result is written; goes on where an earlier call with this folder stopped.
+
+    Raises CommandError for a configuration that cannot be, Interrupted after a signal, and
+    JaxcmpError for data, a disk or a loss that stand in the way.
+    """
+    experiment = prepare(config)
+    is_first = jax.process_index() == 0
+    with contextlib.ExitStack() as stack:
+        run = None
+        if is_first:
+            run = stack.enter_context(
+                runs.open_run(workdir, config.to_dict(), overrides, ignore=FREE_KEYS)
+            )
+        if runs.is_finished(workdir):
+            print(f"{workdir} is finished already; another --workdir starts another run")
+            return
+        if run is not None:
+            run.write_environment(_environment(experiment, config))
+        clock = experiment.clock
+        reporter = stack.enter_context(
+            Reporter(
+                f"{config.arm} seed {config.seed}",
+                num_epochs=config.num_epochs,
+                total_steps=clock.total_steps,
+                is_quiet=not is_first,
+            )
+        )
+        interrupt = stack.enter_context(Interrupt())
+        checkpoints = stack.enter_context(
+            Checkpoints(
+                workdir / "checkpoints",
+                keep_every=config.checkpoint.keep_every_epochs * clock.steps_per_epoch,
+                keep_best=experiment.dataset.validation is not None,
+            )
+        )
+        events = workdir / "tensorboard" if config.log.tensorboard else None
+        journal = stack.enter_context(contextlib.closing(Journal(run, reporter, events)))
+        program = compile_program(experiment, devices.make_mesh(), config)
+        session = Session(config, experiment, program, checkpoints, journal, interrupt)
+        state = session.restore_or_begin()
+        if int(state.step):
+            reporter.say(f"going on after step {int(state.step)} of {clock.total_steps}")
+        state = session.fit(state)
+        checkpoints.wait()
+        if run is not None:
+            session.write_result(run, state)
+            reporter.say(f"finished: {workdir}")
+
+
+@dataclasses.dataclass
+class Session:
+    """One process's part in a run, from the newest checkpoint on."""
+
+    config: ConfigDict
+    experiment: Experiment
+    program: Program
+    checkpoints: Checkpoints
+    journal: Journal
+    interrupt: Interrupt
+
+    def restore_or_begin(self) -> TrainState:
+        """The newest sound checkpoint, or a fresh state where there is none."""
+        fresh = self.program.init()
+        restored = self.checkpoints.restore(fresh)
+        return fresh if restored is None else restored[1]
+
+    def fit(self, state: TrainState) -> TrainState:
+        """The loop. Raises Interrupted once a signal came and the state is saved."""
+        clock, config = self.experiment.clock, self.config
+        # A held-out split picks the best epoch: each must then be there to be picked.
+        has_validation = self.experiment.dataset.validation is not None
+        save_every = 1 if has_validation else config.checkpoint.every_epochs
+        self.watch = Stopwatch(first_step=int(state.step))
+        for step in range(int(state.step) + 1, clock.total_steps + 1):
+            state, metrics = self.program.train_step(state, step)
+            scores = {}
+            # Reading a metric waits for the device; between logs, nothing does.
+            if clock.is_due(step, every=config.log.every_steps) or clock.is_epoch_end(step):
+                self._log_step(state, metrics, step)
+            if clock.is_epoch_end(step):
+                scores = self._log_epoch(state, metrics, step)
+            if clock.is_epoch_end(step, every=save_every):
+                self.checkpoints.save(step, state, scores)
+            if step < clock.total_steps and self.interrupt.is_due(step):
+                self._stop(state, step, scores)
+            if clock.is_epoch_end(step):
+                self.watch.new_epoch()
+        return state
+
+    def evaluate(self, state: TrainState) -> dict[str, float]:
+        """Loss and accuracy on the test split, and on the held-out one where there is one."""
+        scores = {}
+        for name, split in self.experiment.evaluated_splits():
+            logits = self.program.evaluate(state, name)
+            scores[f"{name}_loss"] = cross_entropy(logits, split.labels)
+            scores[f"{name}_accuracy"] = accuracy(logits, split.labels)
+        return scores
+
+    def _log_step(self, state: TrainState, metrics: Metrics, step: int) -> None:
+        values = {name: float(value) for name, value in metrics.items()}
+        seconds_per_step = self.watch.lap(step)
+        self._check_finite(state)
+        record = {"step": step, "epoch": self.experiment.clock.epoch(step), **values}
+        record["images_per_second"] = self.config.batch_size / seconds_per_step
+        self.journal.step(record)
+
+    def _log_epoch(self, state: TrainState, metrics: Metrics, step: int) -> dict[str, float]:
+        clock = self.experiment.clock
+        sums = {name: float(value) for name, value in state.sums.items()}
+        means = {name: sums[name] / sums["num_steps"] for name in ("loss", "accuracy_mixed")}
+        scores = self.evaluate(state)
+        seconds = self.watch.seconds_per_step() * clock.steps_per_epoch
+        record = {
+            "step": step,
+            "epoch": clock.epoch(step),
+            "train_loss": means["loss"],
+            "train_accuracy_mixed": means["accuracy_mixed"],
+            **scores,
+            "learning_rate": float(metrics["learning_rate"]),
+            "gradient_norm": sums["gradient_norm"] / sums["num_steps"],
+            "parameter_norm": float(jax.jit(optax.global_norm)(state.params)),
+            "images_per_second": self.config.batch_size * clock.steps_per_epoch / seconds,
+            "seconds": seconds,
+        }
+        self.journal.epoch(record, seconds_left=self.watch.seconds_left(step, clock.total_steps))
+        return scores
+
+    def _check_finite(self, state: TrainState) -> None:
+        bad_step = int(state.sums["first_bad_step"])
+        if bad_step == NEVER:
+            return
+        good = self.checkpoints.latest_step
+        last = (
+            f"the last good checkpoint is of step {good}" if good else "there is no checkpoint yet"
+        )
+        raise JaxcmpError(
+            f"the loss is not finite at step {bad_step}; {last}; a lower "
+            "schedule.peak_learning_rate or an optimizer.clip_norm may help, with another --workdir"
+        )
+
+    def _stop(self, state: TrainState, step: int, scores: dict[str, float]) -> None:
+        self._check_finite(state)
+        if self.checkpoints.latest_step != step:
+            self.checkpoints.save(step, state, scores)
+        self.checkpoints.wait()
+        raise Interrupted(f"stopped after step {step}, which is saved; the same command goes on")
+
+    def write_result(self, run: RunWriter, state: TrainState) -> None:
+        """Writes what the comparison reads; result.json comes last and means: finished."""
+        config, dataset = self.config, self.experiment.dataset
+        logits = self.program.evaluate(state, "test")
+        run.write_predictions(logits, dataset.test.labels, dataset.test.ids, dataset.class_names)
+        sizes = costs.describe(
+            self.experiment.model, state.params, num_channels=dataset.train.images.shape[-1]
+        )
+        num_images = int(state.step) * config.batch_size
+        epochs = [r for r in runs.read_run(run.folder).metrics if r["kind"] == "epoch"]
+        train_seconds = sum(record["seconds"] for record in epochs)
+        speed = {
+            "train_seconds": train_seconds,
+            "images_per_second": num_images / train_seconds,
+        }
+        run.write_json(
+            runs.COST,
+            {
+                **sizes,
+                "training_flops": costs.training_flops(sizes["multiply_adds"]["total"], num_images),
+                "compile_seconds": self.program.compile_seconds,
+                "step_seconds": self.watch.summary(),
+                **speed,
+                "peak_memory": costs.peak_memory(),
+                "step_temporary_bytes": self.program.temporary_bytes,
+            },
+        )
+        run.finish(
+            {
+                "schema": 1,
+                **self.evaluate(state),
+                "num_train": len(dataset.train.labels),
+                "num_test": len(dataset.test.labels),
+                "epochs": config.num_epochs,
+                "steps": int(state.step),
+                "parameters": sizes["parameters"]["total"],
+                "multiply_adds": sizes["multiply_adds"]["total"],
+                **speed,
+            }
+        )
+
+
+def _environment(experiment: Experiment, config: ConfigDict) -> dict[str, Any]:
+    """The machine, the packages and the data: how a restored model has to see its images."""
+    dataset = experiment.dataset
+    described = describe_environment(
+        device=jax.devices()[0].device_kind,
+        device_count=jax.device_count(),
+        precision=config.compute_dtype,
+    )
+    data = {
+        "name": dataset.name,
+        "version": dataset.version,
+        "class_names": list(dataset.class_names),
+        "num_train": len(dataset.train.labels),
+        "num_validation": len(dataset.validation.labels) if dataset.validation else 0,
+        "num_test": len(dataset.test.labels),
+        "mean": dataset.mean.tolist(),
+        "std": dataset.std.tolist(),
+    }
+    return {**described, "num_processes": jax.process_count(), "data": data}

@@ -1,0 +1,228 @@
+"""Damage done to a folder of checkpoints, and what a run makes of it."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jaxcmp import checkpoint_folder
+from jaxcmp.checkpoint import Checkpoints, restore_variables
+from jaxcmp.errors import JaxcmpError
+
+NOISE = np.random.default_rng(0).normal(size=20_000).astype(np.float32)
+TEMPLATE = {"params": {"kernel": NOISE}}
+
+
+def make_state(step: int) -> dict[str, Any]:
+    return {"params": {"kernel": NOISE + np.float32(step)}}
+
+
+def open_checkpoints(folder: Path, *, read_only: bool = False) -> Checkpoints:
+    return Checkpoints(folder, keep_every=1, keep_best=True, read_only=read_only)
+
+
+def restore(checkpoints: Checkpoints, step: int | str | None = None) -> int:
+    """The step restored, once its values are found to be those saved."""
+    found = checkpoints.restore(TEMPLATE, step)
+    assert found is not None
+    np.testing.assert_array_equal(
+        np.asarray(found[1]["params"]["kernel"]), make_state(found[0])["params"]["kernel"]
+    )
+    return found[0]
+
+
+@pytest.fixture(scope="module")
+def three_saved(tmp_path_factory) -> Path:
+    """Checkpoints of steps 1, 2 and 3, the second the best; to be copied, not written."""
+    folder = tmp_path_factory.mktemp("run") / "checkpoints"
+    with open_checkpoints(folder) as checkpoints:
+        for step, accuracy in ((1, 0.5), (2, 0.9), (3, 0.7)):
+            checkpoints.save(step, make_state(step), {"validation_accuracy": accuracy})
+    return folder
+
+
+@pytest.fixture
+def folder(three_saved: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(three_saved, tmp_path / "checkpoints"))
+
+
+@pytest.fixture
+def warned(caplog) -> Callable[[], list[str]]:
+    """What was logged as a warning or worse, by us or by Orbax."""
+    return lambda: [record.getMessage() for record in caplog.records if record.levelno >= 30]
+
+
+def array_bytes(step: Path) -> Path:
+    """The file with the state's bytes, which noise makes the largest."""
+    files = [path for path in (step / "state").rglob("*") if path.is_file()]
+    return max(files, key=lambda path: path.stat().st_size)
+
+
+def truncate(step: Path) -> None:
+    path = array_bytes(step)
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def flip_bytes_at(position: float) -> Callable[[Path], None]:
+    def flip_bytes(step: Path) -> None:
+        content = bytearray(array_bytes(step).read_bytes())
+        start = int(position * (len(content) - 8))
+        content[start : start + 8] = bytes(255 - byte for byte in content[start : start + 8])
+        array_bytes(step).write_bytes(content)
+
+    return flip_bytes
+
+
+def delete_metadata(step: Path) -> None:
+    (step / "state" / "_METADATA").unlink()
+
+
+def delete_arrays(step: Path) -> None:
+    shutil.rmtree(step / "state" / "ocdbt.process_0")
+
+
+def delete_manifest(step: Path) -> None:
+    (step / "state" / "manifest.ocdbt").unlink()
+
+
+def delete_index(step: Path) -> None:
+    shutil.rmtree(step / "index")
+
+
+def change_digest(step: Path) -> None:
+    path = step / "index" / "metadata"
+    path.write_text(path.read_text().replace('"sha256": "', '"sha256": "0'))
+
+
+def make_index_another_thing(step: Path) -> None:
+    (step / "index" / "metadata").write_text('{"params/kernel": 3}')
+
+
+def garble_metrics(step: Path) -> None:
+    (step / "metrics" / "metrics").write_text('{"validation_acc')
+
+
+def empty_it(step: Path) -> None:
+    shutil.rmtree(step)
+    step.mkdir()
+
+
+flip_bytes = flip_bytes_at(0.5)
+DAMAGES = {
+    "truncated": truncate,
+    "flipped early": flip_bytes_at(0.1),
+    "flipped": flip_bytes,
+    "flipped late": flip_bytes_at(0.9),
+    "no metadata": delete_metadata,
+    "no arrays": delete_arrays,
+    "no manifest": delete_manifest,
+    "no index": delete_index,
+    "wrong digest": change_digest,
+    "another index": make_index_another_thing,
+    "garbled metrics": garble_metrics,
+    "empty": empty_it,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(folder, warned, damage):
+    damage(folder / "3")
+    with open_checkpoints(folder, read_only=True) as checkpoints:
+        assert restore(checkpoints) == 2
+    (warning,) = warned()
+    assert str(folder / "3") in warning and "\n" not in warning
+    assert (folder / "3").exists()
+    assert sorted(os.listdir(folder)) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("damage", [flip_bytes, empty_it])
+def test_a_damaged_step_can_be_saved_again(folder, warned, damage):
+    damage(folder / "3")
+    with open_checkpoints(folder) as checkpoints:
+        assert restore(checkpoints) == 2
+        checkpoints.save(3, make_state(3), {"validation_accuracy": 0.8})
+        assert restore(checkpoints) == 3
+    assert (folder / "damaged-3").is_dir()
+    (warning,) = warned()
+    assert str(folder / "damaged-3") in warning
+
+
+@pytest.mark.parametrize("damage", [garble_metrics, empty_it])
+def test_a_save_may_come_before_a_faulty_folder_is_read(folder, warned, damage):
+    damage(folder / "3")
+    with open_checkpoints(folder) as checkpoints:
+        checkpoints.save(3, make_state(3), {})
+    assert checkpoints.steps == [1, 2, 3]
+    assert str(folder / "3") in warned()[0]
+
+
+def test_the_latest_damaged_one_of_a_step_is_kept(folder, warned):
+    for _ in range(2):
+        empty_it(folder / "3")
+        with open_checkpoints(folder) as checkpoints:
+            assert restore(checkpoints) == 2
+            checkpoints.save(3, make_state(3), {})
+    assert sorted(os.listdir(folder)) == ["1", "2", "3", "damaged-3"]
+
+
+@pytest.mark.parametrize("damage", [flip_bytes, garble_metrics])
+def test_the_next_best_follows_a_damaged_best(folder, warned, damage):
+    assert checkpoint_folder.best_step(folder) == 2
+    damage(folder / "2")
+    with open_checkpoints(folder) as checkpoints:
+        assert restore(checkpoints, "best") == 3
+    assert str(folder / "2") in warned()[0]
+
+
+def test_nothing_sound_is_an_error_that_names_each(folder, warned):
+    truncate(folder / "1")
+    empty_it(folder / "2")
+    flip_bytes(folder / "3")
+    with open_checkpoints(folder) as checkpoints:
+        with pytest.raises(JaxcmpError, match=r"step 3 \(.*step 2 \(.*step 1 \(") as caught:
+            checkpoints.restore(TEMPLATE)
+    assert "\n" not in str(caught.value)
+    assert len(warned()) == 3
+
+
+def test_a_step_asked_for_by_number_has_no_substitute(folder, warned):
+    flip_bytes(folder / "2")
+    with open_checkpoints(folder) as checkpoints:
+        with pytest.raises(JaxcmpError, match=r"no sound checkpoint .*: step 2 \(.* wrong bytes"):
+            checkpoints.restore(TEMPLATE, 2)
+        with pytest.raises(JaxcmpError, match=r"no checkpoint of step 7, only of \[1, 3\]"):
+            checkpoints.restore(TEMPLATE, 7)
+
+
+def test_another_shape_is_an_error_and_no_damage(folder, warned):
+    with open_checkpoints(folder) as checkpoints:
+        message = rf"{folder}/3 is of another shape: params/kernel is float32\[7\] here and float"
+        with pytest.raises(JaxcmpError, match=message):
+            checkpoints.restore({"params": {"kernel": NOISE[:7]}})
+    assert not warned()
+    assert checkpoints.steps == [1, 2, 3]
+
+
+def test_leftovers_of_a_killed_save_are_ignored_and_cleared(folder, warned):
+    leftover = Path(shutil.copytree(folder / "3", folder / "4.orbax-checkpoint-tmp"))
+    with open_checkpoints(folder) as checkpoints:
+        assert restore(checkpoints) == 3
+        checkpoints.save(4, make_state(4), {})
+    assert checkpoints.latest_step == 4
+    assert not leftover.exists()
+    assert not warned()
+
+
+def test_a_folder_without_checkpoints_has_nothing_to_restore(tmp_path):
+    with open_checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.restore(TEMPLATE) is None
+        assert checkpoints.restore(TEMPLATE, "best") is None
+        assert (checkpoints.latest_step, checkpoints.best_step) == (None, None)
+    with pytest.raises(JaxcmpError, match="there is no checkpoint in"):
+        restore_variables(tmp_path)
+    with pytest.raises(JaxcmpError, match="there is no checkpoint in"):
+        restore_variables(tmp_path / "missing", "best")

@@ -1,0 +1,149 @@
+"""A loaded data set: validation first, then the training subset; the test split untouched."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from tiny_tfds import CLASS_NAMES, examples, image_features, make
+
+from jaxcmp import data
+from jaxcmp.data.normalisation import channel_statistics
+from jaxcmp.errors import CommandError, JaxcmpError
+
+
+def load(name="digits", **options):
+    defaults = {
+        "data_dir": None,
+        "manual_dir": None,
+        "image_size": 0,
+        "train_fraction": 1.0,
+        "validation_fraction": 0.0,
+        "seed": 0,
+    }
+    return data.load(name, **{**defaults, **options})
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("JAXCMP_CACHE", str(tmp_path / "cache"))
+
+
+def test_digits_load_whole_by_default():
+    loaded = load()
+    assert (loaded.name, loaded.version) == ("digits", "1.0.0")
+    assert (len(loaded.train.labels), len(loaded.test.labels)) == (1438, 359)
+    assert loaded.validation is None
+    for split in (loaded.train, loaded.test):
+        assert split.images.dtype == np.uint8 and split.images.shape[1:] == (8, 8, 1)
+        assert split.labels.dtype == np.int32 and split.ids.dtype == np.int64
+    assert not set(loaded.train.ids) & set(loaded.test.ids)
+
+
+def test_validation_images_are_the_same_for_every_training_fraction_and_never_train():
+    whole, part = (load(validation_fraction=0.2, train_fraction=f) for f in (1.0, 0.3))
+    assert whole.validation is not None and part.validation is not None
+    np.testing.assert_array_equal(whole.validation.ids, part.validation.ids)
+    assert not set(whole.validation.ids) & set(whole.train.ids)
+    assert set(part.train.ids) < set(whole.train.ids)
+
+
+def test_both_parts_hold_the_classes_in_their_shares():
+    whole, part = load(), load(train_fraction=0.5, validation_fraction=0.2)
+    assert part.validation is not None
+    sizes = np.bincount(whole.train.labels)
+    np.testing.assert_allclose(np.bincount(part.validation.labels), 0.2 * sizes, atol=0.5)
+    np.testing.assert_allclose(np.bincount(part.train.labels), 0.4 * sizes, atol=1)
+
+
+def test_the_test_split_is_the_same_whatever_is_asked_of_the_training_images():
+    one, other = load(), load(seed=3, train_fraction=0.1, validation_fraction=0.5)
+    np.testing.assert_array_equal(one.test.ids, other.test.ids)
+    np.testing.assert_array_equal(one.test.images, other.test.images)
+
+
+def test_ids_images_and_labels_stay_together():
+    whole, part = load(), load(train_fraction=0.2, validation_fraction=0.2)
+    assert part.validation is not None
+    row = {int(i): n for n, i in enumerate(whole.train.ids)}
+    for split in (part.train, part.validation):
+        rows = [row[int(i)] for i in split.ids]
+        np.testing.assert_array_equal(split.images, whole.train.images[rows])
+        np.testing.assert_array_equal(split.labels, whole.train.labels[rows])
+
+
+def test_two_seeds_take_different_images():
+    one, other = (load(train_fraction=0.5, validation_fraction=0.1, seed=seed) for seed in (0, 1))
+    assert one.validation is not None and other.validation is not None
+    assert set(one.train.ids) != set(other.train.ids)
+    assert set(one.validation.ids) != set(other.validation.ids)
+
+
+def test_mean_and_spread_are_those_of_the_training_images_in_use():
+    part = load(train_fraction=0.1)
+    mean, std = channel_statistics(part.train.images)
+    np.testing.assert_array_equal((part.mean, part.std), (mean, std))
+    assert not np.array_equal(part.mean, load().mean)
+
+
+def test_digits_start_without_tfds():
+    code = (
+        "import sys; from jaxcmp import data; data.load('digits', data_dir=None, manual_dir=None,"
+        "image_size=None, train_fraction=1.0, validation_fraction=0.0, seed=0);"
+        "assert not {'tensorflow_datasets', 'tensorflow', 'jax'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_prepared_set_loads_with_its_classes_and_positions(tmp_path):
+    splits = {"train": examples(0, 9), "test": examples(1, 3)}
+    make(image_features(), splits, data_dir=tmp_path)
+    loaded = load("tiny:1.2.3", data_dir=str(tmp_path))
+    assert (loaded.name, loaded.version, loaded.class_names) == ("tiny", "1.2.3", CLASS_NAMES)
+    assert isinstance(loaded.train.images, np.memmap)
+    np.testing.assert_array_equal(loaded.train.ids, np.arange(9))
+    assert loaded.train.images.shape == (9, 4, 4, 3)
+    assert load("tiny", data_dir=str(tmp_path), image_size=6).test.images.shape == (3, 6, 6, 3)
+
+
+def test_splits_of_unlike_sizes_ask_for_a_size(tmp_path):
+    splits = {"train": examples(0, 3, shape=(4, 4, 3)), "test": examples(1, 3, shape=(5, 5, 3))}
+    make(image_features((None, None, 3)), splits, data_dir=tmp_path)
+    with pytest.raises(CommandError, match="set data.image_size"):
+        load("tiny", data_dir=str(tmp_path))
+
+
+def test_training_images_without_labels_are_told(tmp_path):
+    unlabelled = [{**row, "label": -1} for row in examples(0, 3)]
+    splits = {"train": unlabelled, "test": examples(1, 3)}
+    make(image_features(), splits, data_dir=tmp_path)
+    with pytest.raises(JaxcmpError, match="split train of tiny holds images without a label"):
+        load("tiny", data_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"train_fraction": 0.0}, "train_fraction"),
+        ({"validation_fraction": 1.0}, "validation_fraction"),
+        ({"image_size": -1}, "image_size"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_a_value_outside_its_range_is_told_in_one_line(options, message):
+    with pytest.raises(CommandError, match=message) as caught:
+        load(**options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(
+    "JAXCMP_CIFAR10_JPEG_DIR" not in os.environ,
+    reason="JAXCMP_CIFAR10_JPEG_DIR names no folder with cifar10_jpeg",
+)
+def test_the_real_images_load_with_the_official_classes():
+    loaded = load("cifar10_jpeg", data_dir=os.environ["JAXCMP_CIFAR10_JPEG_DIR"])
+    assert loaded.class_names[0] == "airplane" and loaded.class_names[9] == "truck"
+    np.testing.assert_array_equal(np.bincount(loaded.train.labels), [5000] * 10)
+    np.testing.assert_array_equal(np.bincount(loaded.test.labels), [1000] * 10)
+    np.testing.assert_allclose(loaded.mean, [0.491, 0.482, 0.447], atol=2e-3)

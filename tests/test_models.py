@@ -1,0 +1,114 @@
+"""The models by name: exact sizes, and errors that name the field."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from jax.extend.core import jaxprs_in_params
+
+from jaxcmp import models
+from jaxcmp.errors import CommandError
+
+IMAGES = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+
+
+def parameters_of(model):
+    return jax.eval_shape(model.init, jax.random.key(0), IMAGES)["params"]
+
+
+def counted_multiply_adds(model):
+    """Counts from the traced program: an independent look at what the formulas claim."""
+    variables = jax.eval_shape(model.init, jax.random.key(0), IMAGES)
+    jaxpr = jax.make_jaxpr(model.apply)(variables, IMAGES)
+
+    def visit(jaxpr):
+        total = 0
+        for equation in jaxpr.eqns:
+            shapes = [v.aval.shape for v in equation.invars if hasattr(v.aval, "shape")]
+            out = equation.outvars[0].aval
+            if equation.primitive.name == "dot_general":
+                (contracted, _), _ = equation.params["dimension_numbers"]
+                total += out.size * int(jnp.prod(jnp.array([shapes[0][i] for i in contracted])))
+            elif equation.primitive.name == "conv_general_dilated":
+                features = equation.params["dimension_numbers"].rhs_spec[0]
+                kernel = shapes[1]
+                total += out.size * (int(jnp.prod(jnp.array(kernel))) // kernel[features])
+            for inner in jaxprs_in_params(equation.params):
+                total += visit(inner)
+        return total
+
+    return visit(jaxpr.jaxpr)
+
+
+def test_vit_tiny_has_exactly_the_parameters_of_its_parts():
+    counts = models.count_parameters(parameters_of(models.build("vit")))
+    blocks = sum(count for name, count in counts.items() if name.startswith("blocks."))
+    assert blocks == 12 * 444_864
+    del blocks
+    others = {name: count for name, count in counts.items() if not name.startswith("blocks.")}
+    assert others == {
+        "patch_embedding": 9_408,
+        "cls": 192,
+        "positions": 12_480,
+        "norm": 384,
+        "head": 1_930,
+    }
+    assert sum(counts.values()) == 5_362_762
+
+
+def test_resnet_18_has_exactly_the_parameters_of_its_parts():
+    counts = models.count_parameters(parameters_of(models.build("resnet")))
+    assert counts == {
+        "stem": 1_856,
+        "stage_1": 147_968,
+        "stage_2": 525_568,
+        "stage_3": 2_099_712,
+        "stage_4": 8_393_728,
+        "head": 5_130,
+    }
+    assert sum(counts.values()) == 11_173_962
+
+
+@pytest.mark.parametrize(("name", "expected"), [("vit", 365_107_584), ("resnet", 555_422_720)])
+def test_multiply_adds_are_those_of_the_traced_program(name, expected):
+    model = models.build(name)
+    assert sum(model.multiply_adds(3).values()) == expected
+    assert counted_multiply_adds(model) == expected
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        models.ViT(width=96, depth=6, mlp_width=384, num_heads=2, patch_size=8, num_classes=7),
+        models.ResNet(stage_widths=(8, 12, 12), stage_depths=(1, 3, 2), num_classes=7),
+        models.ResNet(stage_widths=(8, 8), stage_depths=(2, 1)),
+    ],
+)
+def test_multiply_adds_hold_for_other_sizes(model):
+    assert sum(model.multiply_adds(3).values()) == counted_multiply_adds(model)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "mlp"}, "model.name='mlp' is unknown; there are vit, resnet"),
+        ({"name": "vit", "num_heads": 5}, "num_heads=5 does not divide model.width=192"),
+        ({"name": "vit", "patch_size": 5}, "patch_size=5 does not divide model.image_size=32"),
+        ({"name": "vit", "widht": 5}, "model.widht is unknown to 'vit'; did you mean 'width'?"),
+        ({"name": "vit", "dropout_rate": 1.0}, "dropout_rate=1.0 must be at least 0 and below 1"),
+        ({"name": "vit", "depth": 0}, "depth=0 must be at least 1"),
+        ({"name": "vit", "num_heads": 0}, "num_heads=0 must be at least 1"),
+        ({"name": "resnet", "stage_depths": (2, 2)}, "stage_widths has 4 stages"),
+        ({"name": "resnet", "stage_widths": (), "stage_depths": ()}, "at least one"),
+        ({"name": "resnet", "stage_depths": (2, 0, 2, 2)}, "must be at least 1"),
+    ],
+)
+def test_fields_that_do_not_fit_are_named(fields, message):
+    with pytest.raises(CommandError, match="^[^\n]*$") as error:
+        models.build(**fields)
+    assert message in str(error.value)
+
+
+def test_lists_do_for_tuples_as_json_gives_them_back():
+    fields = {"stage_widths": [8, 16], "stage_depths": [1, 1]}
+    model = models.build("resnet", **fields)
+    assert hash(model) == hash(models.ResNet(stage_widths=(8, 16), stage_depths=(1, 1)))

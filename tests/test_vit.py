@@ -1,0 +1,125 @@
+"""The Vision Transformer's numerics, against a second implementation in NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import erf, softmax
+
+from jaxcmp.models import ViT
+
+SMALL = ViT(image_size=8, patch_size=4, width=12, depth=2, num_heads=3, mlp_width=20, num_classes=5)
+
+
+@pytest.fixture(scope="module")
+def variables():
+    """Every array random, so that no zero or one hides a mistake."""
+    shapes = jax.eval_shape(SMALL.init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+    rng = np.random.default_rng(0)
+    return jax.tree.map(lambda x: 0.5 * rng.standard_normal(x.shape, np.float32), shapes)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(1).standard_normal((3, 8, 8, 3), np.float32)
+
+
+def reference(params, images):
+    """A pre-norm ViT as its paper defines it, one image and one head at a time, in float64."""
+    params = jax.tree.map(lambda x: np.asarray(x, np.float64), params)
+
+    def dense(p, x):
+        return x @ p["kernel"] + p["bias"]
+
+    def layer_norm(p, x):
+        mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+        return (x - mean) / np.sqrt(variance + 1e-6) * p["scale"] + p["bias"]
+
+    def attend(p, x):
+        query, key, value = np.split(dense(p["qkv"], x), 3, axis=-1)
+        heads = []
+        for head in range(3):
+            part = slice(4 * head, 4 * head + 4)
+            weights = softmax(query[:, part] @ key[:, part].T / np.sqrt(4), axis=-1)
+            heads.append(weights @ value[:, part])
+        return dense(p["projection"], np.concatenate(heads, axis=-1))
+
+    def mlp(p, x):
+        hidden = dense(p["expand"], x)
+        return dense(p["contract"], 0.5 * hidden * (1 + erf(hidden / np.sqrt(2))))
+
+    logits = []
+    for image in images.astype(np.float64):
+        patches = [image[i : i + 4, j : j + 4].ravel() for i in (0, 4) for j in (0, 4)]
+        kernel = params["patch_embedding"]["kernel"].reshape(-1, 12)
+        tokens = np.stack(patches) @ kernel + params["patch_embedding"]["bias"]
+        x = np.concatenate([params["cls"][0], tokens]) + params["positions"][0]
+        for name in ("block_0", "block_1"):
+            block = params[name]
+            x = x + attend(block["attention"], layer_norm(block["attention_norm"], x))
+            x = x + mlp(block["mlp"], layer_norm(block["mlp_norm"], x))
+        logits.append(dense(params["head"], layer_norm(params["norm"], x[0])))
+    return np.stack(logits)
+
+
+def test_logits_are_those_of_the_definition(variables, images):
+    expected = reference(variables["params"], images)
+    np.testing.assert_allclose(jax.jit(SMALL.apply)(variables, images), expected, atol=2e-4)
+
+
+def test_bfloat16_stays_near_float32_and_gives_float32(variables, images):
+    half = SMALL.clone(dtype=jnp.bfloat16)
+    logits = jax.jit(half.apply)(variables, images)
+    assert logits.dtype == jnp.float32
+    expected = reference(variables["params"], images)
+    assert np.corrcoef(logits.ravel(), expected.ravel())[0, 1] > 0.99
+    shapes = jax.eval_shape(half.init, jax.random.key(0), images)
+    assert {leaf.dtype for leaf in jax.tree.leaves(shapes)} == {jnp.dtype("float32")}
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    return jax.jit(ViT(depth=2, mlp_width=768).init)(jax.random.key(3), jnp.zeros((1, 32, 32, 3)))
+
+
+def test_each_part_starts_as_its_source_says(fresh):
+    params = fresh["params"]
+    assert np.std(params["positions"]) == pytest.approx(0.02, rel=0.05)
+    assert not np.any(params["cls"])
+    assert not np.any(params["head"]["kernel"])
+    attention = params["block_0"]["attention"]
+    # Xavier-uniform over [192, 192], not over the fused [192, 576].
+    limit = np.sqrt(6 / (192 + 192))
+    for kernel in np.split(np.asarray(attention["qkv"]["kernel"]), 3, axis=1):
+        assert np.max(np.abs(kernel)) == pytest.approx(limit, rel=0.01)
+        assert np.std(kernel) == pytest.approx(limit / np.sqrt(3), rel=0.02)
+    assert np.std(params["block_0"]["mlp"]["expand"]["bias"]) == pytest.approx(1e-6, rel=0.2)
+
+
+def test_no_two_blocks_start_alike(fresh):
+    first, second = fresh["params"]["block_0"], fresh["params"]["block_1"]
+    for part in ("qkv", "projection"):
+        kernels = first["attention"][part]["kernel"], second["attention"][part]["kernel"]
+        assert not np.allclose(*kernels)
+
+
+def test_stochastic_depth_drops_whole_branches_and_only_in_training(variables, images):
+    model = SMALL.clone(drop_path_rate=0.9)
+    plain = jax.jit(SMALL.apply)(variables, images)
+    evaluated = jax.jit(model.apply)(variables, images)
+    np.testing.assert_array_equal(evaluated, plain)
+    train = jax.jit(lambda key: model.apply(variables, images, is_training=True, rngs={"dropout": key}))
+    draws = np.stack([train(key) for key in jax.random.split(jax.random.key(0), 40)])
+    # The first block is always kept, the last one's two branches each at one in ten: about
+    # four in five draws of an image skip the block altogether, and so agree.
+    first = draws[:, 0]
+    values, counts = np.unique(np.round(first[:, 0], 4), return_counts=True)
+    assert len(values) > 1
+    assert counts.max() / len(first) == pytest.approx(0.81, abs=0.19)
+
+
+def test_another_channel_count_and_size_work():
+    model = ViT(image_size=12, patch_size=3, width=8, depth=1, num_heads=2, mlp_width=8)
+    images = jnp.ones((2, 12, 12, 1))
+    shapes = jax.eval_shape(model.init, jax.random.key(0), images)
+    assert shapes["params"]["positions"].shape == (1, 17, 8)
