@@ -56,7 +56,7 @@ def digits(config: ConfigDict) -> None:
     )
     config.schedule.update({"peak_learning_rate": 2e-3, "warmup_epochs": 4.0})
     # Its operations are made for larger images: 32 pixels of translation leave nothing of 8.
-    config.augment.update({"trivial_augment": False, "mix_rate": 0.5})
+    config.augment.update({"trivial_augment": False, "mixup_alpha": 1.0, "mix_rate": 0.2})
 
 
 def cpu(config: ConfigDict) -> None:

@@ -89,12 +89,11 @@ class Checkpoints:
         if newest is not None and step <= newest:
             if step == newest and checkpoint_folder.index(self._folder / str(step)) == index:
                 return
-            raise JaxcmpError(
-                f"step {step} cannot be saved: {self._folder} holds a checkpoint of step {newest}; "
-                "go on from that one, or give another --workdir"
-            )
+            held = f"{self._folder} holds a checkpoint of step {newest}"
+            raise JaxcmpError(f"step {step} cannot be saved: {held}; give another --workdir")
         self._step_being_written = step
         try:
+            checkpoint_folder.check_writable(self._folder)
             self._writer().save(
                 step,
                 args=ocp.args.Composite(
@@ -181,6 +180,8 @@ class Checkpoints:
                 options=ocp.CheckpointManagerOptions(
                     create=False,
                     cleanup_tmp_directories=True,
+                    # Made meanwhile, one that cannot be made is waited for until a time limit.
+                    async_options=ocp.AsyncOptions(create_directories_asynchronously=False),
                     # Without a function, Orbax would not write the metrics.
                     best_fn=checkpoint_folder.rank if self._keep_best else None,
                     preservation_policy=checkpoint_managers.AnyPreservationPolicy(kept),

@@ -3,6 +3,8 @@
 import json
 import math
 import shutil
+import tempfile
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -108,9 +110,19 @@ def set_faulty_aside(folder: Path) -> None:
             set_aside(folder / str(step), fault, read_only=False)
 
 
+def check_writable(folder: Path) -> None:
+    """Raises OSError if no file can be made in it; Orbax finds out later and less quietly."""
+    tempfile.TemporaryFile(dir=folder).close()
+
+
 def delete_half_written(folder: Path) -> None:
+    """Deletes what failed saves have left, which may fill the disk."""
     for path in folder.glob("*.orbax-checkpoint-tmp*"):
-        shutil.rmtree(path, ignore_errors=True)
+        # Threads of the save that failed may still be writing into it.
+        deadline = time.monotonic() + 2
+        while path.exists() and time.monotonic() < deadline:
+            shutil.rmtree(path, ignore_errors=True)
+            time.sleep(0.01)
 
 
 def index(path: Path) -> dict[str, dict[str, Any]]:

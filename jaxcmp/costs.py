@@ -9,9 +9,7 @@ import jax
 from jaxcmp import models
 
 
-def describe(
-    model: models.ViT | models.ResNet, params: Any, *, num_channels: int
-) -> dict[str, Any]:
+def sizes(model: models.ViT | models.ResNet, params: Any, *, num_channels: int) -> dict[str, Any]:
     """Parameters and one image's forward multiply-adds, by component and in all."""
     parameters = models.count_parameters(params)
     multiply_adds = model.multiply_adds(num_channels)

@@ -5,6 +5,7 @@ python -m jaxcmp.main --config=configs/resnet.py --workdir=runs/resnet/seed-1 --
 """
 
 import difflib
+import runpy
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -56,12 +57,12 @@ def main(argv: Sequence[str]) -> int:
     try:
         config, overrides = parse(argv)
         # JAX and the data libraries take seconds to import: a mistyped flag need not wait for them.
-        from jaxcmp import train
+        from jaxcmp import devices, train
 
         if DISTRIBUTED.value:
-            train.join_cluster()
+            devices.join_cluster()
         if PREVIEW.value:
-            train.preview(config, Path(PREVIEW.value))
+            preview(config, Path(PREVIEW.value))
         else:
             workdir = WORKDIR.value or f"runs/{config.arm}/seed-{config.seed}"
             train.train(config, workdir=Path(workdir), overrides=overrides)
@@ -69,6 +70,28 @@ def main(argv: Sequence[str]) -> int:
         print(f"jaxcmp: {error}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def preview(config: ConfigDict, path: Path, *, num_images: int = 16) -> None:
+    """Writes a contact sheet of training images and what the network sees of them."""
+    import jax
+
+    from jaxcmp.augment.preview import preview as write_preview
+    from jaxcmp.experiment import prepare
+
+    experiment = prepare(config)
+    train = experiment.dataset.train
+    num_images = min(num_images, len(train.labels))
+    write_preview(
+        experiment.augment,
+        jax.random.key(config.seed),
+        train.images[:num_images],
+        train.labels[:num_images],
+        mean=experiment.dataset.mean,
+        std=experiment.dataset.std,
+        path=path,
+    )
+    print(f"{num_images} images, each beside eight draws: {path}")
 
 
 def _config_value(argv: Sequence[str]) -> str:
@@ -86,8 +109,8 @@ def _config_value(argv: Sequence[str]) -> str:
 def _explain(error: Exception, argv: Sequence[str]) -> str:
     """One line for an error of the flag libraries; the nearest key where a key is unknown."""
     if isinstance(error, (AttributeError, KeyError)):
-        loader = config_flags.ConfigFileFlagParser(name="config")
-        known = list(_keys(loader.parse(_config_value(argv))))
+        path, _, variant = _config_value(argv).partition(":")
+        known = list(_keys(runpy.run_path(path)["get_config"](variant)))
         for arg in argv[1:]:
             key = arg.lstrip("-").partition("=")[0].removeprefix("config.")
             if arg.lstrip("-").startswith("config.") and key not in known:

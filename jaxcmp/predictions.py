@@ -56,7 +56,7 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
 def read_predictions(path: Path) -> Predictions:
     """Raises JaxcmpError if they are missing, damaged, or do not fit together."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             names = ("logits", "labels", "ids", "class_names")
             return Predictions.of(*(stored[name] for name in names))
     except Exception as error:  # A damaged archive raises nearly anything.

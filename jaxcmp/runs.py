@@ -111,8 +111,8 @@ class RunWriter:
         self.write_json(RESULT, result)
 
     def close(self) -> None:
-        """Gives the folder free; the end of the session is recorded."""
-        with self._files:
+        """Notes the end of the session, if the disk lets it, and frees the folder for others."""
+        with self._files, contextlib.suppress(JaxcmpError):
             self._end_session()
 
     def _end_session(self) -> None:
@@ -218,7 +218,6 @@ def _read_metrics(path: Path) -> list[dict[str, Any]]:
         step, kind = record.get("step"), record.get("kind")
         if type(step) is not int or type(kind) is not str:
             raise files.damaged(path, "a line of it has no whole step and kind")
-        last.pop((step, kind), None)
         last[step, kind] = {
             name: math.nan if value is None else value for name, value in record.items()
         }

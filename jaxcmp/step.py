@@ -131,7 +131,7 @@ def make_train_step(
         metrics = {
             "loss": loss,
             "accuracy_mixed": accuracy,
-            "gradient_norm": optax.global_norm(grads),
+            "gradient_norm": optax.tree.norm(grads),
             "learning_rate": learning_rate,
         }
         is_new_epoch = state.step % steps_per_epoch == 0

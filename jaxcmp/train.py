@@ -2,19 +2,20 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import optax
+from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 
 from jaxcmp import costs, devices, runs
-from jaxcmp.augment.preview import preview as write_preview
 from jaxcmp.checkpoint import Checkpoints
 from jaxcmp.environment import describe_environment
-from jaxcmp.errors import CommandError, Interrupted, JaxcmpError
+from jaxcmp.errors import Interrupted, JaxcmpError
 from jaxcmp.experiment import Experiment, Program, compile_program, prepare
 from jaxcmp.interrupt import Interrupt
 from jaxcmp.journal import Journal
@@ -26,34 +27,6 @@ from jaxcmp.stopwatch import Stopwatch
 
 # These say where things lie or what is shown; a run may go on with others.
 FREE_KEYS = ("data.dir", "data.manual_dir", "log", "checkpoint", "eval_batch_size")
-
-
-def join_cluster() -> None:
-    """Makes this process one of several, found as SLURM, Open MPI or Kubernetes describe them."""
-    try:
-        jax.distributed.initialize()
-    except (ValueError, RuntimeError) as error:
-        raise CommandError(
-            "--distributed found no cluster: start it through SLURM, Open MPI or Kubernetes, or "
-            f"set JAX_COORDINATOR_ADDRESS ({str(error).splitlines()[0]})"
-        ) from error
-
-
-def preview(config: ConfigDict, path: Path, *, num_images: int = 16) -> None:
-    """Writes a contact sheet of training images and what the network sees of them."""
-    experiment = prepare(config)
-    train = experiment.dataset.train
-    num_images = min(num_images, len(train.labels))
-    write_preview(
-        experiment.augment,
-        jax.random.key(config.seed),
-        train.images[:num_images],
-        train.labels[:num_images],
-        mean=experiment.dataset.mean,
-        std=experiment.dataset.std,
-        path=path,
-    )
-    print(f"{num_images} images, each beside eight draws: {path}")
 
 
 def train(config: ConfigDict, *, workdir: Path, overrides: Sequence[str]) -> None:
@@ -70,6 +43,8 @@ def train(config: ConfigDict, *, workdir: Path, overrides: Sequence[str]) -> Non
             run = stack.enter_context(
                 runs.open_run(workdir, config.to_dict(), overrides, ignore=FREE_KEYS)
             )
+        # Whether the folder can be used is for the first process to say, before others write there.
+        multihost_utils.sync_global_devices("the run folder is open")
         if runs.is_finished(workdir):
             print(f"{workdir} is finished already; another --workdir starts another run")
             return
@@ -101,8 +76,10 @@ def train(config: ConfigDict, *, workdir: Path, overrides: Sequence[str]) -> Non
             reporter.say(f"going on after step {int(state.step)} of {clock.total_steps}")
         state = session.fit(state)
         checkpoints.wait()
+        # Every process takes part in the evaluation, the first one writes it down.
+        logits = session.evaluate(state)
         if run is not None:
-            session.write_result(run, state)
+            session.write_result(run, state, logits)
             reporter.say(f"finished: {workdir}")
 
 
@@ -146,13 +123,17 @@ class Session:
                 self.watch.new_epoch()
         return state
 
-    def evaluate(self, state: TrainState) -> dict[str, float]:
-        """Loss and accuracy on the test split, and on the held-out one where there is one."""
+    def evaluate(self, state: TrainState) -> dict[str, np.ndarray]:
+        """Logits [n, classes] of the test split, and of the held-out one where there is one."""
+        names = [name for name, _ in self.experiment.evaluated_splits()]
+        return {name: self.program.evaluate(state, name) for name in names}
+
+    def score(self, logits: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Loss and accuracy by split, named as they stand in the run folder."""
         scores = {}
         for name, split in self.experiment.evaluated_splits():
-            logits = self.program.evaluate(state, name)
-            scores[f"{name}_loss"] = cross_entropy(logits, split.labels)
-            scores[f"{name}_accuracy"] = accuracy(logits, split.labels)
+            scores[f"{name}_loss"] = cross_entropy(logits[name], split.labels)
+            scores[f"{name}_accuracy"] = accuracy(logits[name], split.labels)
         return scores
 
     def _log_step(self, state: TrainState, metrics: Metrics, step: int) -> None:
@@ -167,7 +148,7 @@ class Session:
         clock = self.experiment.clock
         sums = {name: float(value) for name, value in state.sums.items()}
         means = {name: sums[name] / sums["num_steps"] for name in ("loss", "accuracy_mixed")}
-        scores = self.evaluate(state)
+        scores = self.score(self.evaluate(state))
         seconds = self.watch.seconds_per_step() * clock.steps_per_epoch
         record = {
             "step": step,
@@ -177,7 +158,7 @@ class Session:
             **scores,
             "learning_rate": float(metrics["learning_rate"]),
             "gradient_norm": sums["gradient_norm"] / sums["num_steps"],
-            "parameter_norm": float(jax.jit(optax.global_norm)(state.params)),
+            "parameter_norm": float(jax.jit(optax.tree.norm)(state.params)),
             "images_per_second": self.config.batch_size * clock.steps_per_epoch / seconds,
             "seconds": seconds,
         }
@@ -204,46 +185,44 @@ class Session:
         self.checkpoints.wait()
         raise Interrupted(f"stopped after step {step}, which is saved; the same command goes on")
 
-    def write_result(self, run: RunWriter, state: TrainState) -> None:
+    def write_result(
+        self, run: RunWriter, state: TrainState, logits: Mapping[str, np.ndarray]
+    ) -> None:
         """Writes what the comparison reads; result.json comes last and means: finished."""
         config, dataset = self.config, self.experiment.dataset
-        logits = self.program.evaluate(state, "test")
-        run.write_predictions(logits, dataset.test.labels, dataset.test.ids, dataset.class_names)
-        sizes = costs.describe(
-            self.experiment.model, state.params, num_channels=dataset.train.images.shape[-1]
+        run.write_predictions(
+            logits["test"], dataset.test.labels, dataset.test.ids, dataset.class_names
         )
-        num_images = int(state.step) * config.batch_size
         epochs = [r for r in runs.read_run(run.folder).metrics if r["kind"] == "epoch"]
+        num_images = int(state.step) * config.batch_size
         train_seconds = sum(record["seconds"] for record in epochs)
         speed = {
             "train_seconds": train_seconds,
             "images_per_second": num_images / train_seconds,
         }
-        run.write_json(
-            runs.COST,
-            {
-                **sizes,
-                "training_flops": costs.training_flops(sizes["multiply_adds"]["total"], num_images),
-                "compile_seconds": self.program.compile_seconds,
-                "step_seconds": self.watch.summary(),
-                **speed,
-                "peak_memory": costs.peak_memory(),
-                "step_temporary_bytes": self.program.temporary_bytes,
-            },
+        sizes = costs.sizes(
+            self.experiment.model, state.params, num_channels=dataset.train.images.shape[-1]
         )
-        run.finish(
-            {
-                "schema": 1,
-                **self.evaluate(state),
-                "num_train": len(dataset.train.labels),
-                "num_test": len(dataset.test.labels),
-                "epochs": config.num_epochs,
-                "steps": int(state.step),
-                "parameters": sizes["parameters"]["total"],
-                "multiply_adds": sizes["multiply_adds"]["total"],
-                **speed,
-            }
-        )
+        multiply_adds = sizes["multiply_adds"]["total"]
+        measured = {
+            "training_flops": costs.training_flops(multiply_adds, num_images),
+            "compile_seconds": self.program.compile_seconds,
+            "step_seconds": self.watch.summary(),
+            "peak_memory": costs.peak_memory(),
+            "step_temporary_bytes": self.program.temporary_bytes,
+        }
+        run.write_json(runs.COST, {**sizes, **measured, **speed})
+        result = {
+            "schema": 1,
+            **self.score(logits),
+            "num_train": len(dataset.train.labels),
+            "num_test": len(dataset.test.labels),
+            "epochs": config.num_epochs,
+            "steps": int(state.step),
+            "parameters": sizes["parameters"]["total"],
+            "multiply_adds": multiply_adds,
+        }
+        run.finish({**result, **speed})
 
 
 def _environment(experiment: Experiment, config: ConfigDict) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def make_outcome(config: dict[str, Any], folder: str = "runs/a", **result: Any) 
         "multiply_adds": 365_107_584,
         "train_seconds": 60.0,
     }
-    environment = {"device": "cpu", "device_count": 1}
+    environment = {"device": "cpu", "device_count": 1, "data": {"version": "3.0.2"}}
     run = Run(Path(folder), config, [], environment, {}, [], {"schema": 1, **values, **result})
     return outcome_of(run)
 

@@ -43,6 +43,11 @@ def test_what_was_written_is_read_back_mapped_and_read_only(entry):
     assert only(entry.parent) == ["train"]
 
 
+def test_a_shared_cache_can_be_read_by_whom_the_umask_lets(entry):
+    cache.write(entry, blocks(), num_examples=6)
+    assert entry.stat().st_mode == entry.parent.stat().st_mode
+
+
 def test_nothing_is_read_where_nothing_was_written(entry):
     assert cache.read(entry, num_examples=6) is None
 

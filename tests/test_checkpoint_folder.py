@@ -162,7 +162,7 @@ def test_a_save_may_come_before_a_faulty_folder_is_read(folder, warned, damage):
 
 def test_the_latest_damaged_one_of_a_step_is_kept(folder, warned):
     for _ in range(2):
-        empty_it(folder / "3")
+        flip_bytes(folder / "3")
         with open_checkpoints(folder) as checkpoints:
             assert restore(checkpoints) == 2
             checkpoints.save(3, make_state(3), {})
@@ -208,7 +208,7 @@ def test_another_shape_is_an_error_and_no_damage(folder, warned):
 
 
 def test_leftovers_of_a_killed_save_are_ignored_and_cleared(folder, warned):
-    leftover = Path(shutil.copytree(folder / "3", folder / "4.orbax-checkpoint-tmp"))
+    leftover = Path(shutil.copytree(folder / "3", folder / "5.orbax-checkpoint-tmp"))
     with open_checkpoints(folder) as checkpoints:
         assert restore(checkpoints) == 3
         checkpoints.save(4, make_state(4), {})

@@ -18,7 +18,8 @@ def write_run(folder: Path, arm: str, seed: int, accuracy: float | None) -> Path
         "data": {"name": "digits", "dir": "", "manual_dir": ""},
     }
     writer = runs.open_run(folder, config, [])
-    writer.write_json(runs.ENVIRONMENT, {"device": "cpu", "device_count": 1})
+    data = {"name": "digits", "version": "1.0.0"}
+    writer.write_json(runs.ENVIRONMENT, {"device": "cpu", "device_count": 1, "data": data})
     if accuracy is not None:
         result = {"test_accuracy": accuracy, "num_test": 359, "train_seconds": 20.0}
         writer.finish({**result, "parameters": 137_098, "multiply_adds": 2_000_000})
@@ -70,7 +71,10 @@ def test_unfinished_runs_are_listed_and_left_out(demo, capsys):
     assert "vit 96.50 ± 6.35 2" in out
 
 
-@pytest.mark.parametrize("content", ['{"test_accuracy":', '{"schema": 1}', "[]"])
+@pytest.mark.parametrize(
+    "content",
+    ['{"test_accuracy":', '{"schema": 1}', '{"num_test": 9, "test_accuracy": null}', "[]"],
+)
 def test_a_damaged_folder_is_named_and_skipped(demo, capsys, content):
     folder = write_run(demo / "vit" / "seed-2", "vit", 2, 0.5)
     (folder / runs.RESULT).write_text(content)

@@ -66,13 +66,15 @@ def reference(variables, images):
 
 def test_logits_are_those_of_the_definition(variables, images):
     expected = reference(variables, images)
-    np.testing.assert_allclose(jax.jit(SMALL.apply)(variables, images), expected, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(
+        jax.jit(SMALL.apply)(variables, images), expected, rtol=1e-4, atol=1e-3
+    )
 
 
 def test_training_normalises_by_the_batch_and_moves_the_statistics_by_a_tenth(variables, images):
-    _, updated = jax.jit(
-        lambda v, x: SMALL.apply(v, x, is_training=True, mutable=["batch_stats"])
-    )(variables, images)
+    _, updated = jax.jit(lambda v, x: SMALL.apply(v, x, is_training=True, mutable=["batch_stats"]))(
+        variables, images
+    )
     stem = variables["params"]["stem"]["conv"]["kernel"]
     out = jax.lax.conv_general_dilated(
         images, stem, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
@@ -106,7 +108,9 @@ def test_zero_init_makes_every_block_start_as_the_identity():
     model = ResNet(stage_widths=(8,), stage_depths=(2,), zero_init_residual=True)
     variables = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
     images = jax.random.normal(jax.random.key(1), (2, 8, 8, 3))
-    _, state = jax.jit(lambda v, x: model.apply(v, x, capture_intermediates=True))(variables, images)
+    _, state = jax.jit(lambda v, x: model.apply(v, x, capture_intermediates=True))(
+        variables, images
+    )
     inner = state["intermediates"]
     np.testing.assert_allclose(
         inner["stage_1"]["__call__"][0], inner["stem"]["__call__"][0], atol=1e-6

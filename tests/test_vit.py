@@ -108,7 +108,9 @@ def test_stochastic_depth_drops_whole_branches_and_only_in_training(variables, i
     plain = jax.jit(SMALL.apply)(variables, images)
     evaluated = jax.jit(model.apply)(variables, images)
     np.testing.assert_array_equal(evaluated, plain)
-    train = jax.jit(lambda key: model.apply(variables, images, is_training=True, rngs={"dropout": key}))
+    train = jax.jit(
+        lambda key: model.apply(variables, images, is_training=True, rngs={"dropout": key})
+    )
     draws = np.stack([train(key) for key in jax.random.split(jax.random.key(0), 40)])
     # The first block is always kept, the last one's two branches each at one in ten: about
     # four in five draws of an image skip the block altogether, and so agree.

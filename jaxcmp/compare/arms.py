@@ -57,6 +57,7 @@ def outcome_of(run: Run) -> Outcome:
         raise ValueError("the run is not finished")
     device, count = run.environment["device"], run.environment["device_count"]
     data = {key: value for key, value in settings.items() if key.startswith("data.")}
+    data["version"] = json.dumps(run.environment["data"]["version"])
     data["num_test"] = json.dumps(result["num_test"])
     return Outcome(
         folder=str(run.folder),

@@ -54,8 +54,12 @@ def write(entry: Path, blocks: Iterable[Block], *, num_examples: int) -> Block:
     with _translated(entry):
         entry.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(entry.parent)
-        partial = Path(tempfile.mkdtemp(prefix=f"{entry.name}.", suffix=_PARTIAL, dir=entry.parent))
-    try:
+        scratch = _scratch(entry)
+    with scratch:
+        # A folder inside, because a temporary one is closed to other users of a shared cache.
+        partial = Path(scratch.name) / entry.name
+        with _translated(entry):
+            partial.mkdir()
         _write_files(partial, blocks, entry=entry, num_examples=num_examples)
         # Mapped now, the images stay readable whatever happens to the folder's name.
         written = read(partial, num_examples=num_examples)
@@ -63,8 +67,6 @@ def write(entry: Path, blocks: Iterable[Block], *, num_examples: int) -> Block:
             raise JaxcmpError(f"decoded images in {partial} cannot be read back: check the disk")
         with _translated(entry):
             _publish(partial, entry, num_examples=num_examples)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return read(entry, num_examples=num_examples) or written
 
 
@@ -107,11 +109,14 @@ def _publish(partial: Path, entry: Path, *, num_examples: int) -> None:
             if not entry.exists():
                 raise
         # A damaged entry stands in the way: renaming takes it away in one step.
-        with tempfile.TemporaryDirectory(
-            prefix=f"{entry.name}.", suffix=_PARTIAL, dir=entry.parent
-        ) as bin:
-            with suppress(FileNotFoundError):
-                os.rename(entry, Path(bin) / "damaged")
+        with _scratch(entry) as scratch, suppress(FileNotFoundError):
+            os.rename(entry, Path(scratch) / "damaged")
+
+
+def _scratch(entry: Path) -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(
+        prefix=f"{entry.name}.", suffix=_PARTIAL, dir=entry.parent, ignore_cleanup_errors=True
+    )
 
 
 def _remove_abandoned(folder: Path) -> None:

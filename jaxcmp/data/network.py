@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 
 
-def is_reachable(url: str, *, seconds: float = 8.0) -> bool:
+def is_reachable(url: str, *, seconds: float = 5.0) -> bool:
     """Asks the server for the header of a page and waits at most `seconds` for any answer.
 
     Proxies set in the environment are used, as they are for a download.

@@ -40,7 +40,7 @@ def find_or_prepare(name: str, *, data_dir: str | None, manual_dir: str | None) 
     builder = _find(name, data_dir)
     # Before anything is downloaded.
     feature_keys(builder)
-    if builder.is_prepared():
+    if _is_prepared(builder):
         return builder
     root = Path(builder.data_dir_root).expanduser()
     manual = Path(manual_dir).expanduser() if manual_dir else root / "downloads" / "manual"
@@ -56,7 +56,7 @@ def find_or_prepare(name: str, *, data_dir: str | None, manual_dir: str | None) 
     except JaxcmpError:
         # Another process of the same run may have been first.
         builder = _find(name, data_dir)
-        if not builder.is_prepared():
+        if not _is_prepared(builder):
             raise
         return builder
     return fresh
@@ -81,6 +81,11 @@ def _find(name: str, data_dir: str | None) -> Builder:
         raise CommandError(f"data set {name!r} cannot be opened: {_reason(error)}") from error
     except Exception as error:  # TFDS lets through what its parsers raise.
         raise JaxcmpError(f"data set {name!r} cannot be opened: {_reason(error)}") from error
+
+
+def _is_prepared(builder: Builder) -> bool:
+    with _quiet():
+        return builder.is_prepared()
 
 
 def _unknown(name: str, data_dir: str | None) -> CommandError:

@@ -1,0 +1,42 @@
+"""Epochs and steps."""
+
+import pytest
+
+from jaxcmp.clock import Clock
+from jaxcmp.errors import CommandError
+
+
+def test_an_epoch_has_only_whole_batches():
+    clock = Clock.of(103, batch_size=10, num_epochs=3)
+    assert (clock.steps_per_epoch, clock.total_steps) == (10, 30)
+
+
+def test_steps_and_epochs_count_from_one():
+    clock = Clock(steps_per_epoch=10, num_epochs=3)
+    assert [clock.epoch(step) for step in (0, 1, 10, 11, 30)] == [0, 1, 1, 2, 3]
+
+
+def test_the_last_epoch_ends_whatever_the_interval():
+    clock = Clock(steps_per_epoch=2, num_epochs=5)
+    assert [step for step in range(1, 11) if clock.is_epoch_end(step)] == [2, 4, 6, 8, 10]
+    assert [step for step in range(1, 11) if clock.is_epoch_end(step, every=3)] == [6, 10]
+    assert not any(clock.is_epoch_end(step, every=0) for step in range(1, 11))
+
+
+def test_what_is_due_every_zero_steps_is_never_due():
+    clock = Clock(steps_per_epoch=2, num_epochs=5)
+    assert [step for step in range(1, 11) if clock.is_due(step, every=4)] == [4, 8]
+    assert not any(clock.is_due(step, every=0) for step in range(1, 11))
+
+
+@pytest.mark.parametrize(
+    ("num_examples", "batch_size", "num_epochs", "message"),
+    [
+        (90, 128, 1, "batch_size=128 is larger than the 90 training images"),
+        (90, 0, 1, "batch_size=0 and num_epochs=1 must both be at least 1"),
+        (90, 9, 0, "batch_size=9 and num_epochs=0 must both be at least 1"),
+    ],
+)
+def test_a_run_without_a_whole_batch_is_refused(num_examples, batch_size, num_epochs, message):
+    with pytest.raises(CommandError, match=message):
+        Clock.of(num_examples, batch_size=batch_size, num_epochs=num_epochs)

@@ -1,0 +1,49 @@
+"""Evaluation sees each example exactly once, whatever the batch and the devices."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jaxcmp import devices, models
+from jaxcmp.augment import normalise
+from jaxcmp.evaluate import make_eval_step, padded_batches, predict_logits
+
+MODEL = models.ResNet(image_size=8, stage_widths=(4,), stage_depths=(1,), num_classes=4)
+MEAN, STD = np.array([0.5], np.float32), np.array([0.25], np.float32)
+IMAGES = np.random.default_rng(0).integers(0, 256, (21, 8, 8, 1), dtype=np.uint8)
+
+
+@given(num_examples=st.integers(1, 300), batch_size=st.integers(1, 70))
+def test_every_example_is_predicted_once_and_in_order(num_examples, batch_size):
+    out = predict_logits(
+        lambda indices: np.stack([indices, -indices], axis=1),
+        num_examples=num_examples,
+        batch_size=batch_size,
+    )
+    np.testing.assert_array_equal(out[:, 0], np.arange(num_examples))
+
+
+@given(num_examples=st.integers(1, 300), batch_size=st.integers(1, 70))
+def test_every_batch_is_full_and_stays_within_the_split(num_examples, batch_size):
+    batches = list(padded_batches(num_examples, batch_size))
+    assert {len(batch) for batch in batches} == {batch_size}
+    assert max(batch.max() for batch in batches) == num_examples - 1
+
+
+@pytest.mark.parametrize(("num_devices", "batch_size"), [(1, 21), (1, 4), (8, 8), (8, 16)])
+def test_logits_do_not_depend_on_batch_or_devices(num_devices, batch_size):
+    variables = jax.jit(MODEL.init)(jax.random.key(0), np.zeros((1, 8, 8, 1), np.float32))
+    expected = jax.jit(MODEL.apply)(variables, normalise(IMAGES, MEAN, STD))
+    mesh = devices.make_mesh(jax.devices()[:num_devices])
+    everywhere, cut = devices.replicated(mesh), devices.sharded(mesh)
+    eval_step = jax.jit(make_eval_step(MODEL, mean=MEAN, std=STD), out_shardings=everywhere)
+    images = devices.place(IMAGES, everywhere)
+    placed = jax.tree.map(lambda x: devices.place(x, everywhere), variables)
+    logits = predict_logits(
+        lambda indices: eval_step(placed, images, devices.place(indices, cut)),
+        num_examples=21,
+        batch_size=batch_size,
+    )
+    np.testing.assert_allclose(logits, expected, atol=1e-5)

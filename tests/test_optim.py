@@ -1,0 +1,137 @@
+"""Optimizers and schedules, against their published definitions written out."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxcmp import models
+from jaxcmp.errors import CommandError
+from jaxcmp.optim import is_decayed, make_optimizer, make_schedule
+
+ADAMW = {"beta_1": 0.9, "beta_2": 0.99, "weight_decay": 0.1}
+SGD = {"momentum": 0.9, "weight_decay": 0.01}
+
+
+def descend(optimizer, params, grads, learning_rate):
+    """Applies the gradients in turn as the step does."""
+    state = optimizer.init(params)
+    for grad in grads:
+        directions, state = optimizer.update(grad, state, params)
+        params = jax.tree.map(lambda p, d: p - learning_rate * d, params, directions)
+    return params
+
+
+def test_warm_up_is_linear_and_the_cosine_ends_at_zero():
+    schedule = make_schedule(peak_learning_rate=2.0, warmup_steps=10, total_steps=110)
+    assert [float(schedule(step)) for step in (0, 5, 10)] == pytest.approx([0, 1, 2])
+    assert float(schedule(60)) == pytest.approx(1.0)
+    assert float(schedule(85)) == pytest.approx(1 + np.cos(0.75 * np.pi))
+    assert float(schedule(110)) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_without_warm_up_the_first_step_has_the_peak():
+    schedule = make_schedule(peak_learning_rate=0.1, warmup_steps=0, total_steps=100)
+    assert float(schedule(0)) == pytest.approx(0.1)
+    assert float(schedule(50)) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("fields", [{"warmup_steps": 100}, {"peak_learning_rate": 0.0}])
+def test_an_impossible_schedule_is_refused(fields):
+    with pytest.raises(CommandError):
+        make_schedule(**{"peak_learning_rate": 0.1, "warmup_steps": 0, "total_steps": 100} | fields)
+
+
+def test_adamw_is_adam_with_decay_beside_it():
+    params = {"kernel": jnp.array([1.0, -2.0]), "bias": jnp.array([3.0])}
+    grads = [
+        {"kernel": jnp.array([0.5, 1.0]), "bias": jnp.array([-1.0])},
+        {"kernel": jnp.array([-0.2, 0.3]), "bias": jnp.array([2.0])},
+    ]
+    out = descend(make_optimizer("adamw", clip_norm=0.0, **ADAMW), params, grads, 0.01)
+
+    def reference(value, gradients, decay):
+        first = second = 0.0
+        for count, grad in enumerate(gradients, 1):
+            first = 0.9 * first + 0.1 * grad
+            second = 0.99 * second + 0.01 * grad**2
+            unbiased = first / (1 - 0.9**count), second / (1 - 0.99**count)
+            value = value - 0.01 * (unbiased[0] / (np.sqrt(unbiased[1]) + 1e-8) + decay * value)
+        return value
+
+    kernels = [np.asarray(grad["kernel"], np.float64) for grad in grads]
+    biases = [np.asarray(grad["bias"], np.float64) for grad in grads]
+    np.testing.assert_allclose(out["kernel"], reference(np.array([1.0, -2.0]), kernels, 0.1), 1e-5)
+    np.testing.assert_allclose(out["bias"], reference(np.array([3.0]), biases, 0.0), 1e-5)
+
+
+def test_sgd_has_nesterov_momentum_and_decays_everything():
+    params = {"kernel": jnp.array([1.0]), "bias": jnp.array([3.0])}
+    grads = [{"kernel": jnp.array([0.5]), "bias": jnp.array([-1.0])}] * 3
+    out = descend(make_optimizer("sgd", clip_norm=0.0, **SGD), params, grads, 0.1)
+
+    def reference(value, grad):
+        velocity = 0.0
+        for _ in range(3):
+            decayed = grad + 0.01 * value
+            velocity = 0.9 * velocity + decayed
+            value = value - 0.1 * (decayed + 0.9 * velocity)
+        return value
+
+    assert float(out["kernel"][0]) == pytest.approx(reference(1.0, 0.5), rel=1e-5)
+    assert float(out["bias"][0]) == pytest.approx(reference(3.0, -1.0), rel=1e-5)
+
+
+def test_clipping_scales_the_global_norm_down_and_never_up():
+    params = {"kernel": jnp.zeros(2)}
+    optimizer = make_optimizer("sgd", clip_norm=1.0, momentum=0.0, weight_decay=0.0)
+    long, _ = optimizer.update({"kernel": jnp.array([3.0, 4.0])}, optimizer.init(params), params)
+    np.testing.assert_allclose(long["kernel"], [0.6, 0.8], rtol=1e-6)
+    short, _ = optimizer.update({"kernel": jnp.array([0.3, 0.4])}, optimizer.init(params), params)
+    np.testing.assert_allclose(short["kernel"], [0.3, 0.4], rtol=1e-6)
+
+
+def test_decay_spares_biases_norms_positions_and_the_class_token():
+    model = models.ViT(image_size=8, width=8, depth=1, num_heads=2, mlp_width=8)
+    params = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))["params"]
+    decayed = {
+        jax.tree_util.keystr(path, simple=True, separator="/")
+        for path, value in jax.tree_util.tree_leaves_with_path(is_decayed(params))
+        if value
+    }
+    assert decayed == {
+        "patch_embedding/kernel",
+        "block_0/attention/qkv/kernel",
+        "block_0/attention/projection/kernel",
+        "block_0/mlp/expand/kernel",
+        "block_0/mlp/contract/kernel",
+        "head/kernel",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("adam", ADAMW, "optimizer.name='adam' is unknown; there are adamw, sgd"),
+        ("sgd", ADAMW, "optimizer 'sgd' takes momentum, weight_decay, not beta_1"),
+        ("sgd", SGD | {"momentum": 1.0}, "optimizer.momentum=1.0 must be at least 0 and below 1"),
+        ("adamw", ADAMW | {"weight_decay": -1.0}, "optimizer.weight_decay=-1.0 must be at least 0"),
+    ],
+)
+def test_options_that_do_not_fit_are_named(name, options, message):
+    with pytest.raises(CommandError, match=message):
+        make_optimizer(name, clip_norm=0.0, **options)
+
+
+def test_the_chain_equals_the_librarys_own_adamw_once_the_rate_is_applied():
+    rng = np.random.default_rng(0)
+    params = {"kernel": jnp.asarray(rng.standard_normal(5), jnp.float32)}
+    grads = [{"kernel": jnp.asarray(rng.standard_normal(5), jnp.float32)} for _ in range(4)]
+    ours = descend(make_optimizer("adamw", clip_norm=0.0, **ADAMW), params, grads, 0.05)
+    library = optax.adamw(0.05, b1=0.9, b2=0.99, weight_decay=0.1)
+    state = library.init(params)
+    for grad in grads:
+        updates, state = library.update(grad, state, params)
+        params = optax.apply_updates(params, updates)
+    np.testing.assert_allclose(ours["kernel"], params["kernel"], rtol=1e-6)

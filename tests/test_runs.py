@@ -1,0 +1,221 @@
+"""The contract between those who write a run folder and those who read it."""
+
+import json
+import math
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxcmp import runs
+from jaxcmp.errors import CommandError, JaxcmpError
+
+CONFIG = {
+    "arm": "vit",
+    "seed": 0,
+    "data": {"name": "digits", "dir": "a", "train_fraction": 1.0},
+    "optimizer": {"learning_rate": 1e-3, "betas": (0.9, 0.999), "clip_norm": None},
+}
+
+
+def changed(section: str | None = None, **values) -> dict:
+    return {**CONFIG, **({section: {**CONFIG[section], **values}} if section else values)}
+
+
+def open_run(folder: Path, config=CONFIG, overrides=(), **options) -> runs.RunWriter:
+    return runs.open_run(folder, config, overrides, **options)
+
+
+def write_whole_run(folder: Path) -> None:
+    with open_run(folder, overrides=["seed=0"]) as run:
+        run.write_environment({"device": "cpu", "start": "2025-01-01T00:00:00+00:00", "end": None})
+        run.write_json(runs.COST, {"parameters": {"total": 5}})
+        run.log({"step": 1, "epoch": 1, "kind": "train", "loss": np.float32(0.5)})
+        run.log({"step": 2, "epoch": 1, "kind": "epoch", "test_accuracy": 0.25})
+        run.write_predictions(np.zeros((3, 2)), np.array([0, 1, 1]), np.arange(3), ("cat", "dog"))
+        run.finish({"test_accuracy": 0.25})
+
+
+def test_a_run_is_read_as_it_was_written(tmp_path):
+    write_whole_run(tmp_path / "vit" / "seed-0")
+    run = runs.read_run(tmp_path / "vit" / "seed-0")
+    assert run.is_finished and runs.is_finished(run.folder)
+    assert run.config == json.loads(json.dumps(CONFIG))
+    assert run.overrides == ["seed=0"]
+    assert run.environment["device"] == "cpu" and run.environment["end"] > "2025"
+    assert run.cost == {"parameters": {"total": 5}}
+    assert run.metrics == [
+        {"step": 1, "epoch": 1, "kind": "train", "loss": 0.5},
+        {"step": 2, "epoch": 1, "kind": "epoch", "test_accuracy": 0.25},
+    ]
+    assert run.result == {"test_accuracy": 0.25}
+    assert run.load_predictions().class_names == ("cat", "dog")
+
+
+def test_a_run_under_way_can_be_read(tmp_path):
+    with open_run(tmp_path):
+        run = runs.read_run(tmp_path)
+    assert not run.is_finished and not runs.is_finished(tmp_path)
+    assert (run.environment, run.cost, run.metrics, run.result) == ({}, {}, [], None)
+    with pytest.raises(JaxcmpError, match="predictions.npz cannot be used: No such file"):
+        run.load_predictions()
+
+
+def test_the_result_is_written_after_everything_else(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(
+        runs.RunWriter, "write_json", lambda self, name, value: written.append(name)
+    )
+    with runs.RunWriter(tmp_path) as run:
+        run.write_environment({"device": "cpu"})
+        run.finish({})
+    assert written == ["environment.json", "environment.json", "result.json"]
+
+
+@pytest.mark.parametrize(
+    ("config", "difference"),
+    [
+        (changed(seed=1), "seed is 1 here and 0 there"),
+        (
+            changed("optimizer", learning_rate=0.01),
+            "optimizer.learning_rate is 0.01 here and 0.001",
+        ),
+        (changed("optimizer", clip_norm=1.0), "optimizer.clip_norm is 1.0 here and null there"),
+        (
+            changed("data", name="cifar10", dir="b"),
+            'data.name is "cifar10" here and "digits" there',
+        ),
+        (changed(label_smoothing=0.1), "label_smoothing is 0.1 here and not set there"),
+        ({"arm": "vit", "seed": 0}, "data.name is not set here and "),
+    ],
+)
+def test_another_config_is_refused_with_the_first_difference(tmp_path, config, difference):
+    open_run(tmp_path).close()
+    before = (tmp_path / runs.CONFIG).read_bytes()
+    with pytest.raises(CommandError) as caught:
+        open_run(tmp_path, config)
+    assert f"holds a run of another config: {difference}" in str(caught.value)
+    assert "another --workdir" in str(caught.value) and "\n" not in str(caught.value)
+    assert (tmp_path / runs.CONFIG).read_bytes() == before
+    open_run(tmp_path).close()
+
+
+def test_the_same_config_goes_on_wherever_its_data_lies(tmp_path):
+    open_run(tmp_path).close()
+    open_run(tmp_path, changed("data", dir="b")).close()
+    open_run(tmp_path, changed("data", name="cifar10"), ignore=("data",)).close()
+    with pytest.raises(CommandError, match="data.dir"):
+        open_run(tmp_path, changed("data", dir="b"), ignore=("dat", "data.di")).close()
+
+
+def test_a_folder_has_one_writer(tmp_path):
+    with open_run(tmp_path):
+        with pytest.raises(JaxcmpError, match="another process .* trains in"):
+            open_run(tmp_path)
+    open_run(tmp_path).close()
+
+
+def test_metrics_of_a_folder_without_a_config_are_not_claimed(tmp_path):
+    (tmp_path / runs.CHECKPOINTS).mkdir()
+    with pytest.raises(JaxcmpError, match=r"config\.json is missing"):
+        open_run(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(JaxcmpError, match="file/run cannot be written: Not a directory"):
+        open_run(tmp_path / "file" / "run")
+
+
+def test_of_a_step_that_occurs_twice_the_last_counts(tmp_path):
+    with open_run(tmp_path) as run:
+        for step, kind, loss in ((1, "train", 1.0), (2, "train", 2.0), (2, "epoch", 2.5)):
+            run.log({"step": step, "kind": kind, "loss": loss})
+    with open_run(tmp_path) as run:
+        for step, kind, loss in ((2, "train", 3.0), (2, "epoch", 3.5), (3, "train", 4.0)):
+            run.log({"step": step, "kind": kind, "loss": loss})
+    losses = [(r["step"], r["kind"], r["loss"]) for r in runs.read_run(tmp_path).metrics]
+    assert losses == [(1, "train", 1.0), (2, "train", 3.0), (2, "epoch", 3.5), (3, "train", 4.0)]
+
+
+def test_a_number_that_is_not_finite_is_null_on_disk_and_nan_in_metrics(tmp_path):
+    with open_run(tmp_path) as run:
+        run.log({"step": 1, "kind": "train", "loss": math.inf})
+    assert '"loss": null' in (tmp_path / runs.METRICS).read_text()
+    assert math.isnan(runs.read_run(tmp_path).metrics[0]["loss"])
+
+
+LOG_FOREVER = """
+import sys
+from jaxcmp import runs
+with runs.open_run(sys.argv[1], {"seed": 0}, []) as run:
+    for step in range(1, 10**9):
+        run.log({"step": step, "kind": "train", "text": "x" * 5000})
+"""
+
+
+def test_a_killed_run_goes_on_and_loses_no_line(tmp_path):
+    path = tmp_path / runs.METRICS
+    for _ in range(2):
+        size = path.stat().st_size if path.exists() else 0
+        child = subprocess.Popen([sys.executable, "-c", LOG_FOREVER, tmp_path])
+        while not path.exists() or path.stat().st_size <= size:
+            assert child.poll() is None
+            time.sleep(0.01)
+        child.kill()
+        child.wait()
+    with path.open("a") as file:
+        file.write('{"step": 10000000, "kind": "tr')
+    with runs.open_run(tmp_path, {"seed": 0}, []) as run:
+        run.log({"step": 20_000_000, "kind": "train"})
+    steps = [record["step"] for record in runs.read_run(tmp_path).metrics]
+    assert steps == [*range(1, len(steps)), 20_000_000]
+
+
+def test_a_resumed_run_keeps_what_its_earlier_sessions_ran_on(tmp_path):
+    for device in ("first", "second", "third"):
+        with open_run(tmp_path) as run:
+            run.write_environment({"device": device, "end": None})
+    environment = runs.read_run(tmp_path).environment
+    sessions = [*environment["earlier"], environment]
+    assert [session["device"] for session in sessions] == ["first", "second", "third"]
+    assert all(session["end"] for session in sessions)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", None, "config.json cannot be used: No such file"),
+        ("config.json", "{", "config.json cannot be used: it is not JSON"),
+        ("config.json", '{"config": {}}', "config.json cannot be used: it has no config or"),
+        ("environment.json", "[]", "environment.json cannot be used: it is not a JSON object"),
+        ("cost.json", "", "cost.json cannot be used: it is not JSON"),
+        ("result.json", '{"a":', "result.json cannot be used: it is not JSON"),
+        ("metrics.jsonl", '{"step": 1.5, "kind": "train"}', "has no whole step and kind"),
+        ("metrics.jsonl", '{"step": 1}', "has no whole step and kind"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, name, content, message):
+    write_whole_run(tmp_path)
+    if content is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(JaxcmpError, match=message):
+        runs.read_run(tmp_path)
+
+
+def test_the_hash_tells_recipes_apart_and_not_places():
+    assert runs.config_hash(CONFIG) == runs.config_hash(changed("data", dir="b"))
+    assert runs.config_hash(CONFIG) == runs.config_hash(json.loads(json.dumps(CONFIG)))
+    assert runs.config_hash(CONFIG) != runs.config_hash(changed(seed=1))
+    assert runs.config_hash(CONFIG) != runs.config_hash(changed("data", name="cifar10"))
+    assert len(runs.config_hash(CONFIG)) == 12
+
+
+def test_reading_runs_takes_no_training_libraries():
+    code = "import sys, jaxcmp.runs; sys.exit(bool({'jax', 'flax', 'orbax'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

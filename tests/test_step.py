@@ -1,0 +1,217 @@
+"""The training step: what it changes, what it must not depend on, and what it reports."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxcmp import devices, models
+from jaxcmp.augment import make_augment, normalise
+from jaxcmp.optim import make_optimizer
+from jaxcmp.step import NEVER, init_state, make_train_step
+
+VIT = models.ViT(image_size=8, width=8, depth=1, num_heads=2, mlp_width=8, num_classes=4)
+RESNET = models.ResNet(image_size=8, stage_widths=(4,), stage_depths=(1,), num_classes=4)
+MEAN, STD = np.array([0.5], np.float32), np.array([0.25], np.float32)
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (64, 8, 8, 1), dtype=np.uint8)
+LABELS = RNG.integers(0, 4, 64, dtype=np.int32)
+INDICES = np.arange(16, dtype=np.int32)
+PLAIN = {
+    "crop_padding": 0,
+    "flip": False,
+    "trivial_augment": False,
+    "erase_rate": 0.0,
+    "mixup_alpha": 0.0,
+    "cutmix_alpha": 0.0,
+    "mix_rate": 0.0,
+    "cutmix_rate": 0.0,
+}
+MIXED = PLAIN | {"crop_padding": 1, "mixup_alpha": 1.0, "mix_rate": 1.0}
+
+
+class Trial:
+    """One model with a fresh state and its compiled step."""
+
+    def __init__(self, model=VIT, augment=PLAIN, *, momentum=0.9, is_jitted=True, **options):
+        optimizer = make_optimizer("sgd", clip_norm=0.0, momentum=momentum, weight_decay=0.0)
+        self.schedule = optax.linear_schedule(0.1, 0.0, 100)
+        self.augment = make_augment(num_classes=4, mean=MEAN, std=STD, **augment)
+        fields = {
+            "mixing_steps": 100,
+            "label_smoothing": 0.0,
+            "accumulation": 1,
+            "average_decay": 0.0,
+            "steps_per_epoch": 4,
+        }
+        step = make_train_step(model, optimizer, self.schedule, self.augment, **(fields | options))
+        self.step = jax.jit(step) if is_jitted else step
+        self.state = jax.jit(
+            lambda key: init_state(
+                key,
+                model,
+                optimizer,
+                image_shape=(8, 8, 1),
+                is_averaging=options.get("average_decay", 0) > 0,
+            )
+        )(jax.random.key(1))
+
+    def run(self, num_steps, state=None, seed=2, indices=INDICES):
+        state = self.state if state is None else state
+        history = []
+        for _ in range(num_steps):
+            state, metrics = self.step(state, IMAGES, LABELS, indices, jax.random.key(seed))
+            history.append({name: float(value) for name, value in metrics.items()})
+        return state, history
+
+
+def assert_same(left, right, **tolerance):
+    for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
+        np.testing.assert_allclose(a, b, **({"rtol": 0, "atol": 0} | tolerance))
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    return Trial(augment=MIXED)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return Trial()
+
+
+def test_a_step_is_the_same_every_time(mixed):
+    (first, metrics), (second, again) = mixed.run(3), mixed.run(3)
+    assert_same(first, second)
+    assert metrics == again
+    assert int(first.step) == 3
+
+
+def test_another_seed_or_step_draws_something_else(mixed):
+    _, here = mixed.run(1)
+    _, there = mixed.run(1, seed=3)
+    later = dataclasses.replace(mixed.state, step=jnp.asarray(1, jnp.int32))
+    _, then = mixed.run(1, later)
+    assert len({here[0]["loss"], there[0]["loss"], then[0]["loss"]}) == 3
+
+
+def test_going_on_from_a_copy_on_the_host_changes_nothing(mixed):
+    whole, _ = mixed.run(6)
+    half, _ = mixed.run(3)
+    restored = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)), half)
+    rest, _ = mixed.run(3, restored)
+    assert_same(whole, rest)
+
+
+def test_the_update_is_minus_the_logged_rate_times_the_gradient():
+    trial = Trial(momentum=0.0)
+
+    def loss(params):
+        images = normalise(jnp.asarray(IMAGES[INDICES]), MEAN, STD)
+        logits = VIT.apply({"params": params}, images)
+        return optax.softmax_cross_entropy_with_integer_labels(logits, LABELS[INDICES]).mean()
+
+    value, gradient = jax.jit(jax.value_and_grad(loss))(trial.state.params)
+    state, metrics = trial.run(1)
+    assert metrics[0]["loss"] == pytest.approx(float(value), rel=1e-5)
+    assert metrics[0]["gradient_norm"] == pytest.approx(float(optax.tree.norm(gradient)), rel=1e-4)
+    rate = metrics[0]["learning_rate"]
+    assert rate == pytest.approx(0.1)
+    expected = jax.tree.map(lambda p, g: p - rate * g, trial.state.params, gradient)
+    assert_same(state.params, expected, atol=1e-6)
+
+
+def test_the_rate_logged_follows_the_schedule(plain):
+    _, metrics = plain.run(3)
+    rates = [float(plain.schedule(step)) for step in range(3)]
+    assert [each["learning_rate"] for each in metrics] == pytest.approx(rates)
+
+
+def test_the_loss_falls(plain):
+    _, metrics = plain.run(40)
+    assert metrics[-1]["loss"] < 0.7 * metrics[0]["loss"]
+
+
+def test_mixing_stops_after_its_last_step():
+    trial = Trial(augment=MIXED, mixing_steps=2)
+    targets = []
+    for step in range(4):
+        key = jax.random.split(jax.random.fold_in(jax.random.key(2), step))[0]
+        _, target = trial.augment(key, IMAGES[INDICES], LABELS[INDICES], step < 2)
+        targets.append(float(jnp.max(target, axis=1).mean()))
+    assert [value == 1.0 for value in targets] == [False, False, True, True]
+    # Without mixing a target is one class, so the accuracy is a whole number of sixteenths.
+    _, metrics = trial.run(4)
+    sixteenths = [16 * each["accuracy_mixed"] for each in metrics]
+    assert [value == int(value) for value in sixteenths[2:]] == [True, True]
+    assert any(value != int(value) for value in sixteenths[:2])
+
+
+def test_accumulation_gives_the_gradient_of_the_whole_batch():
+    whole, metrics = Trial(momentum=0.0).run(2)
+    parts, in_parts = Trial(momentum=0.0, accumulation=4).run(2)
+    assert_same(whole.params, parts.params, atol=1e-6)
+    assert in_parts[0]["loss"] == pytest.approx(metrics[0]["loss"], rel=1e-5)
+
+
+def test_label_smoothing_changes_the_loss_and_not_the_accuracy(plain):
+    smoothed, metrics = Trial(label_smoothing=0.2).run(3)
+    _, unsmoothed = plain.run(3)
+    assert metrics[0]["accuracy_mixed"] == unsmoothed[0]["accuracy_mixed"]
+    assert metrics[2]["loss"] != pytest.approx(unsmoothed[2]["loss"], rel=1e-3)
+
+
+def test_the_average_follows_the_weights_and_their_statistics():
+    trial = Trial(RESNET, average_decay=0.75)
+    state, _ = trial.run(1)
+    first = {"params": trial.state.params, "batch_stats": trial.state.batch_stats}
+    latest = {"params": state.params, "batch_stats": state.batch_stats}
+    expected = jax.tree.map(lambda old, new: 0.75 * old + 0.25 * new, first, latest)
+    assert_same(state.average, expected, atol=1e-6)
+    assert state.variables is state.average
+    assert trial.state.variables["params"] is not trial.state.params
+
+
+def test_without_an_average_the_variables_are_the_weights(plain):
+    assert plain.state.variables["params"] is plain.state.params
+
+
+def test_sums_cover_one_epoch_and_then_start_anew(plain):
+    state, metrics = plain.run(4)
+    total = sum(each["loss"] for each in metrics)
+    assert float(state.sums["loss"]) == pytest.approx(total, rel=1e-5)
+    assert float(state.sums["num_steps"]) == 4
+    state, metrics = plain.run(1, state)
+    assert float(state.sums["loss"]) == pytest.approx(metrics[0]["loss"], rel=1e-5)
+    assert float(state.sums["num_steps"]) == 1
+
+
+def test_the_first_step_with_a_loss_that_is_not_finite_is_remembered(plain):
+    state, _ = plain.run(1)
+    assert int(state.sums["first_bad_step"]) == NEVER
+    params = jax.tree.map(lambda x: x.at[...].set(jnp.nan), state.params)
+    state, _ = plain.run(2, dataclasses.replace(state, params=params))
+    assert int(state.sums["first_bad_step"]) == 2
+
+
+@pytest.mark.parametrize("model", [VIT, RESNET], ids=["vit", "resnet"])
+def test_eight_devices_and_one_give_the_same_losses(model):
+    trial = Trial(model, augment=MIXED)
+    losses = []
+    for mesh_devices in (jax.devices()[:1], jax.devices()):
+        mesh = devices.make_mesh(mesh_devices)
+        everywhere, cut = devices.replicated(mesh), devices.sharded(mesh)
+        state = jax.tree.map(lambda x: devices.place(x, everywhere), trial.state)  # noqa: B023
+        images, labels = devices.place(IMAGES, everywhere), devices.place(LABELS, everywhere)
+        key = devices.place(jax.random.key(5), everywhere)
+        history = []
+        for step in range(20):
+            start = 16 * (step % 4)
+            indices = devices.place(np.arange(start, start + 16, dtype=np.int32), cut)
+            state, metrics = trial.step(state, images, labels, indices, key)
+            history.append(float(metrics["loss"]))
+        losses.append(history)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=0, atol=1e-5)

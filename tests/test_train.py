@@ -1,0 +1,228 @@
+"""Whole runs: what they leave behind, and that nothing that stops one changes where it ends."""
+
+import dataclasses
+import json
+import math
+import random
+import signal
+
+import numpy as np
+import processes
+import pytest
+
+from jaxcmp.checkpoint import Checkpoints
+from jaxcmp.metrics import accuracy, cross_entropy
+from jaxcmp.runs import read_run
+
+# Wall-clock figures; everything else must repeat to the bit.
+TIMES = ("images_per_second", "seconds")
+
+
+def values(folder):
+    """The metrics without times."""
+    records = read_run(folder).metrics
+    return [{k: v for k, v in record.items() if k not in TIMES} for record in records]
+
+
+def final_arrays(folder):
+    with Checkpoints(
+        folder / "checkpoints", keep_every=0, keep_best=False, read_only=True
+    ) as checkpoints:
+        found = checkpoints.read()
+    assert found is not None
+    return found
+
+
+def assert_same_end(folder, other):
+    (step, arrays), (other_step, other_arrays) = final_arrays(folder), final_arrays(other)
+    assert step == other_step == 44
+    assert arrays.keys() == other_arrays.keys()
+    assert any(name.startswith("opt_state") for name in arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, other_arrays[name], err_msg=name)
+    assert values(folder) == values(other)
+    assert (
+        read_run(folder).load_predictions().logits.tobytes()
+        == read_run(other).load_predictions().logits.tobytes()
+    )
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken") / "run"
+    code, out, err = processes.run(*processes.TINY, f"--workdir={folder}")
+    assert code == 0, err
+    assert "epoch 4/4" in out
+    return folder
+
+
+def test_a_finished_run_holds_everything_that_others_read(unbroken):
+    run = read_run(unbroken)
+    assert run.is_finished
+    names = {path.name for path in unbroken.iterdir()} - {".lock"}
+    assert names == {
+        "config.json",
+        "environment.json",
+        "cost.json",
+        "metrics.jsonl",
+        "predictions.npz",
+        "checkpoints",
+        "result.json",
+    }
+    assert run.config["model"]["width"] == 16
+    assert "model.width=16" in run.overrides
+    assert run.environment["data"]["num_test"] == 359
+    assert run.cost["parameters"]["total"] == sum(run.cost["parameters"]["components"].values())
+    assert run.cost["compile_seconds"]["train_step"] > 0
+    epochs = [record for record in run.metrics if record["kind"] == "epoch"]
+    assert [record["epoch"] for record in epochs] == [1, 2, 3, 4]
+    assert set(epochs[0]) == {
+        "kind",
+        "step",
+        "epoch",
+        "train_loss",
+        "train_accuracy_mixed",
+        "test_loss",
+        "test_accuracy",
+        "learning_rate",
+        "gradient_norm",
+        "parameter_norm",
+        "images_per_second",
+        "seconds",
+    }
+
+
+def test_the_result_is_the_last_epochs_and_can_be_had_again_from_the_predictions(unbroken):
+    run = read_run(unbroken)
+    assert run.result is not None
+    last = run.metrics[-1]
+    assert last["kind"] == "epoch"
+    assert run.result["test_accuracy"] == last["test_accuracy"]
+    predictions = run.load_predictions()
+    assert len(set(predictions.ids.tolist())) == len(predictions.ids) == 359
+    assert accuracy(predictions.logits, predictions.labels) == run.result["test_accuracy"]
+    loss = cross_entropy(predictions.logits, predictions.labels)
+    assert loss == pytest.approx(run.result["test_loss"])
+
+
+def test_an_epochs_train_loss_is_the_mean_of_its_steps(unbroken):
+    metrics = read_run(unbroken).metrics
+    for epoch in (1, 4):
+        losses = [r["loss"] for r in metrics if r["kind"] == "train" and r["epoch"] == epoch]
+        record = next(r for r in metrics if r["kind"] == "epoch" and r["epoch"] == epoch)
+        assert len(losses) == 11
+        assert record["train_loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_a_finished_run_is_left_alone(unbroken):
+    before = {path: path.stat().st_mtime_ns for path in unbroken.glob("*.json*")}
+    code, out, _ = processes.run(*processes.TINY, f"--workdir={unbroken}")
+    assert code == 0
+    assert "is finished already" in out
+    assert {path: path.stat().st_mtime_ns for path in unbroken.glob("*.json*")} == before
+
+
+def test_an_interrupted_run_ends_where_an_unbroken_run_ends(unbroken, tmp_path):
+    folder = tmp_path / "run"
+    process = processes.start(*processes.TINY, f"--workdir={folder}")
+    # Within the second epoch: eleven steps and the first epoch's record, then some.
+    processes.wait_for_lines(folder / "metrics.jsonl", 15, process)
+    process.send_signal(signal.SIGTERM)
+    code, _, err = processes.finish(process)
+    assert code == 75, err
+    stopped = final_arrays(folder)[0]
+    assert 11 < stopped < 44
+    assert f"stopped after step {stopped}" in err
+    code, out, err = processes.run(*processes.TINY, f"--workdir={folder}")
+    assert code == 0, err
+    assert f"going on after step {stopped} of 44" in out
+    assert_same_end(folder, unbroken)
+
+
+def test_a_run_killed_at_random_moments_ends_where_an_unbroken_run_ends(unbroken, tmp_path):
+    folder = tmp_path / "run"
+    moments = random.Random(0)
+    lines = 0
+    for _ in range(4):
+        process = processes.start(*processes.TINY, f"--workdir={folder}")
+        lines += moments.randint(1, 16)
+        processes.wait_for_lines(folder / "metrics.jsonl", lines, process)
+        process.kill()
+        processes.finish(process)
+        text = (folder / "metrics.jsonl").read_text()
+        lines = text.count("\n")
+    code, _, err = processes.run(*processes.TINY, f"--workdir={folder}")
+    assert code == 0, err
+    assert_same_end(folder, unbroken)
+
+
+def test_devices_and_processes_do_not_change_the_losses(unbroken, tmp_path):
+    expected = [record["loss"] for record in read_run(unbroken).metrics if "loss" in record][:20]
+    code, _, err = processes.run(*processes.TINY, f"--workdir={tmp_path / 'eight'}", num_devices=8)
+    assert code == 0, err
+    # The port is derived from Open MPI's job number as JAX does it.
+    job = random.SystemRandom().randrange(4096)
+    pair = [
+        processes.start(
+            *processes.TINY,
+            f"--workdir={tmp_path / 'two'}",
+            "--distributed",
+            OMPI_MCA_orte_hnp_uri=f"{job}.0;tcp://127.0.0.1:1",
+            OMPI_COMM_WORLD_SIZE="2",
+            OMPI_COMM_WORLD_RANK=str(rank),
+            OMPI_COMM_WORLD_LOCAL_RANK=str(rank),
+        )
+        for rank in range(2)
+    ]
+    for process in pair:
+        code, _, err = processes.finish(process)
+        assert code == 0, err
+    for name in ("eight", "two"):
+        run = read_run(tmp_path / name)
+        assert run.environment["device_count"] == (8 if name == "eight" else 2)
+        losses = [record["loss"] for record in run.metrics if "loss" in record][:20]
+        np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-5, err_msg=name)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_step(tmp_path):
+    code, _, err = processes.run(
+        *processes.TINY,
+        f"--workdir={tmp_path / 'run'}",
+        "--config.schedule.peak_learning_rate=1e38",
+    )
+    assert code == 1
+    assert err.startswith("jaxcmp: the loss is not finite at step ")
+    assert "checkpoint" in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "run" / "result.json").exists()
+
+
+def test_a_held_out_split_is_reported_and_keeps_the_best(tmp_path):
+    code, out, err = processes.run(
+        *processes.TINY,
+        f"--workdir={tmp_path / 'run'}",
+        "--config.data.validation_fraction=0.2",
+        "--config.average_decay=0.5",
+    )
+    assert code == 0, err
+    assert "validation accuracy" in out
+    run = read_run(tmp_path / "run")
+    epochs = [record for record in run.metrics if record["kind"] == "epoch"]
+    best = max(epochs, key=lambda r: (r["validation_accuracy"], r["step"]))
+    with Checkpoints(
+        tmp_path / "run" / "checkpoints", keep_every=0, keep_best=True, read_only=True
+    ) as checkpoints:
+        assert checkpoints.best_step == best["step"]
+    assert run.result is not None
+    assert math.isfinite(run.result["validation_loss"])
+
+
+def test_json_in_the_run_folder_is_strict(unbroken):
+    def refuse(name):
+        raise AssertionError(name)
+
+    for line in (unbroken / "metrics.jsonl").read_text().splitlines():
+        json.loads(line, parse_constant=refuse)
+    for path in unbroken.glob("*.json"):
+        json.loads(path.read_text(), parse_constant=refuse)
+    assert dataclasses.is_dataclass(read_run(unbroken))
