@@ -6,12 +6,11 @@ python -m jaxcmp.main --config=configs/resnet.py:cpu       a small model, 10 epo
 python -m jaxcmp.main --config=configs/resnet.py:digits    the demonstration, under a minute
 """
 
-from ml_collections import ConfigDict
-
 from configs import shared
+from configs.shared import Config
 
 
-def get_config(variant: str = "") -> ConfigDict:
+def get_config(variant: str = "") -> Config:
     config = shared.base()
     config.arm = "resnet"
     config.model = {
@@ -41,17 +40,17 @@ def get_config(variant: str = "") -> ConfigDict:
     return shared.apply_variant(config, variant, {"digits": digits, "cpu": cpu, "strong": strong})
 
 
-def digits(config: ConfigDict) -> None:
+def digits(config: Config) -> None:
     shared.use_digits(config)
     config.model.update({"stage_widths": (16, 32, 64), "stage_depths": (1, 1, 1)})
 
 
-def cpu(config: ConfigDict) -> None:
+def cpu(config: Config) -> None:
     shared.use_cpu(config)
     config.model.stage_widths = (16, 32, 64, 128)
 
 
-def strong(config: ConfigDict) -> None:
+def strong(config: Config) -> None:
     config.label_smoothing = 0.1
     config.model.zero_init_residual = True
     config.schedule.warmup_epochs = 5.0

@@ -1,15 +1,18 @@
 """What both arms share: data, length of training, logs, checkpoints, the choice of a variant."""
 
 from collections.abc import Callable
+from typing import Any
 
 from ml_collections import ConfigDict
 
 from jaxcmp.errors import CommandError
 
-Variant = Callable[[ConfigDict], None]
+# A ConfigDict, whose keys type checkers do not know.
+Config = Any
+Variant = Callable[[Config], None]
 
 
-def base() -> ConfigDict:
+def base() -> Config:
     """The study's setting: CIFAR-10, 100 epochs, batches of 128, the last epoch on the test set."""
     return ConfigDict(
         {
@@ -42,7 +45,7 @@ def base() -> ConfigDict:
     )
 
 
-def use_digits(config: ConfigDict) -> None:
+def use_digits(config: Config) -> None:
     """1,797 real 8x8 images that come with scikit-learn: a demonstration on any machine."""
     config.data.name = "digits"
     config.num_epochs = 40
@@ -54,12 +57,12 @@ def use_digits(config: ConfigDict) -> None:
     config.checkpoint.every_epochs = 10
 
 
-def use_cpu(config: ConfigDict) -> None:
+def use_cpu(config: Config) -> None:
     """The recipe shrunk for a CPU: ten epochs of a small model."""
     config.num_epochs = 10
 
 
-def apply_variant(config: ConfigDict, name: str, variants: dict[str, Variant]) -> ConfigDict:
+def apply_variant(config: Config, name: str, variants: dict[str, Variant]) -> Config:
     """Raises CommandError with the names there are where `name` is none of them."""
     config.variant = name
     if name:

@@ -6,12 +6,11 @@ python -m jaxcmp.main --config=configs/vit.py:cpu       a small model, 10 epochs
 python -m jaxcmp.main --config=configs/vit.py:digits    the demonstration, under a minute
 """
 
-from ml_collections import ConfigDict
-
 from configs import shared
+from configs.shared import Config
 
 
-def get_config(variant: str = "") -> ConfigDict:
+def get_config(variant: str = "") -> Config:
     config = shared.base()
     config.arm = "vit"
     config.model = {
@@ -49,7 +48,7 @@ def get_config(variant: str = "") -> ConfigDict:
     return shared.apply_variant(config, variant, {"digits": digits, "cpu": cpu, "strong": strong})
 
 
-def digits(config: ConfigDict) -> None:
+def digits(config: Config) -> None:
     shared.use_digits(config)
     config.model.update(
         {"patch_size": 2, "width": 64, "depth": 4, "num_heads": 4, "mlp_width": 128}
@@ -59,13 +58,13 @@ def digits(config: ConfigDict) -> None:
     config.augment.update({"trivial_augment": False, "mixup_alpha": 1.0, "mix_rate": 0.2})
 
 
-def cpu(config: ConfigDict) -> None:
+def cpu(config: Config) -> None:
     shared.use_cpu(config)
     config.model.update({"width": 96, "depth": 6, "mlp_width": 384})
     config.schedule.warmup_epochs = 1.0
 
 
-def strong(config: ConfigDict) -> None:
+def strong(config: Config) -> None:
     config.num_epochs = 300
     config.label_smoothing = 0.1
     config.model.drop_path_rate = 0.1

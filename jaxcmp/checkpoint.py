@@ -93,7 +93,6 @@ class Checkpoints:
             raise JaxcmpError(f"step {step} cannot be saved: {held}; give another --workdir")
         self._step_being_written = step
         try:
-            checkpoint_folder.check_writable(self._folder)
             self._writer().save(
                 step,
                 args=ocp.args.Composite(

@@ -3,7 +3,6 @@
 import json
 import math
 import shutil
-import tempfile
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -108,11 +107,6 @@ def set_faulty_aside(folder: Path) -> None:
     for step in listed_steps(folder):
         if fault := first_fault(folder / str(step)):
             set_aside(folder / str(step), fault, read_only=False)
-
-
-def check_writable(folder: Path) -> None:
-    """Raises OSError if no file can be made in it; Orbax finds out later and less quietly."""
-    tempfile.TemporaryFile(dir=folder).close()
 
 
 def delete_half_written(folder: Path) -> None:

@@ -1,8 +1,10 @@
 """Where arrays live: a 1-D mesh over all devices, copies on each, or one shard for each."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
@@ -10,7 +12,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxcmp.errors import CommandError
 
 
-def make_mesh(devices: list[jax.Device] | None = None) -> Mesh:
+def make_mesh(devices: Sequence[Any] | None = None) -> Mesh:
     """A mesh named `data` over the given devices, by default all of every process."""
     devices = jax.devices() if devices is None else devices
     return jax.make_mesh((len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices)
@@ -27,7 +29,7 @@ def sharded(mesh: Mesh) -> NamedSharding:
 
 def place(value: Any, sharding: NamedSharding) -> Array:
     """A host array that every process holds alike, as one global array."""
-    if isinstance(value, Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+    if isinstance(value, Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         data = place(jax.random.key_data(value), sharding)
         return jax.random.wrap_key_data(data)
     value = np.asarray(value)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jax import Array
@@ -16,7 +17,8 @@ def make_eval_step(
     """Binds (variables, all images uint8, indices [batch]) -> logits [batch, classes]."""
 
     def eval_step(variables: Any, all_images: Array, indices: Array) -> Array:
-        return model.apply(variables, normalise(all_images[indices], mean, std), is_training=False)
+        images = normalise(all_images[indices], mean, std)
+        return jnp.asarray(model.apply(variables, images, is_training=False))
 
     return eval_step
 
@@ -29,7 +31,7 @@ def padded_batches(num_examples: int, batch_size: int) -> Iterator[np.ndarray]:
 
 
 def predict_logits(
-    eval_batch: Callable[[np.ndarray], Array], *, num_examples: int, batch_size: int
+    eval_batch: Callable[[np.ndarray], Array | np.ndarray], *, num_examples: int, batch_size: int
 ) -> np.ndarray:
     """Logits float32 [num_examples, classes]; `eval_batch` maps indices [batch_size] to logits."""
     # All batches are put in line before the first is read: reading waits for the device.

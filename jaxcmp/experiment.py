@@ -4,13 +4,13 @@ import dataclasses
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh
-from ml_collections import ConfigDict
 
 from jaxcmp import data, devices, models
 from jaxcmp.augment import make_augment
@@ -21,6 +21,9 @@ from jaxcmp.errors import CommandError
 from jaxcmp.evaluate import make_eval_step, predict_logits
 from jaxcmp.optim import make_optimizer, make_schedule
 from jaxcmp.step import Metrics, TrainState, init_state, make_train_step
+
+# An ml_collections ConfigDict, whose keys type checkers do not know.
+Config = Any
 
 COMPUTE_DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
@@ -57,7 +60,7 @@ class Program:
     temporary_bytes: int | None
 
 
-def prepare(config: ConfigDict) -> Experiment:
+def prepare(config: Config) -> Experiment:
     """Raises CommandError where the parts of the configuration do not fit together."""
     if config.compute_dtype not in COMPUTE_DTYPES:
         raise CommandError(
@@ -107,7 +110,7 @@ def prepare(config: ConfigDict) -> Experiment:
     return Experiment(dataset, model, clock, augment, init, train_step, eval_step)
 
 
-def compile_program(experiment: Experiment, mesh: Mesh, config: ConfigDict) -> Program:
+def compile_program(experiment: Experiment, mesh: Mesh, config: Config) -> Program:
     """Puts the data on the devices and compiles the steps for them."""
     everywhere, split_up = devices.replicated(mesh), devices.sharded(mesh)
     init_key, train_key = jax.random.split(jax.random.key(config.seed))
@@ -173,7 +176,7 @@ def _on_devices(split: Split, mesh: Mesh) -> tuple[Array, Array]:
     return devices.place(split.images, everywhere), devices.place(split.labels, everywhere)
 
 
-def _check_ranges(config: ConfigDict) -> None:
+def _check_ranges(config: Config) -> None:
     for name in ("label_smoothing", "average_decay"):
         if not 0 <= config[name] < 1:
             raise CommandError(f"{name}={config[name]} must be at least 0 and below 1")

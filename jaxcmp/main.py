@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
@@ -32,7 +33,7 @@ DISTRIBUTED = flags.DEFINE_boolean(
 )
 
 
-def parse(argv: Sequence[str]) -> tuple[ConfigDict, list[str]]:
+def parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
     """The configuration and the overrides given, as key=value.
 
     Raises CommandError for anything on the command line that cannot be used.
@@ -72,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def preview(config: ConfigDict, path: Path, *, num_images: int = 16) -> None:
+def preview(config: Any, path: Path, *, num_images: int = 16) -> None:
     """Writes a contact sheet of training images and what the network sees of them."""
     import jax
 

@@ -87,7 +87,9 @@ def read_image(path: Path, *, image_size: int, num_channels: int) -> np.ndarray:
 
 def main(argv: Sequence[str]) -> int:
     """Prints the most probable classes of each picture; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="jaxcmp.predict", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="jaxcmp.predict", description="Prints the most probable classes of pictures."
+    )
     parser.add_argument("run", type=Path, help="a run folder")
     parser.add_argument("pictures", type=Path, nargs="+", help="image files")
     parser.add_argument("--checkpoint", default="newest", help="newest, best, or a step")

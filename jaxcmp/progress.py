@@ -46,8 +46,9 @@ class Reporter:
 
     def step(self, step: int, images_per_second: float | None = None) -> None:
         """Moves the bar; a `step` before the last one seen is fine."""
-        rate = {} if images_per_second is None else {"rate": f"{images_per_second:,.0f} images/s"}
-        self._progress.update(self._task, completed=step, **rate)
+        self._progress.update(self._task, completed=step)
+        if images_per_second is not None:
+            self._progress.update(self._task, rate=f"{images_per_second:,.0f} images/s")
 
     def epoch(self, record: Mapping[str, Any], seconds_left: float) -> None:
         """Prints an epoch's record, as it stands in metrics.jsonl, on one line."""

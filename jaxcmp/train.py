@@ -10,13 +10,12 @@ import jax
 import numpy as np
 import optax
 from jax.experimental import multihost_utils
-from ml_collections import ConfigDict
 
 from jaxcmp import costs, devices, runs
 from jaxcmp.checkpoint import Checkpoints
 from jaxcmp.environment import describe_environment
 from jaxcmp.errors import Interrupted, JaxcmpError
-from jaxcmp.experiment import Experiment, Program, compile_program, prepare
+from jaxcmp.experiment import Config, Experiment, Program, compile_program, prepare
 from jaxcmp.interrupt import Interrupt
 from jaxcmp.journal import Journal
 from jaxcmp.metrics import accuracy, cross_entropy
@@ -29,7 +28,7 @@ from jaxcmp.stopwatch import Stopwatch
 FREE_KEYS = ("data.dir", "data.manual_dir", "log", "checkpoint", "eval_batch_size")
 
 
-def train(config: ConfigDict, *, workdir: Path, overrides: Sequence[str]) -> None:
+def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
     """Trains until the result is written; goes on where an earlier call with this folder stopped.
 
     Raises CommandError for a configuration that cannot be, Interrupted after a signal, and
@@ -87,7 +86,7 @@ def train(config: ConfigDict, *, workdir: Path, overrides: Sequence[str]) -> Non
 class Session:
     """One process's part in a run, from the newest checkpoint on."""
 
-    config: ConfigDict
+    config: Config
     experiment: Experiment
     program: Program
     checkpoints: Checkpoints
@@ -225,7 +224,7 @@ class Session:
         run.finish({**result, **speed})
 
 
-def _environment(experiment: Experiment, config: ConfigDict) -> dict[str, Any]:
+def _environment(experiment: Experiment, config: Config) -> dict[str, Any]:
     """The machine, the packages and the data: how a restored model has to see its images."""
     dataset = experiment.dataset
     described = describe_environment(

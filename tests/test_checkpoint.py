@@ -211,9 +211,10 @@ def test_a_file_that_cannot_grow_leaves_the_checkpoint_before(tmp_path, capfd, l
     assert capfd.readouterr().err == ""
 
 
-@pytest.fixture
-def small_disk(tmp_path) -> Iterator[Path]:
-    mount = ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(tmp_path)]
+# Orbax waits for a folder that it cannot make, unless it is told to make it first.
+@pytest.fixture(params=["size=20m", "size=20m,nr_inodes=4", "size=20m,nr_inodes=25"])
+def small_disk(tmp_path, request) -> Iterator[Path]:
+    mount = ["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", str(tmp_path)]
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("only root can mount a small disk")
     yield tmp_path
@@ -225,8 +226,11 @@ def test_a_full_disk_is_one_line_and_the_checkpoint_before_is_whole(small_disk, 
         with open_checkpoints(small_disk) as checkpoints:
             for step in range(1, 10):
                 checkpoints.save(step, large_state(step), {})
-    assert "step 3" in str(caught.value) and "\n" not in str(caught.value)
-    step, restored = restore(checkpoints, large_state(0))
-    assert step == 2
-    assert_same(restored, large_state(2))
+    assert "\n" not in str(caught.value)
+    before = checkpoints.latest_step
+    if before is None:
+        assert str(caught.value).endswith("none before it")
+    else:
+        assert str(caught.value).endswith(f"that of step {before} is whole")
+        assert_same(restore(checkpoints, large_state(0))[1], large_state(before))
     assert capfd.readouterr().err == ""

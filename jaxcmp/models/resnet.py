@@ -12,8 +12,6 @@ from jaxcmp.errors import CommandError
 HE_FAN_OUT = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 # A head drawn from +-1/sqrt(fan in), for kernel and bias alike.
 HEAD_KERNEL = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
-# Ioffe and Szegedy (2015); a momentum of 0.9 keeps 0.9 of the old statistics at each step.
-BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
 
 
 def conv(width: int, kernel_size: int, stride: int, dtype: Any, name: str) -> nn.Conv:
@@ -33,6 +31,15 @@ def conv(width: int, kernel_size: int, stride: int, dtype: Any, name: str) -> nn
     )
 
 
+def batch_norm(
+    is_training: bool, dtype: Any, name: str, *, scale_init: Any = nn.initializers.ones
+) -> nn.BatchNorm:
+    """Batch normalisation (Ioffe and Szegedy 2015); a step keeps 0.9 of the running statistics."""
+    return nn.BatchNorm(
+        not is_training, momentum=0.9, epsilon=1e-5, scale_init=scale_init, dtype=dtype, name=name
+    )
+
+
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut, which is projected where the shape changes."""
 
@@ -44,21 +51,16 @@ class BasicBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
-        def norm(name: str, scale_init: Any = nn.initializers.ones) -> nn.BatchNorm:
-            return nn.BatchNorm(
-                not is_training, scale_init=scale_init, dtype=self.dtype, name=name, **BATCH_NORM
-            )
-
         y = conv(self.width, 3, self.stride, self.dtype, "conv_1")(x)
-        y = nn.relu(norm("norm_1")(y))
+        y = nn.relu(batch_norm(is_training, self.dtype, "norm_1")(y))
         y = conv(self.width, 3, 1, self.dtype, "conv_2")(y)
         last_scale = nn.initializers.zeros if self.zero_init_residual else nn.initializers.ones
-        y = norm("norm_2", last_scale)(y)
+        y = batch_norm(is_training, self.dtype, "norm_2", scale_init=last_scale)(y)
         drop_path = nn.Dropout(self.drop_path_rate, broadcast_dims=(1, 2, 3))
         y = drop_path(y, deterministic=not is_training)
         if x.shape != y.shape:
             x = conv(self.width, 1, self.stride, self.dtype, "shortcut_conv")(x)
-            x = norm("shortcut_norm")(x)
+            x = batch_norm(is_training, self.dtype, "shortcut_norm")(x)
         return nn.relu(x + y)
 
 
@@ -71,7 +73,7 @@ class Stem(nn.Module):
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
         x = conv(self.width, 3, 1, self.dtype, "conv")(x)
-        x = nn.BatchNorm(not is_training, dtype=self.dtype, name="norm", **BATCH_NORM)(x)
+        x = batch_norm(is_training, self.dtype, "norm")(x)
         return nn.relu(x)
 
 
