@@ -1,11 +1,10 @@
 """Checkpoints: written while training goes on, believed only when their digests are right (Orbax).
 
-A step holds "state", the bytes of all leaves as one array (of many, each that is under way when one
-fails prints a traceback), and "index", their paths and digests.
+A step holds "state", the arrays in nested dicts by their paths in the training state, which any
+program can read with Orbax, and "index", their digests.
 """
 
 import contextlib
-import logging as standard_logging
 import os
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,7 @@ from orbax.checkpoint import checkpoint_managers
 
 from jaxcmp import checkpoint_folder, leaves
 from jaxcmp.errors import JaxcmpError
-
-# Pieces of this many bytes are compressed side by side.
-CHUNKED = ocp.SaveArgs(chunk_byte_size=2**24)
+from jaxcmp.quiet import silence_orbax
 
 
 class Checkpoints:
@@ -42,8 +39,7 @@ class Checkpoints:
         self._read_only = read_only
         self._manager: ocp.CheckpointManager | None = None
         self._step_being_written: int | None = None
-        # Orbax logs a page per save and a traceback per failure; we raise one line instead.
-        logging.get_absl_logger().addFilter(_is_not_from_orbax)
+        silence_orbax()
         if not read_only:
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +79,8 @@ class Checkpoints:
         for the save before this one: a full disk, an unwritable folder, a step that is not newer
         than the newest. The checkpoints before stay as they are.
         """
-        index, packed = leaves.pack(state)
+        arrays = leaves.to_host(state)
+        index = leaves.index_of(arrays)
         self.wait()
         newest = self.latest_step
         if newest is not None and step <= newest:
@@ -96,7 +93,7 @@ class Checkpoints:
             self._writer().save(
                 step,
                 args=ocp.args.Composite(
-                    state=ocp.args.StandardSave({"bytes": packed}, {"bytes": CHUNKED}),
+                    state=ocp.args.StandardSave(leaves.nest(arrays)),
                     index=ocp.args.JsonSave(index),
                 ),
                 metrics={name: float(value) for name, value in metrics.items()},
@@ -225,8 +222,8 @@ def _read_sound(path: Path) -> tuple[leaves.Arrays, str | None]:
     alone = ocp.options.MultiprocessingOptions(me, {me}, barrier_sync_key_prefix=f"read_{me}")
     try:
         with ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer:
-            packed = checkpointer.restore(path / checkpoint_folder.STATE)["bytes"]
-        return leaves.unpack(checkpoint_folder.index(path), packed), None
+            tree = checkpointer.restore(path / checkpoint_folder.STATE)
+        return leaves.verified(checkpoint_folder.index(path), tree), None
     except MemoryError:  # That is the machine's fault, not the checkpoint's.
         raise
     except Exception as error:
@@ -244,7 +241,3 @@ def _one_line(error: BaseException) -> str:
     if "No space left" in str(error):
         return "no space left on the disk"
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-def _is_not_from_orbax(record: standard_logging.LogRecord) -> bool:
-    return f"{os.sep}orbax{os.sep}" not in record.pathname

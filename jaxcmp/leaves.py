@@ -1,4 +1,4 @@
-"""A state as one array of bytes with an index of its leaves and their digests, and the way back."""
+"""A state as named arrays with an index of their digests, and the way back."""
 
 import hashlib
 from typing import Any
@@ -8,41 +8,48 @@ import numpy as np
 
 from jaxcmp.errors import JaxcmpError
 
-Arrays = dict[str, np.ndarray]
+Arrays = dict[str, Any]
 Index = dict[str, dict[str, Any]]
 
 # The parts of a training state that a model is applied with.
 VARIABLES = ("params", "batch_stats", "average")
 
 
-def pack(state: Any) -> tuple[Index, np.ndarray]:
-    """The index of a pytree and a copy of its leaves' bytes, uint8 [n], in the index's order.
-
-    The index has, under the path of each leaf ("params/head/kernel"), its "dtype", its "shape" and
-    the "sha256" of path, type, shape and bytes. It is plain JSON.
-    """
+def to_host(state: Any) -> Arrays:
+    """Copies of a pytree's leaves by path ("params/head/kernel"), on the host."""
     named = _named_leaves(state)
     for leaf in named.values():
         if isinstance(leaf, jax.Array):
             leaf.copy_to_host_async()
-    flat = {name: _bytes(np.asarray(leaf)) for name, leaf in named.items()}
-    index = {name: _entry(name, leaf, flat[name]) for name, leaf in named.items()}
-    return index, np.concatenate(list(flat.values()))
+    return {name: np.array(leaf) for name, leaf in named.items()}
 
 
-def unpack(index: Index, packed: np.ndarray) -> Arrays:
-    """The arrays by path; raises ValueError that names one whose bytes are not those packed."""
-    arrays, start = {}, 0
-    for name, entry in index.items():
-        empty = np.empty(entry["shape"], np.dtype(entry["dtype"]))
-        data = packed[start : start + empty.nbytes]
-        if _entry(name, empty, data) != entry:
+def index_of(arrays: Arrays) -> Index:
+    """The "dtype", "shape" and "sha256" (of path, type, shape and bytes) of each; plain JSON."""
+    return {name: _entry(name, array) for name, array in arrays.items()}
+
+
+def nest(arrays: Arrays) -> dict[str, Any]:
+    """Nested dicts of the arrays, as other programs find them in a checkpoint."""
+    tree: dict[str, Any] = {}
+    for name, array in arrays.items():
+        *parents, last = name.split("/")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = array
+    return tree
+
+
+def verified(index: Index, tree: Any) -> Arrays:
+    """The arrays of a nested tree by path; raises ValueError naming one that is not as saved."""
+    arrays = {name: np.asarray(leaf) for name, leaf in _named_leaves(tree).items()}
+    for name in [*index, *sorted(arrays.keys() - index.keys())]:
+        if name not in arrays or name not in index:
+            raise ValueError(f"{name} is missing from {'it' if name in index else 'its index'}")
+        if _entry(name, arrays[name]) != index[name]:
             raise ValueError(f"{name} has wrong bytes")
-        arrays[name] = data.view(empty.dtype).reshape(empty.shape)
-        start += empty.nbytes
-    if start != packed.size:
-        raise ValueError(f"it has {packed.size - start} bytes too many")
-    return arrays
+    return {name: arrays[name] for name in index}
 
 
 def onto(template: Any, arrays: Arrays, source: str) -> Any:
@@ -68,15 +75,12 @@ def variables(arrays: Arrays) -> dict[str, Any]:
 
     "params" and "batch_stats" (empty for a model that has none), and "average" where there is one.
     """
-    tree: dict[str, Any] = {"params": {}, "batch_stats": {}}
-    for name, array in arrays.items():
-        *parents, last = name.split("/")
-        if parents and parents[0] in VARIABLES:
-            node = tree
-            for parent in parents:
-                node = node.setdefault(parent, {})
-            node[last] = _place(array, None)
-    return tree
+    placed = {
+        name: _place(array, None)
+        for name, array in arrays.items()
+        if name.partition("/")[0] in VARIABLES
+    }
+    return {"params": {}, "batch_stats": {}, **nest(placed)}
 
 
 def _named_leaves(tree: Any) -> dict[str, Any]:
@@ -87,15 +91,11 @@ def _named_leaves(tree: Any) -> dict[str, Any]:
     return named
 
 
-def _bytes(array: np.ndarray) -> np.ndarray:
+def _entry(name: str, array: np.ndarray) -> dict[str, Any]:
+    digest = hashlib.sha256(f"{name} {_describe(array)} ".encode())
     # Flat first, because a scalar cannot be seen as bytes.
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-
-
-def _entry(name: str, leaf: Any, data: np.ndarray) -> dict[str, Any]:
-    digest = hashlib.sha256(f"{name} {_describe(leaf)} ".encode())
-    digest.update(data.data)
-    return {"dtype": str(leaf.dtype), "shape": list(leaf.shape), "sha256": digest.hexdigest()}
+    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return {"dtype": str(array.dtype), "shape": list(array.shape), "sha256": digest.hexdigest()}
 
 
 def _describe(leaf: Any) -> str:

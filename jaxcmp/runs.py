@@ -28,8 +28,9 @@ PREDICTIONS = "predictions.npz"
 CHECKPOINTS = "checkpoints"
 RESULT = "result.json"
 
-# What only says where things are.
-PLACES = ("data.dir", "data.manual_dir")
+# Configuration that says where things lie, what is shown or what is kept: a run may go on with
+# other values, and runs that differ in nothing else have the same recipe.
+FREE_KEYS = ("data.dir", "data.manual_dir", "log", "checkpoint", "eval_batch_size")
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def open_run(
     config: Mapping[str, Any],
     overrides: Sequence[str],
     *,
-    ignore: Sequence[str] = PLACES,
+    ignore: Sequence[str] = FREE_KEYS,
 ) -> RunWriter:
     """Makes the folder of a new run, or goes on with a run of the same config.
 
@@ -180,8 +181,8 @@ def read_run(folder: str | Path) -> Run:
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """Twelve hexadecimal digits that are the same for configs that differ only in places."""
-    flat = {key: value for key, value in _flatten(config).items() if not _is_in(key, PLACES)}
+    """Twelve hexadecimal digits that are the same for configs that differ only in free keys."""
+    flat = {key: value for key, value in _flatten(config).items() if not _is_in(key, FREE_KEYS)}
     return hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()[:12]
 
 

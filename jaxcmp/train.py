@@ -24,9 +24,6 @@ from jaxcmp.runs import RunWriter
 from jaxcmp.step import NEVER, Metrics, TrainState
 from jaxcmp.stopwatch import Stopwatch
 
-# These say where things lie or what is shown; a run may go on with others.
-FREE_KEYS = ("data.dir", "data.manual_dir", "log", "checkpoint", "eval_batch_size")
-
 
 def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
     """Trains until the result is written; goes on where an earlier call with this folder stopped.
@@ -39,9 +36,7 @@ def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
     with contextlib.ExitStack() as stack:
         run = None
         if is_first:
-            run = stack.enter_context(
-                runs.open_run(workdir, config.to_dict(), overrides, ignore=FREE_KEYS)
-            )
+            run = stack.enter_context(runs.open_run(workdir, config.to_dict(), overrides))
         # Whether the folder can be used is for the first process to say, before others write there.
         multihost_utils.sync_global_devices("the run folder is open")
         if runs.is_finished(workdir):

@@ -16,8 +16,16 @@ LAYERS = (
     {"predictions"},
     {
         *("augment.*", "data.*", "clock", "metrics", "models.vit", "models.resnet"),
-        *("checkpoint_folder", "leaves", "environment", "interrupt", "progress", "stopwatch"),
-        *("runs", "compare", "compare.statistics"),
+        *(
+            "checkpoint_folder",
+            "leaves",
+            "environment",
+            "interrupt",
+            "progress",
+            "quiet",
+            "stopwatch",
+        ),
+        *("stopwatch", "runs", "compare", "compare.statistics"),
     },
     {"checkpoint", "devices", "evaluate", "journal", "models", "optim", "step", "compare.arms"},
     {"costs", "experiment", "compare.tables"},

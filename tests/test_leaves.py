@@ -1,4 +1,4 @@
-"""A state packed into bytes and taken out again."""
+"""A state as named arrays with digests, and the way back."""
 
 import dataclasses
 import json
@@ -52,54 +52,58 @@ def assert_same(left: Any, right: Any) -> None:
         optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(optax.constant_schedule(1e-3))),
     ],
 )
-def test_a_packed_state_comes_out_as_it_was(optimizer):
+def test_a_saved_state_comes_out_as_it_was(optimizer):
     state = make_state(optimizer)
-    index, packed = leaves.pack(state)
-    arrays = leaves.unpack(json.loads(json.dumps(index)), packed)
-    assert_same(leaves.onto(jax.eval_shape(lambda: state), arrays, "it"), state)
+    arrays = leaves.to_host(state)
+    index = json.loads(json.dumps(leaves.index_of(arrays)))
+    read = leaves.verified(index, leaves.nest(arrays))
+    assert_same(leaves.onto(jax.eval_shape(lambda: state), read, "it"), state)
 
 
-def test_leaves_have_the_paths_that_a_reader_expects():
-    index, _ = leaves.pack(make_state())
-    assert {"step", "params/block_0/kernel", "batch_stats/norm/mean"} < set(index)
-    assert "opt_state/0/mu/head/bias" in index
-    assert index["params/head/bias"]["dtype"] == "bfloat16"
+def test_other_programs_find_arrays_by_their_paths():
+    tree = leaves.nest(leaves.to_host(make_state()))
+    assert tree["params"]["block_0"]["kernel"].shape == (3, 4)
+    assert tree["opt_state"]["0"]["mu"]["head"]["bias"].dtype == jnp.bfloat16
+    assert int(tree["step"]) == 7
 
 
 def test_leaves_of_no_size_and_no_axes_are_kept():
     state = {"nothing": np.zeros((0, 3), np.float32), "one": np.float32(2), "flag": np.bool_(True)}
-    index, packed = leaves.pack(state)
-    assert packed.size == 5
-    assert_same(leaves.unpack(index, packed), {name: np.asarray(x) for name, x in state.items()})
+    arrays = leaves.to_host(state)
+    read = leaves.verified(leaves.index_of(arrays), leaves.nest(arrays))
+    assert_same(read, {name: np.asarray(x) for name, x in state.items()})
 
 
 def test_equal_paths_are_refused():
     with pytest.raises(ValueError, match="same path"):
-        leaves.pack({"a": {"b": np.ones(1)}, "a/b": np.ones(1)})
+        leaves.to_host({"a": {"b": np.ones(1)}, "a/b": np.ones(1)})
 
 
-def test_the_packed_bytes_are_a_copy():
+def test_what_is_on_the_host_is_a_copy():
     kernel = np.ones(3, np.float32)
-    index, packed = leaves.pack({"kernel": kernel})
+    arrays = leaves.to_host({"kernel": kernel})
     kernel[:] = 2
-    np.testing.assert_array_equal(leaves.unpack(index, packed)["kernel"], 1)
+    np.testing.assert_array_equal(arrays["kernel"], 1)
 
 
 def test_any_changed_bit_is_found_and_named():
-    index, packed = leaves.pack({"a": np.zeros(2, np.float32), "b": np.zeros(2, np.float32)})
-    for position in range(packed.size):
-        damaged = packed.copy()
-        damaged[position] ^= 1
-        with pytest.raises(ValueError, match="a has" if position < 8 else "b has"):
-            leaves.unpack(index, damaged)
+    arrays = {"a": np.zeros(2, np.float32), "b/c": np.zeros(2, np.float32)}
+    index = leaves.index_of(arrays)
+    for name in arrays:
+        for position in range(8):
+            damaged = {key: array.copy() for key, array in arrays.items()}
+            damaged[name].view(np.uint8)[position] ^= 1
+            with pytest.raises(ValueError, match=f"{name} has wrong bytes"):
+                leaves.verified(index, leaves.nest(damaged))
 
 
-def test_bytes_too_few_or_too_many_are_found():
-    index, packed = leaves.pack({"a": np.zeros(2, np.float32)})
-    with pytest.raises(ValueError, match="a has wrong bytes"):
-        leaves.unpack(index, packed[:-1])
-    with pytest.raises(ValueError, match="1 bytes too many"):
-        leaves.unpack(index, np.append(packed, packed[:1]))
+def test_arrays_too_few_or_too_many_are_found():
+    arrays = {"a": np.zeros(2, np.float32), "b": np.zeros(2, np.float32)}
+    index = leaves.index_of(arrays)
+    with pytest.raises(ValueError, match="b is missing from it"):
+        leaves.verified(index, {"a": arrays["a"]})
+    with pytest.raises(ValueError, match="c is missing from its index"):
+        leaves.verified(index, arrays | {"c": np.ones(1)})
 
 
 @pytest.mark.parametrize(
@@ -107,11 +111,10 @@ def test_bytes_too_few_or_too_many_are_found():
     [{"shape": [2, 1]}, {"dtype": "int32"}, {"sha256": "0"}],
 )
 def test_a_changed_entry_of_the_index_is_found(change):
-    index, packed = leaves.pack({"a": np.zeros(2, np.float32)})
+    arrays = {"a": np.zeros(2, np.float32)}
+    index = leaves.index_of(arrays)
     with pytest.raises(ValueError, match="a has wrong bytes"):
-        leaves.unpack({"a": index["a"] | change}, packed)
-    with pytest.raises(ValueError, match="b has wrong bytes"):
-        leaves.unpack({"b": index["a"]}, packed)
+        leaves.verified({"a": index["a"] | change}, arrays)
 
 
 @pytest.mark.parametrize(
@@ -126,32 +129,32 @@ def test_a_changed_entry_of_the_index_is_found(change):
     ],
 )
 def test_another_template_is_refused_with_the_first_leaf_that_differs(template, message):
-    arrays = leaves.unpack(*leaves.pack(make_state()))
+    arrays = leaves.to_host(make_state())
     with pytest.raises(JaxcmpError, match=f"^it is of another shape: {re.escape(message)}; give"):
         leaves.onto(template, arrays, "it")
 
 
 def test_another_type_is_refused():
-    arrays = leaves.unpack(*leaves.pack({"a": np.ones(2, np.float32)}))
+    arrays = leaves.to_host({"a": np.ones(2, np.float32)})
     with pytest.raises(JaxcmpError, match=r"a is float16\[2\] here and float32\[2\] there"):
         leaves.onto({"a": jnp.ones(2, jnp.float16)}, arrays, "it")
 
 
 def test_variables_are_what_a_model_is_applied_with():
     state = make_state(average={"params": {"a": jnp.ones(2)}})
-    variables = leaves.variables(leaves.unpack(*leaves.pack(state)))
+    variables = leaves.variables(leaves.to_host(state))
     expected = {"params": state.params, "batch_stats": state.batch_stats, "average": state.average}
     assert_same(variables, expected)
 
 
 def test_a_model_without_statistics_has_empty_ones():
-    arrays = leaves.unpack(*leaves.pack({"params": {"a": np.ones(2)}, "opt_state": [np.ones(2)]}))
+    arrays = leaves.to_host({"params": {"a": np.ones(2)}, "opt_state": [np.ones(2)]})
     assert set(leaves.variables(arrays)) == {"params", "batch_stats"}
     assert leaves.variables(arrays)["batch_stats"] == {}
 
 
 def test_what_is_placed_may_be_donated_without_harm_to_the_arrays():
-    arrays = leaves.unpack(*leaves.pack({"a": np.ones(1000, np.float32)}))
+    arrays = leaves.to_host({"a": np.ones(1000, np.float32)})
     placed = leaves.onto({"a": jnp.zeros(1000)}, arrays, "it")
     doubled = jax.jit(lambda x: x * 2, donate_argnums=0)(placed["a"])
     assert float(doubled[0]) == 2

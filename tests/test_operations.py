@@ -133,19 +133,6 @@ def test_an_operation_gives_the_same_plain_jitted_and_vmapped(name):
     np.testing.assert_allclose(plain, expected, atol=1 if name == "autocontrast" else 0, rtol=0)
 
 
-def test_the_policy_gives_the_same_plain_jitted_and_vmapped():
-    image = make_images((20, 27, 3))["noise"]
-    jitted = jax.jit(trivial.apply_operation)
-    vmapped = jax.jit(jax.vmap(trivial.apply_operation, in_axes=(None, 0, None, None)))
-    together = np.asarray(vmapped(image, np.arange(14), 23, True))
-    for operation in range(14):
-        np.testing.assert_array_equal(jitted(image, operation, 23, True), together[operation])
-    for name in ("rotate", "contrast", "equalize"):
-        operation = trivial.OPERATIONS.index(name)
-        plain = trivial.apply_operation(jax.numpy.asarray(image), operation, 23, True)
-        np.testing.assert_array_equal(plain, together[operation])
-
-
 def test_a_blend_is_pillows_for_every_pair_of_levels_and_every_factor():
     start, end = (levels.astype(np.uint8)[:, :, None] for levels in np.indices((256, 256)))
     blend = jax.jit(operations.blend)
@@ -204,19 +191,3 @@ def test_geometry_is_exact_for_large_images_too():
             for name, matrix in matrices.items():
                 expected = reference(name, image, magnitude_bin, is_negative)
                 np.testing.assert_array_equal(affine(image, matrix), expected)
-
-
-def test_a_translation_reaches_32_pixels_and_never_past_the_side():
-    assert trivial.translations(32)[[0, 15, 30]].tolist() == [0, 16, 32]
-    assert trivial.translations(224)[30] == 32
-    assert trivial.translations(8)[30] == 8
-
-
-def test_operations_bins_and_signs_are_drawn_uniformly_and_independently():
-    num_draws = 86800
-    draws = jax.vmap(trivial.draw_operation)(jax.random.split(jax.random.key(0), num_draws))
-    counts = np.zeros((14, 31, 2))
-    np.add.at(counts, tuple(np.asarray(draw).astype(int) for draw in draws), 1)
-    assert counts.sum() == num_draws
-    # A count of 100 expected stays within five standard deviations.
-    assert np.abs(counts - 100).max() < 50

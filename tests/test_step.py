@@ -142,9 +142,7 @@ def test_mixing_stops_after_its_last_step():
     targets = []
     for step in range(4):
         key = jax.random.split(jax.random.fold_in(jax.random.key(2), step))[0]
-        _, target = trial.augment(
-            key, jnp.asarray(IMAGES[INDICES]), jnp.asarray(LABELS[INDICES]), step < 2
-        )
+        _, target = trial.augment(key, images, labels, step < 2)
         targets.append(float(jnp.max(target, axis=1).mean()))
     assert [value == 1.0 for value in targets] == [False, False, True, True]
     # Without mixing a target is one class, so the accuracy is a whole number of sixteenths.

@@ -5,10 +5,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from jaxcmp.runs import Run
-
-# These say which seed, where things lie or what is shown; whatever else differs is another recipe.
-NOT_OF_THE_RECIPE = {"seed", "data.dir", "data.manual_dir", "log", "checkpoint", "eval_batch_size"}
+from jaxcmp.runs import FREE_KEYS, Run
 
 Settings = tuple[tuple[str, str], ...]
 
@@ -78,7 +75,7 @@ def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
     flat: dict[str, str] = {}
     for key, value in config.items():
         name = f"{prefix}{key}"
-        if name in NOT_OF_THE_RECIPE:
+        if name == "seed" or name in FREE_KEYS:
             continue
         flat |= flatten(value, f"{name}.") if isinstance(value, dict) else {name: json.dumps(value)}
     return flat

@@ -1,0 +1,29 @@
+"""What a run costs."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxcmp import costs, models
+
+
+def test_sizes_add_up_and_name_the_components():
+    model = models.ViT(image_size=8, width=8, depth=2, num_heads=2, mlp_width=8)
+    params = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 8, 8, 1)))["params"]
+    sizes = costs.sizes(model, params, num_channels=1)
+    for kind in ("parameters", "multiply_adds"):
+        assert sizes[kind]["total"] == sum(sizes[kind]["components"].values())
+    assert sizes["parameters"]["components"]["blocks.mlp"] == 2 * (2 * 8 * 8 + 8 + 8)
+    assert sizes["parameters"]["total"] == sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def test_training_takes_six_operations_a_multiply_add():
+    assert costs.training_flops(1000, num_images=5) == 30_000
+
+
+def test_the_peak_on_the_host_covers_what_is_held_now():
+    block = bytearray(300_000_000)
+    peak = costs.peak_memory()
+    assert peak["host_bytes"] is not None
+    assert peak["host_bytes"] > len(block)
+    # A CPU keeps no account of its own.
+    assert peak["device_bytes"] is None
