@@ -21,52 +21,66 @@ HINT = "for example --config=configs/vit.py or --config=configs/resnet.py:digits
 
 HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 
-CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "A file with get_config, and a variant: configs/vit.py:cpu.", lock_config=True
-)
-WORKDIR = flags.DEFINE_string("workdir", None, "The run folder; runs/<arm>/seed-<seed> if unset.")
-PREVIEW = flags.DEFINE_string(
-    "preview", None, "Writes a contact sheet (PNG) of augmented images there instead of training."
-)
-DISTRIBUTED = flags.DEFINE_boolean(
-    "distributed", False, "One of several processes, as SLURM, Open MPI or Kubernetes start them."
-)
+
+def define_flags(argv: Sequence[str]) -> flags.FlagValues:
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file(
+        "config",
+        None,
+        "A file with get_config, and a variant of it: configs/vit.py:cpu.",
+        flag_values=values,
+        lock_config=True,
+        sys_argv=list(argv),
+    )
+    for name, words in (
+        ("workdir", "The run folder; runs/<arm>/seed-<seed> if unset."),
+        ("preview", "A PNG file for a contact sheet of augmented images, instead of training."),
+    ):
+        flags.DEFINE_string(name, None, words, flag_values=values)
+    words = "One of several processes, as SLURM, Open MPI or Kubernetes start them."
+    flags.DEFINE_boolean("distributed", False, words, flag_values=values)
+    return values
 
 
-def parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
-    """The configuration and the overrides given, as key=value.
+def parse(argv: Sequence[str]) -> flags.FlagValues:
+    """The flags, among them the configuration with its overrides.
 
     Raises CommandError for anything on the command line that cannot be used.
     """
+    values = define_flags(argv)
     if not HELP.isdisjoint(argv):
-        print(f"{__doc__}\n{flags.FLAGS.main_module_help()}")
+        print(f"{__doc__}\n{values.get_help()}")
         sys.exit(0)
     # A config file imports what it shares with others as configs.shared, from any folder.
     sys.path.append(str(Path(_config_value(argv).partition(":")[0]).resolve().parent.parent))
     try:
-        rest = flags.FLAGS(list(argv))
+        rest = values(list(argv))
     except (AttributeError, KeyError, TypeError, ValueError, flags.Error) as error:
         raise CommandError(_explain(error, argv)) from error
     if len(rest) > 1:
         raise CommandError(f"{rest[1]!r} is not a flag; an override is --config.key=value")
-    overrides = config_flags.get_override_values(flags.FLAGS["config"])
-    return CONFIG.value, [f"{key}={value}" for key, value in overrides.items()]
+    return values
 
 
 def main(argv: Sequence[str]) -> int:
     """The exit code: 0, 1 for what is in the way, 2 for a wrong command, 75 if interrupted."""
     try:
-        config, overrides = parse(argv)
+        options = parse(argv)
+        config = options.config
         # JAX and the data libraries take seconds to import: a mistyped flag need not wait for them.
         from jaxcmp import devices, train
 
-        if DISTRIBUTED.value:
+        if options.distributed:
             devices.join_cluster()
-        if PREVIEW.value:
-            preview(config, Path(PREVIEW.value))
+        if options.preview:
+            preview(config, Path(options.preview))
         else:
-            workdir = WORKDIR.value or f"runs/{config.arm}/seed-{config.seed}"
-            train.train(config, workdir=Path(workdir), overrides=overrides)
+            given = config_flags.get_override_values(options["config"])
+            train.train(
+                config,
+                workdir=Path(options.workdir or f"runs/{config.arm}/seed-{config.seed}"),
+                overrides=[f"{key}={value}" for key, value in given.items()],
+            )
     except JaxcmpError as error:
         print(f"jaxcmp: {error}", file=sys.stderr)
         return error.exit_code

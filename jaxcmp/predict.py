@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from PIL import Image
 
 from jaxcmp import models
 from jaxcmp.augment import normalise
 from jaxcmp.checkpoint import restore_variables
+from jaxcmp.data.images import decode
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.experiment import COMPUTE_DTYPES
 from jaxcmp.runs import CHECKPOINTS, read_run
@@ -74,15 +74,11 @@ def read_image(path: Path, *, image_size: int, num_channels: int) -> np.ndarray:
     Raises CommandError where there is no picture at `path`.
     """
     try:
-        with Image.open(path) as picture:
-            picture = picture.convert("L" if num_channels == 1 else "RGB")
+        encoded = path.read_bytes()
+        return decode(encoded, num_channels=num_channels, image_size=image_size)[None]
     except OSError as error:
-        raise CommandError(f"{path} cannot be read as a picture: {error}") from error
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    box = (left, top, left + side, top + side)
-    resized = picture.resize((image_size, image_size), Image.Resampling.BICUBIC, box)
-    return np.asarray(resized).reshape(1, image_size, image_size, num_channels)
+        reason = error.strerror or "no picture that Pillow can read"
+        raise CommandError(f"{path} cannot be read: {reason}") from error
 
 
 def main(argv: Sequence[str]) -> int:

@@ -2,10 +2,15 @@
 
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from jaxcmp.quiet import silence_orbax
+
+
+def news(message: str) -> Any:
+    return SimpleNamespace(exc_value=RuntimeError(message))
 
 
 @pytest.fixture
@@ -17,9 +22,9 @@ def seen(monkeypatch):
 
 def test_only_news_to_a_closed_event_loop_is_dropped(seen):
     silence_orbax()
-    sys.unraisablehook(SimpleNamespace(exc_value=RuntimeError("Event loop is closed")))
+    sys.unraisablehook(news("Event loop is closed"))
     assert seen == []
-    other = SimpleNamespace(exc_value=RuntimeError("something else"))
+    other = news("something else")
     sys.unraisablehook(other)
     assert seen == [other]
 

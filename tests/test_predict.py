@@ -1,0 +1,103 @@
+"""A trained run in other programs."""
+
+import numpy as np
+import processes
+import pytest
+from PIL import Image
+
+import jaxcmp
+from jaxcmp import predict
+from jaxcmp.errors import JaxcmpError
+from jaxcmp.runs import read_run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    code, _, err = processes.run(
+        *processes.TINY,
+        "--config.data.validation_fraction=0.2",
+        "--config.average_decay=0.9",
+        f"--workdir={folder}",
+    )
+    assert code == 0, err
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(folder):
+    return jaxcmp.restore(folder)
+
+
+def test_probabilities_are_those_of_the_final_evaluation(folder, trained):
+    from jaxcmp import data
+
+    digits = data.load(
+        "digits",
+        data_dir=None,
+        manual_dir=None,
+        image_size=None,
+        train_fraction=1.0,
+        validation_fraction=0.2,
+        seed=0,
+    )
+    probabilities = np.asarray(trained.predict(digits.test.images))
+    assert probabilities.shape == (359, 10)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    logits = read_run(folder).load_predictions().logits
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+
+def test_the_best_and_any_kept_step_can_be_had_too(folder, trained):
+    best = jaxcmp.restore(folder, "best")
+    assert best.model == trained.model
+    numbered = jaxcmp.restore(folder, 32)
+    kernel = np.asarray(numbered.variables["params"]["head"]["kernel"])
+    np.testing.assert_array_equal(kernel, trained.variables["params"]["head"]["kernel"])
+
+
+@pytest.mark.parametrize(
+    "images",
+    [np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 9, 8, 1), np.uint8), np.zeros((1, 8, 8, 1))],
+)
+def test_images_of_another_shape_or_type_are_refused(trained, images):
+    with pytest.raises(ValueError, match=r"images must be uint8 \[n, 8, 8, 1\], not"):
+        trained.predict(images)
+
+
+def test_a_folder_without_a_run_is_named(tmp_path):
+    with pytest.raises(JaxcmpError, match="config.json"):
+        jaxcmp.restore(tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1"])
+def test_any_picture_is_brought_to_the_models_size(tmp_path, mode):
+    Image.new(mode, (50, 30)).save(tmp_path / "picture.png")
+    image = predict.read_image(tmp_path / "picture.png", image_size=8, num_channels=1)
+    assert image.shape == (1, 8, 8, 1) and image.dtype == np.uint8
+
+
+def test_the_middle_square_of_a_picture_is_what_is_seen(tmp_path):
+    picture = np.zeros((10, 40, 3), np.uint8)
+    picture[:, 10:30] = 200
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    image = predict.read_image(tmp_path / "picture.png", image_size=4, num_channels=3)
+    np.testing.assert_array_equal(image, 200)
+
+
+def test_the_command_prints_the_top_classes(folder, tmp_path, capsys):
+    Image.new("L", (8, 8), 100).save(tmp_path / "picture.png")
+    code = predict.main([str(folder), str(tmp_path / "picture.png"), "--top=2"])
+    out = capsys.readouterr().out
+    assert code == 0
+    assert out.count("%") == 2
+    assert out.startswith(f"{tmp_path / 'picture.png'}: ")
+
+
+def test_what_is_no_picture_is_one_line(folder, tmp_path, capsys):
+    (tmp_path / "text.png").write_text("no picture")
+    for path in (tmp_path / "text.png", tmp_path / "missing.png"):
+        assert predict.main([str(folder), str(path)]) == 2
+        err = capsys.readouterr().err
+        assert err.startswith("jaxcmp: ") and path.name in err and err.count("\n") == 1
