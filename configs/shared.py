@@ -64,7 +64,6 @@ def use_cpu(config: Config) -> None:
 
 def apply_variant(config: Config, name: str, variants: dict[str, Variant]) -> Config:
     """Raises CommandError with the names there are where `name` is none of them."""
-    config.variant = name
     if name:
         if name not in variants:
             raise CommandError(f"variant {name!r} is unknown; there are {', '.join(variants)}")

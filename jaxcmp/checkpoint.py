@@ -159,6 +159,11 @@ class Checkpoints:
         if damaged:
             named = ", ".join(f"step {step} ({fault})" for step, fault in damaged.items())
             raise JaxcmpError(f"no sound checkpoint in {self._folder}: {named}")
+        if step is None and any(self._folder.glob("damaged-*")):
+            raise JaxcmpError(
+                f"{self._folder} holds only damaged checkpoints; delete it to start anew, or give "
+                "another --workdir"
+            )
         return None
 
     def _writer(self) -> ocp.CheckpointManager:

@@ -2,9 +2,11 @@
 
 import resource
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 
 from jaxcmp import models
 
@@ -22,6 +24,24 @@ def sizes(model: models.ViT | models.ResNet, params: Any, *, num_channels: int) 
 def training_flops(multiply_adds: int, num_images: int) -> int:
     """Two operations a multiply-add; a backward pass is taken as two forward passes."""
     return 2 * 3 * multiply_adds * num_images
+
+
+def speed(metrics: Sequence[Mapping[str, Any]], *, batch_size: int) -> dict[str, Any]:
+    """Seconds and images/s of the whole run, whatever stopped it in between, from its records.
+
+    A record of kind "train" is one sample of a step's seconds. What was not recorded is None.
+    """
+    rates = [r["images_per_second"] for r in metrics if r["kind"] == "train"]
+    samples = [batch_size / rate for rate in rates]
+    median, p95 = np.percentile(samples, [50, 95]).tolist() if samples else (None, None)
+    epochs = [r for r in metrics if r["kind"] == "epoch"]
+    seconds = sum(r["seconds"] for r in epochs)
+    images = sum(r["seconds"] * r["images_per_second"] for r in epochs)
+    return {
+        "step_seconds": {"median": median, "p95": p95, "num_samples": len(samples)},
+        "train_seconds": seconds if epochs else None,
+        "images_per_second": images / seconds if epochs else None,
+    }
 
 
 def peak_memory() -> dict[str, int | None]:

@@ -1,15 +1,18 @@
 """Where arrays live: a 1-D mesh over all devices, copies on each, or one shard for each."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxcmp.errors import CommandError
+from jaxcmp.errors import CommandError, JaxcmpError
+
+Result = TypeVar("Result")
 
 
 def make_mesh(devices: Sequence[Any] | None = None) -> Mesh:
@@ -36,6 +39,25 @@ def place(value: Any, sharding: NamedSharding) -> Array:
     return jax.make_array_from_callback(value.shape, sharding, lambda index: value[index])
 
 
+def on_first_process(action: Callable[[], Result]) -> Result | None:
+    """Does something on the first process alone; returns what it gives there, elsewhere None.
+
+    A JaxcmpError there is one everywhere, so that nobody waits for a process that has ended.
+    """
+    result, error = None, None
+    if jax.process_index() == 0:
+        try:
+            result = action()
+        except JaxcmpError as raised:
+            error = raised
+    has_failed = error is not None
+    if jax.process_count() > 1:
+        has_failed = bool(multihost_utils.broadcast_one_to_all(np.bool_(has_failed)))
+    if has_failed:
+        raise error or JaxcmpError("the first process cannot go on; it says why")
+    return result
+
+
 def check_batch_size(batch_size: int, *, num_devices: int, accumulation: int) -> None:
     """Raises CommandError where a batch cannot be cut into equal parts."""
     if accumulation < 1:
@@ -56,6 +78,6 @@ def join_cluster() -> None:
         jax.distributed.initialize()
     except (ValueError, RuntimeError) as error:
         raise CommandError(
-            "--distributed found no cluster: start it through SLURM, Open MPI or Kubernetes, or "
-            f"set JAX_COORDINATOR_ADDRESS ({str(error).splitlines()[0]})"
+            "--distributed found no cluster: start it through SLURM, Open MPI or Kubernetes (the "
+            f"last needs the kubernetes package); JAX says: {str(error).splitlines()[0]}"
         ) from error

@@ -1,6 +1,7 @@
 """What a configuration stands for: its data, its model and its compiled functions, checked."""
 
 import dataclasses
+import importlib.util
 import time
 from collections.abc import Callable
 from functools import partial
@@ -177,6 +178,19 @@ def _on_devices(split: Split, mesh: Mesh) -> tuple[Array, Array]:
 
 
 def _check_ranges(config: Config) -> None:
+    # Beyond, different seeds would give the same key.
+    if not 0 <= config.seed < 2**32:
+        raise CommandError(f"seed={config.seed} must be at least 0 and below 2**32")
+    if not 0 <= config.schedule.warmup_epochs <= config.num_epochs:
+        raise CommandError(
+            f"schedule.warmup_epochs={config.schedule.warmup_epochs} must be at least 0 and less "
+            f"than num_epochs={config.num_epochs}"
+        )
+    for name in ("every_epochs", "keep_every_epochs"):
+        if config.checkpoint[name] < 0:
+            raise CommandError(f"checkpoint.{name}={config.checkpoint[name]} must be at least 0")
+    if config.log.tensorboard and importlib.util.find_spec("tensorboardX") is None:
+        raise CommandError("log.tensorboard needs tensorboardX: pip install 'jaxcmp[tensorboard]'")
     for name in ("label_smoothing", "average_decay"):
         if not 0 <= config[name] < 1:
             raise CommandError(f"{name}={config[name]} must be at least 0 and below 1")

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from jaxcmp.errors import CommandError
 from jaxcmp.progress import Reporter
 from jaxcmp.runs import RunWriter
 
@@ -14,7 +13,12 @@ class Journal:
     def __init__(self, run: RunWriter | None, reporter: Reporter, events: Path | None) -> None:
         self._run = run
         self._reporter = reporter
-        self._writer = _event_writer(events) if run is not None and events else None
+        self._writer: Any = None
+        if run is not None and events is not None:
+            # An extra: not everybody has it.
+            from tensorboardX import SummaryWriter
+
+            self._writer = SummaryWriter(str(events))
 
     def step(self, record: dict[str, Any]) -> None:
         self._write({"kind": "train", **record})
@@ -37,13 +41,3 @@ class Journal:
             for name, value in record.items():
                 if isinstance(value, float):
                     self._writer.add_scalar(f"{record['kind']}/{name}", value, record["step"])
-
-
-def _event_writer(folder: Path) -> Any:
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError as error:
-        raise CommandError(
-            "log.tensorboard needs tensorboardX: pip install 'jaxcmp[tensorboard]'"
-        ) from error
-    return SummaryWriter(str(folder))

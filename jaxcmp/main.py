@@ -16,6 +16,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.quiet import show_messages
 
 HINT = "for example --config=configs/vit.py or --config=configs/resnet.py:digits"
 
@@ -55,7 +56,9 @@ def parse(argv: Sequence[str]) -> flags.FlagValues:
     sys.path.append(str(Path(_config_value(argv).partition(":")[0]).resolve().parent.parent))
     try:
         rest = values(list(argv))
-    except (AttributeError, KeyError, TypeError, ValueError, flags.Error) as error:
+    except JaxcmpError:
+        raise
+    except Exception as error:  # A configuration is a program: anything can go wrong in it.
         raise CommandError(_explain(error, argv)) from error
     if len(rest) > 1:
         raise CommandError(f"{rest[1]!r} is not a flag; an override is --config.key=value")
@@ -70,9 +73,10 @@ def main(argv: Sequence[str]) -> int:
         # JAX and the data libraries take seconds to import: a mistyped flag need not wait for them.
         from jaxcmp import devices, train
 
+        show_messages()
         if options.distributed:
             devices.join_cluster()
-        if options.preview:
+        if options.preview is not None:
             preview(config, Path(options.preview))
         else:
             given = config_flags.get_override_values(options["config"])
@@ -84,6 +88,16 @@ def main(argv: Sequence[str]) -> int:
     except JaxcmpError as error:
         print(f"jaxcmp: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        # While data is read; the loop handles signals itself.
+        print("jaxcmp: interrupted before the first step; nothing is lost", file=sys.stderr)
+        return 130
+    except RuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        hint = "lower --config.batch_size or raise --config.accumulation"
+        print(f"jaxcmp: the device's memory does not suffice; {hint}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -123,9 +137,13 @@ def _config_value(argv: Sequence[str]) -> str:
 
 def _explain(error: Exception, argv: Sequence[str]) -> str:
     """One line for an error of the flag libraries; the nearest key where a key is unknown."""
+    path, _, variant = _config_value(argv).partition(":")
+    try:
+        known = list(_keys(runpy.run_path(path)["get_config"](*[variant] * bool(variant))))
+    except Exception as failure:
+        words = f"{type(failure).__name__}: {failure}".splitlines()[0]
+        return f"configuration {path!r} cannot be loaded: {words}"
     if isinstance(error, (AttributeError, KeyError)):
-        path, _, variant = _config_value(argv).partition(":")
-        known = list(_keys(runpy.run_path(path)["get_config"](variant)))
         for arg in argv[1:]:
             key = arg.lstrip("-").partition("=")[0].removeprefix("config.")
             if arg.lstrip("-").startswith("config.") and key not in known:

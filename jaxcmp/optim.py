@@ -1,6 +1,7 @@
 """Optimizers as directions and schedules as factors: the step multiplies one by the other."""
 
 import inspect
+import math
 from typing import Any
 
 import jax
@@ -13,9 +14,9 @@ def make_schedule(
     *, peak_learning_rate: float, warmup_steps: int, total_steps: int
 ) -> optax.Schedule:
     """Linear warm-up from 0 to the peak, then a cosine to 0 (Loshchilov and Hutter 2017)."""
-    if peak_learning_rate <= 0:
-        raise CommandError(f"peak_learning_rate={peak_learning_rate} must be above 0")
-    if not 0 <= warmup_steps < total_steps:
+    if not 0 < peak_learning_rate < math.inf:
+        raise CommandError(f"schedule.peak_learning_rate={peak_learning_rate} must be above 0")
+    if warmup_steps >= total_steps:
         raise CommandError(
             f"a warm-up of {warmup_steps} steps does not fit into {total_steps}; "
             "lower schedule.warmup_epochs or raise num_epochs"
@@ -65,7 +66,7 @@ def make_optimizer(name: str, *, clip_norm: float, **options: Any) -> optax.Grad
         )
     for option, value in {"clip_norm": clip_norm, **options}.items():
         is_rate = option in ("momentum", "beta_1", "beta_2")
-        if value < 0 or (is_rate and value >= 1):
+        if not 0 <= value < (1 if is_rate else math.inf):
             bound = " and below 1" if is_rate else ""
             raise CommandError(f"optimizer.{option}={value} must be at least 0{bound}")
     clip = optax.clip_by_global_norm(clip_norm) if clip_norm else optax.identity()

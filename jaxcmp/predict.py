@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from PIL import Image
 
 from jaxcmp import models
 from jaxcmp.augment import normalise
@@ -57,7 +58,9 @@ def restore(folder: str | Path, which: int | str = "newest") -> Trained:
     Raises JaxcmpError where the folder or the checkpoint cannot be read.
     """
     run = read_run(folder)
-    config, data = run.config, run.environment["data"]
+    config, data = run.config, run.environment.get("data")
+    if data is None:
+        raise JaxcmpError(f"{folder} is no run: its environment.json does not describe the data")
     model = models.build(**config["model"], dtype=COMPUTE_DTYPES[config["compute_dtype"]])
     restored = restore_variables(Path(folder) / CHECKPOINTS, which)
     variables = restored.get("average") or restored
@@ -76,8 +79,8 @@ def read_image(path: Path, *, image_size: int, num_channels: int) -> np.ndarray:
     try:
         encoded = path.read_bytes()
         return decode(encoded, num_channels=num_channels, image_size=image_size)[None]
-    except OSError as error:
-        reason = error.strerror or "no picture that Pillow can read"
+    except (OSError, Image.DecompressionBombError) as error:
+        reason = getattr(error, "strerror", None) or "no picture that Pillow can read, or too large"
         raise CommandError(f"{path} cannot be read: {reason}") from error
 
 
@@ -91,7 +94,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--checkpoint", default="newest", help="newest, best, or a step")
     parser.add_argument("--top", type=int, default=3, help="how many classes to print")
     options = parser.parse_args(argv)
-    which = int(options.checkpoint) if options.checkpoint.isdigit() else options.checkpoint
+    which = int(options.checkpoint) if options.checkpoint.isdecimal() else options.checkpoint
+    if which not in ("newest", "best") and not isinstance(which, int):
+        parser.error(f"--checkpoint={which}: newest, best, or the number of a step")
     try:
         trained = restore(options.run, which)
         size, channels = trained.model.image_size, len(trained.mean)

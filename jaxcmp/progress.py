@@ -61,8 +61,7 @@ class Reporter:
         ]
         if "validation_accuracy" in record:
             parts.append(f"validation accuracy {record['validation_accuracy']:6.2%}")
-        if record["images_per_second"] is not None:
-            parts.append(f"{record['images_per_second']:,.0f} images/s")
+        parts.append(f"{record['images_per_second']:,.0f} images/s")
         self.say("   ".join([*parts, f"{_duration(seconds_left)} left"]))
 
 

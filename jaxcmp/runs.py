@@ -140,7 +140,7 @@ def open_run(
     try:
         path = writer.folder / CONFIG
         if path.exists():
-            _refuse_another_config(writer.folder, config, ignore)
+            refuse_another_config(writer.folder, config, ignore)
         elif (writer.folder / METRICS).stat().st_size or (writer.folder / CHECKPOINTS).exists():
             raise JaxcmpError(
                 f"{path} is missing, so nobody knows whose metrics and checkpoints lie there; "
@@ -186,7 +186,12 @@ def config_hash(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _refuse_another_config(folder: Path, config: Mapping[str, Any], ignore: Sequence[str]) -> None:
+def refuse_another_config(
+    folder: Path, config: Mapping[str, Any], ignore: Sequence[str] = FREE_KEYS
+) -> None:
+    """Raises CommandError naming the first difference if a run of another config lies there."""
+    if not (folder / CONFIG).exists():
+        return
     here, there = _flatten(files.plain(dict(config))), _flatten(read_run(folder).config)
     for key in [*here, *there]:
         if here.get(key, "nothing") != there.get(key, "nothing") and not _is_in(key, ignore):

@@ -89,8 +89,8 @@ def make_train_step(
     The step takes the state, all images uint8 [n, height, width, channels], all labels int32 [n],
     the batch's indices int32 [batch] and the run's key. `mixing_steps` is the last step that
     mixes images, `accumulation` the number of parts the batch is worked through in, one after
-    the other, and `average_decay` the weight average's decay per step, 0 for none. The state's
-    sums start anew every `steps_per_epoch` steps.
+    the other (batch normalisation sees a part at a time), and `average_decay` the weight average's
+    decay per step, 0 for none. The state's sums start anew every `steps_per_epoch` steps.
     """
 
     def loss_fn(params, batch_stats, images, targets, dropout_key):
@@ -126,7 +126,9 @@ def make_train_step(
         average = state.average
         if average is not None:
             latest = {"params": params, "batch_stats": batch_stats}
-            average = optax.incremental_update(latest, average, 1.0 - average_decay)
+            # At the start the random weights would weigh for too long.
+            decay = jnp.minimum(average_decay, (1.0 + state.step) / (10.0 + state.step))
+            average = optax.incremental_update(latest, average, 1.0 - decay)
         step = state.step + 1
         metrics = {
             "loss": loss,

@@ -2,15 +2,12 @@
 
 import time
 
-import numpy as np
-
 
 class Stopwatch:
     """Call `lap` when the device has finished a step, and `new_epoch` before an epoch's first."""
 
     def __init__(self, *, first_step: int) -> None:
         self._first_step = self._last_step = self._epoch_step = first_step
-        self._laps: list[float] = []
         self._began = time.perf_counter()
         self.new_epoch()
 
@@ -25,9 +22,7 @@ class Stopwatch:
         elapsed, self._started = now - self._started, now
         num_steps, self._last_step = step - self._last_step, step
         self._epoch_seconds += elapsed
-        if num_steps:
-            self._laps.append(elapsed / num_steps)
-        return self._laps[-1]
+        return elapsed / num_steps
 
     def seconds_per_step(self) -> float:
         """The mean over this epoch's steps so far; a resumed epoch's are those since the resume."""
@@ -37,10 +32,3 @@ class Stopwatch:
         """What remains at the pace so far, evaluation and checkpoints included."""
         pace = (time.perf_counter() - self._began) / (step - self._first_step)
         return pace * (total_steps - step)
-
-    def summary(self) -> dict[str, float | int | None]:
-        """Median and 95th percentile of a step's seconds; each lap's mean is one sample."""
-        if not self._laps:
-            return {"median": None, "p95": None, "num_samples": 0}
-        median, p95 = np.percentile(self._laps, [50, 95])
-        return {"median": float(median), "p95": float(p95), "num_samples": len(self._laps)}

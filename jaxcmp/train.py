@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import jax
 import numpy as np
 import optax
-from jax.experimental import multihost_utils
 
 from jaxcmp import costs, devices, runs
 from jaxcmp.checkpoint import Checkpoints
@@ -31,18 +31,17 @@ def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
     Raises CommandError for a configuration that cannot be, Interrupted after a signal, and
     JaxcmpError for data, a disk or a loss that stand in the way.
     """
+    # Before data is read, which may take minutes; nothing is written yet.
+    runs.refuse_another_config(workdir, config.to_dict())
+    if runs.is_finished(workdir):
+        print(f"{workdir} is finished already; another --workdir starts another run")
+        return
     experiment = prepare(config)
     is_first = jax.process_index() == 0
     with contextlib.ExitStack() as stack:
-        run = None
-        if is_first:
-            run = stack.enter_context(runs.open_run(workdir, config.to_dict(), overrides))
-        # Whether the folder can be used is for the first process to say, before others write there.
-        multihost_utils.sync_global_devices("the run folder is open")
-        if runs.is_finished(workdir):
-            print(f"{workdir} is finished already; another --workdir starts another run")
-            return
+        run = devices.on_first_process(lambda: runs.open_run(workdir, config.to_dict(), overrides))
         if run is not None:
+            stack.enter_context(run)
             run.write_environment(_environment(experiment, config))
         clock = experiment.clock
         reporter = stack.enter_context(
@@ -72,9 +71,8 @@ def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
         checkpoints.wait()
         # Every process takes part in the evaluation, the first one writes it down.
         logits = session.evaluate(state)
-        if run is not None:
-            session.write_result(run, state, logits)
-            reporter.say(f"finished: {workdir}")
+        devices.on_first_process(lambda: run and session.write_result(run, state, logits))
+        reporter.say(f"finished: {workdir}")
 
 
 @dataclasses.dataclass
@@ -97,9 +95,6 @@ class Session:
     def fit(self, state: TrainState) -> TrainState:
         """The loop. Raises Interrupted once a signal came and the state is saved."""
         clock, config = self.experiment.clock, self.config
-        # A held-out split picks the best epoch: each must then be there to be picked.
-        has_validation = self.experiment.dataset.validation is not None
-        save_every = 1 if has_validation else config.checkpoint.every_epochs
         self.watch = Stopwatch(first_step=int(state.step))
         for step in range(int(state.step) + 1, clock.total_steps + 1):
             state, metrics = self.program.train_step(state, step)
@@ -109,13 +104,21 @@ class Session:
                 self._log_step(state, metrics, step)
             if clock.is_epoch_end(step):
                 scores = self._log_epoch(state, metrics, step)
-            if clock.is_epoch_end(step, every=save_every):
+            if self._is_save_due(step):
                 self.checkpoints.save(step, state, scores)
             if step < clock.total_steps and self.interrupt.is_due(step):
                 self._stop(state, step, scores)
             if clock.is_epoch_end(step):
                 self.watch.new_epoch()
         return state
+
+    def _is_save_due(self, step: int) -> bool:
+        clock, checkpoint = self.experiment.clock, self.config.checkpoint
+        # A held-out split picks the best epoch: each must then be there to be picked.
+        has_validation = self.experiment.dataset.validation is not None
+        intervals = (checkpoint.every_epochs, checkpoint.keep_every_epochs, int(has_validation))
+        is_due = any(clock.is_epoch_end(step, every=every) for every in intervals)
+        return is_due or step == clock.total_steps
 
     def evaluate(self, state: TrainState) -> dict[str, np.ndarray]:
         """Logits [n, classes] of the test split, and of the held-out one where there is one."""
@@ -156,26 +159,31 @@ class Session:
             "images_per_second": self.config.batch_size * clock.steps_per_epoch / seconds,
             "seconds": seconds,
         }
+        # The losses seen were those before the last update: what it left may be worse.
+        if not all(map(math.isfinite, (record["parameter_norm"], *scores.values()))):
+            raise self._diverged(step)
         self.journal.epoch(record, seconds_left=self.watch.seconds_left(step, clock.total_steps))
         return scores
 
     def _check_finite(self, state: TrainState) -> None:
         bad_step = int(state.sums["first_bad_step"])
-        if bad_step == NEVER:
-            return
+        if bad_step != NEVER:
+            raise self._diverged(bad_step)
+
+    def _diverged(self, step: int) -> JaxcmpError:
+        self.checkpoints.wait()
         good = self.checkpoints.latest_step
         last = (
             f"the last good checkpoint is of step {good}" if good else "there is no checkpoint yet"
         )
-        raise JaxcmpError(
-            f"the loss is not finite at step {bad_step}; {last}; a lower "
+        return JaxcmpError(
+            f"the loss is not finite at step {step}; {last}; a lower "
             "schedule.peak_learning_rate or an optimizer.clip_norm may help, with another --workdir"
         )
 
     def _stop(self, state: TrainState, step: int, scores: dict[str, float]) -> None:
         self._check_finite(state)
-        if self.checkpoints.latest_step != step:
-            self.checkpoints.save(step, state, scores)
+        self.checkpoints.save(step, state, scores)
         self.checkpoints.wait()
         raise Interrupted(f"stopped after step {step}, which is saved; the same command goes on")
 
@@ -187,13 +195,9 @@ class Session:
         run.write_predictions(
             logits["test"], dataset.test.labels, dataset.test.ids, dataset.class_names
         )
-        epochs = [r for r in runs.read_run(run.folder).metrics if r["kind"] == "epoch"]
+        metrics = runs.read_run(run.folder).metrics
         num_images = int(state.step) * config.batch_size
-        train_seconds = sum(record["seconds"] for record in epochs)
-        speed = {
-            "train_seconds": train_seconds,
-            "images_per_second": num_images / train_seconds,
-        }
+        speed = costs.speed(metrics, batch_size=config.batch_size)
         sizes = costs.sizes(
             self.experiment.model, state.params, num_channels=dataset.train.images.shape[-1]
         )
@@ -201,7 +205,6 @@ class Session:
         measured = {
             "training_flops": costs.training_flops(multiply_adds, num_images),
             "compile_seconds": self.program.compile_seconds,
-            "step_seconds": self.watch.summary(),
             "peak_memory": costs.peak_memory(),
             "step_temporary_bytes": self.program.temporary_bytes,
         }
@@ -216,7 +219,8 @@ class Session:
             "parameters": sizes["parameters"]["total"],
             "multiply_adds": multiply_adds,
         }
-        run.finish({**result, **speed})
+        totals = {name: speed[name] for name in ("train_seconds", "images_per_second")}
+        run.finish({**result, **totals})
 
 
 def _environment(experiment: Experiment, config: Config) -> dict[str, Any]:
@@ -237,4 +241,10 @@ def _environment(experiment: Experiment, config: Config) -> dict[str, Any]:
         "mean": dataset.mean.tolist(),
         "std": dataset.std.tolist(),
     }
-    return {**described, "num_processes": jax.process_count(), "data": data}
+    return {
+        **described,
+        # By default a GPU multiplies float32 matrices with fewer bits (TF32).
+        "matmul_precision": jax.config.values["jax_default_matmul_precision"] or "default",
+        "num_processes": jax.process_count(),
+        "data": data,
+    }

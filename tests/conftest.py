@@ -7,9 +7,21 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 
 import jax
+import processes
+import pytest
 
 # Most of a small test's time is compilation; these settings trade the program's speed for it.
 jax.config.update("jax_disable_most_optimizations", True)
 # Mistakes that JAX would let pass: a silent broadcast, a key drawn from twice.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
+
+
+@pytest.fixture(scope="session")
+def unbroken(tmp_path_factory):
+    """The folder of a small run that nothing has interrupted."""
+    folder = tmp_path_factory.mktemp("unbroken") / "run"
+    code, out, err = processes.run(*processes.TINY, f"--workdir={folder}")
+    assert code == 0, err
+    assert "epoch 4/4" in out
+    return folder

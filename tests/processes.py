@@ -1,12 +1,23 @@
 """Runs of the real command in processes of their own, small enough to take seconds."""
 
+import contextlib
 import os
+import random
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+from jaxcmp.checkpoint import Checkpoints
+from jaxcmp.runs import read_run
+
 ROOT = Path(__file__).parent.parent
+# Wall-clock figures; everything else must repeat to the bit.
+TIMES = ("images_per_second", "seconds")
+# What one process has compiled, the next of the same session need not.
+COMPILED = tempfile.TemporaryDirectory(prefix="jaxcmp-compiled-")
 TINY = (
     "--config=configs/vit.py:digits",
     "--config.num_epochs=4",
@@ -24,8 +35,12 @@ TINY = (
 def environment(*, num_devices: int = 1, **extra: str) -> dict[str, str]:
     """A user's environment, but quick to compile in, with that many devices."""
     flags = f"--xla_force_host_platform_device_count={num_devices}"
-    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
-    return os.environ | quick | extra
+    quick = {
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        "JAX_COMPILATION_CACHE_DIR": COMPILED.name,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    return os.environ | quick | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags} | extra
 
 
 def start(*arguments: str, module: str = "jaxcmp.main", **options) -> subprocess.Popen:
@@ -37,6 +52,31 @@ def start(*arguments: str, module: str = "jaxcmp.main", **options) -> subprocess
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def start_pair(*arguments: str) -> list[subprocess.Popen]:
+    """Two processes of one run, one device each, as Open MPI would start them."""
+    job = _free_job()
+    return [
+        start(
+            *arguments,
+            "--distributed",
+            OMPI_MCA_orte_hnp_uri=f"{job}.0;tcp://127.0.0.1:1",
+            OMPI_COMM_WORLD_SIZE="2",
+            OMPI_COMM_WORLD_RANK=str(rank),
+            OMPI_COMM_WORLD_LOCAL_RANK=str(rank),
+        )
+        for rank in range(2)
+    ]
+
+
+def _free_job() -> int:
+    """A job number of Open MPI's: JAX derives from it the port at which processes meet."""
+    while True:
+        job = random.SystemRandom().randrange(4096)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", 61440 + job))
+            return job
 
 
 def finish(process: subprocess.Popen) -> tuple[int, str, str]:
@@ -56,3 +96,18 @@ def wait_for_lines(path: Path, number: int, process: subprocess.Popen) -> None:
         if path.exists() and path.read_bytes().count(b"\n") >= number:
             return
         time.sleep(0.02)
+
+
+def values(folder):
+    """The metrics without times."""
+    records = read_run(folder).metrics
+    return [{k: v for k, v in record.items() if k not in TIMES} for record in records]
+
+
+def final_arrays(folder):
+    with Checkpoints(
+        folder / "checkpoints", keep_every=0, keep_best=False, read_only=True
+    ) as checkpoints:
+        found = checkpoints.read()
+    assert found is not None
+    return found

@@ -14,7 +14,6 @@ def make_config(arm: str = "vit", seed: int = 0, **data: Any) -> dict[str, Any]:
     return {
         "arm": arm,
         "seed": seed,
-        "variant": "",
         "num_epochs": 100,
         "eval_batch_size": 1000,
         "model": {"name": arm, "width": 192},

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 from jaxcmp import costs, models
 
@@ -27,3 +28,23 @@ def test_the_peak_on_the_host_covers_what_is_held_now():
     assert peak["host_bytes"] > len(block)
     # A CPU keeps no account of its own.
     assert peak["device_bytes"] is None
+
+
+def test_speed_is_of_the_whole_run_whatever_stopped_it():
+    metrics = [
+        {"kind": "train", "images_per_second": 100.0},
+        {"kind": "train", "images_per_second": 50.0},
+        {"kind": "train", "images_per_second": 100.0},
+        {"kind": "epoch", "seconds": 2.0, "images_per_second": 100.0},
+        {"kind": "epoch", "seconds": 6.0, "images_per_second": 50.0},
+    ]
+    speed = costs.speed(metrics, batch_size=10)
+    assert speed["step_seconds"] == {"median": 0.1, "p95": pytest.approx(0.19), "num_samples": 3}
+    assert speed["train_seconds"] == 8.0
+    assert speed["images_per_second"] == pytest.approx(500 / 8)
+
+
+def test_a_speed_that_was_not_recorded_is_none():
+    speed = costs.speed([], batch_size=10)
+    assert speed["train_seconds"] is speed["images_per_second"] is None
+    assert speed["step_seconds"] == {"median": None, "p95": None, "num_samples": 0}

@@ -17,6 +17,8 @@ def call(monkeypatch, capsys, tmp_path):
     """Runs the command in this process; what is refused may leave no trace in the workdir."""
     monkeypatch.chdir(processes.ROOT)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    # ml_collections would load the next configuration on top of the one before.
+    monkeypatch.delitem(sys.modules, "config_config", raising=False)
 
     def run(*arguments):
         argv = ["jaxcmp.main", *arguments]
@@ -56,6 +58,11 @@ def call(monkeypatch, capsys, tmp_path):
         ([f"{VIT}:digits", "--config.augment.mixing_epochs=99"], "up to num_epochs=40"),
         ([f"{VIT}:digits", "--config.schedule.warmup_epochs=40"], "does not fit into"),
         ([f"{VIT}:digits", "--config.optimizer.name=sgd"], "optimizer 'sgd' takes"),
+        ([f"{VIT}:digits", "--config.seed=4294967296"], "below 2**32"),
+        ([f"{VIT}:digits", "--config.schedule.warmup_epochs=inf"], "warmup_epochs=inf must be"),
+        ([f"{VIT}:digits", "--config.schedule.peak_learning_rate=nan"], "must be above 0"),
+        ([f"{VIT}:digits", "--config.checkpoint.every_epochs=-1"], "must be at least 0"),
+        ([f"{VIT}:digits", "--preview="], "no PNG file name"),
         ([f"{VIT}:digits", "--config.eval_batch_size=0"], "eval_batch_size=0 must be at least 1"),
     ],
 )
@@ -63,6 +70,22 @@ def test_a_wrong_command_is_one_line_exit_code_2_and_leaves_nothing(call, argume
     code, err = call(*arguments)
     assert code == 2
     assert err.startswith("jaxcmp: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def get_config(:\n", "cannot be loaded: SyntaxError"),
+        ("import nothing_of_that_name\n", "cannot be loaded: ModuleNotFoundError"),
+        ("seed = 1\n", "cannot be loaded: KeyError: 'get_config'"),
+    ],
+)
+def test_a_config_file_that_cannot_be_loaded_is_one_line(call, tmp_path, text, message):
+    (tmp_path / "mine.py").write_text(text)
+    code, err = call(f"--config={tmp_path / 'mine.py'}")
+    assert code == 2
     assert message in err
     assert err.count("\n") == 1
 

@@ -95,11 +95,13 @@ def test_multiply_adds_hold_for_other_sizes(model):
         ({"name": "vit", "patch_size": 5}, "patch_size=5 does not divide model.image_size=32"),
         ({"name": "vit", "widht": 5}, "model.widht is unknown to 'vit'; did you mean 'width'?"),
         ({"name": "vit", "dropout_rate": 1.0}, "dropout_rate=1.0 must be at least 0 and below 1"),
-        ({"name": "vit", "depth": 0}, "depth=0 must be at least 1"),
-        ({"name": "vit", "num_heads": 0}, "num_heads=0 must be at least 1"),
+        ({"name": "vit", "depth": 0}, "depth=0 takes only whole numbers from 1 on"),
+        ({"name": "vit", "num_heads": 0}, "num_heads=0 takes only whole numbers from 1 on"),
         ({"name": "resnet", "stage_depths": (2, 2)}, "stage_widths has 4 stages"),
         ({"name": "resnet", "stage_widths": (), "stage_depths": ()}, "at least one"),
-        ({"name": "resnet", "stage_depths": (2, 0, 2, 2)}, "must be at least 1"),
+        ({"name": "resnet", "stage_depths": (2, 0, 2, 2)}, "takes only whole numbers from 1 on"),
+        ({"name": "resnet", "stage_widths": ("a",)}, "takes only whole numbers from 1 on"),
+        ({"name": "resnet", "depth": 12}, "unknown to 'resnet'; it takes image_size, stage_widths"),
     ],
 )
 def test_fields_that_do_not_fit_are_named(fields, message):

@@ -57,6 +57,7 @@ def test_cifar10_is_prepared_from_an_archive_found_by_hand(
     archive, records = write_archive(tmp_path / place)
     make_official(monkeypatch, archive)
     builder = find("cifar10", tmp_path / "data", tmp_path / "manual")
+    assert capfd.readouterr().out == "" and caplog.record_tuples == []
     assert tuple(builder.info.features["label"].names) == CLASS_NAMES
     train, test = builder.as_data_source("train"), builder.as_data_source("test")
     assert (len(train), len(test)) == (20, 4)
@@ -71,7 +72,6 @@ def test_cifar10_is_prepared_from_an_archive_found_by_hand(
     in_order = np.concatenate([records[f"data_batch_{i}.bin"][:, 0] for i in range(1, 6)])
     assert [of_train[f"train_{index:05d}"] for index in range(20)] == in_order.tolist()
     assert "tensorflow" not in sys.modules
-    assert capfd.readouterr().out == "" and caplog.record_tuples == []
 
 
 def test_cifar10_once_prepared_needs_neither_archive_nor_network(tmp_path, monkeypatch, asked):

@@ -1,5 +1,7 @@
 """What is silenced, and what is not."""
 
+import os
+import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +13,24 @@ from jaxcmp.quiet import silence_orbax
 
 def news(message: str) -> Any:
     return SimpleNamespace(exc_value=RuntimeError(message))
+
+
+def test_our_messages_are_plain_lines_and_of_others_only_warnings_are_shown(tmp_path):
+    program = tmp_path / "other.py"
+    program.write_text(
+        "import logging as standard\n"
+        "from absl import logging\n"
+        "from jaxcmp import quiet\n"
+        "quiet.show_messages()\n"
+        "logging.info('chatter')\n"
+        "logging.warning('a warning')\n"
+        "logging.get_absl_logger().handle(standard.LogRecord(\n"
+        "    'absl', standard.INFO, quiet.__file__, 1, 'Decoding %d images', (5,), None))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(program)], env=os.environ | {"PYTHONPATH": "."}, text=True, stderr=-1
+    )
+    assert done.stderr == "a warning\nDecoding 5 images\n"
 
 
 @pytest.fixture

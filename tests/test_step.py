@@ -171,9 +171,15 @@ def test_the_average_follows_the_weights_and_their_statistics():
     state, _ = trial.run(1)
     first = {"params": trial.state.params, "batch_stats": trial.state.batch_stats}
     latest = {"params": state.params, "batch_stats": state.batch_stats}
-    expected = jax.tree.map(lambda old, new: 0.75 * old + 0.25 * new, first, latest)
+    expected = jax.tree.map(lambda old, new: 0.1 * old + 0.9 * new, first, latest)
     assert_same(state.average, expected, atol=1e-6)
     assert state.variables is state.average
+    # The decay grows to its own value: (1 + 90) / (10 + 90) is above 0.75.
+    late = dataclasses.replace(trial.state, step=jnp.asarray(90, jnp.int32))
+    state, _ = trial.run(1, late)
+    latest = {"params": state.params, "batch_stats": state.batch_stats}
+    expected = jax.tree.map(lambda old, new: 0.75 * old + 0.25 * new, first, latest)
+    assert_same(state.average, expected, atol=1e-6)
     assert trial.state.variables["params"] is not trial.state.params
 
 

@@ -42,12 +42,3 @@ def test_a_resumed_run_counts_only_its_own_steps(clock):
     watch.lap(103)
     assert watch.seconds_per_step() == pytest.approx(2.0)
     assert watch.seconds_left(103, 200) == pytest.approx(2.0 * 97)
-
-
-def test_the_summary_has_median_and_percentile_of_the_laps(clock):
-    watch = stopwatch.Stopwatch(first_step=0)
-    assert watch.summary() == {"median": None, "p95": None, "num_samples": 0}
-    for step, seconds in enumerate([1, 1, 1, 1, 11], 1):
-        clock.now += seconds
-        watch.lap(step)
-    assert watch.summary() == {"median": 1.0, "p95": pytest.approx(9.0), "num_samples": 5}

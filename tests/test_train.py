@@ -14,46 +14,22 @@ from jaxcmp.checkpoint import Checkpoints
 from jaxcmp.metrics import accuracy, cross_entropy
 from jaxcmp.runs import read_run
 
-# Wall-clock figures; everything else must repeat to the bit.
-TIMES = ("images_per_second", "seconds")
-
-
-def values(folder):
-    """The metrics without times."""
-    records = read_run(folder).metrics
-    return [{k: v for k, v in record.items() if k not in TIMES} for record in records]
-
-
-def final_arrays(folder):
-    with Checkpoints(
-        folder / "checkpoints", keep_every=0, keep_best=False, read_only=True
-    ) as checkpoints:
-        found = checkpoints.read()
-    assert found is not None
-    return found
-
 
 def assert_same_end(folder, other):
-    (step, arrays), (other_step, other_arrays) = final_arrays(folder), final_arrays(other)
+    (step, arrays), (other_step, other_arrays) = (
+        processes.final_arrays(folder),
+        processes.final_arrays(other),
+    )
     assert step == other_step == 44
     assert arrays.keys() == other_arrays.keys()
     assert any(name.startswith("opt_state") for name in arrays)
     for name, array in arrays.items():
         np.testing.assert_array_equal(array, other_arrays[name], err_msg=name)
-    assert values(folder) == values(other)
+    assert processes.values(folder) == processes.values(other)
     assert (
         read_run(folder).load_predictions().logits.tobytes()
         == read_run(other).load_predictions().logits.tobytes()
     )
-
-
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("unbroken") / "run"
-    code, out, err = processes.run(*processes.TINY, f"--workdir={folder}")
-    assert code == 0, err
-    assert "epoch 4/4" in out
-    return folder
 
 
 def test_a_finished_run_holds_everything_that_others_read(unbroken):
@@ -130,7 +106,7 @@ def test_an_interrupted_run_ends_where_an_unbroken_run_ends(unbroken, tmp_path):
     process.send_signal(signal.SIGTERM)
     code, _, err = processes.finish(process)
     assert code == 75, err
-    stopped = final_arrays(folder)[0]
+    stopped = processes.final_arrays(folder)[0]
     assert 11 < stopped < 44
     assert f"stopped after step {stopped}" in err
     code, out, err = processes.run(*processes.TINY, f"--workdir={folder}")
@@ -156,34 +132,6 @@ def test_a_run_killed_at_random_moments_ends_where_an_unbroken_run_ends(unbroken
     assert_same_end(folder, unbroken)
 
 
-def test_devices_and_processes_do_not_change_the_losses(unbroken, tmp_path):
-    expected = [record["loss"] for record in read_run(unbroken).metrics if "loss" in record][:20]
-    code, _, err = processes.run(*processes.TINY, f"--workdir={tmp_path / 'eight'}", num_devices=8)
-    assert code == 0, err
-    # The port is derived from Open MPI's job number as JAX does it.
-    job = random.SystemRandom().randrange(4096)
-    pair = [
-        processes.start(
-            *processes.TINY,
-            f"--workdir={tmp_path / 'two'}",
-            "--distributed",
-            OMPI_MCA_orte_hnp_uri=f"{job}.0;tcp://127.0.0.1:1",
-            OMPI_COMM_WORLD_SIZE="2",
-            OMPI_COMM_WORLD_RANK=str(rank),
-            OMPI_COMM_WORLD_LOCAL_RANK=str(rank),
-        )
-        for rank in range(2)
-    ]
-    for process in pair:
-        code, _, err = processes.finish(process)
-        assert code == 0, err
-    for name in ("eight", "two"):
-        run = read_run(tmp_path / name)
-        assert run.environment["device_count"] == (8 if name == "eight" else 2)
-        losses = [record["loss"] for record in run.metrics if "loss" in record][:20]
-        np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-5, err_msg=name)
-
-
 def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_step(tmp_path):
     code, _, err = processes.run(
         *processes.TINY,
@@ -195,6 +143,35 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_step(tmp_path):
     assert "checkpoint" in err
     assert err.count("\n") == 1
     assert not (tmp_path / "run" / "result.json").exists()
+
+
+def test_weights_that_are_not_finite_after_the_last_step_are_no_result(tmp_path):
+    code, _, err = processes.run(
+        *processes.TINY,
+        f"--workdir={tmp_path / 'run'}",
+        "--config.num_epochs=1",
+        "--config.batch_size=1438",
+        "--config.schedule.warmup_epochs=0",
+        "--config.schedule.peak_learning_rate=1e30",
+        "--config.optimizer.weight_decay=1e30",
+    )
+    assert code == 1
+    assert "not finite at step 1; there is no checkpoint yet" in err
+    assert not (tmp_path / "run" / "result.json").exists()
+
+
+def test_every_nth_epoch_and_the_last_are_kept_even_if_no_others_are_saved(tmp_path):
+    code, _, err = processes.run(
+        *processes.TINY,
+        f"--workdir={tmp_path / 'run'}",
+        "--config.checkpoint.every_epochs=0",
+        "--config.checkpoint.keep_every_epochs=1",
+    )
+    assert code == 0, err
+    with Checkpoints(
+        tmp_path / "run" / "checkpoints", keep_every=0, keep_best=False, read_only=True
+    ) as checkpoints:
+        assert checkpoints.steps == [11, 22, 33, 44]
 
 
 def test_a_held_out_split_is_reported_and_keeps_the_best(tmp_path):

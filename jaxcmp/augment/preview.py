@@ -1,5 +1,6 @@
 """A contact sheet: images beside what the network sees of them, for a person to look at."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -36,6 +37,9 @@ def preview(
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise CommandError(f"{path} is no PNG file name: let it end in .png")
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise CommandError(f"{path} is no PNG file name: let it end in .png")
     jitted = jax.jit(augment)
     columns = [np.asarray(images)]
     for draw_key in jax.random.split(key, num_draws):
@@ -43,7 +47,6 @@ def preview(
         columns.append(denormalise(np.asarray(augmented), mean, std))
     pictures = np.stack(columns, axis=1).reshape(-1, *images.shape[1:])
     sheet = contact_sheet(pictures, columns=1 + num_draws, scale=scale)
-
     unfinished = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +54,9 @@ def preview(
         os.replace(unfinished, path)
     except OSError as error:
         raise JaxcmpError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def contact_sheet(images: np.ndarray, columns: int, scale: int) -> Image.Image:

@@ -27,8 +27,9 @@ def build(name: str, **fields: Any) -> ViT | ResNet:
     fields = {key: tuple(x) if isinstance(x, list) else x for key, x in fields.items()}
     for field, value in fields.items():
         if field not in known:
-            near = difflib.get_close_matches(field, known, n=1) or known
-            raise CommandError(f"model.{field} is unknown to {name!r}; did you mean {near[0]!r}?")
+            near = difflib.get_close_matches(field, known, n=1, cutoff=0.7)
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
+            raise CommandError(f"model.{field} is unknown to {name!r}; {hint}")
         _check_value(field, value)
     model = model_class(**fields)
     model.validate()
@@ -49,8 +50,7 @@ def count_parameters(params: Any) -> dict[str, int]:
 def _check_value(field: str, value: Any) -> None:
     if field.endswith("_rate") and not 0 <= value < 1:
         raise CommandError(f"model.{field}={value} must be at least 0 and below 1")
-    sizes = value if isinstance(value, tuple) else (value,)
-    if isinstance(sizes[0] if sizes else None, int) and min(sizes) < (
-        field != "zero_init_residual"
-    ):
-        raise CommandError(f"model.{field}={value} must be at least 1")
+    if isinstance(value, (int, tuple)) and not isinstance(value, bool):
+        sizes = value if isinstance(value, tuple) else (value,)
+        if not all(isinstance(size, int) and size >= 1 for size in sizes):
+            raise CommandError(f"model.{field}={value} takes only whole numbers from 1 on")

@@ -150,8 +150,6 @@ class ResNet(nn.Module):
                 f"model.stage_widths has {len(self.stage_widths)} stages and model.stage_depths "
                 f"{len(self.stage_depths)}; both need the same number, at least one"
             )
-        if min(self.stage_depths) < 1:
-            raise CommandError(f"model.stage_depths={self.stage_depths}: each must be at least 1")
 
     @nn.nowrap
     def multiply_adds(self, num_channels: int) -> dict[str, int]:
