@@ -17,6 +17,8 @@ def call(monkeypatch, capsys, tmp_path):
     """Runs the command in this process; what is refused may leave no trace in the workdir."""
     monkeypatch.chdir(processes.ROOT)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    # It is for the process as a whole; other tests read the log too.
+    monkeypatch.setattr(main, "show_messages", lambda: None)
     # ml_collections would load the next configuration on top of the one before.
     monkeypatch.delitem(sys.modules, "config_config", raising=False)
 
