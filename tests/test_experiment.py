@@ -2,6 +2,7 @@
 
 import importlib
 
+import jax
 import numpy as np
 import pytest
 
@@ -66,3 +67,23 @@ def test_a_run_does_not_depend_on_what_was_run_before(program):
 def test_parts_that_do_not_fit_are_refused(overrides, message):
     with pytest.raises(CommandError, match=message):
         experiment.prepare(config_of("resnet", **overrides))
+
+
+@pytest.mark.parametrize("arm", ["vit", "resnet"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_both_steps_are_programs_for_cuda_too(arm, dtype):
+    prepared = experiment.prepare(config_of(arm, compute_dtype=dtype))
+    key = jax.random.key(0)
+    state = jax.eval_shape(prepared.init, key)
+    train, test = prepared.dataset.train, prepared.dataset.test
+    indices = jax.ShapeDtypeStruct((32,), np.int32)
+    steps = {
+        prepared.train_step: (state, train.images, train.labels, indices, key),
+        prepared.eval_step: (state.variables, test.images, indices),
+    }
+    for step, arguments in steps.items():
+        lowered = jax.jit(step).trace(*arguments).lower(lowering_platforms=("cuda",))
+        text = lowered.as_text()
+        assert "f64" not in text
+        # Nothing is handed to the host in the middle of a step.
+        assert "callback" not in text and "infeed" not in text and "outfeed" not in text
