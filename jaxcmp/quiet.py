@@ -3,6 +3,8 @@
 import logging as standard_logging
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from absl import logging
 
@@ -34,10 +36,10 @@ def silence_orbax() -> None:
 class _Hook:
     """Passes on what nobody could catch, but for late news to an event loop that is gone."""
 
-    def __init__(self, previous) -> None:
+    def __init__(self, previous: Callable[[Any], object]) -> None:
         self._previous = previous
 
-    def __call__(self, unraisable) -> None:
+    def __call__(self, unraisable: Any) -> None:
         error = unraisable.exc_value
         if not (isinstance(error, RuntimeError) and str(error) == "Event loop is closed"):
             self._previous(unraisable)
