@@ -4,7 +4,10 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import shlex
 import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,7 @@ def describe_environment(*, device: str, device_count: int, precision: str) -> d
     return {
         "start": utc_now(),
         "end": None,
+        "command": command_line(sys.argv),
         "git_commit": commit,
         "git_dirty": is_dirty,
         "python": platform.python_version(),
@@ -50,6 +54,14 @@ def describe_environment(*, device: str, device_count: int, precision: str) -> d
         "device_count": device_count,
         "precision": precision,
     }
+
+
+def command_line(argv: Sequence[str]) -> str:
+    """What was typed, for a shell; the module's file stands for `python -m` and its name."""
+    program = Path(argv[0])
+    is_ours = program.parts[-2:] == ("jaxcmp", "main.py")
+    start = ["python", "-m", "jaxcmp.main"] if is_ours else [argv[0]]
+    return shlex.join([*start, *argv[1:]])
 
 
 def utc_now() -> str:

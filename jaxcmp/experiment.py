@@ -45,6 +45,21 @@ class Experiment:
         """The test split, and the held-out one where there is one."""
         return [(name, split) for name, split in _splits(self.dataset) if name != "train"]
 
+    def describe_data(self) -> dict[str, Any]:
+        """Which images these are, and how a restored model has to see others."""
+        dataset = self.dataset
+        sizes = {name: len(split.labels) for name, split in _splits(dataset)}
+        return {
+            "name": dataset.name,
+            "version": dataset.version,
+            "class_names": list(dataset.class_names),
+            "num_train": sizes["train"],
+            "num_validation": sizes.get("validation", 0),
+            "num_test": sizes["test"],
+            "mean": dataset.mean.tolist(),
+            "std": dataset.std.tolist(),
+        }
+
 
 @dataclasses.dataclass(frozen=True)
 class Program:

@@ -14,11 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from jaxcmp import files
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.predictions import Predictions, read_predictions, write_predictions
+from jaxcmp.predictions import (
+    Pictures,
+    Predictions,
+    read_pictures,
+    read_predictions,
+    read_validation_predictions,
+    write_predictions,
+)
 
 CONFIG = "config.json"
 ENVIRONMENT = "environment.json"
@@ -53,8 +58,16 @@ class Run:
         return self.result is not None
 
     def load_predictions(self) -> Predictions:
-        """Raises JaxcmpError if they are missing, damaged, or do not fit together."""
+        """Of the test split; raises JaxcmpError if missing, damaged, or not fitting together."""
         return read_predictions(self.folder / PREDICTIONS)
+
+    def load_validation_predictions(self) -> Predictions | None:
+        """Of the held-out split, if the run had one; raises as `load_predictions` does."""
+        return read_validation_predictions(self.folder / PREDICTIONS)
+
+    def load_pictures(self) -> Pictures | None:
+        """Images of the test split that it answered wrong; raises as `load_predictions` does."""
+        return read_pictures(self.folder / PREDICTIONS)
 
 
 class RunWriter:
@@ -100,11 +113,12 @@ class RunWriter:
         self.write_json(ENVIRONMENT, self._environment)
 
     def write_predictions(
-        self, logits: np.ndarray, labels: np.ndarray, ids: np.ndarray, class_names: Sequence[str]
+        self,
+        test: Predictions,
+        validation: Predictions | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
-        """Writes what `Run.load_predictions` reads; raises ValueError if it does not fit."""
-        predictions = Predictions.of(logits, labels, ids, class_names)
-        write_predictions(self.folder / PREDICTIONS, predictions)
+        write_predictions(self.folder / PREDICTIONS, test, validation, pictures)
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Writes the result, after everything else: it says that the run is finished."""

@@ -19,6 +19,7 @@ from jaxcmp.experiment import Config, Experiment, Program, compile_program, prep
 from jaxcmp.interrupt import Interrupt
 from jaxcmp.journal import Journal
 from jaxcmp.metrics import accuracy, cross_entropy
+from jaxcmp.predictions import Predictions, pictures_of_mistakes
 from jaxcmp.progress import Reporter
 from jaxcmp.runs import RunWriter
 from jaxcmp.step import NEVER, Metrics, TrainState
@@ -192,8 +193,13 @@ class Session:
     ) -> None:
         """Writes what the comparison reads; result.json comes last and means: finished."""
         config, dataset = self.config, self.experiment.dataset
+        predictions = {
+            name: Predictions.of(logits[name], split.labels, split.ids, dataset.class_names)
+            for name, split in self.experiment.evaluated_splits()
+        }
+        test, pictures = predictions["test"], dataset.test.images
         run.write_predictions(
-            logits["test"], dataset.test.labels, dataset.test.ids, dataset.class_names
+            test, predictions.get("validation"), pictures_of_mistakes(test, pictures)
         )
         metrics = runs.read_run(run.folder).metrics
         num_images = int(state.step) * config.batch_size
@@ -225,26 +231,15 @@ class Session:
 
 def _environment(experiment: Experiment, config: Config) -> dict[str, Any]:
     """The machine, the packages and the data: how a restored model has to see its images."""
-    dataset = experiment.dataset
     described = describe_environment(
         device=jax.devices()[0].device_kind,
         device_count=jax.device_count(),
         precision=config.compute_dtype,
     )
-    data = {
-        "name": dataset.name,
-        "version": dataset.version,
-        "class_names": list(dataset.class_names),
-        "num_train": len(dataset.train.labels),
-        "num_validation": len(dataset.validation.labels) if dataset.validation else 0,
-        "num_test": len(dataset.test.labels),
-        "mean": dataset.mean.tolist(),
-        "std": dataset.std.tolist(),
-    }
     return {
         **described,
         # By default a GPU multiplies float32 matrices with fewer bits (TF32).
         "matmul_precision": jax.config.values["jax_default_matmul_precision"] or "default",
         "num_processes": jax.process_count(),
-        "data": data,
+        "data": experiment.describe_data(),
     }

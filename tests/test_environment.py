@@ -57,6 +57,14 @@ def test_a_package_inside_another_checkout_has_no_commit(checkout):
     assert environment._source_version(installed) == (None, None)
 
 
+def test_the_command_is_recorded_as_one_would_type_it():
+    line = environment.command_line(
+        ["/a b/jaxcmp/main.py", "--config=configs/vit.py", "--workdir=a b"]
+    )
+    assert line == "python -m jaxcmp.main --config=configs/vit.py '--workdir=a b'"
+    assert environment.command_line(["/opt/other program", "x"]) == "'/opt/other program' x"
+
+
 def test_without_git_there_is_no_commit(checkout, monkeypatch):
     monkeypatch.setenv("PATH", "")
     source = checkout / "jaxcmp" / "environment.py"

@@ -12,6 +12,7 @@ import pytest
 
 from jaxcmp import runs
 from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.predictions import Predictions
 
 CONFIG = {
     "arm": "vit",
@@ -35,7 +36,8 @@ def write_whole_run(folder: Path) -> None:
         run.write_json(runs.COST, {"parameters": {"total": 5}})
         run.log({"step": 1, "epoch": 1, "kind": "train", "loss": np.float32(0.5)})
         run.log({"step": 2, "epoch": 1, "kind": "epoch", "test_accuracy": 0.25})
-        run.write_predictions(np.zeros((3, 2)), np.array([0, 1, 1]), np.arange(3), ("cat", "dog"))
+        labels, ids = np.array([0, 1, 1]), np.arange(3)
+        run.write_predictions(Predictions.of(np.zeros((3, 2)), labels, ids, ("cat", "dog")))
         run.finish({"test_accuracy": 0.25})
 
 
@@ -53,6 +55,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     ]
     assert run.result == {"test_accuracy": 0.25}
     assert run.load_predictions().class_names == ("cat", "dog")
+    assert run.load_validation_predictions() is None and run.load_pictures() is None
 
 
 def test_a_run_under_way_can_be_read(tmp_path):

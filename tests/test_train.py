@@ -79,6 +79,9 @@ def test_the_result_is_the_last_epochs_and_can_be_had_again_from_the_predictions
     assert accuracy(predictions.logits, predictions.labels) == run.result["test_accuracy"]
     loss = cross_entropy(predictions.logits, predictions.labels)
     assert loss == pytest.approx(run.result["test_loss"])
+    pictures = run.load_pictures()
+    assert pictures is not None and pictures.images.shape[1:] == (8, 8, 1)
+    assert set(pictures.ids.tolist()) <= set(predictions.ids.tolist())
 
 
 def test_an_epochs_train_loss_is_the_mean_of_its_steps(unbroken):
