@@ -16,20 +16,15 @@ LAYERS = (
     {"predictions"},
     {
         *("augment.*", "data.*", "clock", "metrics", "models.vit", "models.resnet"),
-        *(
-            "checkpoint_folder",
-            "leaves",
-            "environment",
-            "interrupt",
-            "progress",
-            "quiet",
-            "stopwatch",
-        ),
-        *("stopwatch", "runs", "compare", "compare.statistics"),
+        *("checkpoint_folder", "leaves", "environment", "interrupt", "progress", "quiet"),
+        *("stopwatch", "runs", "compare", "compare.statistics.*", "compare.document"),
     },
-    {"checkpoint", "devices", "evaluate", "journal", "models", "optim", "step", "compare.arms"},
-    {"costs", "experiment", "compare.tables"},
-    {"train", "predict"},
+    {"checkpoint", "devices", "evaluate", "journal", "models", "optim", "step"}
+    | {"compare.arms", "compare.pages.*", "compare.report_json"},
+    {"costs", "experiment", "compare.cells", "compare.sources"},
+    {"compare.verdict"},
+    {"train", "predict", "compare.tables", "compare.sections.*"},
+    {"compare.report"},
     {"main", "compare.__main__"},
 )
 MAX_FILE_LINES = 250
@@ -77,8 +72,9 @@ def imported_rooms(path: str) -> set[str]:
 
 
 def room_of(module: str) -> str:
-    package = f"{module.partition('.')[0]}.*"
-    return package if any(package in layer for layer in LAYERS) else module
+    names = module.split(".")
+    packages = [".".join(names[:length]) + ".*" for length in range(1, len(names) + 1)]
+    return next((p for p in packages if any(p in layer for layer in LAYERS)), module)
 
 
 def layer_of(module: str) -> int:
@@ -212,8 +208,11 @@ def test_keys_are_typed_and_devices_share_one_program():
 
 
 def test_every_module_has_a_file_of_tests():
-    # Errors only bear names and exit codes, which the tests of the commands check.
-    stems = {name.removesuffix(".__main__").rpartition(".")[2] for name in ROOMS} - {"errors"}
+    # Errors and the document only bear names, which the tests of the commands and pages check.
+    # A package's __init__ with nothing but its first line has nothing to test.
+    full = [name for name, path in ROOMS.items() if len(TREES[path].body) > 1]
+    stems = {name.removesuffix(".__main__").rpartition(".")[2] for name in full}
+    stems -= {"errors", "document"}
     assert not sorted(stem for stem in stems if f"tests/test_{stem}.py" not in TREES)
 
 

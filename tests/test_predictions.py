@@ -49,7 +49,7 @@ def test_predictions_are_read_as_written(tmp_path):
 
 def test_a_held_out_split_is_kept_beside_the_test_split(tmp_path):
     path = tmp_path / "predictions.npz"
-    parts = FITTING | {"ids": np.array([1, 2, 4], np.int64)}
+    parts: dict[str, Any] = FITTING | {"ids": np.array([1, 2, 4], np.int64)}
     held_out = Predictions.of(**parts)
     write_predictions(path, Predictions.of(**FITTING), held_out)
     read = read_validation_predictions(path)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, special
 
-from jaxcmp.compare.statistics import compare_means, estimate_mean
+from jaxcmp.compare.statistics.means import compare_means, estimate_mean
 
 # A widely printed example of Welch's t-test: means 20.8 and 23.0, variances 7.9 and 3.8,
 # t = -2.46 with 25.0 degrees of freedom, p = 0.021.

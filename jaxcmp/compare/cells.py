@@ -1,0 +1,133 @@
+"""Numbers as they are shown: with a unit, an interval, an n, and the runs they come from."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxcmp.compare.arms import Arm
+from jaxcmp.compare.document import Cell
+from jaxcmp.compare.statistics.means import estimate_mean
+
+MINUS = "−"
+
+
+def words(text: str, *, arm: int | None = None) -> Cell:
+    return Cell(text, arm=arm)
+
+
+def number(value: float | None, text: str, runs: Sequence[int] = ()) -> Cell:
+    """A number with its text; "–" where there is none."""
+    return Cell("–" if value is None else text, value, runs=list(runs))
+
+
+def decimal(value: float | None, runs: Sequence[int], *, digits: int) -> Cell:
+    text = "" if value is None else _signed(value, digits)
+    return number(value, text, runs)
+
+
+def percent(values: Sequence[float], runs: Sequence[int], *, signed: bool = False) -> Cell:
+    """The mean of shares over runs, in percent, with its 95 % t-interval over them."""
+    if not values:
+        return Cell("–")
+    estimate = estimate_mean([100 * value for value in values])
+    text = points(estimate.mean) if signed else f"{estimate.mean:.2f}"
+    if estimate.interval is not None:
+        text += f" ± {estimate.interval[1] - estimate.mean:.2f}"
+    return Cell(f"{text} %", estimate.mean, estimate.interval, estimate.num, list(runs))
+
+
+def mean(values: Sequence[float], runs: Sequence[int], *, digits: int) -> Cell:
+    """The mean over runs with its 95 % t-interval."""
+    if not values:
+        return Cell("–")
+    estimate = estimate_mean(values)
+    text = f"{estimate.mean:,.{digits}f}"
+    if estimate.interval is not None:
+        text += f" ± {estimate.interval[1] - estimate.mean:,.{digits}f}"
+    return Cell(text, estimate.mean, estimate.interval, estimate.num, list(runs))
+
+
+def share(value: float, interval: tuple[float, float] | None, runs: Sequence[int]) -> Cell:
+    """A share in percent with an interval that is not symmetric."""
+    text = f"{100 * value:.2f} %"
+    if interval is None:
+        return Cell(text, 100 * value, runs=list(runs))
+    low, high = (100 * bound for bound in interval)
+    return Cell(f"{text} [{low:.2f}, {high:.2f}]", 100 * value, (low, high), runs=list(runs))
+
+
+def difference(value: float, interval: tuple[float, float] | None, runs: Sequence[int]) -> Cell:
+    """A difference of shares in points, with its interval."""
+    if interval is None:
+        return Cell(points(100 * value), 100 * value, runs=list(runs))
+    low, high = (100 * bound for bound in interval)
+    text = f"{points(100 * value)} [{points(low)}, {points(high)}]"
+    return Cell(text, 100 * value, (low, high), runs=list(runs))
+
+
+def p_value(value: float | None, runs: Sequence[int] = ()) -> Cell:
+    return number(value, short_p(value), runs)
+
+
+def count(value: int, runs: Sequence[int] = ()) -> Cell:
+    return Cell(f"{value:,}", value, runs=list(runs))
+
+
+def points(value: float) -> str:
+    """With two decimals and its sign, where it is not zero."""
+    text = _signed(value, 2)
+    return text if text.startswith(MINUS) or float(text) == 0 else f"+{text}"
+
+
+def short_p(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def say_p(value: float) -> str:
+    return f"p {short_p(value)}" if value < 0.001 else f"p = {short_p(value)}"
+
+
+def duration(seconds: float) -> str:
+    """Rounded to what a reader can use: seconds, minutes or hours."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def powers(value: float) -> str:
+    """A large number to three digits, ending in the prefix that its unit is to follow."""
+    # Rounded before the prefix is chosen: 999.9 G is 1 T.
+    rounded = float(f"{value:.3g}")
+    for prefix, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6)):
+        if rounded >= size:
+            return f"{rounded / size:g} {prefix}"
+    return f"{value:,.0f} "
+
+
+def durations(arm: Arm) -> list[tuple[str, list[float], list[int]]]:
+    """Device, seconds and runs: times on different machines have no common mean."""
+    devices = dict.fromkeys(outcome.device for outcome in arm.outcomes)
+    return [
+        (
+            device,
+            [each.train_seconds for each in arm.outcomes if each.device == device],
+            [each.number for each in arm.outcomes if each.device == device],
+        )
+        for device in devices
+    ]
+
+
+def average(rows: Sequence[Sequence[float]]) -> list[float]:
+    """The mean over runs at each place, as far as all of them go."""
+    length = min(len(row) for row in rows)
+    return np.mean([row[:length] for row in rows], axis=0).tolist()
+
+
+def _signed(value: float, digits: int) -> str:
+    """With a minus sign where what is shown is below zero: what rounds to zero has none."""
+    text = f"{abs(value):.{digits}f}"
+    return f"{MINUS}{text}" if value < 0 and float(text) > 0 else text

@@ -1,0 +1,1 @@
+"""What the report looks like: figures, one page of HTML, and Markdown, from the document alone."""

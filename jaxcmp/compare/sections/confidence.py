@@ -1,0 +1,139 @@
+"""Calibration: whether an arm that says 80 % is right in 80 of 100 cases."""
+
+import numpy as np
+
+from jaxcmp.compare import cells
+from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.document import (
+    Axis,
+    Block,
+    Cell,
+    Column,
+    Commands,
+    Figure,
+    Plot,
+    Section,
+    Series,
+    Table,
+    Text,
+)
+from jaxcmp.compare.sections.commands import vary
+from jaxcmp.compare.statistics.calibration import (
+    brier_score,
+    ece_interval,
+    expected_calibration_error,
+    fit_temperature,
+    negative_log_likelihood,
+    reliability,
+)
+from jaxcmp.compare.statistics.paired import wilson_interval
+
+SEED = 0
+NOTE = (
+    "NLL in nats per image, Brier score summed over classes, mean over seeds with its 95 % "
+    "t-interval. ECE over 15 bins of equal mass, with its 95 % bootstrap interval over the test "
+    "images (percentiles of 1,000 resamples, the bins kept): it is bounded below by zero, so that "
+    "a t-interval would not fit. Temperatures are fitted on the held-out split, never on the test "
+    "set."
+)
+
+
+def confidence_section(group: Group) -> Section:
+    scaled = {arm.index: _scaled_logits(arm) for arm in group.arms}
+    rows = [_row(group, arm, arm.name, arm.logits, temperatures=None) for arm in group.arms]
+    for arm in group.arms:
+        found = scaled[arm.index]
+        if found is not None:
+            logits, temperatures = found
+            name = f"{arm.name}, temperature-scaled"
+            rows.append(_row(group, arm, name, logits, temperatures))
+    columns = [Column("", is_numeric=False)]
+    columns += [
+        Column(label) for label in ("NLL", "Brier", "ECE, % [95 % interval]", "temperature")
+    ]
+    blocks: list[Block] = [
+        Table("Calibration on the test images", columns, rows, NOTE),
+        _diagram(group),
+    ]
+    without = [arm for arm in group.arms if scaled[arm.index] is None]
+    if without:
+        names = " and ".join(arm.name for arm in without)
+        blocks.append(
+            Text(
+                f"Nothing is scaled for {names}: a temperature must be fitted on images that were "
+                "neither trained nor tested on, and these runs held none out. To hold out a tenth:"
+            )
+        )
+        setting = "data.validation_fraction"
+        lines = [vary(arm.outcomes[0], setting, 0.1, suffix="-held-out") for arm in without]
+        blocks.append(Commands(lines))
+    return Section("calibration", "Calibration", blocks)
+
+
+def _scaled_logits(arm: Arm) -> tuple[list[np.ndarray], list[float]] | None:
+    """Test logits over each run's own temperature, which its held-out images choose."""
+    temperatures = [_temperature(outcome) for outcome in arm.outcomes]
+    known = [temperature for temperature in temperatures if temperature is not None]
+    if len(known) < len(arm.outcomes):
+        return None
+    return [logits / t for logits, t in zip(arm.logits, known, strict=True)], known
+
+
+def _temperature(outcome: Outcome) -> float | None:
+    held_out = outcome.run.load_validation_predictions()
+    return None if held_out is None else fit_temperature(held_out.logits, held_out.labels)
+
+
+def _row(
+    group: Group,
+    arm: Arm,
+    name: str,
+    logits: list[np.ndarray],
+    temperatures: list[float] | None,
+) -> list[Cell]:
+    labels = group.labels
+    errors = [100 * expected_calibration_error(each, labels) for each in logits]
+    interval = ece_interval(logits, labels, rng=np.random.default_rng(SEED))
+    low, high = (100 * bound for bound in interval)
+    error = float(np.mean(errors))
+    return [
+        cells.words(name, arm=arm.index),
+        cells.mean([negative_log_likelihood(x, labels) for x in logits], arm.runs, digits=3),
+        cells.mean([brier_score(x, labels) for x in logits], arm.runs, digits=3),
+        Cell(f"{error:.2f} [{low:.2f}, {high:.2f}]", error, (low, high), len(logits), arm.runs),
+        cells.mean(temperatures or [], arm.runs, digits=2),
+    ]
+
+
+def _diagram(group: Group) -> Figure:
+    series = [
+        Series("as sure as right", [0.0, 100.0], [0.0, 100.0], "reference"),
+    ]
+    for arm in group.arms:
+        # All seeds together: each bin holds the answers of every run.
+        num_runs = len(arm.outcomes)
+        found = reliability(np.concatenate(arm.logits), np.tile(group.labels, num_runs))
+        # An image that every seed has answered is still one image.
+        nums = [max(round(num / num_runs), 1) for num in found.num.tolist()]
+        pairs = zip(found.accuracy.tolist(), nums, strict=True)
+        bounds = 100 * np.array([wilson_interval(share * num, num) for share, num in pairs])
+        series.append(
+            Series(
+                arm.name,
+                (100 * found.confidence).tolist(),
+                (100 * found.accuracy).tolist(),
+                "points",
+                arm.index,
+                low=bounds[:, 0].tolist(),
+                high=bounds[:, 1].tolist(),
+                runs=arm.runs,
+            )
+        )
+    plot = Plot("Reliability", Axis("confidence, %"), Axis("accuracy, %"), series)
+    return Figure(
+        "reliability",
+        [plot],
+        "Up to 15 bins of equal mass over the answers of all seeds, with Wilson's 95 % intervals "
+        "for the number of test images in a bin. Below the line an arm is surer than it should be.",
+        "Accuracy against confidence for each arm, beside the diagonal of perfect calibration.",
+    )

@@ -1,0 +1,104 @@
+"""How this was measured: every run with its origin, its machine, and the command to repeat it."""
+
+import shlex
+from collections import Counter
+from typing import Any
+
+from jaxcmp.compare import cells
+from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.document import Cell, Column, Commands, Section, Table, Text
+from jaxcmp.compare.sections.commands import repeat
+from jaxcmp.runs import config_hash
+
+
+def methods_section(group: Group) -> Section:
+    arms = [*group.arms, *group.smaller]
+    outcomes = [outcome for arm in arms for outcome in arm.outcomes]
+    return Section(
+        "methods",
+        "How this was measured",
+        [
+            _data(group),
+            _runs(arms),
+            _versions(outcomes),
+            Text(
+                "To repeat the runs, at the commit given and with constraints.txt installed; then "
+                "compare them:"
+            ),
+            Commands([*map(repeat, outcomes), _compare(outcomes)]),
+        ],
+    )
+
+
+def _compare(outcomes: list[Outcome]) -> str:
+    folders = [outcome.folder for outcome in outcomes]
+    return shlex.join(["python", "-m", "jaxcmp.compare", *folders, "--out=report"])
+
+
+def _data(group: Group) -> Text:
+    data = group.arms[0].outcomes[0].run.environment["data"]
+    held_out = data.get("num_validation") or 0
+    version = "" if data["version"] is None else f", version {data['version']}"
+    return Text(
+        f"Data: {data['name']}{version}; {group.arms[0].outcomes[0].num_train:,} "
+        f"training images, {held_out:,} held out, {len(group.labels):,} test images, "
+        f"{len(group.class_names)} classes. The accuracy is that of the last epoch; nothing was "
+        "selected on the test set, unless a line says so."
+    )
+
+
+def _runs(arms: list[Arm]) -> Table:
+    labels = [
+        *("run", "arm", "config", "overrides", "commit", "device", "precision", "start"),
+    ]
+    columns = [Column(label, is_numeric=False) for label in labels]
+    columns[2:2] = [Column("seed"), Column("training images")]
+    columns += [Column("training time"), Column("sessions")]
+    rows = [_run_row(arm, outcome) for arm in arms for outcome in arm.outcomes]
+    note = "config: a hash of the configuration, seed included, without paths and logs."
+    return Table("Runs", columns, rows, note)
+
+
+def _run_row(arm: Arm, outcome: Outcome) -> list[Cell]:
+    environment, runs = outcome.run.environment, [outcome.number]
+    index = arm.index if arm.index >= 0 else None
+    sessions = 1 + len(environment.get("earlier", []))
+    return [
+        cells.words(outcome.folder),
+        cells.words(arm.name, arm=index),
+        cells.count(outcome.seed, runs),
+        cells.count(outcome.num_train, runs),
+        cells.words(config_hash(outcome.run.config)),
+        cells.words(" ".join(outcome.run.overrides) or "none"),
+        cells.words(_commit(environment)),
+        cells.words(outcome.device),
+        cells.words(str(environment.get("precision", "?"))),
+        cells.words(str(environment.get("start", "?"))),
+        cells.number(outcome.train_seconds, cells.duration(outcome.train_seconds), runs),
+        cells.count(sessions, runs),
+    ]
+
+
+def _commit(environment: dict[str, Any]) -> str:
+    commit = environment.get("git_commit")
+    if commit is None:
+        return "unknown"
+    return f"{commit[:10]}{', changed' if environment.get('git_dirty') else ''}"
+
+
+def _versions(outcomes: list[Outcome]) -> Table:
+    """Package versions; where runs differ, each version with how many runs had it."""
+    names = sorted({name for o in outcomes for name in _packages(o)})
+    rows = []
+    for name in names:
+        found = Counter(_packages(outcome).get(name, "none") for outcome in outcomes)
+        told = [f"{version} in {n} run{'' if n == 1 else 's'}" for version, n in found.items()]
+        text = "; ".join(told) if len(told) > 1 else next(iter(found))
+        rows.append([cells.words(name), cells.words(text)])
+    columns = [Column("package", is_numeric=False), Column("version", is_numeric=False)]
+    return Table("Versions", columns, rows)
+
+
+def _packages(outcome: Outcome) -> dict[str, str]:
+    environment = outcome.run.environment
+    return {"python": str(environment.get("python", "?")), **environment.get("packages", {})}

@@ -1,0 +1,29 @@
+"""How far a ratio of two arms can be trusted, such as that of their times."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxcmp.compare.statistics.means import compare_means
+
+
+@dataclasses.dataclass(frozen=True)
+class Ratio:
+    """The first over the second; the interval is None where an arm has one run only."""
+
+    mean: float
+    interval: tuple[float, float] | None
+
+
+def compare_ratio(first: Sequence[float], second: Sequence[float]) -> Ratio:
+    """The ratio of two geometric means of positive values, with its 95 % interval.
+
+    The interval is Welch's (1947) on the logarithms, so that it does not depend on which of the two
+    is the first.
+    """
+    difference = compare_means(np.log(first).tolist(), np.log(second).tolist())
+    interval = difference.interval
+    if interval is not None:
+        interval = float(np.exp(interval[0])), float(np.exp(interval[1]))
+    return Ratio(float(np.exp(difference.mean)), interval)

@@ -1,0 +1,221 @@
+"""Run folders as training leaves them, with answers drawn at random: what the comparison reads."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from configs import resnet, vit
+from jaxcmp import runs
+from jaxcmp.compare.arms import Arm, Group, Outcome, group
+from jaxcmp.compare.sections.formulas import multiply_add_terms, parameter_terms
+from jaxcmp.compare.sources import read_outcomes
+from jaxcmp.predictions import Predictions, pictures_of_mistakes
+
+CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer")
+ACCURACIES = {"vit": 0.7, "resnet": 0.8}
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """What a run's folder holds; `config` overrides by dotted key."""
+
+    arm: str
+    seed: int = 0
+    accuracy: float | None = None
+    num_test: int = 200
+    num_validation: int = 0
+    num_epochs: int = 6
+    train_seconds: float = 60.0
+    device: str = "cpu"
+    class_names: tuple[str, ...] = CLASS_NAMES
+    is_finished: bool = True
+    config: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def make_config(sample: Sample) -> dict[str, Any]:
+    config = {"vit": vit, "resnet": resnet}[sample.arm].get_config("cpu")
+    overrides = {"seed": sample.seed, "num_epochs": sample.num_epochs}
+    overrides["model.num_classes"] = len(sample.class_names)
+    for key, value in (overrides | sample.config).items():
+        section, _, name = key.rpartition(".")
+        (config[section] if section else config)[name] = value
+    return config.to_dict()
+
+
+def make_predictions(
+    rng: np.random.Generator, accuracy: float, labels: np.ndarray, names: tuple[str, ...]
+) -> Predictions:
+    """Logits that are right with probability `accuracy`, more surely so than wrong."""
+    n, classes = len(labels), len(names)
+    logits = rng.normal(size=(n, classes))
+    wrong = (labels + rng.integers(1, classes, size=n)) % classes
+    answers = np.where(rng.random(n) < accuracy, labels, wrong)
+    logits[np.arange(n), answers] += 2 + 2 * rng.random(n)
+    return Predictions.of(logits, labels, np.arange(n), names)
+
+
+def write_run(folder: Path, sample: Sample) -> Path:
+    """Writes a run folder; the same sample gives the same files."""
+    config = make_config(sample)
+    rng = np.random.default_rng([sample.seed, len(sample.arm)])
+    accuracy = sample.accuracy or ACCURACIES[sample.arm]
+    labels = np.arange(sample.num_test) % len(sample.class_names)
+    test = make_predictions(rng, accuracy, labels, sample.class_names)
+    accuracy = float(np.mean(test.logits.argmax(axis=1) == labels))
+    num_train = int(50_000 * config["data"]["train_fraction"])
+    with runs.open_run(folder, config, [f"seed={sample.seed}"]) as run:
+        run.write_environment(_environment(sample, config, num_train))
+        for record in _records(config, accuracy, sample.train_seconds, num_train):
+            run.log(record)
+        held_out = None
+        if sample.num_validation:
+            held = np.arange(sample.num_validation) % len(sample.class_names)
+            held_out = make_predictions(rng, accuracy, held, sample.class_names)
+        images = rng.integers(0, 256, size=(sample.num_test, 8, 8, 3), dtype=np.uint8)
+        run.write_predictions(test, held_out, pictures_of_mistakes(test, images))
+        if sample.is_finished:
+            steps = num_train // config["batch_size"] * config["num_epochs"]
+            run.finish(_write_costs(run, sample, config, accuracy, steps, num_train))
+    return folder
+
+
+def _environment(sample: Sample, config: dict[str, Any], num_train: int) -> dict[str, Any]:
+    data = {
+        "name": config["data"]["name"],
+        "version": "3.0.2",
+        "class_names": list(sample.class_names),
+        "num_train": num_train,
+        "num_validation": sample.num_validation,
+        "num_test": sample.num_test,
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.25, 0.25, 0.25],
+    }
+    return {
+        "start": "2026-01-01T00:00:00+00:00",
+        "end": None,
+        "command": f"python -m jaxcmp.main --config=configs/{sample.arm}.py:cpu",
+        "git_commit": "0123456789abcdef",
+        "git_dirty": False,
+        "python": "3.12.1",
+        "packages": {"jax": "0.12.0"},
+        "device": sample.device,
+        "device_count": 1,
+        "precision": "float32",
+        "data": data,
+    }
+
+
+def _records(
+    config: dict[str, Any], accuracy: float, seconds: float, num_train: int
+) -> list[dict[str, Any]]:
+    steps, epochs = num_train // config["batch_size"], config["num_epochs"]
+    return [
+        {
+            "kind": "epoch",
+            "step": epoch * steps,
+            "epoch": epoch,
+            "train_loss": 2.0 / epoch,
+            "train_accuracy_mixed": accuracy * epoch / epochs,
+            "test_loss": 1.5 / epoch,
+            "test_accuracy": accuracy * (epoch / epochs) ** 0.25,
+            "learning_rate": 1e-3 * (1 - epoch / epochs),
+            "gradient_norm": 1.0,
+            "parameter_norm": 10.0,
+            "images_per_second": 1000.0,
+            "seconds": seconds / epochs,
+        }
+        for epoch in range(1, epochs + 1)
+    ]
+
+
+def _write_costs(
+    run: runs.RunWriter,
+    sample: Sample,
+    config: dict[str, Any],
+    accuracy: float,
+    steps: int,
+    num_train: int,
+) -> dict[str, Any]:
+    """Writes cost.json and gives what result.json holds."""
+    sizes: dict[str, Any] = {}
+    for name, terms in (("parameters", parameter_terms), ("multiply_adds", multiply_add_terms)):
+        components = {term.component: term.count for term in terms(config["model"], 3)}
+        sizes[name] = {"total": sum(components.values()), "components": components}
+    totals = {name: sizes[name]["total"] for name in sizes}
+    flops = 6 * totals["multiply_adds"] * steps * config["batch_size"]
+    speed = {"train_seconds": sample.train_seconds, "images_per_second": 1000.0}
+    step = {"median": 0.128, "p95": 0.2, "num_samples": 50}
+    cost = {"training_flops": flops, "compile_seconds": {}, "step_seconds": step}
+    run.write_json(runs.COST, {**sizes, **cost, **speed})
+    return {
+        "schema": 1,
+        "test_loss": 0.5,
+        "test_accuracy": accuracy,
+        "num_train": num_train,
+        "num_test": sample.num_test,
+        "epochs": config["num_epochs"],
+        "steps": steps,
+        **totals,
+        **speed,
+    }
+
+
+def write_runs(root: Path, *samples: Sample) -> list[Path]:
+    """One folder per sample below `root`."""
+    return [write_run(root / f"{i}-{s.arm}-{s.seed}", s) for i, s in enumerate(samples)]
+
+
+def make_groups(root: Path, *samples: Sample) -> list[Group]:
+    outcomes, left_out = read_outcomes(write_runs(root, *samples))
+    assert not left_out
+    return group(outcomes)
+
+
+def make_group(root: Path, *samples: Sample) -> Group:
+    (only,) = make_groups(root, *samples)
+    return only
+
+
+TWO_SEEDS_EACH = tuple(Sample(arm, seed) for arm in ("vit", "resnet") for seed in (0, 1))
+
+
+def alter(group: Group, change: Callable[[Outcome], Outcome]) -> Group:
+    """The same group with each of its runs changed."""
+
+    def altered(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+        return tuple(
+            dataclasses.replace(arm, outcomes=tuple(map(change, arm.outcomes))) for arm in arms
+        )
+
+    return dataclasses.replace(group, arms=altered(group.arms), smaller=altered(group.smaller))
+
+
+def with_files(outcome: Outcome, **contents: Any) -> Outcome:
+    """As if these files had held something else: `metrics`, `cost`, `environment`, `result`."""
+    return dataclasses.replace(outcome, run=dataclasses.replace(outcome.run, **contents))
+
+
+def with_logits(
+    group: Group, logits: dict[str, list[np.ndarray]], labels: np.ndarray, *names: str
+) -> Group:
+    """As if the runs, by arm and in their order, had given these logits [n, classes]."""
+    parts = {
+        outcome.number: Predictions.of(each, labels, np.arange(len(labels)), names)
+        for arm in group.arms
+        for outcome, each in zip(arm.outcomes, logits[arm.name], strict=True)
+    }
+
+    def change(outcome: Outcome) -> Outcome:
+        found = parts[outcome.number]
+        accuracy = float(np.mean(found.logits.argmax(axis=1) == labels))
+        return dataclasses.replace(outcome, predictions=found, test_accuracy=accuracy)
+
+    return alter(group, change)
+
+
+def logits_of(answers: Sequence[int], num_classes: int, *, sure: float = 5.0) -> np.ndarray:
+    """Logits [n, classes] whose answers are these, all equally sure."""
+    return sure * np.eye(num_classes)[list(answers)]

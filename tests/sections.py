@@ -1,0 +1,92 @@
+"""What stands where in a section, found by its title as a reader finds it."""
+
+from collections.abc import Iterator
+
+from jaxcmp.compare.document import (
+    Cell,
+    Commands,
+    Figure,
+    Gallery,
+    Heatmap,
+    Plot,
+    Section,
+    Series,
+    Table,
+    Text,
+)
+
+
+def table(section: Section, title: str = "") -> Table:
+    """The only table whose title has this in it."""
+    tables = [block for block in section.blocks if isinstance(block, Table)]
+    (found,) = (each for each in tables if title in each.title)
+    return found
+
+
+def has_table(section: Section, title: str) -> bool:
+    return any(isinstance(block, Table) and title in block.title for block in section.blocks)
+
+
+def row(found: Table, name: str) -> dict[str, Cell]:
+    """The cells of the row of this name, by the labels of their columns."""
+    (cells,) = (cells for cells in found.rows if cells[0].text == name)
+    return dict(zip([each.label for each in found.columns], cells, strict=True))
+
+
+def names(found: Table) -> list[str]:
+    return [cells[0].text for cells in found.rows]
+
+
+def figure(section: Section, name: str) -> Figure:
+    (found,) = (
+        block for block in section.blocks if isinstance(block, Figure) and block.name == name
+    )
+    return found
+
+
+def plot(found: Figure, title: str) -> Plot:
+    (panel,) = (each for each in found.panels if each.title == title)
+    assert isinstance(panel, Plot)
+    return panel
+
+
+def heatmap(found: Figure, title: str) -> Heatmap:
+    (panel,) = (each for each in found.panels if each.title == title)
+    assert isinstance(panel, Heatmap)
+    return panel
+
+
+def series(found: Plot, label: str) -> Series:
+    (line,) = (each for each in found.series if each.label == label)
+    return line
+
+
+def gallery(section: Section) -> Gallery:
+    (found,) = (block for block in section.blocks if isinstance(block, Gallery))
+    return found
+
+
+def commands(section: Section) -> list[str]:
+    found = (block for block in section.blocks if isinstance(block, Commands))
+    return [line for block in found for line in block.lines]
+
+
+def texts(section: Section) -> str:
+    return "\n".join(block.text for block in section.blocks if isinstance(block, Text))
+
+
+def without_source(section: Section) -> Iterator[str]:
+    """What shows a number and names no run that it comes from."""
+    for block in section.blocks:
+        if isinstance(block, Table):
+            for cells in block.rows:
+                for cell in cells:
+                    if (cell.value is not None or cell.interval is not None) and not cell.runs:
+                        yield f"{block.title}: {cells[0].text}: {cell.text}"
+        elif isinstance(block, Figure):
+            for panel in block.panels:
+                lines = panel.series if isinstance(panel, Plot) else [panel]
+                for line in lines:
+                    is_reference = isinstance(line, Series) and line.style == "reference"
+                    if not line.runs and not is_reference:
+                        yield f"{block.name}: {panel.title}"

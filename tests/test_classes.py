@@ -1,0 +1,191 @@
+"""Per class: accuracies, gaps and confusions against counts made by hand."""
+
+import numpy as np
+import pytest
+import sections
+from sample_runs import TWO_SEEDS_EACH, Sample, logits_of, make_group, with_logits
+from scipy import stats
+
+from jaxcmp.compare.arms import Arm, Group
+from jaxcmp.compare.document import Section
+from jaxcmp.compare.sections.classes import class_accuracies, class_gaps, classes_section
+
+NAMES = ("cat", "dog", "eel")
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory) -> Group:
+    return make_group(tmp_path_factory.mktemp("classes"), *TWO_SEEDS_EACH)
+
+
+@pytest.fixture(scope="module")
+def section(group) -> Section:
+    return classes_section(group)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory) -> Group:
+    samples = [Sample(arm, num_test=3, class_names=NAMES) for arm in ("vit", "resnet")]
+    return make_group(tmp_path_factory.mktemp("pair"), *samples)
+
+
+def answered(pair: Group, labels: list[int], *names: str, **answers: list[int]) -> Group:
+    """The pair, had its runs given these answers."""
+    logits = {arm: [logits_of(given, len(names))] for arm, given in answers.items()}
+    return with_logits(pair, logits, np.array(labels), *names)
+
+
+def arms_of(group: Group) -> dict[str, Arm]:
+    return {arm.name: arm for arm in group.arms}
+
+
+def raw_share(arm: Arm, true: int, answer: int) -> float:
+    """The share of a class that gets an answer, counted one by one over all runs."""
+    found = []
+    for outcome in arm.outcomes:
+        for logits, label in zip(
+            outcome.predictions.logits, outcome.predictions.labels, strict=True
+        ):
+            if label == true:
+                found.append(int(np.argmax(logits)) == answer)
+    return sum(found) / len(found)
+
+
+def test_an_accuracy_by_class_is_a_count_over_all_seeds(group):
+    for arm in group.arms:
+        expected = {name: raw_share(arm, c, c) for c, name in enumerate(group.class_names)}
+        assert class_accuracies(group, arm) == pytest.approx(expected)
+
+
+def test_the_figure_sorts_by_the_leader_and_has_intervals_of_the_images_of_a_class(group, section):
+    panel = sections.plot(sections.figure(section, "classes"), "Accuracy by class")
+    leader = sections.series(panel, group.ranked[0].name)
+    assert leader.x == sorted(leader.x, reverse=True)
+    for arm in group.arms:
+        line = sections.series(panel, arm.name)
+        found = dict(zip(panel.y.categories, [x / 100 for x in line.x], strict=True))
+        assert found == pytest.approx(class_accuracies(group, arm))
+        # 40 test images a class, whatever the number of seeds: Wilson 1927 by scipy.
+        for share, low, high in zip(line.x, line.low or [], line.high or [], strict=True):
+            z = float(stats.norm.ppf(0.975))
+            centre = (share / 100 + z**2 / 80) / (1 + z**2 / 40)
+            assert low is not None and high is not None
+            assert (low + high) / 200 == pytest.approx(centre)
+
+
+def test_a_gap_is_a_paired_t_test_over_the_images_with_all_seeds(group):
+    first, second = group.pairs[0]
+    rows = {name: (gap, p) for name, gap, p in class_gaps(group, first, second)}
+    raw = {}
+    for c, name in enumerate(group.class_names):
+        chosen = group.labels == c
+        shares = [
+            np.mean([answers[chosen] == c for answers in arm.answers], axis=0)
+            for arm in (first, second)
+        ]
+        result = stats.ttest_rel(*shares)
+        gap, _ = rows[name]
+        assert gap.mean == pytest.approx(shares[0].mean() - shares[1].mean())
+        assert gap.p_value == pytest.approx(result.pvalue)
+        interval = result.confidence_interval(0.95)
+        assert gap.interval == pytest.approx((interval.low, interval.high))
+        raw[name] = result.pvalue
+    # Holm 1979: the smallest p times 5, the next times 4, ..., never falling, at most 1.
+    highest = 0.0
+    for rank, name in enumerate(sorted(raw, key=lambda each: raw[each])):
+        highest = max(highest, min(1.0, (5 - rank) * raw[name]))
+        assert rows[name][1] == pytest.approx(highest)
+
+
+def test_gaps_come_widest_first_in_the_table_as_well(group, section):
+    table = sections.table(section, "by class")
+    gaps = [row[1].value for row in table.rows]
+    assert gaps == sorted(gaps, key=lambda gap: -(gap or 0))
+    leader, other = group.pairs[0]
+    expected = [100 * gap.mean for _, gap, _ in class_gaps(group, leader, other)]
+    assert gaps == pytest.approx(expected)
+    assert f"furthest ahead of {other.name} on {table.rows[0][0].text}" in sections.texts(section)
+
+
+def test_a_matrix_has_the_share_of_each_answer_to_each_class(group, section):
+    figure = sections.figure(section, "confusion")
+    for arm in group.arms:
+        values = sections.heatmap(figure, arm.name).values
+        assert [sum(row) for row in values] == pytest.approx([100] * 5)
+        assert values[1][3] == pytest.approx(100 * raw_share(arm, 1, 3))
+        assert values[3][1] == pytest.approx(100 * raw_share(arm, 3, 1))
+    leader, other = group.pairs[0]
+    panels = [sections.heatmap(figure, arm.name).values for arm in (leader, other)]
+    difference = sections.heatmap(figure, f"{leader.name} minus {other.name}")
+    assert difference.is_diverging
+    assert np.array(difference.values) == pytest.approx(np.array(panels[0]) - np.array(panels[1]))
+
+
+def test_the_pairs_confused_most_are_found(pair):
+    # A cat is a dog to both, a dog is an eel to one of the two; eels are known.
+    group = answered(
+        pair, [0, 0, 0, 0, 1, 1, 2, 2], *NAMES,
+        vit=[1, 1, 1, 0, 2, 1, 2, 2], resnet=[1, 0, 0, 0, 1, 1, 2, 2],
+    )  # fmt: skip
+    table = sections.table(classes_section(group), "Confused most")
+    assert sections.names(table) == ["cat taken for dog", "dog taken for eel"]
+    assert sections.row(table, "cat taken for dog")["vit"].text == "75.00 %"
+    assert sections.row(table, "cat taken for dog")["resnet"].text == "25.00 %"
+    assert sections.row(table, "dog taken for eel")["resnet"].value == 0
+
+
+def test_a_class_without_test_images_has_no_accuracy_and_no_gap(pair):
+    group = answered(pair, [0, 0, 1, 1], *NAMES, vit=[0, 1, 1, 2], resnet=[0, 0, 1, 0])
+    section = classes_section(group)
+    assert class_accuracies(group, arms_of(group)["vit"]) == {"cat": 0.5, "dog": 0.5}
+    panel = sections.plot(sections.figure(section, "classes"), "Accuracy by class")
+    assert sorted(panel.y.categories) == ["cat", "dog"]
+    assert sorted(sections.names(sections.table(section, "by class"))) == ["cat", "dog"]
+    matrix = sections.heatmap(sections.figure(section, "confusion"), "vit").values
+    assert matrix == [[50, 50, 0], [0, 50, 50], [0, 0, 0]]
+
+
+def test_holm_counts_the_classes_that_have_a_p_value(pair):
+    # One dog alone shows no spread, so that its gap cannot be tested.
+    group = answered(pair, [0, 0, 0, 1], *NAMES, vit=[0, 1, 1, 0], resnet=[0, 0, 0, 1])
+    table = sections.table(classes_section(group), "by class")
+    assert sections.row(table, "dog")["p, Holm"].text == "–"
+    cat = sections.row(table, "cat")
+    assert cat["p, Holm"].value == cat["p"].value
+    assert table.note.endswith("over 1 class.")
+
+
+def test_one_class_only_is_a_table_of_one(pair):
+    group = answered(pair, [0, 0, 0], "cat", vit=[0, 0, 0], resnet=[0, 0, 0])
+    section = classes_section(group)
+    assert sections.heatmap(sections.figure(section, "confusion"), "vit").values == [[100]]
+    assert sections.table(section, "Confused most").rows == []
+    assert "in no class" in sections.texts(section)
+
+
+def test_two_classes_of_one_name_stay_two(pair):
+    # ImageNet has two kinds of "crane".
+    group = answered(pair, [0, 0, 1, 1], "crane", "crane", vit=[0, 0, 0, 0], resnet=[0, 0, 1, 0])
+    panel = sections.plot(sections.figure(classes_section(group), "classes"), "Accuracy by class")
+    assert sections.series(panel, "resnet").x == [100, 50]
+    assert sections.series(panel, "vit").x == [100, 0]
+
+
+def test_one_arm_alone_has_no_gaps(tmp_path):
+    group = make_group(tmp_path, Sample("vit"))
+    section = classes_section(group)
+    assert not sections.has_table(section, "minus")
+    assert len(sections.figure(section, "confusion").panels) == 1
+
+
+def test_three_arms_are_each_compared_with_the_leader(tmp_path):
+    third = Sample("vit", accuracy=0.4, config={"num_epochs": 5})
+    group = make_group(tmp_path, Sample("vit"), Sample("resnet"), third)
+    section = classes_section(group)
+    assert len(sections.figure(section, "confusion").panels) == 5
+    for leader, other in group.pairs:
+        assert sections.has_table(section, f"{leader.name} minus {other.name}, by class")
+
+
+def test_every_number_names_its_runs(section):
+    assert not list(sections.without_source(section))

@@ -1,0 +1,105 @@
+"""The report as a whole: its parts, its files, and that the pages need nothing but report.json."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import sample_runs
+from sample_runs import TWO_SEEDS_EACH, Sample
+
+from jaxcmp.compare.document import Figure, LeftOut
+from jaxcmp.compare.pages.markdown import render_markdown
+from jaxcmp.compare.pages.page import render_html
+from jaxcmp.compare.report import build, write_report
+from jaxcmp.compare.report_json import from_json
+from jaxcmp.errors import JaxcmpError
+
+SECTIONS = [
+    "Results at a glance",
+    "Training curves",
+    "Per class",
+    "The same images",
+    "Where the parameters and the work are",
+    "Calibration",
+    "Cost",
+    "More data",
+    "What the study said, and what we measured",
+    "How this was measured",
+]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    groups = sample_runs.make_groups(tmp_path_factory.mktemp("runs"), *TWO_SEEDS_EACH)
+    return build(groups, [LeftOut("runs/broken", "not finished")])
+
+
+@pytest.fixture(scope="module")
+def written(report, tmp_path_factory) -> Path:
+    return write_report(report, tmp_path_factory.mktemp("report")).parent
+
+
+def test_a_comparison_has_its_sections_in_order(report):
+    (comparison,) = report.comparisons
+    assert [section.title for section in comparison.sections] == SECTIONS
+    assert comparison.arms == ["resnet", "vit"]
+    assert comparison.title == "resnet or vit?"
+    assert comparison.verdict[0].startswith("resnet is ahead of vit by ")
+
+
+def test_every_run_is_a_source_and_every_reference_is_to_a_run(report):
+    assert [(source.arm, source.seed) for source in report.runs] == [
+        ("vit", 0),
+        ("vit", 1),
+        ("resnet", 0),
+        ("resnet", 1),
+    ]
+    assert len({source.config_hash for source in report.runs}) == 4
+    assert sorted(report.comparisons[0].runs) == [0, 1, 2, 3]
+
+
+def test_the_pages_are_made_from_report_json_alone(written):
+    stored = from_json(json.loads((written / "report.json").read_text()))
+    assert (written / "index.html").read_text() == render_html(stored)
+    assert (written / "report.md").read_text() == render_markdown(stored)
+
+
+def test_every_figure_has_its_file_and_no_other_is_left(report, written):
+    names = {
+        f"{block.name}.svg"
+        for section in report.comparisons[0].sections
+        for block in section.blocks
+        if isinstance(block, Figure)
+    }
+    assert set(os.listdir(written / "figures")) == names
+    assert sorted(os.listdir(written)) == ["figures", "index.html", "report.json", "report.md"]
+
+
+def test_one_arm_or_one_run_makes_a_whole_report_too(tmp_path):
+    for i, samples in enumerate([[Sample("vit")], [Sample("vit"), Sample("resnet")]]):
+        groups = sample_runs.make_groups(tmp_path / f"runs-{i}", *samples)
+        page = write_report(build(groups, []), tmp_path / f"report-{i}")
+        (comparison,) = build(groups, []).comparisons
+        assert [section.title for section in comparison.sections] == SECTIONS
+        assert page.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("num_arms", [3, 9])
+def test_many_arms_find_their_place(tmp_path, num_arms):
+    samples = [
+        Sample("vit", seed, config={"batch_size": 128 * (arm + 1)})
+        for arm in range(num_arms)
+        for seed in (0, 1)
+    ]
+    groups = sample_runs.make_groups(tmp_path / "runs", *samples)
+    (comparison,) = build(groups, []).comparisons
+    assert len(comparison.arms) == num_arms
+    assert len(comparison.verdict) == num_arms - 1
+    render_html(build(groups, []))
+
+
+def test_a_folder_that_cannot_be_written_is_named(report, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(JaxcmpError, match="file/report.*cannot be written: Not a directory"):
+        write_report(report, tmp_path / "file" / "report")
