@@ -58,21 +58,21 @@ def test_what_runs_do_not_say_is_left_open():
 def test_the_table_has_a_row_for_each_claim_with_a_coloured_verdict():
     table, _ = tables(claims_section(measured()))
     assert [column.label for column in table.columns] == [
-        *("Claim", "The study", "Measured", "Verdict", "Reason")
+        *("Claim", "Verdict", "The study", "Measured", "Reason")
     ]
     rows = dict(zip(CLAIMS, table.rows, strict=True))
     head = rows["head-parameters"]
-    assert [cell.text for cell in head[1:4]] == ["2.1M", "5,130", "does not hold"]
-    assert head[3].verdict == "fails"
-    assert [cell.text for cell in rows["time"][1:4]] == ["44 and 15 min", "2.93 times", "holds"]
+    assert [cell.text for cell in head[1:4]] == ["does not hold", "2.1M", "5,130"]
+    assert head[1].verdict == "fails"
+    assert [cell.text for cell in rows["time"][1:4]] == ["holds", "44 and 15 min", "2.93 times"]
     assert rows["time"][4].text.endswith("so that their ratio is judged.")
     assert rows["resnet-parameters"][4].text.endswith("with 1000 classes and a stem of 7 × 7.")
-    assert [cell.text for cell in rows["pretrained"][1:4]] == ["98 %", "–", "not measured here"]
-    assert rows["pretrained"][3].verdict == "open"
-    assert rows["attention"][1].text == "at least 50 %"
-    assert rows["class-gaps"][1].text == "1.9 to 18.6 points"
-    assert rows["largest-gap"][1].text == "cat, 18.6 points"
-    assert rows["vit-accuracy"][2].runs == [3]
+    assert [cell.text for cell in rows["pretrained"][1:4]] == ["not measured here", "98 %", "–"]
+    assert rows["pretrained"][1].verdict == "open"
+    assert rows["attention"][2].text == "at least 50 %"
+    assert rows["class-gaps"][2].text == "1.9 to 18.6 points"
+    assert rows["largest-gap"][2].text == "cat, 18.6 points"
+    assert rows["vit-accuracy"][3].runs == [3]
 
 
 def test_the_classes_have_a_table_of_their_own():

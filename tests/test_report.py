@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from jaxcmp.compare.report import build, write_report
 from jaxcmp.compare.report_json import from_json
 from jaxcmp.errors import JaxcmpError
 
+ROOT = Path(__file__).parent.parent
 SECTIONS = [
     "Results at a glance",
     "Training curves",
@@ -97,6 +100,25 @@ def test_many_arms_find_their_place(tmp_path, num_arms):
     assert len(comparison.arms) == num_arms
     assert len(comparison.verdict) == num_arms - 1
     render_html(build(groups, []))
+
+
+def test_forty_runs_of_ten_thousand_answers_take_a_minute_and_two_gigabytes_at_most(tmp_path):
+    samples = [
+        Sample(arm, seed, num_test=10_000, num_validation=1_000)
+        for arm in ("vit", "resnet")
+        for seed in range(20)
+    ]
+    sample_runs.write_runs(tmp_path / "runs", *samples)
+    code = (
+        "import resource, sys; from jaxcmp.compare.__main__ import main; code = main(sys.argv[1:]);"
+        "used = resource.getrusage(resource.RUSAGE_SELF);"
+        "print(code, used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "runs", f"--out={tmp_path / 'report'}"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    exit_code, seconds, kilobytes = map(float, done.stderr.split())
+    # Seconds of the processor: a busy machine is no fault of the report.
+    assert exit_code == 0 and seconds < 60 and kilobytes < 2e6
 
 
 def test_a_folder_that_cannot_be_written_is_named(report, tmp_path):

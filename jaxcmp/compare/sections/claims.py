@@ -91,14 +91,15 @@ def _answer(judgements: Sequence[Judgement]) -> str:
 
 
 def _table(claims: Sequence[Claim], judgements: Sequence[Judgement]) -> Table:
-    labels = ("Claim", "The study", "Measured", "Verdict", "Reason")
+    # The verdict comes early: on a phone the last columns are out of sight.
+    labels = ("Claim", "Verdict", "The study", "Measured", "Reason")
     columns = [Column(label, is_numeric=False) for label in labels]
     rows = [
         [
             Cell(claim.says),
+            Cell(VERDICTS[judgement.verdict], verdict=judgement.verdict),
             Cell(_stated(claim)),
             judgement.measured,
-            Cell(VERDICTS[judgement.verdict], verdict=judgement.verdict),
             Cell(judgement.reason),
         ]
         for claim, judgement in zip(claims, judgements, strict=True)
