@@ -25,6 +25,7 @@ def typed(outcome: Outcome, *lines: str | None) -> Outcome:
 def test_a_run_is_repeated_by_what_began_it(outcome):
     assert repeat(typed(outcome, "first --x", "second")) == "first --x"
     assert repeat(typed(outcome, "only")) == "only"
+    assert repeat(typed(outcome, None, "second")) == "second"
 
 
 def test_a_run_that_kept_no_command_is_repeated_by_its_overrides(outcome):

@@ -9,9 +9,9 @@ from jaxcmp.compare.arms import Outcome
 def repeat(outcome: Outcome) -> str:
     """What was typed to start the run, else what would start one of the same configuration."""
     sessions = [*outcome.run.environment.get("earlier", []), outcome.run.environment]
-    typed = sessions[0].get("command")
+    typed = [str(session["command"]) for session in sessions if session.get("command")]
     if typed:
-        return str(typed)
+        return typed[0]
     flags = [f"--config.{override}" for override in outcome.run.overrides]
     file = f"--config=configs/{outcome.name}.py"
     return shlex.join(["python", "-m", "jaxcmp.main", file, *flags])
