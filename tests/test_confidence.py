@@ -173,6 +173,20 @@ def test_a_diagram_has_the_mean_confidence_and_accuracy_of_each_bin(group, secti
         )
 
 
+def test_a_second_diagram_shows_the_scaled_confidence_where_there_is_one(group, section, without):
+    panel = sections.plot(
+        sections.figure(section, "reliability"), "Reliability, temperature-scaled"
+    )
+    for arm in group.arms:
+        pairs = [(outcome, best_temperature(outcome)) for outcome in arm.outcomes]
+        logits = [outcome.predictions.logits.astype(float) / t for outcome, t in pairs]
+        sure = softmax(np.concatenate(logits), axis=1).max(axis=1)
+        line = sections.series(panel, arm.name)
+        assert np.mean(line.x) == pytest.approx(100 * sure.mean(), abs=0.5)
+    figure = sections.figure(confidence_section(without), "reliability")
+    assert [panel.title for panel in figure.panels] == ["Reliability"]
+
+
 def test_a_bin_has_the_interval_of_its_images_whatever_the_number_of_seeds(tmp_path):
     group = make_group(tmp_path, *(Sample("vit", s, num_test=20) for s in range(4)))
     # All equally sure: one bin of 20 images, 15 of them right with every seed.

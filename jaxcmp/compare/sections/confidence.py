@@ -33,13 +33,16 @@ NOTE = (
     "NLL in nats per image, Brier score summed over classes, mean over seeds with its 95 % "
     "t-interval. ECE over 15 bins of equal mass, with its 95 % bootstrap interval over the test "
     "images (percentiles of 1,000 resamples, the bins kept): it is bounded below by zero, so that "
-    "a t-interval would not fit. Temperatures are fitted on the held-out split, never on the test "
+    "a t-interval would not fit. Chance adds to the error of a resample once more, so that the "
+    "interval lies rather high. Temperatures are fitted on the held-out split, never on the test "
     "set."
 )
+# By the index of an arm: its logits over temperatures, and these; None without held-out images.
+Scaled = dict[int, tuple[list[np.ndarray], list[float]] | None]
 
 
 def confidence_section(group: Group) -> Section:
-    scaled = {arm.index: _scaled_logits(arm) for arm in group.arms}
+    scaled: Scaled = {arm.index: _scaled_logits(arm) for arm in group.arms}
     rows = [_row(group, arm, arm.name, arm.logits, temperatures=None) for arm in group.arms]
     for arm in group.arms:
         found = scaled[arm.index]
@@ -53,7 +56,7 @@ def confidence_section(group: Group) -> Section:
     ]
     blocks: list[Block] = [
         Table("Calibration on the test images", columns, rows, NOTE),
-        _diagram(group),
+        _diagram(group, scaled),
     ]
     without = [arm for arm in group.arms if scaled[arm.index] is None]
     if without:
@@ -105,35 +108,42 @@ def _row(
     ]
 
 
-def _diagram(group: Group) -> Figure:
-    series = [
-        Series("as sure as right", [0.0, 100.0], [0.0, 100.0], "reference"),
-    ]
-    for arm in group.arms:
-        # All seeds together: each bin holds the answers of every run.
-        num_runs = len(arm.outcomes)
-        found = reliability(np.concatenate(arm.logits), np.tile(group.labels, num_runs))
-        # An image that every seed has answered is still one image.
-        nums = [max(round(num / num_runs), 1) for num in found.num.tolist()]
-        pairs = zip(found.accuracy.tolist(), nums, strict=True)
-        bounds = 100 * np.array([wilson_interval(share * num, num) for share, num in pairs])
-        series.append(
-            Series(
-                arm.name,
-                (100 * found.confidence).tolist(),
-                (100 * found.accuracy).tolist(),
-                "points",
-                arm.index,
-                low=bounds[:, 0].tolist(),
-                high=bounds[:, 1].tolist(),
-                runs=arm.runs,
-            )
-        )
-    plot = Plot("Reliability", Axis("confidence, %"), Axis("accuracy, %"), series)
+def _diagram(group: Group, scaled: Scaled) -> Figure:
+    before = [(arm, arm.logits) for arm in group.arms]
+    after = [(arm, found[0]) for arm in group.arms if (found := scaled[arm.index]) is not None]
+    panels = [_panel("Reliability", group.labels, before)]
+    if after:
+        panels.append(_panel("Reliability, temperature-scaled", group.labels, after))
     return Figure(
         "reliability",
-        [plot],
+        panels,
         "Up to 15 bins of equal mass over the answers of all seeds, with Wilson's 95 % intervals "
         "for the number of test images in a bin. Below the line an arm is surer than it should be.",
         "Accuracy against confidence for each arm, beside the diagonal of perfect calibration.",
+    )
+
+
+def _panel(title: str, labels: np.ndarray, arms: list[tuple[Arm, list[np.ndarray]]]) -> Plot:
+    series = [Series("as sure as right", [0.0, 100.0], [0.0, 100.0], "reference")]
+    series += [_points(arm, logits, labels) for arm, logits in arms]
+    return Plot(title, Axis("confidence, %"), Axis("accuracy, %"), series)
+
+
+def _points(arm: Arm, logits: list[np.ndarray], labels: np.ndarray) -> Series:
+    """All seeds together: each bin holds the answers of every run."""
+    num_runs = len(logits)
+    found = reliability(np.concatenate(logits), np.tile(labels, num_runs))
+    # An image that every seed has answered is still one image.
+    nums = [max(round(num / num_runs), 1) for num in found.num.tolist()]
+    pairs = zip(found.accuracy.tolist(), nums, strict=True)
+    bounds = 100 * np.array([wilson_interval(share * num, num) for share, num in pairs])
+    return Series(
+        arm.name,
+        (100 * found.confidence).tolist(),
+        (100 * found.accuracy).tolist(),
+        "points",
+        arm.index,
+        low=bounds[:, 0].tolist(),
+        high=bounds[:, 1].tolist(),
+        runs=arm.runs,
     )

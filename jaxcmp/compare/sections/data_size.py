@@ -1,5 +1,7 @@
 """More data: accuracy against the number of training images, and where the arms would cross."""
 
+import dataclasses
+
 import numpy as np
 
 from jaxcmp.compare import cells
@@ -119,7 +121,9 @@ def _table(arms: list[Arm], parts: dict[int, list[Arm]]) -> Table:
         for arm in arms:
             part = [each for each in parts[arm.index] if each.outcomes[0].num_train == size]
             accuracies = [accuracy for each in part for accuracy in each.accuracies]
-            row.append(cells.percent(accuracies, [run for each in part for run in each.runs]))
+            cell = cells.percent(accuracies, [run for each in part for run in each.runs])
+            text = f"{cell.text}, n = {cell.num}" if cell.num else cell.text
+            row.append(dataclasses.replace(cell, text=text))
         rows.append(row)
     columns = [Column("training images"), *(Column(arm.name, arm=arm.index) for arm in arms)]
     return Table("Test accuracy by training images", columns, rows, "n is the number of seeds.")
@@ -154,7 +158,8 @@ def _crossing(
     interval = crossover_interval(*points, rng=np.random.default_rng(SEED))
     if interval is None:
         return Text(
-            f"{names} cross at {place:,.0f} images; more seeds at each size would give an interval."
+            f"{names} cross at {place:,.0f} images; these runs settle no interval, more seeds at "
+            "each size would."
         )
     low, high = interval
     return Text(

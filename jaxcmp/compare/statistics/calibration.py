@@ -11,7 +11,6 @@ from scipy import optimize, sparse, stats
 from scipy.special import log_softmax, softmax
 
 from jaxcmp.compare.statistics.means import CONFIDENCE
-from jaxcmp.compare.statistics.paired import wilson_interval
 
 NUM_BINS = 15
 # Resamples that are drawn at once: enough for speed, a few megabytes for 10,000 images.
@@ -23,13 +22,11 @@ MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 class Reliability:
     """Means over the images of each bin, from the least to the most confident; arrays [bins].
 
-    `low` and `high` bound the accuracy: 95 %, Wilson 1927. No bin is empty.
+    `num` counts the images of a bin; none is empty.
     """
 
     confidence: np.ndarray
     accuracy: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
     num: np.ndarray
 
 
@@ -110,14 +107,9 @@ def reliability(logits: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS
     confidence, is_right = _confidence(logits, labels)
     bins = equal_mass_bins(confidence, num_bins)
     num = np.bincount(bins)
-    num_right = np.bincount(bins, weights=is_right)
-    pairs = zip(num_right, num, strict=True)
-    limits = np.array([wilson_interval(float(right), int(count)) for right, count in pairs])
     return Reliability(
         confidence=np.bincount(bins, weights=confidence) / num,
-        accuracy=num_right / num,
-        low=limits[:, 0],
-        high=limits[:, 1],
+        accuracy=np.bincount(bins, weights=is_right) / num,
         num=num,
     )
 
