@@ -112,7 +112,7 @@ def test_the_answer_is_paired_over_images_with_all_seeds(group, section):
     result = stats.ttest_rel(*shares)
     low, high = result.confidence_interval(0.95)
     text = sections.texts(section)
-    assert f"right on +{100 * (shares[0] - shares[1]).mean():.2f} points more" in text
+    assert f"than vit by {100 * (shares[0] - shares[1]).mean():.2f} points" in text
     bounds = [f"{100 * x:+.2f}".replace("-", "−") for x in (low, high)]
     assert f"interval {bounds[0]} to {bounds[1]}, paired over images" in text
 

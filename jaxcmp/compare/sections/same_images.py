@@ -55,8 +55,8 @@ def _answer(leader: Arm, other: Arm) -> Text:
     low, high = gap.interval or (gap.mean, gap.mean)
     p_value = "" if gap.p_value is None else f", {cells.say_p(gap.p_value)}"
     return Text(
-        f"Over the same {num:,} images, {leader.name} is right on {cells.points(100 * gap.mean)} "
-        f"points more than {other.name} (95 % interval {cells.points(100 * low)} to "
+        f"Over the same {num:,} images, {leader.name} is right more often than "
+        f"{other.name} by {100 * gap.mean:.2f} points (95 % interval {cells.points(100 * low)} to "
         f"{cells.points(100 * high)}, paired over images with all seeds of both arms{p_value})."
     )
 
