@@ -13,8 +13,8 @@ from scipy.special import softmax
 from jaxcmp import files
 
 # Enough to choose a gallery from, and no more of a run folder than its logits take.
-PICTURE_BYTES = 1 << 20
-MIN_PICTURES, MAX_PICTURES = 24, 256
+PICTURE_BYTES = 2 << 20
+MIN_PICTURES, MAX_PICTURES = 24, 512
 
 
 @dataclass(frozen=True)
