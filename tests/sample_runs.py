@@ -51,7 +51,7 @@ def make_predictions(
     """Logits that are right with probability `accuracy`, more surely so than wrong."""
     n, classes = len(labels), len(names)
     logits = rng.normal(size=(n, classes))
-    wrong = (labels + rng.integers(1, classes, size=n)) % classes
+    wrong = (labels + rng.integers(1, max(classes, 2), size=n)) % classes
     answers = np.where(rng.random(n) < accuracy, labels, wrong)
     logits[np.arange(n), answers] += 2 + 2 * rng.random(n)
     return Predictions.of(logits, labels, np.arange(n), names)
