@@ -147,7 +147,8 @@ def test_an_arm_without_costs_is_left_out_by_name(made_up):
 @pytest.mark.parametrize("missing", [{"cost": {}}, {"metrics": []}])
 def test_runs_without_costs_or_epochs_say_so(made_up, missing):
     section = budget_section(alter(made_up, lambda each: with_files(each, **missing)))
-    assert "no epochs or no cost" in sections.texts(section)
+    assert "The runs lack epochs or costs" in sections.texts(section)
+    assert len(sections.commands(section)) == 2
     assert not [block for block in section.blocks if isinstance(block, Figure)]
 
 

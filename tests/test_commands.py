@@ -7,7 +7,7 @@ import pytest
 from sample_runs import Sample, make_group, with_files
 
 from jaxcmp.compare.arms import Outcome
-from jaxcmp.compare.sections.commands import repeat, vary
+from jaxcmp.compare.sections.commands import other_model, repeat, vary
 from jaxcmp.main import parse
 
 
@@ -26,6 +26,15 @@ def test_a_run_is_repeated_by_what_began_it(outcome):
     assert repeat(typed(outcome, "first --x", "second")) == "first --x"
     assert repeat(typed(outcome, "only")) == "only"
     assert repeat(typed(outcome, None, "second")) == "second"
+
+
+def test_the_other_model_trains_on_the_same_data_with_the_same_seed(outcome):
+    line = "python -m jaxcmp.main --config=configs/vit.py:cpu --config.model.width=48"
+    line += " --config.data.name=svhn --config.seed=3 --workdir=a"
+    assert other_model(typed(outcome, line)) == (
+        "python -m jaxcmp.main --config=configs/resnet.py:cpu --config.data.name=svhn "
+        "--config.seed=3"
+    )
 
 
 def test_a_run_that_kept_no_command_is_repeated_by_its_overrides(outcome):

@@ -110,7 +110,8 @@ def test_an_arm_without_records_of_epochs_is_left_out_by_name(group):
 
 def test_runs_without_any_record_say_what_is_missing(group):
     section = curves_section(alter(group, lambda each: with_files(each, metrics=[])))
-    assert "metrics.jsonl" in sections.texts(section)
+    assert "recorded no epoch" in sections.texts(section)
+    assert len(sections.commands(section)) == len(group.arms)
     assert not [block for block in section.blocks if isinstance(block, Figure)]
 
 

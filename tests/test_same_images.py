@@ -223,8 +223,8 @@ def test_runs_that_kept_no_pictures_have_a_gallery_of_words(tmp_path):
 
 def test_one_arm_alone_says_that_it_takes_two(tmp_path):
     section = same_images_section(make_group(tmp_path, Sample("vit"), Sample("vit", 1)))
-    assert len(section.blocks) == 1
     assert "One arm alone cannot disagree" in sections.texts(section)
+    assert sections.commands(section) == ["python -m jaxcmp.main --config=configs/resnet.py:cpu"]
 
 
 def test_three_arms_are_each_set_beside_the_leader(tmp_path):

@@ -25,12 +25,12 @@ def decimal(value: float | None, runs: Sequence[int], *, digits: int) -> Cell:
     return number(value, text, runs)
 
 
-def percent(values: Sequence[float], runs: Sequence[int], *, signed: bool = False) -> Cell:
+def percent(values: Sequence[float], runs: Sequence[int]) -> Cell:
     """The mean of shares over runs, in percent, with its 95 % t-interval over them."""
     if not values:
         return Cell("–")
     estimate = estimate_mean([100 * value for value in values])
-    text = points(estimate.mean) if signed else f"{estimate.mean:.2f}"
+    text = f"{estimate.mean:.2f}"
     if estimate.interval is not None:
         text += f" ± {estimate.interval[1] - estimate.mean:.2f}"
     return Cell(f"{text} %", estimate.mean, estimate.interval, estimate.num, list(runs))

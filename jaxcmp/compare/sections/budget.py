@@ -11,6 +11,7 @@ from jaxcmp.compare.document import (
     Block,
     Cell,
     Column,
+    Commands,
     Figure,
     Plot,
     Section,
@@ -18,6 +19,7 @@ from jaxcmp.compare.document import (
     Table,
     Text,
 )
+from jaxcmp.compare.sections.commands import repeat
 
 Spent = Callable[[Outcome], list[float]]
 
@@ -25,8 +27,9 @@ Spent = Callable[[Outcome], list[float]]
 def budget_section(group: Group) -> Section:
     arms = [arm for arm in group.arms if all(_can_tell(each) for each in arm.outcomes)]
     if not arms:
-        text = "The runs recorded no epochs or no cost: training again would fill this section."
-        return Section("cost", "Cost", [Text(text)])
+        text = "The runs lack epochs or costs. To train them again, each with another --workdir:"
+        commands = Commands([repeat(arm.outcomes[0]) for arm in group.arms])
+        return Section("cost", "Cost", [Text(text), commands])
     devices = {outcome.device for arm in arms for outcome in arm.outcomes}
     panels = [_along("Training operations", "training TFLOP", arms, _teraflops)]
     # Times on different machines have no common mean, and no common axis.

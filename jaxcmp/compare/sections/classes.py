@@ -56,24 +56,22 @@ def class_gaps(
     return sorted(rows, key=lambda row: -row[1].mean)
 
 
-def class_accuracies(group: Group, arm: Arm) -> dict[str, float]:
-    """The mean over seeds, in [0, 1], of each class that has test images."""
-    return {group.class_names[c]: share for c, share in _shares(group, arm).items()}
+def class_accuracies(group: Group, arm: Arm) -> dict[int, float]:
+    """The mean over seeds, in [0, 1], of each class that has test images.
 
-
-def _shares(group: Group, arm: Arm) -> dict[int, float]:
-    """By index: two classes of a data set may have one name."""
+    By index: two classes of a data set may have one name.
+    """
     right = arm.is_right.mean(axis=0)
     return {int(c): float(right[group.labels == c].mean()) for c in np.unique(group.labels)}
 
 
 def _accuracies(group: Group) -> Figure:
-    best = _shares(group, group.ranked[0])
+    best = class_accuracies(group, group.ranked[0])
     order = sorted(best, key=lambda c: -best[c])
     nums = [int(np.sum(group.labels == c)) for c in order]
     series = []
     for arm in group.arms:
-        shares = _shares(group, arm)
+        shares = class_accuracies(group, arm)
         pairs = zip(order, nums, strict=True)
         bounds = [wilson_interval(shares[c] * num, num) for c, num in pairs]
         series.append(

@@ -27,6 +27,17 @@ def vary(outcome: Outcome, setting: str, value: object, *, suffix: str) -> str:
     return shlex.join([*words, f"{flag}={value}", f"--workdir={outcome.folder}{suffix}"])
 
 
+def other_model(outcome: Outcome) -> str:
+    """What trains the other model on the same data, with the same seed."""
+    name = "resnet" if outcome.run.config["model"]["name"] == "vit" else "vit"
+    kept = ("--config.data.", "--config.seed")
+    words = shlex.split(repeat(outcome))
+    file = next((word for word in words if word.startswith("--config=")), "--config=")
+    _, colon, variant = file.partition(":")
+    command = ["python", "-m", "jaxcmp.main", f"--config=configs/{name}.py{colon}{variant}"]
+    return shlex.join([*command, *(word for word in words if word.startswith(kept))])
+
+
 def _without(words: Sequence[str], flags: Sequence[str]) -> Iterator[str]:
     """Leaves out what is given twice otherwise, as --flag=value or as --flag value."""
     is_value = False

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Axis, Block, Figure, Plot, Section, Series, Text
+from jaxcmp.compare.document import Axis, Block, Commands, Figure, Plot, Section, Series, Text
 from jaxcmp.compare.sections import recipe
+from jaxcmp.compare.sections.commands import repeat
 
 EPOCH = Axis("epoch")
 CAPTION = "Thin: one seed. Thick: the mean over seeds."
@@ -14,8 +15,9 @@ CAPTION = "Thin: one seed. Thick: the mean over seeds."
 def curves_section(group: Group) -> Section:
     arms = [arm for arm in group.arms if all(outcome.epochs for outcome in arm.outcomes)]
     if not arms:
-        text = "The runs recorded no epoch: metrics.jsonl is what would fill this section."
-        return Section("curves", "Training curves", [Text(text)])
+        text = "The runs recorded no epoch. To train them again, each with another --workdir:"
+        commands = Commands([repeat(arm.outcomes[0]) for arm in group.arms])
+        return Section("curves", "Training curves", [Text(text), commands])
     blocks: list[Block] = [_overlaid(arms)]
     shown = [arm.index for arm in arms]
     without = [arm.name for arm in group.arms if arm.index not in shown]

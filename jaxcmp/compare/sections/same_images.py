@@ -10,7 +10,18 @@ from scipy.special import softmax
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, Outcome
-from jaxcmp.compare.document import Block, Cell, Column, Gallery, Picture, Section, Table, Text
+from jaxcmp.compare.document import (
+    Block,
+    Cell,
+    Column,
+    Commands,
+    Gallery,
+    Picture,
+    Section,
+    Table,
+    Text,
+)
+from jaxcmp.compare.sections.commands import other_model
 from jaxcmp.compare.statistics.agreement import (
     agreement,
     ensemble_accuracy,
@@ -24,8 +35,9 @@ NUM_PICTURES = 18
 
 def same_images_section(group: Group) -> Section:
     if not group.pairs:
-        text = "One arm alone cannot disagree: runs of another arm on this data would fill this."
-        return Section("same-images", "The same images", [Text(text)])
+        text = "One arm alone cannot disagree. Runs of another on the same data would fill this:"
+        commands = Commands([other_model(group.arms[0].outcomes[0])])
+        return Section("same-images", "The same images", [Text(text), commands])
     blocks: list[Block] = []
     for leader, other in group.pairs:
         blocks += [_answer(leader, other), _pairs_table(leader, other)]
