@@ -12,7 +12,7 @@ from scipy.special import softmax
 
 from jaxcmp import files
 
-# Enough to choose a gallery from, and no more of a run folder than its logits take.
+# Enough to choose a gallery from, and little beside a run's checkpoints.
 PICTURE_BYTES = 2 << 20
 MIN_PICTURES, MAX_PICTURES = 24, 512
 

@@ -171,10 +171,22 @@ def test_what_else_lies_in_the_folder_is_left_alone(demo, tmp_path, capsys):
     out = tmp_path / "report"
     (out / "figures").mkdir(parents=True)
     (out / "notes.txt").write_text("mine")
-    (out / "figures" / "old.svg").write_text("of an earlier report")
+    (out / "figures" / "mine.svg").write_text("mine")
     compare(capsys, demo, out=out)
+    assert (out / "figures" / "curves-1.svg").exists()
+    # One arm less: the figure that only the earlier report had goes, and nothing else.
+    compare(capsys, demo / "vit", out=out)
+    assert not (out / "figures" / "curves-1.svg").exists()
     assert (out / "notes.txt").read_text() == "mine"
-    assert not (out / "figures" / "old.svg").exists()
+    assert (out / "figures" / "mine.svg").read_text() == "mine"
+
+
+def test_an_earlier_report_that_cannot_be_read_is_written_over(demo, tmp_path, capsys):
+    out = tmp_path / "report"
+    out.mkdir()
+    (out / "report.json").write_text('{"schema":')
+    code, _, err = compare(capsys, demo, out=out)
+    assert (code, err) == (0, "") and json.loads((out / "report.json").read_text())["schema"] == 1
 
 
 def test_runs_on_other_images_become_comparisons_of_their_own(demo, tmp_path, capsys):

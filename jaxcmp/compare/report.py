@@ -48,25 +48,35 @@ def write_report(report: Report, folder: Path) -> Path:
     """
     stored = json.dumps(to_json(report), indent=1, allow_nan=False, ensure_ascii=False)
     report = from_json(json.loads(stored))
-    figures = {
-        f"{block.name}.svg": draw_file(block)
-        for comparison in report.comparisons
-        for section in comparison.sections
-        for block in section.blocks
-        if isinstance(block, Figure)
-    }
+    drawings = {figure.name: draw_file(figure) for figure in _figures(report)}
     with files.writing(folder):
         (folder / FIGURES).mkdir(parents=True, exist_ok=True)
-        for old in (folder / FIGURES).glob("*.svg"):
-            if old.name not in figures:
-                old.unlink()
-    for name, drawing in figures.items():
-        files.replace_file(folder / FIGURES / name, drawing)
+        # Only what an earlier report drew there: other pictures are somebody's own.
+        for name in _names_drawn_before(folder / "report.json") - set(drawings):
+            (folder / FIGURES / f"{name}.svg").unlink(missing_ok=True)
+    for name, drawing in drawings.items():
+        files.replace_file(folder / FIGURES / f"{name}.svg", drawing)
     files.replace_file(folder / "report.json", stored.encode() + b"\n")
     files.replace_file(folder / "report.md", render_markdown(report).encode())
     # Last: whoever opens the page finds everything beside it.
     files.replace_file(folder / PAGE, render_html(report).encode())
     return folder / PAGE
+
+
+def _figures(report: Report) -> list[Figure]:
+    sections = [section for each in report.comparisons for section in each.sections]
+    blocks = [block for section in sections for block in section.blocks]
+    return [block for block in blocks if isinstance(block, Figure)]
+
+
+def _names_drawn_before(path: Path) -> set[str]:
+    """The figures of the report that lies there; none if there is none that can be read."""
+    try:
+        names = {figure.name for figure in _figures(from_json(json.loads(path.read_text())))}
+    except (OSError, KeyError, TypeError, ValueError):
+        return set()
+    # A name from a file is no path to anywhere else.
+    return {name for name in names if Path(name).name == name}
 
 
 def _comparison(group: Group, name: str) -> Comparison:
