@@ -57,6 +57,11 @@ class Run:
     def is_finished(self) -> bool:
         return self.result is not None
 
+    @property
+    def sessions(self) -> list[dict[str, Any]]:
+        """What environment.json says of each session, the first one first."""
+        return [*self.environment.get("earlier", []), self.environment]
+
     def load_predictions(self) -> Predictions:
         """Of the test split; raises JaxcmpError if missing, damaged, or not fitting together."""
         return read_predictions(self.folder / PREDICTIONS)

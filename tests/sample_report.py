@@ -74,7 +74,7 @@ def gaps(names=CLASSES) -> Figure:
     gap = np.linspace(18.6, 1.5, len(names))
     places = [float(i) for i in range(len(names))]
     points = Series("Gap", gap.tolist(), list(places), "points",
-                    low=(gap - 2).tolist(), high=(gap + 2).tolist())  # fmt: skip
+                    low=[*(gap - 2)], high=[*(gap + 2)])  # fmt: skip
     zero = Series("", [0.0, 0.0], [-0.5, len(names) - 0.5], "reference")
     kinds = Axis("", "category", list(names))
     apart = [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jaxcmp.compare.arms import Outcome, drop_repeats, group, outcome_of
+from jaxcmp.compare.arms import Outcome, group, outcome_of
 from jaxcmp.predictions import Predictions
 from jaxcmp.runs import Run
 
@@ -156,17 +156,12 @@ def test_predictions_that_do_not_cover_the_test_split_are_refused():
         make_outcome(make_config(), num_test=19)
 
 
-def test_a_copied_run_counts_once():
-    first, second = make_seeds([0.9, 0.91])
-    copy = dataclasses.replace(first, run=dataclasses.replace(first.run, folder=Path("backup/0")))
-    kept, repeats = drop_repeats([first, second, copy])
-    assert kept == [first, second]
-    assert repeats == [(copy, first)]
-
-
-def test_the_same_seed_of_another_arm_is_no_copy():
-    outcomes = [make_outcome(make_config()), make_outcome(make_config(arm="resnet"))]
-    assert drop_repeats(outcomes) == (outcomes, [])
+def test_a_run_that_moved_names_every_device_it_trained_on():
+    run = make_outcome(make_config()).run
+    first = run.environment | {"device": "T4", "device_count": 2}
+    second = run.environment | {"device": "H100", "device_count": 1}
+    moved = dataclasses.replace(run, environment=second | {"earlier": [first, second]})
+    assert outcome_of(moved, make_predictions()).device == "2 x T4 and H100"
 
 
 def test_a_run_without_its_result_is_refused():

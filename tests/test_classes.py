@@ -80,13 +80,13 @@ def test_a_gap_is_a_paired_t_test_over_the_images_with_all_seeds(group):
     raw = {}
     for c, name in enumerate(group.class_names):
         chosen = group.labels == c
-        shares = [
+        one, other = (
             np.mean([answers[chosen] == c for answers in arm.answers], axis=0)
             for arm in (first, second)
-        ]
-        result = stats.ttest_rel(*shares)
+        )
+        result = stats.ttest_rel(one, other)
         gap, _ = rows[name]
-        assert gap.mean == pytest.approx(shares[0].mean() - shares[1].mean())
+        assert gap.mean == pytest.approx(one.mean() - other.mean())
         assert gap.p_value == pytest.approx(result.pvalue)
         interval = result.confidence_interval(0.95)
         assert gap.interval == pytest.approx((interval.low, interval.high))

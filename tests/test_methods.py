@@ -88,16 +88,23 @@ def test_a_changed_source_is_said_to_be_and_an_unknown_one_too(group):
     assert commits == {"0123456789, changed", "unknown"}
 
 
-def test_interrupted_runs_count_their_sessions_and_are_repeated_by_the_first(group):
+def test_interrupted_runs_tell_of_all_their_sessions_and_are_repeated_by_the_first(group):
     def change(outcome: Outcome) -> Outcome:
-        earlier = [{"command": "python first"}, {"command": "python second"}]
-        environment = outcome.run.environment | {"earlier": earlier}
-        return with_files(outcome, environment=environment)
+        (now,) = outcome.run.sessions
+        commits, starts = ("a" * 40, "b" * 40, "a" * 40), ("2025-12-30", "2025-12-31", "2026-01-01")
+        *earlier, now = (
+            now | {"command": f"python {start}", "git_commit": commit, "start": start}
+            for commit, start in zip(commits, starts, strict=True)
+        )
+        return with_files(outcome, environment=now | {"earlier": earlier})
 
     section = methods_section(alter(group, change))
-    first = sections.table(section, "Runs").rows[0]
-    assert first[-1].text == "3"
-    assert set(sections.commands(section)[:-1]) == {"python first"}
+    table = sections.table(section, "Runs")
+    row = sections.row(table, sections.names(table)[0])
+    assert row["sessions"].text == "3"
+    assert row["start"].text == "2025-12-30"
+    assert row["commit"].text == f"{'a' * 10}; {'b' * 10}"
+    assert set(sections.commands(section)[:-1]) == {"python 2025-12-30"}
 
 
 def test_versions_that_differ_are_told_with_how_many_runs_had_them(group):

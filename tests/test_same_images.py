@@ -109,7 +109,7 @@ def test_an_arm_with_fewer_seeds_leaves_the_others_unpaired(group):
 def test_the_answer_is_paired_over_images_with_all_seeds(group, section):
     leader, other = group.pairs[0]
     shares = [np.mean([right(o) for o in arm.outcomes], axis=0) for arm in (leader, other)]
-    result = stats.ttest_rel(*shares)
+    result = stats.ttest_rel(shares[0], shares[1])
     low, high = result.confidence_interval(0.95)
     text = sections.texts(section)
     assert f"than vit by {100 * (shares[0] - shares[1]).mean():.2f} points" in text

@@ -27,6 +27,20 @@ def test_runs_are_numbered_in_the_order_in_which_they_are_kept(tmp_path):
     ]
 
 
+def test_a_copied_run_counts_once(tmp_path):
+    first, second, copy = write_runs(tmp_path, *(Sample("vit", seed) for seed in (0, 1, 0)))
+    outcomes, left_out = read_outcomes([first, second, copy])
+    assert [o.folder for o in outcomes] == [str(first), str(second)]
+    assert [(each.folder, each.reason) for each in left_out] == [
+        (str(copy), f"the same run as {first}")
+    ]
+
+
+def test_the_same_seed_of_another_arm_is_no_copy(tmp_path):
+    outcomes, left_out = read_outcomes(write_runs(tmp_path, Sample("vit"), Sample("resnet")))
+    assert (len(outcomes), left_out) == (2, [])
+
+
 def test_answers_are_read_with_their_run(tmp_path):
     sample = Sample("vit")
     (outcome,), _ = read_outcomes([write_run(tmp_path / "a", sample)])

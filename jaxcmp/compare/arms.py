@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -144,7 +144,6 @@ def outcome_of(run: Run, predictions: Predictions) -> Outcome:
     data["version"] = json.dumps(run.environment["data"]["version"])
     data["num_test"] = json.dumps(result["num_test"])
     data["test_images"] = _fingerprint(predictions)
-    device, count = run.environment["device"], run.environment["device_count"]
     return Outcome(
         run=run,
         predictions=predictions,
@@ -158,8 +157,13 @@ def outcome_of(run: Run, predictions: Predictions) -> Outcome:
         parameters=int(result["parameters"]),
         multiply_adds=int(result["multiply_adds"]),
         train_seconds=float(result["train_seconds"]),
-        device=device if count == 1 else f"{count} x {device}",
+        device=" and ".join(dict.fromkeys(_device(each) for each in run.sessions)),
     )
+
+
+def _device(session: dict[str, Any]) -> str:
+    device, count = session["device"], session["device_count"]
+    return device if count == 1 else f"{count} x {device}"
 
 
 def _fingerprint(predictions: Predictions) -> str:
@@ -178,23 +182,6 @@ def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
             continue
         flat |= flatten(value, f"{name}.") if isinstance(value, dict) else {name: json.dumps(value)}
     return flat
-
-
-def drop_repeats(
-    outcomes: Iterable[Outcome],
-) -> tuple[list[Outcome], list[tuple[Outcome, Outcome]]]:
-    """The first run of each seed of a recipe, and each later one with the run that it repeats.
-
-    A copied folder, or a seed run again, is no independent run: it would narrow the interval.
-    """
-    first: dict[tuple[Settings, Settings, int], Outcome] = {}
-    repeats = []
-    for outcome in outcomes:
-        key = (outcome.recipe, outcome.data, outcome.seed)
-        if key in first:
-            repeats.append((outcome, first[key]))
-        first.setdefault(key, outcome)
-    return list(first.values()), repeats
 
 
 def group(outcomes: Sequence[Outcome]) -> list[Group]:

@@ -2,12 +2,12 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from jaxcmp.compare.arms import Outcome, drop_repeats, outcome_of
+from jaxcmp.compare.arms import Outcome, Settings, outcome_of
 from jaxcmp.compare.document import LeftOut
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.runs import CONFIG, read_run
@@ -55,6 +55,23 @@ def _unique(folders: Iterator[Path]) -> list[Path]:
     for folder in folders:
         first.setdefault(folder.resolve(), folder)
     return list(first.values())
+
+
+def drop_repeats(
+    outcomes: Iterable[Outcome],
+) -> tuple[list[Outcome], list[tuple[Outcome, Outcome]]]:
+    """The first run of each seed of a recipe, and each later one with the run that it repeats.
+
+    A copied folder, or a seed run again, is no independent run: it would narrow the interval.
+    """
+    first: dict[tuple[Settings, Settings, int], Outcome] = {}
+    repeats = []
+    for outcome in outcomes:
+        key = (outcome.recipe, outcome.data, outcome.seed)
+        if key in first:
+            repeats.append((outcome, first[key]))
+        first.setdefault(key, outcome)
+    return list(first.values()), repeats
 
 
 def _read(folder: Path) -> Outcome | str:

@@ -8,8 +8,7 @@ from jaxcmp.compare.arms import Outcome
 
 def repeat(outcome: Outcome) -> str:
     """What was typed to start the run, else what would start one of the same configuration."""
-    sessions = [*outcome.run.environment.get("earlier", []), outcome.run.environment]
-    typed = [str(session["command"]) for session in sessions if session.get("command")]
+    typed = [str(each["command"]) for each in outcome.run.sessions if each.get("command")]
     if typed:
         return typed[0]
     flags = [f"--config.{override}" for override in outcome.run.overrides]

@@ -55,14 +55,16 @@ def _runs(arms: list[Arm]) -> Table:
     columns[2:2] = [Column("seed"), Column("training images")]
     columns += [Column("training time"), Column("sessions")]
     rows = [_run_row(arm, outcome) for arm in arms for outcome in arm.outcomes]
-    note = "config: a hash of the configuration, seed included, without paths and logs."
+    note = (
+        "config: a hash of the configuration, seed included, without paths and logs. Of a run of "
+        "several sessions, start is the first one's, and commits and devices are all there were."
+    )
     return Table("Runs", columns, rows, note)
 
 
 def _run_row(arm: Arm, outcome: Outcome) -> list[Cell]:
-    environment, runs = outcome.run.environment, [outcome.number]
+    told, runs = outcome.run.sessions, [outcome.number]
     index = arm.index if arm.index >= 0 else None
-    sessions = 1 + len(environment.get("earlier", []))
     return [
         cells.words(outcome.folder),
         cells.words(arm.name, arm=index),
@@ -70,20 +72,20 @@ def _run_row(arm: Arm, outcome: Outcome) -> list[Cell]:
         cells.count(outcome.num_train, runs),
         cells.words(config_hash(outcome.run.config)),
         cells.words(" ".join(outcome.run.overrides) or "none"),
-        cells.words(_commit(environment)),
+        cells.words("; ".join(dict.fromkeys(_commit(each) for each in told))),
         cells.words(outcome.device),
-        cells.words(str(environment.get("precision", "?"))),
-        cells.words(str(environment.get("start", "?"))),
+        cells.words(str(told[-1].get("precision", "?"))),
+        cells.words(str(told[0].get("start", "?"))),
         cells.number(outcome.train_seconds, cells.duration(outcome.train_seconds), runs),
-        cells.count(sessions, runs),
+        cells.count(len(told), runs),
     ]
 
 
-def _commit(environment: dict[str, Any]) -> str:
-    commit = environment.get("git_commit")
+def _commit(session: dict[str, Any]) -> str:
+    commit = session.get("git_commit")
     if commit is None:
         return "unknown"
-    return f"{commit[:10]}{', changed' if environment.get('git_dirty') else ''}"
+    return f"{commit[:10]}{', changed' if session.get('git_dirty') else ''}"
 
 
 def _versions(outcomes: list[Outcome]) -> Table:
