@@ -22,7 +22,11 @@ def base() -> Config:
             "eval_batch_size": 1000,
             # Parts that a batch is worked through in, one after the other, to save memory.
             "accumulation": 1,
-            # float32 or bfloat16; parameters and reductions are float32 in either case.
+            # Steps in one program, no more than between two logs: small models on a GPU else wait
+            # for the host. Results are the same but for rounding.
+            "steps_per_dispatch": 1,
+            # float32, bfloat16 or float16 (whose loss is scaled, for GPUs without bfloat16);
+            # parameters and reductions are float32 in every case.
             "compute_dtype": "float32",
             "label_smoothing": 0.0,
             # The decay per step of the weights' moving average that is evaluated; 0 for none.

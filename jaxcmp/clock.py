@@ -1,6 +1,7 @@
 """Epochs and steps: how many there are, and what is due when."""
 
 import dataclasses
+from collections.abc import Iterator
 
 from jaxcmp.errors import CommandError
 
@@ -43,3 +44,14 @@ class Clock:
     def is_due(self, step: int, *, every: int) -> bool:
         """Whether something done every n steps is due; never where `every` is 0."""
         return every > 0 and step % every == 0
+
+    def dispatches(self, step: int, *, most: int, log_every: int) -> Iterator[range]:
+        """The steps after `step` in groups of `most` or, where fewer are left before one that is
+        logged or ends an epoch, of one: what is due after a step finds it at the end of a group.
+        """
+        while step < self.total_steps:
+            epoch_end = self.epoch(step + 1) * self.steps_per_epoch
+            log = step // log_every * log_every + log_every if log_every else epoch_end
+            num_steps = most if step + most <= min(epoch_end, log) else 1
+            yield range(step + 1, step + num_steps + 1)
+            step += num_steps

@@ -1,5 +1,7 @@
 """Where arrays live: a 1-D mesh over all devices, copies on each, or one shard for each."""
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -13,6 +15,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxcmp.errors import CommandError, JaxcmpError
 
 Result = TypeVar("Result")
+SPLIT = PartitionSpec("data")
 
 
 def make_mesh(devices: Sequence[Any] | None = None) -> Mesh:
@@ -25,9 +28,9 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def sharded(mesh: Mesh) -> NamedSharding:
-    """The leading axis, cut into one part for each device."""
-    return NamedSharding(mesh, PartitionSpec("data"))
+def sharded(mesh: Mesh, *, axis: int = 0) -> NamedSharding:
+    """One axis, by default the leading one, cut into one part for each device."""
+    return NamedSharding(mesh, PartitionSpec(*[None] * axis, "data"))
 
 
 def place(value: Any, sharding: NamedSharding) -> Array:
@@ -37,6 +40,44 @@ def place(value: Any, sharding: NamedSharding) -> Array:
         return jax.random.wrap_key_data(data)
     value = np.asarray(value)
     return jax.make_array_from_callback(value.shape, sharding, lambda index: value[index])
+
+
+def place_rows(value: np.ndarray, mesh: Mesh) -> Array:
+    """The rows of a host array in equal parts, one for each device; zeros fill up the last.
+
+    However many devices there are, together they hold the array once. `take_rows` reads it.
+    """
+    num_rows = -(-len(value) // mesh.size)
+
+    def part(index: Any) -> np.ndarray:
+        rows = value[index]
+        missing = num_rows - len(rows)
+        return np.pad(rows, [(0, missing)] + [(0, 0)] * (rows.ndim - 1)) if missing else rows
+
+    shape = (num_rows * mesh.size, *value.shape[1:])
+    return jax.make_array_from_callback(shape, sharded(mesh), part)
+
+
+def take_rows(mesh: Mesh) -> Callable[[Array, Array], Array]:
+    """Binds (rows [n, ...] in parts, indices [batch] in parts) -> rows [batch, ...] in parts.
+
+    Each device looks up those of the whole batch that it holds, zeros for the others, and is given
+    the sum of all devices' answers for its own part of the batch.
+    """
+    if mesh.size == 1:
+        return operator.getitem
+
+    @functools.partial(jax.shard_map, mesh=mesh, in_specs=SPLIT, out_specs=SPLIT)
+    def take(part: Array, indices: Array) -> Array:
+        wanted = jax.lax.all_gather(indices, "data", tiled=True)
+        wanted -= jax.lax.axis_index("data") * len(part)
+        is_here = (wanted >= 0) & (wanted < len(part))
+        rows = part[jnp.where(is_here, wanted, 0)]
+        rows = jnp.where(jnp.expand_dims(is_here, range(1, rows.ndim)), rows, 0)
+        # One of the summands is the row, so that small integers do not overflow.
+        return jax.lax.psum_scatter(rows, "data", tiled=True)
+
+    return take
 
 
 def on_first_process(action: Callable[[], Result]) -> Result | None:

@@ -1,5 +1,6 @@
 """Predictions for a whole split, each example exactly once, whatever the batch and the devices."""
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,13 +12,20 @@ from jax import Array
 from jaxcmp.augment import normalise
 
 
-def make_eval_step(
-    model: nn.Module, *, mean: np.ndarray, std: np.ndarray
-) -> Callable[[Any, Array, Array], Array]:
-    """Binds (variables, all images uint8, indices [batch]) -> logits [batch, classes]."""
+def make_eval_step(model: nn.Module, *, mean: np.ndarray, std: np.ndarray) -> Callable[..., Array]:
+    """Binds (variables, all images uint8, indices [batch]) -> logits [batch, classes].
 
-    def eval_step(variables: Any, all_images: Array, indices: Array) -> Array:
-        images = normalise(all_images[indices], mean, std)
+    `take` is how the step finds rows where each device holds a part of the images.
+    """
+
+    def eval_step(
+        variables: Any,
+        all_images: Array,
+        indices: Array,
+        *,
+        take: Callable[[Array, Array], Array] = operator.getitem,
+    ) -> Array:
+        images = normalise(take(all_images, indices), mean, std)
         return jnp.asarray(model.apply(variables, images, is_training=False))
 
     return eval_step

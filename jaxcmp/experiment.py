@@ -2,31 +2,29 @@
 
 import dataclasses
 import importlib.util
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
-from jaxcmp import data, devices, models
+from jaxcmp import data, devices, models, program
 from jaxcmp.augment import make_augment
 from jaxcmp.clock import Clock
 from jaxcmp.data import Dataset, Split
-from jaxcmp.data.order import batch_indices
 from jaxcmp.errors import CommandError
-from jaxcmp.evaluate import make_eval_step, predict_logits
+from jaxcmp.evaluate import make_eval_step
 from jaxcmp.optim import make_optimizer, make_schedule
+from jaxcmp.program import Program
 from jaxcmp.step import Metrics, TrainState, init_state, make_train_step
 
 # An ml_collections ConfigDict, whose keys type checkers do not know.
 Config = Any
 
-COMPUTE_DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+COMPUTE_DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,23 +59,11 @@ class Experiment:
         }
 
 
-@dataclasses.dataclass(frozen=True)
-class Program:
-    """The compiled functions of a run, with its data on the devices; `init` makes a fresh state.
+def prepare(config: Config, dataset: Dataset | None = None) -> Experiment:
+    """Raises CommandError where the parts of the configuration do not fit together.
 
-    `train_step` maps (state, step) to (state, metrics) and gives the old state's memory away;
-    `evaluate` maps (state, name of a split) to logits float32 [n, classes] on the host.
+    A given data set is used in place of the one that the configuration names.
     """
-
-    init: Callable[[], TrainState]
-    train_step: Callable[[TrainState, int], tuple[TrainState, Metrics]]
-    evaluate: Callable[[TrainState, str], np.ndarray]
-    compile_seconds: dict[str, float]
-    temporary_bytes: int | None
-
-
-def prepare(config: Config) -> Experiment:
-    """Raises CommandError where the parts of the configuration do not fit together."""
     if config.compute_dtype not in COMPUTE_DTYPES:
         raise CommandError(
             f"compute_dtype={config.compute_dtype!r} must be one of {', '.join(COMPUTE_DTYPES)}"
@@ -88,8 +74,9 @@ def prepare(config: Config) -> Experiment:
     devices.check_batch_size(
         config.batch_size, num_devices=jax.device_count(), accumulation=config.accumulation
     )
-    options = dict(config.data)
-    dataset = data.load(data_dir=options.pop("dir"), **options, seed=config.seed)
+    if dataset is None:
+        options = dict(config.data)
+        dataset = data.load(data_dir=options.pop("dir"), **options, seed=config.seed)
     _check_data(dataset, model)
     clock = Clock.of(
         len(dataset.train.labels), batch_size=config.batch_size, num_epochs=config.num_epochs
@@ -121,6 +108,7 @@ def prepare(config: Config) -> Experiment:
         optimizer=optimizer,
         image_shape=dataset.train.images.shape[1:],
         is_averaging=config.average_decay > 0,
+        is_scaling=config.compute_dtype == "float16",
     )
     eval_step = make_eval_step(model, mean=dataset.mean, std=dataset.std)
     return Experiment(dataset, model, clock, augment, init, train_step, eval_step)
@@ -128,68 +116,25 @@ def prepare(config: Config) -> Experiment:
 
 def compile_program(experiment: Experiment, mesh: Mesh, config: Config) -> Program:
     """Puts the data on the devices and compiles the steps for them."""
-    everywhere, split_up = devices.replicated(mesh), devices.sharded(mesh)
-    init_key, train_key = jax.random.split(jax.random.key(config.seed))
-    init_key, train_key = (devices.place(key, everywhere) for key in (init_key, train_key))
-    init = jax.jit(experiment.init, out_shardings=everywhere)
-    state = jax.eval_shape(init, init_key)
-    state = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere), state
-    )
-    splits = {name: _on_devices(split, mesh) for name, split in _splits(experiment.dataset)}
-    num_train = len(experiment.dataset.train.labels)
-
-    def order(step: int) -> Array:
-        indices = batch_indices(
-            config.seed, step, num_examples=num_train, batch_size=config.batch_size
-        )
-        return devices.place(indices, split_up)
-
-    start = time.perf_counter()
-    train_step = jax.jit(experiment.train_step, donate_argnums=0, out_shardings=everywhere)
-    compiled = train_step.lower(state, *splits["train"], order(1), train_key).compile()
-    train_seconds = time.perf_counter() - start
-
-    # As many as asked for, in equal parts for the devices, and no more than there are examples.
-    num_devices = mesh.size
-    largest = max(len(labels) for name, (_, labels) in splits.items() if name != "train")
-    eval_batch = -(-min(config.eval_batch_size, largest) // num_devices) * num_devices
-    jitted = jax.jit(experiment.eval_step, out_shardings=everywhere)
-    padding = devices.place(np.zeros(eval_batch, np.int32), split_up)
-    start = time.perf_counter()
-    eval_steps = {
-        name: jitted.lower(state.variables, images, padding).compile()
-        for name, (images, _) in splits.items()
-        if name != "train"
-    }
-    eval_seconds = time.perf_counter() - start
-
-    def evaluate(state: TrainState, name: str) -> np.ndarray:
-        images, labels = splits[name]
-
-        def eval_batch_step(indices: np.ndarray) -> Array:
-            return eval_steps[name](state.variables, images, devices.place(indices, split_up))
-
-        return predict_logits(eval_batch_step, num_examples=len(labels), batch_size=eval_batch)
-
-    memory = compiled.memory_analysis()
-    return Program(
-        init=lambda: init(init_key),
-        train_step=lambda state, step: compiled(state, *splits["train"], order(step), train_key),
-        evaluate=evaluate,
-        compile_seconds={"train_step": train_seconds, "eval_step": eval_seconds},
-        temporary_bytes=getattr(memory, "temp_size_in_bytes", None),
+    clock = experiment.clock
+    # More steps than between two logs, or in an epoch, would never be taken at once.
+    room = min(clock.steps_per_epoch, config.log.every_steps or clock.steps_per_epoch)
+    return program.compile_program(
+        experiment.init,
+        experiment.train_step,
+        experiment.eval_step,
+        {name: (split.images, split.labels) for name, split in _splits(experiment.dataset)},
+        mesh,
+        seed=config.seed,
+        batch_size=config.batch_size,
+        eval_batch_size=config.eval_batch_size,
+        steps_per_dispatch=min(config.steps_per_dispatch, room),
     )
 
 
 def _splits(dataset: Dataset) -> list[tuple[str, Split]]:
     named = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     return [(name, split) for name, split in named.items() if split is not None]
-
-
-def _on_devices(split: Split, mesh: Mesh) -> tuple[Array, Array]:
-    everywhere = devices.replicated(mesh)
-    return devices.place(split.images, everywhere), devices.place(split.labels, everywhere)
 
 
 def _check_ranges(config: Config) -> None:
@@ -209,8 +154,9 @@ def _check_ranges(config: Config) -> None:
     for name in ("label_smoothing", "average_decay"):
         if not 0 <= config[name] < 1:
             raise CommandError(f"{name}={config[name]} must be at least 0 and below 1")
-    if config.eval_batch_size < 1:
-        raise CommandError(f"eval_batch_size={config.eval_batch_size} must be at least 1")
+    for name in ("eval_batch_size", "steps_per_dispatch"):
+        if config[name] < 1:
+            raise CommandError(f"{name}={config[name]} must be at least 1")
     if not 0 <= config.augment.mixing_epochs <= config.num_epochs:
         raise CommandError(
             f"augment.mixing_epochs={config.augment.mixing_epochs} must be 0 (to the end) or an "

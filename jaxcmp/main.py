@@ -2,12 +2,15 @@
 
 python -m jaxcmp.main --config=configs/vit.py
 python -m jaxcmp.main --config=configs/resnet.py --workdir=runs/resnet/seed-1 --config.seed=1
+
+Compiled programs are kept for later runs of the same kind in ~/.cache/jaxcmp/compiled;
+JAX_COMPILATION_CACHE_DIR names another folder, JAX_ENABLE_COMPILATION_CACHE=false keeps none.
 """
 
 import difflib
 import runpy
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from jaxcmp import host_memory
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.quiet import show_messages
 
@@ -23,7 +27,8 @@ HINT = "for example --config=configs/vit.py or --config=configs/resnet.py:digits
 HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 
 
-def define_flags(argv: Sequence[str]) -> flags.FlagValues:
+def define_config(argv: Sequence[str]) -> flags.FlagValues:
+    """The flag that every command with a configuration shares; others are added to its result."""
     values = flags.FlagValues()
     config_flags.DEFINE_config_file(
         "config",
@@ -33,24 +38,41 @@ def define_flags(argv: Sequence[str]) -> flags.FlagValues:
         lock_config=True,
         sys_argv=list(argv),
     )
+    return values
+
+
+def define_flag(values: flags.FlagValues, name: str, default: int | str | None, words: str) -> None:
+    """A flag of one value: a whole number if the default is one, otherwise a word."""
+    if isinstance(default, int):
+        flags.DEFINE_integer(name, default, words, flag_values=values)
+    else:
+        flags.DEFINE_string(name, default, words, flag_values=values)
+
+
+def define_flags(argv: Sequence[str]) -> flags.FlagValues:
+    values = define_config(argv)
     for name, words in (
         ("workdir", "The run folder; runs/<arm>/seed-<seed> if unset."),
         ("preview", "A PNG file for a contact sheet of augmented images, instead of training."),
     ):
-        flags.DEFINE_string(name, None, words, flag_values=values)
+        define_flag(values, name, None, words)
     words = "One of several processes, as SLURM, Open MPI or Kubernetes start them."
     flags.DEFINE_boolean("distributed", False, words, flag_values=values)
     return values
 
 
-def parse(argv: Sequence[str]) -> flags.FlagValues:
-    """The flags, among them the configuration with its overrides.
+def parse(
+    argv: Sequence[str],
+    define: Callable[[Sequence[str]], flags.FlagValues] = define_flags,
+    about: str | None = __doc__,
+) -> flags.FlagValues:
+    """The flags that `define` names, among them the configuration with its overrides.
 
     Raises CommandError for anything on the command line that cannot be used.
     """
-    values = define_flags(argv)
+    values = define(argv)
     if not HELP.isdisjoint(argv):
-        print(f"{__doc__}\n{values.get_help()}")
+        print(f"{about}\n{values.get_help()}")
         sys.exit(0)
     # A config file imports what it shares with others as configs.shared, from any folder.
     sys.path.append(str(Path(_config_value(argv).partition(":")[0]).resolve().parent.parent))
@@ -70,10 +92,13 @@ def main(argv: Sequence[str]) -> int:
     try:
         options = parse(argv)
         config = options.config
+        if host_memory.is_cpu_only():
+            host_memory.keep_freed_memory()
         # JAX and the data libraries take seconds to import: a mistyped flag need not wait for them.
-        from jaxcmp import devices, train
+        from jaxcmp import compilation_cache, devices, train
 
         show_messages()
+        compilation_cache.enable()
         if options.distributed:
             devices.join_cluster()
         if options.preview is not None:

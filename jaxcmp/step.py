@@ -1,6 +1,7 @@
 """One training step: state, examples and a key in, the next state and its metrics out."""
 
 import dataclasses
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 from jax import Array
+
+from jaxcmp import loss_scale as scaling
 
 Metrics = dict[str, Array]
 NEVER = jnp.iinfo(jnp.int32).max
@@ -20,7 +23,8 @@ class TrainState:
     """All that changes from step to step, and nothing else.
 
     `average` holds the moving average of parameters and statistics, or None. `sums` are the
-    epoch's running sums: a run that stops within an epoch goes on with the same ones.
+    epoch's running sums: a run that stops within an epoch goes on with the same ones. `loss_scale`
+    is there for float16 alone.
     """
 
     step: Array
@@ -29,6 +33,7 @@ class TrainState:
     opt_state: Any
     average: Any
     sums: Metrics
+    loss_scale: scaling.LossScale | None = None
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -56,8 +61,12 @@ def init_state(
     *,
     image_shape: tuple[int, int, int],
     is_averaging: bool,
+    is_scaling: bool = False,
 ) -> TrainState:
-    """A fresh state for images of `image_shape` [height, width, channels]."""
+    """A fresh state for images of `image_shape` [height, width, channels].
+
+    `is_scaling` gives it a loss scale, which a model that computes in float16 needs.
+    """
     variables = model.init(key, jnp.zeros((1, *image_shape)))
     params, batch_stats = variables["params"], variables.get("batch_stats", {})
     # A copy: the state is donated, and one buffer cannot be given away twice.
@@ -69,6 +78,7 @@ def init_state(
         opt_state=optimizer.init(params),
         average=jax.tree.map(jnp.copy, average),
         sums=empty_sums(),
+        loss_scale=scaling.fresh() if is_scaling else None,
     )
 
 
@@ -87,13 +97,17 @@ def make_train_step(
     """Binds what never changes; the result is pure and ready for `jax.jit`.
 
     The step takes the state, all images uint8 [n, height, width, channels], all labels int32 [n],
-    the batch's indices int32 [batch] and the run's key. `mixing_steps` is the last step that
-    mixes images, `accumulation` the number of parts the batch is worked through in, one after
-    the other (batch normalisation sees a part at a time), and `average_decay` the weight average's
-    decay per step, 0 for none. The state's sums start anew every `steps_per_epoch` steps.
+    the batch's indices int32 [batch] and the run's key; `take` is how it finds rows where each
+    device holds a part of them. `mixing_steps` is the last step that mixes images, `accumulation`
+    the number of parts the batch is worked through in, one after the other (batch normalisation
+    sees a part at a time), and `average_decay` the weight average's decay per step, 0 for none. The
+    state's sums start anew every `steps_per_epoch` steps.
+
+    Where the state has a loss scale, a step whose gradients are not finite changes nothing but the
+    step number and the scale, and stands in no sum.
     """
 
-    def loss_fn(params, batch_stats, images, targets, dropout_key):
+    def loss_fn(params, batch_stats, images, targets, dropout_key, factor):
         logits, updated = model.apply(
             {"params": params, "batch_stats": batch_stats},
             images,
@@ -106,30 +120,42 @@ def make_train_step(
         # The share of the mixed target that lies on the predicted class.
         predicted = jnp.argmax(logits, axis=-1)
         hit = jnp.take_along_axis(targets, predicted[:, None], axis=1)
-        return loss, (updated.get("batch_stats", {}), jnp.mean(hit))
+        scaled = loss if factor is None else loss * factor
+        return scaled, (updated.get("batch_stats", {}), jnp.mean(hit))
 
-    grad_fn = jax.value_and_grad(loss_fn, has_aux=True)
+    grad_fn = _in_parts(jax.value_and_grad(loss_fn, has_aux=True), accumulation)
+
+    def averaged(old: Any, latest: dict[str, Any], step: Array) -> Any:
+        if old is None:
+            return None
+        # At the start the random weights would weigh for too long.
+        decay = jnp.minimum(average_decay, (1.0 + step) / (10.0 + step))
+        return optax.incremental_update(latest, old, 1.0 - decay)
 
     def train_step(
-        state: TrainState, all_images: Array, all_labels: Array, indices: Array, key: Array
+        state: TrainState,
+        all_images: Array,
+        all_labels: Array,
+        indices: Array,
+        key: Array,
+        *,
+        take: Callable[[Array, Array], Array] = operator.getitem,
     ) -> tuple[TrainState, Metrics]:
         # The step number picks the key, so a resumed run draws what it would have drawn.
         augment_key, dropout_key = jax.random.split(jax.random.fold_in(key, state.step))
-        is_mixing = state.step < mixing_steps
-        images, targets = augment(augment_key, all_images[indices], all_labels[indices], is_mixing)
-        (loss, (batch_stats, accuracy)), grads = _in_parts(grad_fn, accumulation)(
-            state.params, state.batch_stats, images, targets, dropout_key
+        images, labels = take(all_images, indices), take(all_labels, indices)
+        images, targets = augment(augment_key, images, labels, state.step < mixing_steps)
+        factor = None if state.loss_scale is None else state.loss_scale.factor
+        (loss, (batch_stats, accuracy)), grads = grad_fn(
+            state.params, state.batch_stats, images, targets, dropout_key, factor
         )
+        if factor is not None:
+            loss, grads = jax.tree.map(lambda x: x / factor, (loss, grads))
         directions, opt_state = optimizer.update(grads, state.opt_state, state.params)
         learning_rate = jnp.asarray(schedule(state.step), jnp.float32)
         params = jax.tree.map(lambda p, d: p - learning_rate * d, state.params, directions)
-        average = state.average
-        if average is not None:
-            latest = {"params": params, "batch_stats": batch_stats}
-            # At the start the random weights would weigh for too long.
-            decay = jnp.minimum(average_decay, (1.0 + state.step) / (10.0 + state.step))
-            average = optax.incremental_update(latest, average, 1.0 - decay)
-        step = state.step + 1
+        latest = {"params": params, "batch_stats": batch_stats}
+        average = averaged(state.average, latest, state.step)
         metrics = {
             "loss": loss,
             "accuracy_mixed": accuracy,
@@ -140,10 +166,31 @@ def make_train_step(
         sums = jax.tree.map(
             lambda old, empty: jnp.where(is_new_epoch, empty, old), state.sums, empty_sums()
         )
-        sums = _add(sums, metrics, step)
-        return TrainState(step, params, batch_stats, opt_state, average, sums), metrics
+        after = TrainState(state.step + 1, params, batch_stats, opt_state, average, sums)
+        if factor is not None:
+            metrics["loss_scale"] = factor
+        return _counted(state, after, metrics), metrics
 
     return train_step
+
+
+def several_steps(train_step: Callable, *, is_unrolled: bool) -> Callable:
+    """Makes one program of as many steps as there are rows of indices [steps, batch].
+
+    Its metrics are those of the last step. XLA's CPU convolutions are some 50 times slower inside
+    a loop: there the steps are unrolled.
+    """
+
+    def train_steps(
+        state: TrainState, all_images: Array, all_labels: Array, indices: Array, key: Array
+    ) -> tuple[TrainState, Metrics]:
+        def body(state: TrainState, indices: Array) -> tuple[TrainState, Metrics]:
+            return train_step(state, all_images, all_labels, indices, key)
+
+        state, metrics = jax.lax.scan(body, state, indices, unroll=is_unrolled)
+        return state, jax.tree.map(lambda x: x[-1], metrics)
+
+    return train_steps
 
 
 def _in_parts(grad_fn: Callable, num_parts: int) -> Callable:
@@ -155,12 +202,12 @@ def _in_parts(grad_fn: Callable, num_parts: int) -> Callable:
         # Every n-th example: a part then needs nothing that lies on another device.
         return x.reshape(-1, num_parts, *x.shape[1:]).swapaxes(0, 1)
 
-    def accumulated(params, batch_stats, images, targets, key):
+    def accumulated(params, batch_stats, images, targets, key, factor):
         def body(carry, part):
             batch_stats, totals = carry
             part_images, part_targets, part_key = part
             (loss, (batch_stats, accuracy)), grads = grad_fn(
-                params, batch_stats, part_images, part_targets, part_key
+                params, batch_stats, part_images, part_targets, part_key, factor
             )
             return (batch_stats, jax.tree.map(jnp.add, totals, (loss, accuracy, grads))), None
 
@@ -176,12 +223,20 @@ def _in_parts(grad_fn: Callable, num_parts: int) -> Callable:
     return accumulated
 
 
-def _add(sums: Metrics, metrics: Metrics, step: Array) -> Metrics:
-    is_bad = ~(jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"]))
-    return {
-        **{
-            name: sums[name] + metrics[name] for name in ("loss", "accuracy_mixed", "gradient_norm")
-        },
-        "num_steps": sums["num_steps"] + 1,
-        "first_bad_step": jnp.minimum(sums["first_bad_step"], jnp.where(is_bad, step, NEVER)),
-    }
+def _counted(before: TrainState, after: TrainState, metrics: Metrics) -> TrainState:
+    """Adds the step to the sums, and undoes it where gradients overflowed in float16."""
+    is_good = jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"])
+    is_bad = ~is_good
+    added = {name: after.sums[name] + metrics[name] for name in metrics if name in after.sums}
+    added["num_steps"] = after.sums["num_steps"] + 1
+    counted = dataclasses.replace(after, sums=after.sums | added)
+    scale = before.loss_scale
+    if scale is not None:
+        # At the smallest factor it is not the factor that makes them infinite.
+        is_bad &= scaling.is_exhausted(scale)
+        undone = dataclasses.replace(before, step=after.step, sums=after.sums, loss_scale=None)
+        kept = scaling.keep_if(is_good, counted, undone)
+        counted = dataclasses.replace(kept, loss_scale=scaling.adjust(scale, is_good))
+    first_bad_step = jnp.where(is_bad, after.step, NEVER)
+    first_bad_step = jnp.minimum(after.sums["first_bad_step"], first_bad_step)
+    return dataclasses.replace(counted, sums=counted.sums | {"first_bad_step": first_bad_step})

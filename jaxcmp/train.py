@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,15 @@ import jax
 import numpy as np
 import optax
 
-from jaxcmp import costs, devices, runs
+from jaxcmp import devices, runs
 from jaxcmp.checkpoint import Checkpoints
 from jaxcmp.environment import describe_environment
 from jaxcmp.errors import Interrupted, JaxcmpError
-from jaxcmp.experiment import Config, Experiment, Program, compile_program, prepare
+from jaxcmp.experiment import Config, Experiment, compile_program, prepare
 from jaxcmp.interrupt import Interrupt
 from jaxcmp.journal import Journal
-from jaxcmp.metrics import accuracy, cross_entropy
-from jaxcmp.predictions import Predictions, pictures_of_mistakes
+from jaxcmp.outcome import score, write_outcome
+from jaxcmp.program import Program
 from jaxcmp.progress import Reporter
 from jaxcmp.runs import RunWriter
 from jaxcmp.step import NEVER, Metrics, TrainState
@@ -70,9 +70,7 @@ def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
             reporter.say(f"going on after step {int(state.step)} of {clock.total_steps}")
         state = session.fit(state)
         checkpoints.wait()
-        # Every process takes part in the evaluation, the first one writes it down.
-        logits = session.evaluate(state)
-        devices.on_first_process(lambda: run and session.write_result(run, state, logits))
+        session.finish(run, state)
         reporter.say(f"finished: {workdir}")
 
 
@@ -97,9 +95,14 @@ class Session:
         """The loop. Raises Interrupted once a signal came and the state is saved."""
         clock, config = self.experiment.clock, self.config
         self.watch = Stopwatch(first_step=int(state.step))
-        for step in range(int(state.step) + 1, clock.total_steps + 1):
-            state, metrics = self.program.train_step(state, step)
-            scores = {}
+        dispatches = clock.dispatches(
+            int(state.step),
+            most=self.program.steps_per_dispatch,
+            log_every=config.log.every_steps,
+        )
+        for count, steps in enumerate(dispatches, start=1):
+            state, metrics = self.program.train_steps(state, steps)
+            step, scores = steps[-1], {}
             # Reading a metric waits for the device; between logs, nothing does.
             if clock.is_due(step, every=config.log.every_steps) or clock.is_epoch_end(step):
                 self._log_step(state, metrics, step)
@@ -107,7 +110,7 @@ class Session:
                 scores = self._log_epoch(state, metrics, step)
             if self._is_save_due(step):
                 self.checkpoints.save(step, state, scores)
-            if step < clock.total_steps and self.interrupt.is_due(step):
+            if step < clock.total_steps and self.interrupt.is_due(count):
                 self._stop(state, step, scores)
             if clock.is_epoch_end(step):
                 self.watch.new_epoch()
@@ -126,13 +129,18 @@ class Session:
         names = [name for name, _ in self.experiment.evaluated_splits()]
         return {name: self.program.evaluate(state, name) for name in names}
 
-    def score(self, logits: Mapping[str, np.ndarray]) -> dict[str, float]:
-        """Loss and accuracy by split, named as they stand in the run folder."""
-        scores = {}
-        for name, split in self.experiment.evaluated_splits():
-            scores[f"{name}_loss"] = cross_entropy(logits[name], split.labels)
-            scores[f"{name}_accuracy"] = accuracy(logits[name], split.labels)
-        return scores
+    def finish(self, run: RunWriter | None, state: TrainState) -> None:
+        """Evaluates in every process; the first one, which has `run`, writes it down."""
+        logits = self.evaluate(state)
+
+        def write() -> None:
+            if run is not None:
+                batch_size = self.config.batch_size
+                write_outcome(
+                    run, self.experiment, self.program, state, logits, batch_size=batch_size
+                )
+
+        devices.on_first_process(write)
 
     def _log_step(self, state: TrainState, metrics: Metrics, step: int) -> None:
         values = {name: float(value) for name, value in metrics.items()}
@@ -144,9 +152,13 @@ class Session:
 
     def _log_epoch(self, state: TrainState, metrics: Metrics, step: int) -> dict[str, float]:
         clock = self.experiment.clock
-        sums = {name: float(value) for name, value in state.sums.items()}
-        means = {name: sums[name] / sums["num_steps"] for name in ("loss", "accuracy_mixed")}
-        scores = self.score(self.evaluate(state))
+        num_steps = float(state.sums["num_steps"])
+        # In float16 all steps of a short epoch may have been undone: then the last one speaks.
+        means = {
+            name: float(state.sums[name]) / num_steps if num_steps else float(metrics[name])
+            for name in ("loss", "accuracy_mixed", "gradient_norm")
+        }
+        scores = score(self.experiment, self.evaluate(state))
         seconds = self.watch.seconds_per_step() * clock.steps_per_epoch
         record = {
             "step": step,
@@ -155,7 +167,7 @@ class Session:
             "train_accuracy_mixed": means["accuracy_mixed"],
             **scores,
             "learning_rate": float(metrics["learning_rate"]),
-            "gradient_norm": sums["gradient_norm"] / sums["num_steps"],
+            "gradient_norm": means["gradient_norm"],
             "parameter_norm": float(jax.jit(optax.tree.norm)(state.params)),
             "images_per_second": self.config.batch_size * clock.steps_per_epoch / seconds,
             "seconds": seconds,
@@ -187,46 +199,6 @@ class Session:
         self.checkpoints.save(step, state, scores)
         self.checkpoints.wait()
         raise Interrupted(f"stopped after step {step}, which is saved; the same command goes on")
-
-    def write_result(
-        self, run: RunWriter, state: TrainState, logits: Mapping[str, np.ndarray]
-    ) -> None:
-        """Writes what the comparison reads; result.json comes last and means: finished."""
-        config, dataset = self.config, self.experiment.dataset
-        predictions = {
-            name: Predictions.of(logits[name], split.labels, split.ids, dataset.class_names)
-            for name, split in self.experiment.evaluated_splits()
-        }
-        test, pictures = predictions["test"], dataset.test.images
-        run.write_predictions(
-            test, predictions.get("validation"), pictures_of_mistakes(test, pictures)
-        )
-        metrics = runs.read_run(run.folder).metrics
-        num_images = int(state.step) * config.batch_size
-        speed = costs.speed(metrics, batch_size=config.batch_size)
-        sizes = costs.sizes(
-            self.experiment.model, state.params, num_channels=dataset.train.images.shape[-1]
-        )
-        multiply_adds = sizes["multiply_adds"]["total"]
-        measured = {
-            "training_flops": costs.training_flops(multiply_adds, num_images),
-            "compile_seconds": self.program.compile_seconds,
-            "peak_memory": costs.peak_memory(),
-            "step_temporary_bytes": self.program.temporary_bytes,
-        }
-        run.write_json(runs.COST, {**sizes, **measured, **speed})
-        result = {
-            "schema": 1,
-            **self.score(logits),
-            "num_train": len(dataset.train.labels),
-            "num_test": len(dataset.test.labels),
-            "epochs": config.num_epochs,
-            "steps": int(state.step),
-            "parameters": sizes["parameters"]["total"],
-            "multiply_adds": multiply_adds,
-        }
-        totals = {name: speed[name] for name in ("train_seconds", "images_per_second")}
-        run.finish({**result, **totals})
 
 
 def _environment(experiment: Experiment, config: Config) -> dict[str, Any]:

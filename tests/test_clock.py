@@ -1,6 +1,8 @@
 """Epochs and steps."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jaxcmp.clock import Clock
 from jaxcmp.errors import CommandError
@@ -27,6 +29,37 @@ def test_what_is_due_every_zero_steps_is_never_due():
     clock = Clock(steps_per_epoch=2, num_epochs=5)
     assert [step for step in range(1, 11) if clock.is_due(step, every=4)] == [4, 8]
     assert not any(clock.is_due(step, every=0) for step in range(1, 11))
+
+
+def groups(clock, step=0, **options):
+    return [list(steps) for steps in clock.dispatches(step, **options)]
+
+
+def test_a_group_of_steps_ends_with_the_epoch_or_before_it():
+    clock = Clock(steps_per_epoch=5, num_epochs=2)
+    expected = [[1, 2], [3, 4], [5], [6, 7], [8, 9], [10]]
+    assert groups(clock, most=2, log_every=0) == expected
+    assert groups(clock, most=5, log_every=0) == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
+
+
+@given(
+    steps_per_epoch=st.integers(1, 20),
+    num_epochs=st.integers(1, 4),
+    most=st.integers(1, 9),
+    log_every=st.integers(0, 12),
+    data=st.data(),
+)
+def test_every_step_is_taken_once_and_what_is_due_comes_last(
+    steps_per_epoch, num_epochs, most, log_every, data
+):
+    clock = Clock(steps_per_epoch, num_epochs)
+    start = data.draw(st.integers(0, clock.total_steps))
+    found = groups(clock, start, most=most, log_every=log_every)
+    assert sum(found, []) == list(range(start + 1, clock.total_steps + 1))
+    assert {len(steps) for steps in found} <= {1, most}
+    for steps in found:
+        for step in steps[:-1]:
+            assert not clock.is_epoch_end(step) and not clock.is_due(step, every=log_every)
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,66 @@ def test_the_mesh_has_every_device_on_one_axis():
     assert mesh.size == len(jax.devices()) == 8
 
 
-def test_sharding_cuts_the_leading_axis_and_replicating_copies_it():
+def test_sharding_cuts_an_axis_and_replicating_copies_it():
     mesh = devices.make_mesh()
     value = np.arange(16, dtype=np.int32)
     cut = devices.place(value, devices.sharded(mesh))
     assert [shard.data.tolist() for shard in cut.addressable_shards][:2] == [[0, 1], [2, 3]]
+    table = devices.place(value.reshape(2, 8), devices.sharded(mesh, axis=1))
+    assert [shard.data.tolist() for shard in table.addressable_shards][0] == [[0], [8]]
     copied = devices.place(value, devices.replicated(mesh))
     assert all(len(shard.data) == 16 for shard in copied.addressable_shards)
     np.testing.assert_array_equal(cut, copied)
+
+
+@pytest.mark.parametrize("num_devices", [1, 3, 8])
+def test_rows_lie_on_one_device_each_and_are_found_again(num_devices):
+    mesh = devices.make_mesh(jax.devices()[:num_devices])
+    images = np.random.default_rng(0).integers(0, 256, (21, 2, 2, 3), dtype=np.uint8)
+    labels = np.arange(21, dtype=np.int32)
+    indices = np.random.default_rng(1).permutation(np.arange(24, dtype=np.int32) % 21)
+    cut = devices.sharded(mesh)
+    take = jax.jit(devices.take_rows(mesh), out_shardings=cut)
+    for value in (images, labels):
+        rows = devices.place_rows(value, mesh)
+        assert len(rows) == -(-21 // num_devices) * num_devices
+        assert sum(shard.data.nbytes for shard in rows.addressable_shards) == rows.nbytes
+        found = take(rows, devices.place(indices, cut))
+        assert found.dtype == value.dtype
+        np.testing.assert_array_equal(found, value[indices])
+
+
+def test_fewer_rows_than_devices_are_found_too():
+    mesh = devices.make_mesh()
+    rows = devices.place_rows(np.arange(3, dtype=np.int32), mesh)
+    indices = devices.place(np.array([2, 0] * 4, np.int32), devices.sharded(mesh))
+    found = jax.jit(devices.take_rows(mesh))(rows, indices)
+    np.testing.assert_array_equal(found, [2, 0] * 4)
+
+
+def test_one_device_looks_rows_up_without_more_ado():
+    mesh = devices.make_mesh(jax.devices()[:1])
+    rows, indices = np.zeros((5, 2), np.uint8), np.zeros(3, np.int32)
+    here, plain = (
+        str(jax.make_jaxpr(lambda rows, indices: lookup(rows, indices))(rows, indices))  # noqa: B023
+        for lookup in (devices.take_rows(mesh), lambda rows, indices: rows[indices])
+    )
+    assert here == plain
+
+
+def test_a_batch_is_found_without_a_copy_of_all_rows():
+    mesh = devices.make_mesh()
+    rows = devices.place_rows(np.zeros((80_000, 64), np.uint8), mesh)
+    indices = devices.place(np.zeros(64, np.int32), devices.sharded(mesh))
+    compiled = jax.jit(devices.take_rows(mesh)).lower(rows, indices).compile()
+    memory = compiled.memory_analysis()
+    assert memory is not None
+    assert memory.argument_size_in_bytes < rows.nbytes / 8 + 1000
+    # The whole batch as each device sees it before the sum, and little else.
+    assert memory.temp_size_in_bytes < 4 * 64 * 64
+    # Not twice the bytes, as a sum that every device gets whole would be.
+    text = compiled.as_text() or ""
+    assert "reduce-scatter" in text and "all-reduce" not in text
 
 
 def test_a_key_is_placed_as_a_key():

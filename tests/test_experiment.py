@@ -6,8 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from jaxcmp import devices, experiment
+from jaxcmp import data, devices, experiment
 from jaxcmp.errors import CommandError
+
+DIGITS = {"name": "digits", "data_dir": None, "manual_dir": None, "image_size": None}
 
 
 def config_of(arm, **overrides):
@@ -33,6 +35,25 @@ def test_steps_go_on_from_a_fresh_state(program):
         state, metrics = program.train_step(state, step)
         assert np.isfinite(float(metrics["loss"]))
     assert int(state.step) == 3
+
+
+def test_only_float16_scales_its_loss():
+    key = jax.random.key(0)
+    for dtype, is_scaling in (("float32", False), ("bfloat16", False), ("float16", True)):
+        prepared = experiment.prepare(config_of("vit", compute_dtype=dtype))
+        state = jax.eval_shape(prepared.init, key)
+        assert (state.loss_scale is not None) == is_scaling
+
+
+def test_no_more_steps_become_one_program_than_fit_between_two_logs():
+    for every_steps, expected in ((0, 5), (3, 3), (100, 5)):
+        config = config_of(
+            "resnet",
+            **{"steps_per_dispatch": 64, "batch_size": 256, "log.every_steps": every_steps},
+        )
+        mesh = devices.make_mesh(jax.devices()[:1])
+        program = experiment.compile_program(experiment.prepare(config), mesh, config)
+        assert program.steps_per_dispatch == expected
 
 
 def test_every_test_image_has_its_logits(program):
@@ -61,6 +82,8 @@ def test_a_run_does_not_depend_on_what_was_run_before(program):
     [
         ({"data.train_fraction": 0.01}, "larger than the"),
         ({"model.num_classes": 3}, "has 10 classes and the model 3"),
+        ({"steps_per_dispatch": 0}, "steps_per_dispatch=0 must be at least 1"),
+        ({"compute_dtype": "float8"}, "must be one of float32, bfloat16, float16"),
         ({"accumulation": 3}, "not divisible by 8 devices x accumulation 3"),
     ],
 )
@@ -69,8 +92,17 @@ def test_parts_that_do_not_fit_are_refused(overrides, message):
         experiment.prepare(config_of("resnet", **overrides))
 
 
+def test_a_given_data_set_takes_the_place_of_the_configured_one():
+    given = data.load(**DIGITS, train_fraction=0.1, validation_fraction=0.2, seed=3)
+    prepared = experiment.prepare(config_of("vit", **{"data.name": "cifar10"}), given)
+    assert prepared.dataset is given
+    assert prepared.clock.steps_per_epoch == len(given.train.labels) // 32
+    with pytest.raises(CommandError, match="the images of digits are 8x8"):
+        experiment.prepare(config_of("vit", **{"model.image_size": 32}), given)
+
+
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_both_steps_are_programs_for_cuda_too(arm, dtype):
     prepared = experiment.prepare(config_of(arm, compute_dtype=dtype))
     key = jax.random.key(0)

@@ -113,7 +113,13 @@ def test_a_workdir_that_cannot_be_written_is_one_line(tmp_path):
 def test_help_names_the_flags_and_two_commands():
     code, out, _ = processes.run("--help")
     assert code == 0
-    for word in ("--workdir", "distributed", "--preview", "configs/resnet.py"):
+    for word in (
+        "--workdir",
+        "distributed",
+        "--preview",
+        "configs/resnet.py",
+        "JAX_COMPILATION_CACHE_DIR",
+    ):
         assert word in out
 
 

@@ -8,70 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from trials import IMAGES, INDICES, LABELS, MEAN, MIXED, RESNET, STD, VIT, Trial, assert_same
 
-from jaxcmp import devices, models
-from jaxcmp.augment import make_augment, normalise
-from jaxcmp.optim import make_optimizer
-from jaxcmp.step import NEVER, init_state, make_train_step
-
-VIT = models.ViT(image_size=8, width=8, depth=1, num_heads=2, mlp_width=8, num_classes=4)
-RESNET = models.ResNet(image_size=8, stage_widths=(4,), stage_depths=(1,), num_classes=4)
-MEAN, STD = np.array([0.5], np.float32), np.array([0.25], np.float32)
-RNG = np.random.default_rng(0)
-IMAGES = RNG.integers(0, 256, (64, 8, 8, 1), dtype=np.uint8)
-LABELS = RNG.integers(0, 4, 64, dtype=np.int32)
-INDICES = np.arange(16, dtype=np.int32)
-PLAIN = {
-    "crop_padding": 0,
-    "flip": False,
-    "trivial_augment": False,
-    "erase_rate": 0.0,
-    "mixup_alpha": 0.0,
-    "cutmix_alpha": 0.0,
-    "mix_rate": 0.0,
-    "cutmix_rate": 0.0,
-}
-MIXED = PLAIN | {"crop_padding": 1, "mixup_alpha": 1.0, "mix_rate": 1.0}
-
-
-class Trial:
-    """One model with a fresh state and its compiled step."""
-
-    def __init__(self, model: Any = VIT, augment=PLAIN, *, momentum=0.9, **options):
-        optimizer = make_optimizer("sgd", clip_norm=0.0, momentum=momentum, weight_decay=0.0)
-        self.schedule = optax.linear_schedule(0.1, 0.0, 100)
-        self.augment = make_augment(num_classes=4, mean=MEAN, std=STD, **augment)
-        fields = {
-            "mixing_steps": 100,
-            "label_smoothing": 0.0,
-            "accumulation": 1,
-            "average_decay": 0.0,
-            "steps_per_epoch": 4,
-        }
-        step = make_train_step(model, optimizer, self.schedule, self.augment, **(fields | options))
-        self.step = jax.jit(step)
-        self.state = jax.jit(
-            lambda key: init_state(
-                key,
-                model,
-                optimizer,
-                image_shape=(8, 8, 1),
-                is_averaging=options.get("average_decay", 0) > 0,
-            )
-        )(jax.random.key(1))
-
-    def run(self, num_steps, state=None, seed=2, indices=INDICES):
-        state = self.state if state is None else state
-        history = []
-        for _ in range(num_steps):
-            state, metrics = self.step(state, IMAGES, LABELS, indices, jax.random.key(seed))
-            history.append({name: float(value) for name, value in metrics.items()})
-        return state, history
-
-
-def assert_same(left, right, atol=0.0):
-    for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=atol)
+from jaxcmp import devices
+from jaxcmp.augment import normalise
+from jaxcmp.step import NEVER
 
 
 @pytest.fixture(scope="module")

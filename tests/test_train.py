@@ -11,7 +11,6 @@ import processes
 import pytest
 
 from jaxcmp.checkpoint import Checkpoints
-from jaxcmp.metrics import accuracy, cross_entropy
 from jaxcmp.runs import read_run
 
 
@@ -68,22 +67,6 @@ def test_a_finished_run_holds_everything_that_others_read(unbroken):
     }
 
 
-def test_the_result_is_the_last_epochs_and_can_be_had_again_from_the_predictions(unbroken):
-    run = read_run(unbroken)
-    assert run.result is not None
-    last = run.metrics[-1]
-    assert last["kind"] == "epoch"
-    assert run.result["test_accuracy"] == last["test_accuracy"]
-    predictions = run.load_predictions()
-    assert len(set(predictions.ids.tolist())) == len(predictions.ids) == 359
-    assert accuracy(predictions.logits, predictions.labels) == run.result["test_accuracy"]
-    loss = cross_entropy(predictions.logits, predictions.labels)
-    assert loss == pytest.approx(run.result["test_loss"])
-    pictures = run.load_pictures()
-    assert pictures is not None and pictures.images.shape[1:] == (8, 8, 1)
-    assert set(pictures.ids.tolist()) <= set(predictions.ids.tolist())
-
-
 def test_an_epochs_train_loss_is_the_mean_of_its_steps(unbroken):
     metrics = read_run(unbroken).metrics
     for epoch in (1, 4):
@@ -116,6 +99,26 @@ def test_an_interrupted_run_ends_where_an_unbroken_run_ends(unbroken, tmp_path):
     assert code == 0, err
     assert f"going on after step {stopped} of 44" in out
     assert_same_end(folder, unbroken)
+
+
+def test_a_run_in_float16_and_groups_of_steps_may_be_interrupted_too(tmp_path):
+    options = ("compute_dtype=float16", "log.every_steps=0", "steps_per_dispatch=4")
+    grouped = [*processes.TINY, *(f"--config.{option}" for option in options)]
+    code, _, err = processes.run(*grouped, f"--workdir={tmp_path / 'whole'}")
+    assert code == 0, err
+    process = processes.start(*grouped, f"--workdir={tmp_path / 'parts'}")
+    processes.wait_for_lines(tmp_path / "parts" / "metrics.jsonl", 2, process)
+    process.send_signal(signal.SIGTERM)
+    code, _, err = processes.finish(process)
+    assert code == 75, err
+    stopped = processes.final_arrays(tmp_path / "parts")[0]
+    # Eleven steps of an epoch are two groups of four and three single ones.
+    assert stopped % 11 in (0, 4, 8, 9, 10)
+    code, _, err = processes.run(*grouped, f"--workdir={tmp_path / 'parts'}")
+    assert code == 0, err
+    assert_same_end(tmp_path / "parts", tmp_path / "whole")
+    arrays = processes.final_arrays(tmp_path / "parts")[1]
+    assert arrays["loss_scale/good_steps"] == 44
 
 
 def test_a_run_killed_at_random_moments_ends_where_an_unbroken_run_ends(unbroken, tmp_path):

@@ -1,0 +1,64 @@
+"""A run's memory does not grow with its epochs."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import processes
+import pytest
+
+NUM_EPOCHS = 60
+# Trains, and notes what is held whenever the line of an epoch is printed.
+PROGRAM = """
+import io, json, sys
+from pathlib import Path
+
+import jax
+from configs import resnet
+from jaxcmp.train import train
+
+
+class Notes(io.StringIO):
+    def write(self, text):
+        if text.startswith("epoch "):
+            status = Path("/proc/self/status").read_text().split()
+            kibibytes = int(status[status.index("RssAnon:") + 1])
+            notes.append([len(jax.live_arrays()), kibibytes])
+        return len(text)
+
+
+config = resnet.get_config("digits")
+config.update_from_flattened_dict(json.loads(sys.argv[2]))
+notes, out = [], sys.stdout
+sys.stdout = Notes()
+train(config, workdir=Path(sys.argv[1]), overrides=[])
+print(json.dumps(notes), file=out)
+"""
+SMALL = {
+    "num_epochs": NUM_EPOCHS,
+    "data.train_fraction": 0.1,
+    "data.validation_fraction": 0.1,
+    "model.stage_widths": (4,),
+    "model.stage_depths": (1,),
+    "average_decay": 0.9,
+    "log.every_steps": 1,
+    "checkpoint.every_epochs": 1,
+}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's own count is read")
+def test_arrays_and_memory_are_as_many_after_sixty_epochs_as_after_ten(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "run"), json.dumps(SMALL)],
+        capture_output=True,
+        text=True,
+        cwd=processes.ROOT,
+        env=processes.environment(),
+    )
+    assert done.returncode == 0, done.stderr
+    arrays, kibibytes = np.array(json.loads(done.stdout)).T
+    assert len(arrays) == NUM_EPOCHS
+    assert len(set(arrays[10:].tolist())) == 1
+    growth = np.polyfit(np.arange(10, NUM_EPOCHS), kibibytes[10:], 1)[0]
+    assert growth < 256, f"{growth:.0f} KiB an epoch"
