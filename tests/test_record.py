@@ -1,0 +1,55 @@
+"""What a measurement is written with."""
+
+import json
+import platform
+from pathlib import Path
+
+import pytest
+
+from jaxcmp.bench import record
+from jaxcmp.errors import JaxcmpError
+
+FILE = str(Path("anywhere") / "jaxcmp" / "bench" / "__main__.py")
+
+
+def test_a_record_names_machine_versions_commit_and_command(tmp_path):
+    argv = [FILE, "--config=configs/vit.py", f"--json={tmp_path}/x.json"]
+    made = record.make_record(
+        "speed", argv, {"compute_dtype": "float32"}, {"images_per_second": 1.5}
+    )
+    environment = made["environment"]
+    assert environment["command"] == "python -m jaxcmp.bench --config=configs/vit.py"
+    assert environment["device"] == "cpu" and environment["device_count"] == 8
+    assert environment["cpu"] and environment["python"] == platform.python_version()
+    assert {"jax", "numpy"} <= set(environment["packages"])
+    assert "git_commit" in environment
+    # A measurement that is published tells nothing about whose machine it was.
+    assert str(tmp_path) not in json.dumps(made) and platform.node() not in json.dumps(made)
+
+
+def test_a_module_of_the_benchmark_is_named_as_it_was_called():
+    argv = [FILE.replace("__main__", "scale"), "--config", "a b.py", "--json=-"]
+    assert record.command_line(argv) == "python -m jaxcmp.bench.scale --config 'a b.py'"
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    made = {"schema": record.SCHEMA, "kind": "peer", "measured": {"ratio": 1.25}}
+    record.write_record(str(tmp_path / "x.json"), made)
+    assert record.read_record(tmp_path / "x.json") == made
+
+
+def test_a_dash_is_standard_output(capsys):
+    record.write_record("-", {"kind": "peer"})
+    assert json.loads(capsys.readouterr().out) == {"kind": "peer"}
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"kind": "peer", "schema": 0}', "no"])
+def test_another_file_is_refused(tmp_path, content):
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(JaxcmpError, match="x.json cannot be used"):
+        record.read_record(tmp_path / "x.json")
+
+
+def test_a_folder_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(JaxcmpError, match="cannot be written"):
+        record.write_record(str(tmp_path / "none" / "x.json"), {})
