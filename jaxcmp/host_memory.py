@@ -10,6 +10,12 @@ from collections.abc import Mapping
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 
 
+def keep_for_steps() -> None:
+    """Keeps freed memory where JAX will compute on the CPU; call it before JAX is imported."""
+    if is_cpu_only():
+        keep_freed_memory()
+
+
 def keep_freed_memory() -> bool:
     """Call before JAX starts its threads; True where the C library took it.
 

@@ -92,8 +92,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         options = parse(argv)
         config = options.config
-        if host_memory.is_cpu_only():
-            host_memory.keep_freed_memory()
+        host_memory.keep_for_steps()
         # JAX and the data libraries take seconds to import: a mistyped flag need not wait for them.
         from jaxcmp import compilation_cache, devices, train
 

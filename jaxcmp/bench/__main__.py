@@ -7,6 +7,7 @@ python -m jaxcmp.bench --config=configs/vit.py --peer=torch --json=ratios.json
 import sys
 from collections.abc import Sequence
 
+from jaxcmp import host_memory
 from jaxcmp.bench import peer, record
 from jaxcmp.bench.command import carry_out, overrides, parse
 from jaxcmp.bench.starts import measure_starts
@@ -32,6 +33,7 @@ def main(argv: Sequence[str]) -> None:
     else:
         # Before this process takes memory and the device.
         starts = measure_starts(arguments, num_starts=options.starts)
+        host_memory.keep_for_steps()
         from jaxcmp.bench.speed import measure
 
         kind = "speed"

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
+from jaxcmp import host_memory
 from jaxcmp.bench import record
 from jaxcmp.bench.command import carry_out, overrides, parse
 from jaxcmp.bench.starts import failure
@@ -132,6 +133,7 @@ def run_point(arguments: Sequence[str], *, rounds: int) -> dict[str, Any]:
 
 
 def measure_point(config: Config, *, rounds: int) -> dict[str, Any]:
+    host_memory.keep_for_steps()
     from jaxcmp.bench.speed import measure_steps
 
     return measure_steps(config, rounds=rounds)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxcmp import host_memory
 from jaxcmp.bench.command import carry_out, parse
 from jaxcmp.errors import CommandError, JaxcmpError
 
@@ -88,6 +89,7 @@ def summary(starts: Sequence[dict[str, float]]) -> dict[str, Any]:
 def first_step(argv: Sequence[str]) -> None:
     """Says each of MARKS as it gets there; the programs' compilation stands beside its own."""
     config = parse(argv, {}, __doc__).config
+    host_memory.keep_for_steps()
     import jax
 
     from jaxcmp import devices
