@@ -36,6 +36,7 @@ RESULT = "result.json"
 # Configuration that says where things lie, what is shown or what is kept: a run may go on with
 # other values, and runs that differ in nothing else have the same recipe.
 FREE_KEYS = ("data.dir", "data.manual_dir", "log", "checkpoint", "eval_batch_size")
+FREE_KEYS += ("steps_per_dispatch",)
 
 
 @dataclass(frozen=True)
