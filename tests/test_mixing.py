@@ -62,3 +62,14 @@ def test_shares_follow_the_beta_distribution(alpha):
     keys = jax.random.split(jax.random.key(0), 1000)
     shares = jax.jit(jax.vmap(lambda key: mixing.random_share(key, alpha=alpha)))(keys)
     assert stats.kstest(np.asarray(shares), stats.beta(alpha, alpha).cdf).pvalue > 0.01
+
+
+@pytest.mark.parametrize("is_mixed", [True, False])
+def test_a_cpu_and_a_gpu_mix_alike(is_mixed):
+    images = jax.random.normal(jax.random.key(0), (5, 6, 6, 3))
+    keep, share = mixing.random_cutmix(jax.random.key(1), 6, 6, alpha=1.0)
+    arguments = (jnp.asarray(is_mixed), images, jnp.eye(5), keep, share)
+    on_cpu, on_gpu = mixing._mix_in_branch(*arguments), mixing._mix_by_weights(*arguments)
+    for here, there in zip(on_cpu, on_gpu, strict=True):
+        np.testing.assert_allclose(here, there, rtol=0, atol=1e-6)
+    assert is_mixed != bool((on_gpu[0] == images).all())

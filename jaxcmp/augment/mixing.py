@@ -52,11 +52,29 @@ def random_mix(
         mixup = random_mixup(mixup_key, height, width, alpha=mixup_alpha)
         keep, share = jax.tree.map(lambda c, m: jnp.where(is_cutmix, c, m), cutmix, mixup)
 
-    # The batch is finished before it is mixed. Fused into one expression, each augmented image was
-    # computed again for its neighbour. Weights of 1 and 0 rather than a condition, for which a GPU
-    # waits until the host has read it.
-    images, targets = jax.lax.optimization_barrier((images, targets))
     is_mixed = jax.random.bernoulli(rate_key, mix_rate) & is_mixing
+    return jax.lax.platform_dependent(
+        is_mixed, images, targets, keep, share, cpu=_mix_in_branch, default=_mix_by_weights
+    )
+
+
+# The batch is finished before it is mixed: fused into one expression, each augmented image was
+# computed again for its neighbour. On a CPU only a branch prevents that; a GPU would wait at one
+# until the host has read its condition.
+
+
+def _mix_in_branch(
+    is_mixed: Array, images: Array, targets: Array, keep: Array, share: Array
+) -> tuple[Array, Array]:
+    return jax.lax.cond(
+        is_mixed, lambda: mix(images, targets, keep, share), lambda: (images, targets)
+    )
+
+
+def _mix_by_weights(
+    is_mixed: Array, images: Array, targets: Array, keep: Array, share: Array
+) -> tuple[Array, Array]:
+    images, targets = jax.lax.optimization_barrier((images, targets))
     keep, share = jax.tree.map(lambda x: jnp.where(is_mixed, x, 1.0), (keep, share))
     return mix(images, targets, keep, share)
 
