@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+PACKAGE = "jaxcmp"
+
 # Those whose version can change a result or a timing.
 PACKAGES = (
     "array-record",
@@ -57,10 +59,13 @@ def describe_environment(*, device: str, device_count: int, precision: str) -> d
 
 
 def command_line(argv: Sequence[str]) -> str:
-    """What was typed, for a shell; the module's file stands for `python -m` and its name."""
+    """What was typed, for a shell; a module's file stands for `python -m` and its name."""
     program = Path(argv[0])
-    is_ours = program.parts[-2:] == ("jaxcmp", "main.py")
-    start = ["python", "-m", "jaxcmp.main"] if is_ours else [argv[0]]
+    start = [argv[0]]
+    if PACKAGE in program.parts and program.suffix == ".py":
+        first = len(program.parts) - 1 - program.parts[::-1].index(PACKAGE)
+        names = [*program.parts[first:-1], program.stem]
+        start = ["python", "-m", ".".join(names).removesuffix(".__main__")]
     return shlex.join([*start, *argv[1:]])
 
 

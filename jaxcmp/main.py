@@ -19,7 +19,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from jaxcmp import host_memory
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import CommandError, JaxcmpError, carry_out
 from jaxcmp.quiet import show_messages
 
 HINT = "for example --config=configs/vit.py or --config=configs/resnet.py:digits"
@@ -89,40 +89,32 @@ def parse(
 
 def main(argv: Sequence[str]) -> int:
     """The exit code: 0, 1 for what is in the way, 2 for a wrong command, 75 if interrupted."""
-    try:
-        options = parse(argv)
-        config = options.config
-        host_memory.keep_for_steps()
-        # JAX and the data libraries take seconds to import: a mistyped flag need not wait for them.
-        from jaxcmp import compilation_cache, devices, train
+    # Once a run takes steps, it handles signals itself.
+    words = "interrupted before the first step; nothing is lost"
+    return carry_out(lambda: run(argv), interrupted=words)
 
-        show_messages()
-        compilation_cache.enable()
-        if options.distributed:
-            devices.join_cluster()
-        if options.preview is not None:
-            preview(config, Path(options.preview))
-        else:
-            given = config_flags.get_override_values(options["config"])
-            train.train(
-                config,
-                workdir=Path(options.workdir or f"runs/{config.arm}/seed-{config.seed}"),
-                overrides=[f"{key}={value}" for key, value in given.items()],
-            )
-    except JaxcmpError as error:
-        print(f"jaxcmp: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        # While data is read; the loop handles signals itself.
-        print("jaxcmp: interrupted before the first step; nothing is lost", file=sys.stderr)
-        return 130
-    except RuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        hint = "lower --config.batch_size or raise --config.accumulation"
-        print(f"jaxcmp: the device's memory does not suffice; {hint}", file=sys.stderr)
-        return 1
-    return 0
+
+def run(argv: Sequence[str]) -> None:
+    """Trains, or writes a contact sheet. Raises JaxcmpError."""
+    options = parse(argv)
+    config = options.config
+    host_memory.keep_for_steps()
+    # JAX and the data libraries take seconds to import: a mistyped flag need not wait for them.
+    from jaxcmp import compilation_cache, devices, train
+
+    show_messages()
+    compilation_cache.enable()
+    if options.distributed:
+        devices.join_cluster()
+    if options.preview is not None:
+        preview(config, Path(options.preview))
+        return
+    given = config_flags.get_override_values(options["config"])
+    train.train(
+        config,
+        workdir=Path(options.workdir or f"runs/{config.arm}/seed-{config.seed}"),
+        overrides=[f"{key}={value}" for key, value in given.items()],
+    )
 
 
 def preview(config: Any, path: Path, *, num_images: int = 16) -> None:

@@ -20,7 +20,7 @@ from jaxcmp import models
 from jaxcmp.augment import normalise
 from jaxcmp.checkpoint import restore_variables
 from jaxcmp.data.images import decode
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import CommandError, JaxcmpError, carry_out
 from jaxcmp.experiment import COMPUTE_DTYPES
 from jaxcmp.runs import CHECKPOINTS, read_run
 
@@ -97,7 +97,8 @@ def main(argv: Sequence[str]) -> int:
     which = int(options.checkpoint) if options.checkpoint.isdecimal() else options.checkpoint
     if which not in ("newest", "best") and not isinstance(which, int):
         parser.error(f"--checkpoint={which}: newest, best, or the number of a step")
-    try:
+
+    def show() -> None:
         trained = restore(options.run, which)
         size, channels = trained.model.image_size, len(trained.mean)
         for path in options.pictures:
@@ -106,10 +107,8 @@ def main(argv: Sequence[str]) -> int:
             best = np.argsort(-probabilities)[: max(options.top, 1)]
             named = [f"{trained.class_names[i]} {probabilities[i]:.1%}" for i in best]
             print(f"{path}: {', '.join(named)}")
-    except JaxcmpError as error:
-        print(f"jaxcmp: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+
+    return carry_out(show)
 
 
 @jax.jit(static_argnums=0)

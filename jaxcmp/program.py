@@ -62,11 +62,11 @@ def compile_program(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere),
         jax.eval_shape(init, init_key),
     )
-    place = partial(devices.place_rows, mesh=mesh)
-    placed = {name: tuple(map(place, split)) for name, split in splits.items()}
+    placed = {k: tuple(devices.place_rows(x, mesh) for x in split) for k, split in splits.items()}
     num_examples = {name: len(labels) for name, (_, labels) in splits.items()}
     order = partial(_batches, num_examples["train"], seed=seed, batch_size=batch_size, mesh=mesh)
-    functions = _dispatches(partial(train_step, take=take), steps_per_dispatch, mesh)
+    once = partial(train_step, take=take)
+    functions = {steps_per_dispatch: several_steps(once), 1: once}
     start = time.perf_counter()
     compiled = {
         num_steps: jax.jit(function, donate_argnums=0, out_shardings=everywhere)
@@ -94,14 +94,6 @@ def compile_program(
         compile_seconds={"train_step": train_seconds, "eval_step": eval_seconds},
         temporary_bytes=getattr(memory, "temp_size_in_bytes", None),
     )
-
-
-def _dispatches(train_step: Callable, most: int, mesh: Mesh) -> dict[int, Callable]:
-    """The functions to compile, by the number of steps that each takes."""
-    if most == 1:
-        return {1: train_step}
-    is_unrolled = mesh.devices.flat[0].platform == "cpu"
-    return {1: train_step, most: several_steps(train_step, is_unrolled=is_unrolled)}
 
 
 def _batches(num_examples: int, steps: range, *, seed: int, batch_size: int, mesh: Mesh) -> Array:

@@ -33,10 +33,12 @@ PREDICTIONS = "predictions.npz"
 CHECKPOINTS = "checkpoints"
 RESULT = "result.json"
 
-# Configuration that says where things lie, what is shown or what is kept: a run may go on with
+# Where things lie, what is shown or kept, what changes no more than rounding: a run may go on with
 # other values, and runs that differ in nothing else have the same recipe.
-FREE_KEYS = ("data.dir", "data.manual_dir", "log", "checkpoint", "eval_batch_size")
-FREE_KEYS += ("steps_per_dispatch",)
+FREE_KEYS = (
+    *("data.dir", "data.manual_dir", "log", "checkpoint", "eval_batch_size"),
+    "steps_per_dispatch",
+)
 
 
 @dataclass(frozen=True)
@@ -143,16 +145,10 @@ class RunWriter:
             self.write_json(ENVIRONMENT, {**environment, "end": end})
 
 
-def open_run(
-    folder: str | Path,
-    config: Mapping[str, Any],
-    overrides: Sequence[str],
-    *,
-    ignore: Sequence[str] = FREE_KEYS,
-) -> RunWriter:
+def open_run(folder: str | Path, config: Mapping[str, Any], overrides: Sequence[str]) -> RunWriter:
     """Makes the folder of a new run, or goes on with a run of the same config.
 
-    The dotted keys in `ignore` may differ; a section stands for all in it. Raises CommandError
+    The dotted FREE_KEYS may differ; a section stands for all in it. Raises CommandError
     naming the first difference if the folder holds a run of another config, and JaxcmpError if it
     cannot be written, or if another process writes it.
     """
@@ -160,7 +156,7 @@ def open_run(
     try:
         path = writer.folder / CONFIG
         if path.exists():
-            refuse_another_config(writer.folder, config, ignore)
+            refuse_another_config(writer.folder, config)
         elif (writer.folder / METRICS).stat().st_size or (writer.folder / CHECKPOINTS).exists():
             raise JaxcmpError(
                 f"{path} is missing, so nobody knows whose metrics and checkpoints lie there; "
@@ -206,15 +202,13 @@ def config_hash(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def refuse_another_config(
-    folder: Path, config: Mapping[str, Any], ignore: Sequence[str] = FREE_KEYS
-) -> None:
+def refuse_another_config(folder: Path, config: Mapping[str, Any]) -> None:
     """Raises CommandError naming the first difference if a run of another config lies there."""
     if not (folder / CONFIG).exists():
         return
     here, there = _flatten(files.plain(dict(config))), _flatten(read_run(folder).config)
     for key in [*here, *there]:
-        if here.get(key, "nothing") != there.get(key, "nothing") and not _is_in(key, ignore):
+        if here.get(key, "nothing") != there.get(key, "nothing") and not _is_in(key, FREE_KEYS):
             raise CommandError(
                 f"{folder} holds a run of another config: {key} is {_say(here, key)} here and "
                 f"{_say(there, key)} there; give another --workdir, or delete that folder"

@@ -3,6 +3,7 @@
 import dataclasses
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -174,11 +175,10 @@ def make_train_step(
     return train_step
 
 
-def several_steps(train_step: Callable, *, is_unrolled: bool) -> Callable:
+def several_steps(train_step: Callable) -> Callable:
     """Makes one program of as many steps as there are rows of indices [steps, batch].
 
-    Its metrics are those of the last step. XLA's CPU convolutions are some 50 times slower inside
-    a loop: there the steps are unrolled.
+    Its metrics are those of the last step.
     """
 
     def train_steps(
@@ -187,10 +187,17 @@ def several_steps(train_step: Callable, *, is_unrolled: bool) -> Callable:
         def body(state: TrainState, indices: Array) -> tuple[TrainState, Metrics]:
             return train_step(state, all_images, all_labels, indices, key)
 
-        state, metrics = jax.lax.scan(body, state, indices, unroll=is_unrolled)
+        state, metrics = _scan(body, state, indices)
         return state, jax.tree.map(lambda x: x[-1], metrics)
 
     return train_steps
+
+
+def _scan(body: Callable, carry: Any, rows: Any) -> Any:
+    """Is `jax.lax.scan`, unrolled on a CPU, where XLA's convolutions crawl inside a loop."""
+    loop = partial(jax.lax.scan, body)
+    unrolled = partial(jax.lax.scan, body, unroll=True)
+    return jax.lax.platform_dependent(carry, rows, cpu=unrolled, default=loop)
 
 
 def _in_parts(grad_fn: Callable, num_parts: int) -> Callable:
@@ -214,9 +221,7 @@ def _in_parts(grad_fn: Callable, num_parts: int) -> Callable:
         parts = (cut(images), cut(targets), jax.random.split(key, num_parts))
         zero = jnp.zeros((), jnp.float32)
         empty = (batch_stats, (zero, zero, jax.tree.map(jnp.zeros_like, params)))
-        # XLA's CPU convolutions are some 50 times slower inside a loop, so there is none there.
-        is_unrolled = jax.default_backend() == "cpu"
-        (batch_stats, totals), _ = jax.lax.scan(body, empty, parts, unroll=is_unrolled)
+        (batch_stats, totals), _ = _scan(body, empty, parts)
         loss, accuracy, grads = jax.tree.map(lambda x: x / num_parts, totals)
         return (loss, (batch_stats, accuracy)), grads
 

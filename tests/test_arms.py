@@ -20,6 +20,7 @@ def make_config(arm: str = "vit", seed: int = 0, **data: Any) -> dict[str, Any]:
         "seed": seed,
         "num_epochs": 100,
         "eval_batch_size": 1000,
+        "steps_per_dispatch": 1,
         "model": {"name": arm, "width": 192},
         "data": {"name": "cifar10", "dir": "", "manual_dir": "", "train_fraction": 1.0} | data,
         "log": {"every_steps": 50},
@@ -80,6 +81,7 @@ def test_arms_have_their_place_by_name_and_are_ranked_by_accuracy():
     ("section", "key", "value"),
     [
         ("", "eval_batch_size", 10),
+        ("", "steps_per_dispatch", 8),
         ("data", "dir", "/elsewhere"),
         ("data", "manual_dir", "/elsewhere"),
         ("log", "every_steps", 1),

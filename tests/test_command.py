@@ -1,10 +1,9 @@
-"""What the benchmark's commands share: flags, the words for a child process, exit codes."""
+"""What the benchmark's commands share: flags, and the words for a child process."""
 
 import processes
 import pytest
 
 from jaxcmp.bench import command
-from jaxcmp.errors import CommandError, JaxcmpError
 
 MODULES = ("jaxcmp.bench", "jaxcmp.bench.scale")
 
@@ -17,36 +16,6 @@ def test_a_process_is_given_the_configuration_and_nothing_else():
     expected = ["--config", "configs/vit.py:digits", "--config.seed=1"]
     expected += ["--config.model.width", "8", "-config.batch_size=2"]
     assert command.overrides(argv) == expected
-
-
-def raising(error):
-    def run():
-        raise error
-
-    return run
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "line"),
-    [
-        (JaxcmpError("in the way"), 1, "jaxcmp: in the way\n"),
-        (CommandError("wrong"), 2, "jaxcmp: wrong\n"),
-        (KeyboardInterrupt(), 130, "jaxcmp: interrupted\n"),
-        (
-            RuntimeError("RESOURCE_EXHAUSTED: out"),
-            1,
-            "jaxcmp: the device's memory does not suffice\n",
-        ),
-    ],
-)
-def test_what_goes_wrong_is_one_line_and_an_exit_code(capsys, error, code, line):
-    assert command.carry_out(raising(error)) == code
-    assert capsys.readouterr().err == line
-
-
-def test_a_fault_of_the_program_itself_is_not_hidden():
-    with pytest.raises(RuntimeError, match="a fault"):
-        command.carry_out(raising(RuntimeError("a fault")))
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -62,6 +62,10 @@ def test_the_command_is_recorded_as_one_would_type_it():
         ["/a b/jaxcmp/main.py", "--config=configs/vit.py", "--workdir=a b"]
     )
     assert line == "python -m jaxcmp.main --config=configs/vit.py '--workdir=a b'"
+    for file, module in (("scale.py", "jaxcmp.bench.scale"), ("__main__.py", "jaxcmp.bench")):
+        line = environment.command_line([f"/jaxcmp/of/jaxcmp/bench/{file}", "--pairs=5"])
+        # The package, not a folder above it that has its name.
+        assert line == f"python -m {module} --pairs=5"
     assert environment.command_line(["/opt/other program", "x"]) == "'/opt/other program' x"
 
 

@@ -1,5 +1,6 @@
 """Freed memory stays with the process; a machine with an accelerator is left alone."""
 
+import os
 import subprocess
 import sys
 
@@ -10,9 +11,9 @@ from jaxcmp.host_memory import is_cpu_only
 # Takes and touches 256 MB three times, and prints the page faults of each time.
 TOUCH = """
 import resource, sys
-from jaxcmp.host_memory import keep_freed_memory
+from jaxcmp.host_memory import keep_for_steps
 if sys.argv[1] == "keep":
-    assert keep_freed_memory()
+    keep_for_steps()
 for _ in range(3):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     block = bytearray(256 << 20)
@@ -24,7 +25,8 @@ for _ in range(3):
 
 def faults(mode: str) -> list[int]:
     command = [sys.executable, "-c", TOUCH, mode]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    cpu_only = os.environ | {"JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(command, env=cpu_only, capture_output=True, text=True, check=True)
     return [int(line) for line in done.stdout.split()]
 
 
@@ -36,6 +38,22 @@ def test_memory_taken_again_is_there_already():
     assert min(faults("give back")) > 1000
 
 
-def test_a_machine_told_to_use_its_cpu_has_nothing_else():
+def test_a_machine_with_an_accelerators_plugin_is_left_alone_unless_told(monkeypatch, tmp_path):
+    (tmp_path / "jax_plugins").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert not is_cpu_only({})
+    assert not is_cpu_only({"JAX_PLATFORMS": "cuda"})
     assert is_cpu_only({"JAX_PLATFORMS": "cpu"})
-    assert is_cpu_only({}) == is_cpu_only({"JAX_PLATFORMS": "cuda"})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library's own setting, on Linux alone")
+def test_a_run_keeps_its_memory():
+    # The command's own way: JAX is imported after it, and by nothing before.
+    code = (
+        "import sys, jaxcmp.host_memory as memory\n"
+        "memory.keep_for_steps = lambda: print('jax' in sys.modules)\n"
+        "from jaxcmp.main import main\n"
+        "main(['', '--config=configs/vit.py:digits', '--config.batch_size=0'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr

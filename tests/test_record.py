@@ -27,15 +27,17 @@ def test_a_record_names_machine_versions_commit_and_command(tmp_path):
     assert str(tmp_path) not in json.dumps(made) and platform.node() not in json.dumps(made)
 
 
-def test_a_module_of_the_benchmark_is_named_as_it_was_called():
-    argv = [FILE.replace("__main__", "scale"), "--config", "a b.py", "--json=-"]
-    assert record.command_line(argv) == "python -m jaxcmp.bench.scale --config 'a b.py'"
-
-
-def test_what_is_written_is_read_back(tmp_path):
+def test_what_is_written_is_read_back_from_a_folder_that_was_not_there(tmp_path):
     made = {"schema": record.SCHEMA, "kind": "peer", "measured": {"ratio": 1.25}}
-    record.write_record(str(tmp_path / "x.json"), made)
-    assert record.read_record(tmp_path / "x.json") == made
+    path = tmp_path / "not" / "yet" / "x.json"
+    record.write_record(str(path), made)
+    assert record.read_record(path) == made
+
+
+def test_a_file_in_place_of_the_folder_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(JaxcmpError, match="x.json"):
+        record.write_record(str(tmp_path / "file" / "x.json"), {})
 
 
 def test_a_dash_is_standard_output(capsys):
@@ -48,8 +50,3 @@ def test_another_file_is_refused(tmp_path, content):
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(JaxcmpError, match="x.json cannot be used"):
         record.read_record(tmp_path / "x.json")
-
-
-def test_a_folder_that_is_not_there_is_one_line(tmp_path):
-    with pytest.raises(JaxcmpError, match="cannot be written"):
-        record.write_record(str(tmp_path / "none" / "x.json"), {})

@@ -109,9 +109,13 @@ def test_another_config_is_refused_with_the_first_difference(tmp_path, config, d
 def test_the_same_config_goes_on_wherever_its_data_lies(tmp_path):
     open_run(tmp_path).close()
     open_run(tmp_path, changed("data", dir="b")).close()
-    open_run(tmp_path, changed("data", name="cifar10"), ignore=("data",)).close()
-    with pytest.raises(CommandError, match="data.dir"):
-        open_run(tmp_path, changed("data", dir="b"), ignore=("dat", "data.di")).close()
+    # A section stands for all in it.
+    open_run(tmp_path, changed(log={"every_steps": 1, "tensorboard": True})).close()
+    open_run(tmp_path, changed(steps_per_dispatch=8)).close()
+    # The beginning of a name does not stand for the name.
+    for config in (changed("data", directory="b"), changed(logs=1)):
+        with pytest.raises(CommandError, match="directory|logs"):
+            open_run(tmp_path, config).close()
 
 
 def test_a_folder_has_one_writer(tmp_path):

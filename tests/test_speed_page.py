@@ -74,3 +74,11 @@ def test_without_files_the_command_says_what_it_needs():
     code, _, err = processes.run(module="jaxcmp.bench.speed_page")
     assert (code, err.count("\n")) == (2, 1)
     assert "name the files of measurements, for example docs/speed/*.json" in err
+
+
+@pytest.mark.parametrize("files", [["a.json"], ["one/a.json", "two/b.json"]])
+def test_files_without_a_folder_of_their_own_are_one_line(files):
+    code, out, err = processes.run(*files, module="jaxcmp.bench.speed_page")
+    assert (code, out) == (2, "")
+    assert err.startswith("jaxcmp: the page stands beside the folder of its measurements")
+    assert len(err.splitlines()) == 1

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from jaxcmp import host_memory
 from jaxcmp.bench import peer, record
-from jaxcmp.bench.command import carry_out, overrides, parse
+from jaxcmp.bench.command import overrides, parse
 from jaxcmp.bench.starts import measure_starts
-from jaxcmp.errors import CommandError
+from jaxcmp.errors import CommandError, carry_out
 
 FLAGS = {
     "json": (None, "Write what was measured to this file, or with - to standard output."),

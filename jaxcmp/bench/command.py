@@ -1,11 +1,10 @@
-"""What every command of the benchmark shares: flags, and one line for what goes wrong."""
+"""What every command of the benchmark shares: its flags."""
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxcmp import main
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import CommandError
 
 
 def parse(argv: Sequence[str], flags: Mapping[str, tuple[Any, str]], about: str | None) -> Any:
@@ -39,21 +38,3 @@ def overrides(argv: Sequence[str]) -> list[str]:
             chosen.append(argument)
         is_value = is_flag and "=" not in argument
     return chosen
-
-
-def carry_out(command: Callable[[], None]) -> int:
-    """The exit code: 0, 1 for what is in the way, 2 for a wrong command, 130 if interrupted."""
-    try:
-        command()
-    except JaxcmpError as error:
-        print(f"jaxcmp: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("jaxcmp: interrupted", file=sys.stderr)
-        return 130
-    except RuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        print("jaxcmp: the device's memory does not suffice", file=sys.stderr)
-        return 1
-    return 0

@@ -2,15 +2,14 @@
 
 import os
 import platform
-import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxcmp.environment import describe_environment
-from jaxcmp.files import damaged, read_object, replace_file, to_json
+from jaxcmp.environment import command_line, describe_environment
+from jaxcmp.files import damaged, read_object, replace_file, to_json, writing
 
 # Raised when a field changes its meaning; the page refuses files of another schema.
 SCHEMA = 1
@@ -33,7 +32,8 @@ def make_record(
     del environment["end"]
     own = {
         "time": when,
-        "command": command_line(argv),
+        # Where the file went is not a part of the measurement.
+        "command": command_line([x for x in argv if not x.lstrip("-").startswith("json")]),
         "cpu": cpu_model(),
         "matmul_precision": jax.config.values["jax_default_matmul_precision"] or "default",
     }
@@ -44,15 +44,6 @@ def make_record(
         "config": dict(config),
         "measured": dict(measured),
     }
-
-
-def command_line(argv: Sequence[str]) -> str:
-    """What was typed, for a shell: a module of jaxcmp.bench by its name, not by its file."""
-    path = Path(argv[0])
-    module = "jaxcmp.bench" if path.stem == "__main__" else f"jaxcmp.bench.{path.stem}"
-    # Where the file went is not a part of the measurement.
-    options = [each for each in argv[1:] if not each.lstrip("-").startswith("json")]
-    return shlex.join(["python", "-m", module, *options])
 
 
 def cpu_model() -> str:
@@ -79,7 +70,10 @@ def write_record(path: str, record: Mapping[str, Any]) -> None:
     if path == "-":
         print(text)
     else:
-        replace_file(Path(path), f"{text}\n".encode())
+        file = Path(path)
+        with writing(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(file, f"{text}\n".encode())
 
 
 def read_record(path: Path) -> dict[str, Any]:

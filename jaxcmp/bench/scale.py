@@ -13,9 +13,9 @@ from typing import Any
 
 from jaxcmp import host_memory
 from jaxcmp.bench import record
-from jaxcmp.bench.command import carry_out, overrides, parse
+from jaxcmp.bench.command import overrides, parse
 from jaxcmp.bench.starts import failure
-from jaxcmp.errors import CommandError
+from jaxcmp.errors import CommandError, carry_out
 
 Config = Any
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from jaxcmp.bench import scale_figure, terminal
-from jaxcmp.bench.command import carry_out
 from jaxcmp.bench.record import read_record
 from jaxcmp.bench.terminal import cut
-from jaxcmp.errors import CommandError
+from jaxcmp.errors import CommandError, carry_out
 from jaxcmp.files import replace_file
 
 Records = Mapping[str, dict[str, Any]]
@@ -66,8 +65,13 @@ def main(argv: Sequence[str]) -> None:
     paths = [Path(each) for each in argv[1:]]
     if not paths or any(each.startswith("-") for each in argv[1:]):
         raise CommandError("name the files of measurements, for example docs/speed/*.json")
-    records = {path.name: read_record(path) for path in paths}
     folder = paths[0].parent
+    if {path.parent for path in paths} != {folder} or not folder.name:
+        raise CommandError(
+            "the page stands beside the folder of its measurements: put all of them into one, "
+            "for example docs/speed"
+        )
+    records = {path.name: read_record(path) for path in paths}
     page, figure = folder.with_suffix(".md"), folder.with_suffix(".svg")
     scales = of_kind(records, "scale")
     if scales:

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from jaxcmp import host_memory
-from jaxcmp.bench.command import carry_out, parse
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.bench.command import parse
+from jaxcmp.errors import CommandError, JaxcmpError, carry_out
 
 # What a process says when it is there, in this order.
 MARKS = ("imported", "prepared", "compiled", "first_step")

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 
 from jaxcmp import host_memory
-from jaxcmp.bench.command import carry_out, parse
+from jaxcmp.bench.command import parse
 from jaxcmp.bench.peer import SIDES, TASKS
 from jaxcmp.bench.timing import sample, warm_up
-from jaxcmp.errors import CommandError
+from jaxcmp.errors import CommandError, carry_out
 
 FLAGS = {
     "side": ("jaxcmp", "Who works: jaxcmp or torch."),

@@ -14,7 +14,7 @@ from jaxcmp.compare.arms import group
 from jaxcmp.compare.report import build, write_report
 from jaxcmp.compare.sources import read_outcomes
 from jaxcmp.compare.tables import render
-from jaxcmp.errors import JaxcmpError
+from jaxcmp.errors import JaxcmpError, carry_out
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,12 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     # Text as it is: an interval in brackets is no markup.
     console = Console(markup=False, highlight=False)
-    try:
-        compare(options.folders, options.out, console)
-    except JaxcmpError as error:
-        print(f"jaxcmp: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return carry_out(lambda: compare(options.folders, options.out, console))
 
 
 def compare(folders: Sequence[Path], out: Path, console: Console) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from jaxcmp import files
-from jaxcmp.errors import JaxcmpError
+from jaxcmp.errors import JaxcmpError, carry_out
 from jaxcmp.experiment import COMPUTE_DTYPES
 from jaxcmp.gpu import budgets
 from jaxcmp.gpu.compiler import leave_devices_alone, why_unavailable
@@ -36,11 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A table that goes into a file is as wide as it has to be.
     width = None if sys.stdout.isatty() else 200
     console = Console(markup=False, highlight=False, width=width)
-    try:
-        return check(options, overrides, console)
-    except JaxcmpError as error:
-        print(f"jaxcmp: {error}", file=sys.stderr)
-        return error.exit_code
+    return carry_out(lambda: check(options, overrides, console))
 
 
 def make_parser() -> argparse.ArgumentParser:

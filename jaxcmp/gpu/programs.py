@@ -47,7 +47,7 @@ def steps(config: Config, *, precision: str, batch_size: int | None = None) -> d
     dataset, num_steps = experiment.dataset, config.steps_per_dispatch
     train_step, shape = experiment.train_step, (config.batch_size,)
     if num_steps > 1:
-        train_step, shape = several_steps(train_step, is_unrolled=False), (num_steps, *shape)
+        train_step, shape = several_steps(train_step), (num_steps, *shape)
     indices = jax.ShapeDtypeStruct(shape, np.int32)
     eval_indices = jax.ShapeDtypeStruct((config.eval_batch_size,), np.int32)
     train_images, train_labels = dataset.train.images, dataset.train.labels
