@@ -145,3 +145,14 @@ def test_scores_have_the_gradients_of_their_definition():
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
     half = query.astype(jnp.bfloat16)
     assert jax.eval_shape(dot_products, half, half).dtype == jnp.float32
+
+
+def test_a_block_is_traced_once_however_deep_the_model():
+    images = jax.ShapeDtypeStruct((2, 8, 8, 3), jnp.uint8)
+
+    def num_products(depth):
+        model = SMALL.clone(depth=depth)
+        variables = jax.eval_shape(model.init, jax.random.key(0), images)
+        return jax.jit(model.apply).lower(variables, images).as_text().count("dot_general")
+
+    assert num_products(2) == num_products(4) > 0
