@@ -34,8 +34,7 @@ def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
     """
     # Before data is read, which may take minutes; nothing is written yet.
     runs.refuse_another_config(workdir, config.to_dict())
-    if runs.is_finished(workdir):
-        print(f"{workdir} is finished already; another --workdir starts another run")
+    if _is_finished(workdir):
         return
     experiment = prepare(config)
     is_first = jax.process_index() == 0
@@ -43,6 +42,10 @@ def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
         run = devices.on_first_process(lambda: runs.open_run(workdir, config.to_dict(), overrides))
         if run is not None:
             stack.enter_context(run)
+        # While data was read, another process may have had the folder.
+        if _is_finished(workdir):
+            return
+        if run is not None:
             run.write_environment(_environment(experiment, config))
         clock = experiment.clock
         reporter = stack.enter_context(
@@ -204,6 +207,13 @@ class Session:
         self.checkpoints.save(step, state, scores)
         self.checkpoints.wait()
         raise Interrupted(f"stopped after step {step}, which is saved; the same command goes on")
+
+
+def _is_finished(workdir: Path) -> bool:
+    if runs.is_finished(workdir):
+        print(f"{workdir} is finished already; another --workdir starts another run")
+        return True
+    return False
 
 
 def _environment(experiment: Experiment, config: Config) -> dict[str, Any]:

@@ -50,6 +50,8 @@ def study(argv: Sequence[str]) -> int:
     workdir = Path(options.workdir)
     if options.jobs < 0:
         raise CommandError(f"--jobs={options.jobs} must be at least 0")
+    if not {"arms", "grids", "data"} <= set(options.config):
+        raise CommandError("the configuration is no study: it has no arms, grids or data")
     # JAX takes seconds to import: a mistyped flag need not wait for it.
     from jaxcmp.study import plan
     from jaxcmp.study.sizes import find_sizes
@@ -117,7 +119,7 @@ def write_report(workdir: Path, entries: Sequence[Entry], console: Console) -> i
 
 def show_plan(workdir: Path, entries: Sequence[Entry], console: Console) -> None:
     from jaxcmp.study.estimates import estimate
-    from jaxcmp.study.tables import plan_summary, plan_table
+    from jaxcmp.study.overview import plan_summary, plan_table
 
     taken = estimate(workdir, entries)
     states = [folder.progress(workdir, each).state for each in entries]
@@ -128,7 +130,7 @@ def show_plan(workdir: Path, entries: Sequence[Entry], console: Console) -> None
 
 def show_status(argv: Sequence[str]) -> int:
     """Prints the runs of the study in --workdir and their states."""
-    from jaxcmp.study.tables import status_summary, status_table
+    from jaxcmp.study.overview import status_summary, status_table
 
     values = flags.FlagValues()
     main.define_flag(values, "workdir", WORKDIR, "The study's folder.")
