@@ -10,6 +10,7 @@ from jax import Array
 from jaxcmp.errors import CommandError
 from jaxcmp.models import layers
 from jaxcmp.models.attention import attend
+from jaxcmp.models.gelu import gelu
 
 # Every block starts with these, as in Dosovitskiy et al. (2021).
 XAVIER = nn.initializers.xavier_uniform()
@@ -56,7 +57,7 @@ class Mlp(nn.Module):
         width = x.shape[-1]
         dense = {"kernel_init": XAVIER, "bias_init": NEAR_ZERO, "dtype": self.dtype}
         x = layers.Dense(self.hidden_width, name="expand", **dense)(x)
-        x = layers.gelu(x)
+        x = gelu(x)
         x = nn.Dropout(self.dropout_rate)(x, deterministic=not is_training)
         x = layers.Dense(width, name="contract", **dense)(x)
         return nn.Dropout(self.dropout_rate)(x, deterministic=not is_training)
