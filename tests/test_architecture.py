@@ -15,7 +15,8 @@ LAYERS = (
     {"files"},
     {"predictions"},
     {
-        *("augment.*", "data.*", "clock", "metrics", "models.layers", "loss_scale", "host_memory"),
+        *("augment.*", "data.*", "clock", "metrics", "models.layers", "models.attention"),
+        *("models.gelu", "loss_scale", "host_memory"),
         *("checkpoint_folder", "leaves", "environment", "interrupt", "progress", "quiet"),
         *("stopwatch", "runs", "compare", "compare.statistics.*", "compare.document"),
     },

@@ -1,4 +1,4 @@
-"""Dense layers, convolutions and GELU whose gradients a CPU computes well; elsewhere XLA's own.
+"""Dense layers and convolutions whose gradients a CPU computes well; elsewhere XLA's own.
 
 A CPU's forms stand in the functions named `_cpu_...`, chosen by `platform_dependent` when the
 program is lowered: a GPU's program has nothing of them. What comments say of times was measured at
@@ -66,30 +66,6 @@ def _affine_gradients(residuals: tuple[Array, Array], dy: Array) -> tuple[Array,
 
 
 affine.defvjp(lambda x, kernel, bias: (affine(x, kernel, bias), (x, kernel)), _affine_gradients)
-
-
-@jax.custom_vjp
-def gelu(x: Array) -> Array:
-    """The exact GELU (Hendrycks and Gimpel 2016), computed in float32, in the type of x.
-
-    The backward pass computes the error function again: it needs x alone, and JAX's own form,
-    through erfc, takes twice the time on a CPU.
-    """
-    wide = x.astype(jnp.float32)
-    return (wide * _normal_cdf(wide)).astype(x.dtype)
-
-
-def _gelu_gradient(x: Array, dy: Array) -> tuple[Array]:
-    wide = x.astype(jnp.float32)
-    density = jnp.exp(-0.5 * wide * wide) * (2 * math.pi) ** -0.5
-    return ((dy * (_normal_cdf(wide) + wide * density)).astype(x.dtype),)
-
-
-def _normal_cdf(x: Array) -> Array:
-    return 0.5 * (1 + lax.erf(x * 0.5**0.5))
-
-
-gelu.defvjp(lambda x: (gelu(x), x), _gelu_gradient)
 
 
 def conv_general_dilated(
