@@ -96,11 +96,10 @@ def _cpu_kernel_gradient(
         windows = windows.reshape(-1, windows.shape[-1])
         product = _cpu_transposed_product(dy.reshape(-1, features), windows)
         return cpu_transpose(product).reshape(*shape)
-    # Row r of the image met row r - i + 1 of the gradient under row i of the kernel.
-    rows = _cpu_neighbours(x)
-    gradient = dy.swapaxes(0, 1)
     if x.dtype == jnp.bfloat16:
-        gradient = _cpu_pixels_last(gradient)
+        # Row r of the image met row r - i + 1 of the gradient under row i of the kernel.
+        rows = _cpu_neighbours(x)
+        gradient = _cpu_pixels_last(dy.swapaxes(0, 1))
         # As integers: XLA would convert the parts to float32, join those, and convert again.
         gradient = lax.bitcast_convert_type(gradient, jnp.uint16)
         black = jnp.zeros_like(gradient[:, :1])
@@ -110,13 +109,12 @@ def _cpu_kernel_gradient(
         product = cpu_product(stacked, rows.reshape(-1, 3 * channels))
         product = cpu_transpose(product.reshape(features, -1))
         return product.reshape(shape)
-    black = jnp.zeros_like(gradient[:1])
-    shifted = (
-        jnp.concatenate((gradient[1:], black)),
-        gradient,
-        jnp.concatenate((black, gradient[:-1])),
-    )
-    beside = jnp.concatenate(shifted, axis=-1).reshape(-1, 3 * features)
+    # In float32, images first and framed: moving the rows first costs 4 % of a step.
+    width = x.shape[2]
+    framed = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    rows = jnp.concatenate([framed[:, :, j : j + width] for j in range(3)], axis=-1)
+    lowered = [jnp.pad(dy, ((0, 0), (i, 2 - i), (0, 0), (0, 0))) for i in range(3)]
+    beside = jnp.concatenate(lowered, axis=-1).reshape(-1, 3 * features)
     product = _cpu_transposed_product(beside, rows.reshape(-1, 3 * channels))
     return product.reshape(3, features, 3, channels).transpose(0, 2, 3, 1)
 
