@@ -13,9 +13,10 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"errors"},
     {"files"},
-    {"predictions"},
+    {"predictions", "models.layers"},
     {
-        *("augment.*", "data.*", "clock", "metrics", "models.layers", "loss_scale", "host_memory"),
+        *("augment.*", "data.*", "clock", "metrics", "models.attention"),
+        *("models.convolution", "models.gelu", "loss_scale", "host_memory"),
         *("checkpoint_folder", "leaves", "environment", "interrupt", "progress", "quiet"),
         *("stopwatch", "runs", "compare", "compare.statistics.*", "compare.document"),
     },
