@@ -19,7 +19,7 @@ SHARED = ("data", "log", "checkpoint")
 def get_config(variant: str = "") -> Config:
     variants = {"digits": digits, "cpu": cpu}
     arms = variant if variant in variants else ""
-    config = ConfigDict(
+    config: Config = ConfigDict(
         {
             "arms": {"vit": vit.get_config(arms), "resnet": resnet.get_config(arms)},
             "grids": {

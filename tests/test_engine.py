@@ -110,6 +110,13 @@ def test_a_signal_reaches_every_run_and_leaves_none_behind(tmp_path, number):
     assert not any(map(is_held, folders)) and not any(map(read_failures, folders))
 
 
+def test_a_folder_that_cannot_be_written_ends_the_engine_and_its_runs(tmp_path):
+    (tmp_path / "good").touch()
+    code, _, err = run(tmp_path, 2, "slow/seed-0", "good/seed-0")
+    assert code == 1 and err.startswith("jaxcmp: ") and "cannot be written" in err
+    assert len(err.splitlines()) == 1 and not is_held(tmp_path / "slow/seed-0")
+
+
 def test_runs_end_with_an_engine_that_is_killed(tmp_path):
     process = start(tmp_path, 1, "slow/seed-0")
     wait_until(lambda: is_held(tmp_path / "slow/seed-0"))

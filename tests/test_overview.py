@@ -19,9 +19,9 @@ WAITING = [State.WAITING] * 3
 
 
 def shown(table):
-    console = Console(file=io.StringIO(), width=100)
-    console.print(table)
-    return console.file.getvalue()
+    text = io.StringIO()
+    Console(file=text, width=100).print(table)
+    return text.getvalue()
 
 
 def test_the_plan_has_a_row_for_all_seeds_of_a_kind():

@@ -19,7 +19,7 @@ def expanded(config, **sizes):
 
 def only(config, name, **changes):
     """The config with one grid, changed."""
-    config.grids = {name: study.grid(**{"seeds": 1} | changes)}
+    config.grids = {name: study.grid(seeds=1) | changes}
     return config
 
 

@@ -82,6 +82,7 @@ def test_evaluating_less_often_changes_no_weight_and_counts_every_step(unbroken,
     code, _, err = processes.run(*processes.TINY, every, f"--workdir={seldom}")
     assert code == 0, err
     run = read_run(seldom)
+    assert run.result is not None and often.result is not None
     assert [r["epoch"] for r in run.metrics if r["kind"] == "epoch"] == [3, 4]
     for name in ("test_loss", "test_accuracy", "steps"):
         assert run.result[name] == often.result[name]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from jaxcmp import runs
+from jaxcmp import files, runs
 from jaxcmp.errors import Interrupted
 from jaxcmp.study import folder as study_folder
 from jaxcmp.study.folder import OUTPUT, Entry
@@ -41,19 +41,22 @@ class Engine:
     _signal: signal.Signals | None = None
 
     def run(self) -> None:
-        """Returns when no run is left that can be trained; raises Interrupted after a signal."""
+        """Returns when no run is left that can be trained.
+
+        Raises Interrupted after a signal, and JaxcmpError where a folder cannot be written; every
+        process that it started has ended by then.
+        """
         waiting = deque(range(len(self.entries)))
         with self._handling_signals():
-            while (waiting or self._running) and self._signal is None:
-                self._start_some(waiting)
-                time.sleep(POLL_SECONDS)
-                waiting.extend(self._collect())
-            if self._signal is not None:
+            try:
+                while (waiting or self._running) and self._signal is None:
+                    self._start_some(waiting)
+                    time.sleep(POLL_SECONDS)
+                    waiting.extend(self._collect())
+            finally:
                 self._stop()
-                raise Interrupted(
-                    "stopped; every run that was training is saved, and goes on "
-                    "with the same command"
-                )
+        if self._signal is not None:
+            raise Interrupted("stopped; what was training is saved, and the same command goes on")
 
     def _start_some(self, waiting: deque[int]) -> None:
         """Fills the free slots with runs that nobody trains."""
@@ -77,9 +80,11 @@ class Engine:
     def _start(self, task: int, slot: Slot) -> subprocess.Popen:
         entry = self.entries[task]
         folder = self.workdir / entry.folder
-        folder.mkdir(parents=True, exist_ok=True)
         self.say(f"{entry.folder}: training")
-        with (folder / OUTPUT).open("ab") as output:
+        with files.writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            output = (folder / OUTPUT).open("ab")
+        with output:
             process = subprocess.Popen(
                 self.command(task),
                 stdin=subprocess.PIPE,
@@ -125,7 +130,9 @@ class Engine:
         return is_given_up
 
     def _stop(self) -> None:
-        """Asks every process to save and end, and waits until they have."""
+        """Asks every process that is left to save and end, and waits until they have."""
+        if not self._running:
+            return
         self.say("stopping: every run that trains is asked to save")
         for process, _ in self._running.values():
             process.terminate()
