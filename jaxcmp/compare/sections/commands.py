@@ -22,16 +22,29 @@ def repeat(outcome: Outcome) -> str:
 def vary(outcome: Outcome, settings: Mapping[str, object], *, suffix: str) -> str:
     """What starts a run that differs in these settings, in a folder of its own beside the run's.
 
-    `settings` are dotted keys of the configuration; the folder's name ends in `suffix`. A study
-    has the run in its plan, and makes what is missing.
+    `settings` are dotted keys of the configuration; the folder's name ends in `suffix`. A run of a
+    study is told by the whole study: parts of the images and lengths are in its plan, and what else
+    there is to say of the data holds for all of it.
     """
-    words = shlex.split(repeat(outcome))
+    words, folder = shlex.split(repeat(outcome)), outcome.folder
     if STUDY in words:
-        return whole_study(outcome)
+        settings = {
+            key: value
+            for key, value in settings.items()
+            if key.startswith("data.") and key != TRAIN_FRACTION
+        }
+        if not settings:
+            return whole_study(outcome)
+        words, folder = shlex.split(whole_study(outcome)), _workdir(words)
     flags = [f"--config.{setting}" for setting in settings]
     given = [f"{flag}={value}" for flag, value in zip(flags, settings.values(), strict=True)]
     kept = _without(words, [*flags, "--workdir"])
-    return shlex.join([*kept, *given, f"--workdir={outcome.folder}{suffix}"])
+    return shlex.join([*kept, *given, f"--workdir={folder}{suffix}"])
+
+
+def _workdir(words: Sequence[str]) -> str:
+    given = [word.partition("=")[2] for word in words if word.startswith("--workdir=")]
+    return given[0] if given else "runs/study"
 
 
 def at_length(outcome: Outcome, num_epochs: int) -> dict[str, object]:
