@@ -5,9 +5,7 @@ from typing import Any
 from sample_runs import Sample, make_config
 
 # Settings of a recipe, whatever model it trains.
-RECIPE = (
-    *("batch_size", "label_smoothing", "average_decay", "optimizer", "schedule", "augment"),
-)
+RECIPE = (*("batch_size", "label_smoothing", "average_decay", "optimizer", "schedule", "augment"),)
 OTHER = {"vit": "resnet", "resnet": "vit"}
 
 
