@@ -9,7 +9,8 @@ import numpy as np
 
 from configs import resnet, vit
 from jaxcmp import runs
-from jaxcmp.compare.arms import Arm, Group, Outcome, group
+from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.grouping import group
 from jaxcmp.compare.sections.formulas import multiply_add_terms, parameter_terms
 from jaxcmp.compare.sources import read_outcomes
 from jaxcmp.predictions import Predictions, pictures_of_mistakes
@@ -190,7 +191,8 @@ def alter(group: Group, change: Callable[[Outcome], Outcome]) -> Group:
             dataclasses.replace(arm, outcomes=tuple(map(change, arm.outcomes))) for arm in arms
         )
 
-    return dataclasses.replace(group, arms=altered(group.arms), smaller=altered(group.smaller))
+    parts = ("arms", "smaller", "other_lengths", "crossed")
+    return dataclasses.replace(group, **{part: altered(getattr(group, part)) for part in parts})
 
 
 def with_files(outcome: Outcome, **contents: Any) -> Outcome:

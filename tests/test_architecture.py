@@ -23,7 +23,7 @@ LAYERS = (
     {"models.vit", "models.resnet", "compilation_cache"},
     {"checkpoint", "devices", "evaluate", "journal", "models", "optim", "step"}
     | {"compare.arms", "compare.pages.*", "compare.report_json"},
-    {"costs", "program", "compare.cells", "compare.sources"},
+    {"costs", "program", "compare.cells", "compare.grouping", "compare.sources"},
     {"experiment"},
     {"outcome", "compare.verdict"},
     {"train", "predict", "compare.tables", "compare.sections.*"},

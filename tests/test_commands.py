@@ -7,7 +7,7 @@ import pytest
 from sample_runs import Sample, make_group, with_files
 
 from jaxcmp.compare.arms import Outcome
-from jaxcmp.compare.sections.commands import other_model, repeat, vary
+from jaxcmp.compare.sections.commands import at_length, other_model, repeat, vary, whole_study
 from jaxcmp.main import parse
 
 
@@ -63,16 +63,62 @@ def test_a_run_that_kept_no_command_is_repeated_by_its_overrides(outcome):
 def test_a_variation_has_one_setting_and_a_folder_of_its_own(outcome, rest):
     start = "python -m jaxcmp.main --config=configs/vit.py:digits"
     run = typed(outcome, f"{start} {rest}")
-    line = vary(run, "data.train_fraction", 0.5, suffix="-half")
+    line = vary(run, {"data.train_fraction": 0.5}, suffix="-half")
     assert line == (
         f"{start} --config.seed=3 --config.data.train_fraction=0.5 --workdir={outcome.folder}-half"
     )
 
 
 def test_the_command_understands_a_variation(outcome):
-    line = vary(outcome, "data.validation_fraction", 0.1, suffix="-held-out")
+    line = vary(outcome, {"data.validation_fraction": 0.1}, suffix="-held-out")
     python, module, name, *flags = shlex.split(line)
     assert (python, module, name) == ("python", "-m", "jaxcmp.main")
     options = parse([name, *flags])
     assert options.config.data.validation_fraction == 0.1
     assert options.workdir == f"{outcome.folder}-held-out"
+
+
+def test_another_length_keeps_the_shares_of_warm_up_and_mixing(outcome):
+    # The ViT warms up in 1 of 6 epochs; mixing never stops, at no length.
+    assert at_length(outcome, 60) == {"num_epochs": 60, "schedule.warmup_epochs": "10"}
+    config = outcome.run.config
+    mixing = config | {"augment": config["augment"] | {"mixing_epochs": 3}}
+    stopping = dataclasses.replace(outcome, run=dataclasses.replace(outcome.run, config=mixing))
+    assert at_length(stopping, 15)["augment.mixing_epochs"] == 8
+    line = vary(outcome, at_length(outcome, 60), suffix="-long")
+    options = parse(shlex.split(line)[2:])
+    assert (options.config.num_epochs, options.config.schedule.warmup_epochs) == (60, 10)
+
+
+@pytest.mark.parametrize(
+    ("line", "study"),
+    [
+        ("--config=configs/vit.py", "--config=configs/study.py"),
+        ("--config=configs/vit.py:strong --config.seed=1", "--config=configs/study.py"),
+        (
+            "--config=configs/vit.py:cpu --config.data.dir=/d --config.data.train_fraction=0.1",
+            "--config=configs/study.py:cpu --config.data.dir=/d",
+        ),
+    ],
+)
+def test_a_study_is_of_the_variant_and_the_data_of_the_run(outcome, line, study):
+    run = typed(outcome, f"python -m jaxcmp.main {line}")
+    assert whole_study(run) == f"python -m jaxcmp.study {study}"
+
+
+def test_what_a_study_has_in_its_plan_is_made_by_the_study(outcome):
+    start = "python -m jaxcmp.study --config=configs/study.py:cpu"
+    run = typed(outcome, f"{start} --workdir=runs/s --task=5")
+    goes_on = f"{start} --workdir=runs/s"
+    assert whole_study(run) == goes_on
+    assert vary(run, {"data.train_fraction": 0.1}, suffix="-0.1") == goes_on
+    assert vary(run, {"num_epochs": 7}, suffix="-7") == goes_on
+
+
+def test_what_a_study_has_not_is_a_study_of_its_own(outcome):
+    start = "python -m jaxcmp.study --config=configs/study.py:cpu"
+    for workdir, folder in ((" --workdir=runs/s", "runs/s"), ("", "runs/study")):
+        run = typed(outcome, f"{start}{workdir} --task=5")
+        assert vary(run, {"data.validation_fraction": 0.1}, suffix="-held-out") == (
+            f"{start} --config.data.validation_fraction=0.1 --workdir={folder}-held-out"
+        )

@@ -87,14 +87,14 @@ def test_an_error_that_grows_with_the_images_has_a_law_without_a_second_minus(ru
 def test_the_figure_has_every_run_and_the_fitted_line(runs):
     group = lawful(runs, LAWS, spread=0.01)
     figure = sections.figure(data_size_section(group), "data-size")
-    panel = sections.plot(figure, "Error")
+    panel = sections.plot(figure, "Error, equal epochs")
     points = sections.series(panel, "vit")
     assert points.x == [5000, 5000, 25_000, 25_000, 50_000, 50_000]
     line = sections.series(panel, "vit, power law")
     assert line.x == [5000, 25_000, 50_000]
     assert line.y == pytest.approx([100 * 20 * n**-0.5 for n in line.x])
     assert points.runs == line.runs and len(line.runs) == 6
-    accuracy = sections.series(sections.plot(figure, "Accuracy"), "vit")
+    accuracy = sections.series(sections.plot(figure, "Accuracy, equal epochs"), "vit")
     assert accuracy.y == pytest.approx([100 - y * (1.01 + 1 / 1.01) / 2 for y in line.y if y])
 
 
@@ -136,7 +136,7 @@ def test_a_run_without_an_error_leaves_a_gap_and_no_law(runs):
 
     section = data_size_section(alter(lawful(runs, LAWS), change))
     assert "vit: a run without an error leaves no power law" in sections.texts(section)
-    panel = sections.plot(sections.figure(section, "data-size"), "Error")
+    panel = sections.plot(sections.figure(section, "data-size"), "Error, equal epochs")
     assert sections.series(panel, "vit").y[-2:] == [None, None]
     assert [line.label for line in panel.series if line.style == "dashed"] == ["resnet, power law"]
 

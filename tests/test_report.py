@@ -26,6 +26,7 @@ SECTIONS = [
     "Where the parameters and the work are",
     "Calibration",
     "Cost",
+    "Architecture and recipe",
     "More data",
     "What the study said, and what we measured",
     "How this was measured",

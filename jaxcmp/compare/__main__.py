@@ -10,11 +10,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from jaxcmp.compare.arms import group
+from jaxcmp.compare.document import LeftOut
+from jaxcmp.compare.grouping import group
 from jaxcmp.compare.report import build, write_report
 from jaxcmp.compare.sources import read_outcomes
 from jaxcmp.compare.tables import render
-from jaxcmp.errors import JaxcmpError, carry_out
+from jaxcmp.errors import CommandError, JaxcmpError, carry_out
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,27 +33,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     # Text as it is: an interval in brackets is no markup.
     console = Console(markup=False, highlight=False)
-    return carry_out(lambda: compare(options.folders, options.out, console))
+
+    def command() -> None:
+        compare(options.folders, options.out, console)
+
+    return carry_out(command)
 
 
-def compare(folders: Sequence[Path], out: Path, console: Console) -> None:
-    """Prints a table and a verdict for each set of images, then writes the report.
+def compare(
+    folders: Sequence[Path], out: Path, console: Console, missing: Sequence[LeftOut] = ()
+) -> Path:
+    """Prints a table and a verdict for each set of images, then writes the report; gives its page.
 
-    Raises CommandError where there is no run folder, JaxcmpError where no run is finished or the
-    report cannot be written.
+    `missing` are the runs of a study that are not finished, with the reasons: the report lists
+    them, even where no run is finished. Raises CommandError where there is no run folder,
+    JaxcmpError where no run is finished or the report cannot be written.
     """
-    outcomes, left_out = read_outcomes(folders)
-    for each in left_out:
-        console.print(f"left out: {each.folder}: {each.reason}", soft_wrap=True)
-    if not outcomes:
-        raise JaxcmpError("no finished run to compare")
+    try:
+        outcomes, left_out = read_outcomes(folders)
+    except CommandError:
+        if not missing:
+            raise
+        outcomes, left_out = [], []
     groups = group(outcomes)
+    report = build(groups, left_out, missing)
+    for each in report.left_out:
+        console.print(f"left out: {each.folder}: {each.reason}", soft_wrap=True)
+    if not outcomes and not missing:
+        raise JaxcmpError("no finished run to compare")
     for each in groups:
         console.print()
         console.print(render(each))
-    page = write_report(build(groups, left_out), out)
+    page = write_report(report, out)
     console.print()
+    if report.incomplete:
+        console.print(report.incomplete, soft_wrap=True)
     console.print(f"report: {page}", soft_wrap=True)
+    return page
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""Which runs belong together: seeds of a recipe are an arm, arms on the same images a group."""
+"""Runs, the arms that their seeds make up, and the groups of arms that are compared."""
 
 import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,10 @@ Settings = tuple[tuple[str, str], ...]
 
 # Parts of one training set of different size may share a figure, but never an average.
 TRAIN_FRACTION = "data.train_fraction"
+# Runs that differ in nothing else have the same recipe at another length.
+LENGTH_KEYS = ("num_epochs", "schedule.warmup_epochs", "augment.mixing_epochs")
+# Steps or operations that differ by no more are equal: a run lasts for whole epochs.
+EQUAL = 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +52,33 @@ class Outcome:
     def epochs(self) -> list[dict[str, Any]]:
         """The records of whole epochs, in their order."""
         return [record for record in self.run.metrics if record["kind"] == "epoch"]
+
+    @property
+    def recipe_name(self) -> str:
+        """Whose recipe it was trained with; older runs do not say, and have their own."""
+        return str(self.run.config.get("recipe", self.name))
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether one model was trained with another's recipe."""
+        return self.recipe_name != self.name
+
+    @property
+    def title(self) -> str:
+        """The arm that it is of, where nothing else has to be told apart."""
+        return f"{self.name} with {self.recipe_name}'s recipe" if self.is_crossed else self.name
+
+    @property
+    def num_epochs(self) -> int:
+        return int(self.run.config["num_epochs"])
+
+    @property
+    def steps(self) -> int | None:
+        return (self.run.result or {}).get("steps")
+
+    @property
+    def training_flops(self) -> float | None:
+        return self.run.cost.get("training_flops")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,13 +126,22 @@ class Arm:
 class Group:
     """The arms that were tested on the same images, by name.
 
-    `arms` trained on the same images too; `smaller` are those that trained on a smaller part of
-    them, each with the index of the arm in `arms` that has the same recipe otherwise, if any.
+    `arms` are the plain question: each model with its own recipe, on all images, at one length.
+    Beside them stand `smaller`, trained on a part of the images, whatever their length;
+    `other_lengths`, an arm's recipe for more or fewer epochs; and `crossed`, one model with
+    another's recipe. Their index is that of the arm in `arms` that is the same otherwise, or -1.
     """
 
     data: str
     arms: tuple[Arm, ...]
     smaller: tuple[Arm, ...] = ()
+    other_lengths: tuple[Arm, ...] = ()
+    crossed: tuple[Arm, ...] = ()
+
+    @property
+    def all_arms(self) -> tuple[Arm, ...]:
+        """Every run is in one of them."""
+        return (*self.arms, *self.other_lengths, *self.crossed, *self.smaller)
 
     @property
     def labels(self) -> np.ndarray:
@@ -127,6 +166,8 @@ class Group:
 def outcome_of(run: Run, predictions: Predictions) -> Outcome:
     """Raises KeyError, TypeError or ValueError where a run lacks what its files should say."""
     settings = flatten(run.config)
+    # In the same place whether or not the run says it: two such runs may be one recipe.
+    settings = {"recipe": json.dumps(run.config.get("recipe", run.config["arm"]))} | settings
     result = run.result
     if result is None:
         raise ValueError("the run is not finished")
@@ -139,6 +180,7 @@ def outcome_of(run: Run, predictions: Predictions) -> Outcome:
         predictions.ids[order],
         predictions.class_names,
     )
+    int(run.config["num_epochs"])
     data = {key: value for key, value in settings.items() if key.startswith("data.")}
     data.pop(TRAIN_FRACTION, None)
     data["version"] = json.dumps(run.environment["data"]["version"])
@@ -184,53 +226,18 @@ def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def group(outcomes: Sequence[Outcome]) -> list[Group]:
-    """Runs on other images, or on another part of them, never share an average or a table."""
-    datas = list(dict.fromkeys(outcome.data for outcome in outcomes))
-    names = [json.loads(dict(data)["data.name"]) for data in datas]
-    return [
-        _group(label, [outcome for outcome in outcomes if outcome.data == data])
-        for data, label in zip(datas, labels(names, datas), strict=True)
-    ]
+def is_equal(first: float | None, second: float | None) -> bool:
+    """Whether two runs spent as much: within 2 % of the larger, and both known."""
+    if first is None or second is None:
+        return False
+    return abs(first - second) <= EQUAL * max(first, second)
 
 
-def labels(names: Sequence[str], settings: Sequence[Settings]) -> list[str]:
-    """Names that tell apart: equal ones are followed by as many settings as it takes."""
-    result = []
-    for name, own in zip(names, settings, strict=True):
-        others = [dict(each) for i, each in enumerate(settings) if names[i] == name and each != own]
-        told = []
-        for key, value in own:
-            if any(other.get(key) != value for other in others):
-                told.append(f"{key}={value}")
-                others = [other for other in others if other.get(key) == value]
-        result.append(f"{name} ({', '.join(told)})" if told else name)
-    return result
+def untimed(recipe: Settings) -> Settings:
+    """What a recipe has in common at all lengths, and on all parts of the images."""
+    return tuple(each for each in recipe if each[0] not in (*LENGTH_KEYS, TRAIN_FRACTION))
 
 
-def _group(data: str, outcomes: Sequence[Outcome]) -> Group:
-    largest = max(outcome.train_fraction for outcome in outcomes)
-    whole = [outcome for outcome in outcomes if outcome.train_fraction == largest]
-    recipes = list(dict.fromkeys(outcome.recipe for outcome in whole))
-    named = zip(labels([_name(whole, recipe) for recipe in recipes], recipes), recipes, strict=True)
-    arms = tuple(
-        Arm(name, tuple(each for each in whole if each.recipe == recipe), index)
-        for index, (name, recipe) in enumerate(sorted(named))
-    )
-    by_rest = {_rest(arm.outcomes[0].recipe): arm for arm in arms}
-    smaller = []
-    parts = [outcome for outcome in outcomes if outcome.train_fraction < largest]
-    for recipe in dict.fromkeys(outcome.recipe for outcome in parts):
-        runs = tuple(outcome for outcome in parts if outcome.recipe == recipe)
-        arm = by_rest.get(_rest(recipe))
-        name, index = (arm.name, arm.index) if arm else (runs[0].name, -1)
-        smaller.append(Arm(name, runs, index))
-    return Group(data, arms, tuple(smaller))
-
-
-def _name(outcomes: Sequence[Outcome], recipe: Settings) -> str:
-    return next(outcome.name for outcome in outcomes if outcome.recipe == recipe)
-
-
-def _rest(recipe: Settings) -> Settings:
-    return tuple(setting for setting in recipe if setting[0] != TRAIN_FRACTION)
+def unsized(recipe: Settings) -> Settings:
+    """What a recipe has in common on all parts of the images."""
+    return tuple(each for each in recipe if each[0] != TRAIN_FRACTION)

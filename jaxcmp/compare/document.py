@@ -203,7 +203,19 @@ class LeftOut:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
+    """`left_out` are folders that were given; `missing` are runs of a study that has a plan."""
+
     comparisons: list[Comparison]
     runs: list[Source]
     left_out: list[LeftOut]
     schema: int = SCHEMA
+    missing: list[LeftOut] = dataclasses.field(default_factory=list)
+
+    @property
+    def incomplete(self) -> str | None:
+        """That runs of the study are missing, in a sentence; None where none is."""
+        num, planned = len(self.missing), len(self.missing) + len(self.runs)
+        if not num:
+            return None
+        runs = "run is" if planned == 1 else "runs is" if num == 1 else "runs are"
+        return f"This study is not complete: {num:,} of {planned:,} {runs} missing."

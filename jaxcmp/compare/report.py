@@ -21,7 +21,7 @@ from jaxcmp.compare.sections.data_size import data_size_section
 from jaxcmp.compare.sections.findings import measured, sizes_of
 from jaxcmp.compare.sections.glance import facts, glance_section
 from jaxcmp.compare.sections.methods import methods_section
-from jaxcmp.compare.sections.published import load_claims
+from jaxcmp.compare.sections.recipes import recipes_section
 from jaxcmp.compare.sections.same_images import same_images_section
 from jaxcmp.compare.sections.work import work_section
 from jaxcmp.compare.verdict import verdict
@@ -31,14 +31,26 @@ PAGE = "index.html"
 FIGURES = "figures"
 
 
-def build(groups: Sequence[Group], left_out: Sequence[LeftOut]) -> Report:
-    """One comparison for each group of runs that were tested on the same images."""
+def build(
+    groups: Sequence[Group], left_out: Sequence[LeftOut], missing: Sequence[LeftOut] = ()
+) -> Report:
+    """One comparison for each group of runs that were tested on the same images.
+
+    `missing` are the runs of a study that are not finished, each with the reason; what is missing
+    is not also left out.
+    """
     comparisons = [_comparison(each, f"c{i}") for i, each in enumerate(groups)]
     if len(comparisons) > 1:
         comparisons = [_with_own_names(each) for each in comparisons]
-    arms = [arm for each in groups for arm in (*each.arms, *each.smaller)]
+    arms = [arm for each in groups for arm in each.all_arms]
     runs = {outcome.number: _source(arm, outcome) for arm in arms for outcome in arm.outcomes}
-    return Report(comparisons, [runs[number] for number in sorted(runs)], list(left_out))
+    told = {Path(each.folder).resolve() for each in missing}
+    return Report(
+        comparisons,
+        [runs[number] for number in sorted(runs)],
+        [each for each in left_out if Path(each.folder).resolve() not in told],
+        missing=list(missing),
+    )
 
 
 def write_report(report: Report, folder: Path) -> Path:
@@ -96,11 +108,12 @@ def _comparison(group: Group, name: str) -> Comparison:
             work_section([sizes_of(arm) for arm in group.arms]),
             confidence_section(group),
             budget_section(group),
+            recipes_section(group),
             data_size_section(group),
             claims_section(measured(group, study), study),
             methods_section(group),
         ],
-        runs=[run for arm in (*group.arms, *group.smaller) for run in arm.runs],
+        runs=[run for arm in group.all_arms for run in arm.runs],
     )
 
 

@@ -51,6 +51,8 @@ def from_json(stored: dict[str, Any]) -> Report:
         comparisons=[_comparison(each) for each in stored["comparisons"]],
         runs=[Source(**each) for each in stored["runs"]],
         left_out=[LeftOut(**each) for each in stored["left_out"]],
+        # Reports from before there were studies have none.
+        missing=[LeftOut(**each) for each in stored.get("missing", [])],
     )
 
 

@@ -13,7 +13,7 @@ def verdict(arms: Sequence[Arm]) -> list[str]:
     leader, *others = sorted(arms, key=lambda arm: -arm.mean_accuracy)
     if not others:
         return [f"{leader.name} is the only arm here: there is nothing to compare it with."]
-    return [_sentence(leader, other) for other in others]
+    return [lead_sentence(leader, other) for other in others]
 
 
 def same_images_sentence(leader: Arm, other: Arm) -> str:
@@ -30,7 +30,8 @@ def same_images_sentence(leader: Arm, other: Arm) -> str:
     )
 
 
-def _sentence(leader: Arm, other: Arm) -> str:
+def lead_sentence(leader: Arm, other: Arm) -> str:
+    """By how many points the first arm is ahead of the second, and how surely."""
     difference = compare_means(leader.accuracies, other.accuracies)
     points = 100 * difference.mean
     start = f"{leader.name} is ahead of {other.name} by {points:.2f} points of test accuracy"

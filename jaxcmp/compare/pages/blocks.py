@@ -71,6 +71,14 @@ def with_arms(text: str, arms: Sequence[str]) -> str:
     )
 
 
+def render_heading(level: int, name: str, title: str) -> str:
+    """A heading with a link to itself."""
+    return (
+        f'<h{level} id="{name}">{escape(title)}'
+        f'<a class="anchor" href="#{name}" aria-label="Link to {escape(title)}">#</a></h{level}>'
+    )
+
+
 def render_block(block: Block, arms: Sequence[str], ids: Ids, heading: str) -> str:
     """One block under a heading, which a table of the same title does not repeat."""
     match block:

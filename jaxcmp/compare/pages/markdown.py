@@ -16,6 +16,7 @@ from jaxcmp.compare.document import (
     Table,
     Text,
 )
+from jaxcmp.compare.pages.missing import FINISHED_ONLY, MAX_OPEN
 from jaxcmp.compare.pages.scales import clean
 
 _SPECIAL = re.compile(r"[\\`*_\[\]|~]")
@@ -28,6 +29,7 @@ def render_markdown(report: Report) -> str:
     """The whole report; figures are `figures/<name>.svg`, pictures are in index.html alone."""
     is_only = len(report.comparisons) == 1
     parts = [] if is_only else ["# Comparison of runs"]
+    parts += _missing(report)
     if not report.comparisons:
         parts.append("No run is finished.")
     for comparison in report.comparisons:
@@ -42,6 +44,17 @@ def render_markdown(report: Report) -> str:
         "[report.json](report.json), with the runs that it was made from."
     )
     return "\n\n".join(parts) + "\n"
+
+
+def _missing(report: Report) -> list[str]:
+    """What is not there comes first: whoever reads on has to know it."""
+    if not report.incomplete:
+        return []
+    rows = [[Cell(each.folder), Cell(each.reason)] for each in report.missing]
+    table = _table([Column("Missing run", False), Column("Reason", False)], rows)
+    if len(rows) > MAX_OPEN:
+        table = f"<details><summary>Which, and why</summary>\n\n{table}\n\n</details>"
+    return [f"**{escape(report.incomplete)}** {FINISHED_ONLY}", table]
 
 
 def escape(text: str) -> str:

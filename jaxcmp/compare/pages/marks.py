@@ -13,6 +13,8 @@ from jaxcmp.compare.pages.scales import numbers
 MAX_MARKED = 12
 # A longer one has a mark at so many places, those of one arm beside those of another.
 NUM_MARKS = 6
+# Lines over categories stand so far apart that their whiskers do not hide each other.
+LINE_SHIFT = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Placed:
     """A series with NaN for what is missing, moved within its category so that none hides another.
 
     Arrays [n]; `low` and `high` are None where no interval is known. `repeat` counts the series
-    before it that have its style and arm, and would look as it does.
+    before it that have its style and arm, and would look as it does. Between categories there is
+    nothing: `has_whiskers` is of a line over them, whose intervals are drawn where they are known.
     """
 
     series: Series
@@ -30,6 +33,7 @@ class Placed:
     high: np.ndarray | None
     width: float
     repeat: int
+    has_whiskers: bool = False
 
     @property
     def colour(self) -> str:
@@ -50,15 +54,21 @@ def place(plot: Plot) -> list[Placed]:
         if series.style == "bars" or (series.style == "points" and has_categories)
     ]
     width = _spacing(plot, sharing) * (0.8 / max(len(sharing), 1))
+    over_categories = plot.x.scale == "category"
+    lines = [i for i, series in enumerate(plot.series) if series.style == "thick"]
     placed, seen = [], {}
     for index, series in enumerate(plot.series):
         x, y = numbers(series.x), numbers(series.y)
         if index in sharing:
             shift = (sharing.index(index) - (len(sharing) - 1) / 2) * width
             x, y = (x, y + shift) if is_sideways else (x + shift, y)
+        has_whiskers = over_categories and index in lines
+        if has_whiskers:
+            x = x + (lines.index(index) - (len(lines) - 1) / 2) * LINE_SHIFT
         key = (series.style, series.arm)
         low, high = (None if end is None else numbers(end) for end in (series.low, series.high))
-        placed.append(Placed(series, x, y, low, high, width, seen.get(key, 0)))
+        repeat = seen.get(key, 0)
+        placed.append(Placed(series, x, y, low, high, width, repeat, has_whiskers))
         seen[key] = seen.get(key, 0) + 1
     return placed
 
@@ -117,7 +127,9 @@ def _draw_line(axes: Axes, placed: Placed) -> None:
         padded = np.concatenate([[False], shown, [False]])
         alone = shown & ~padded[:-2] & ~padded[2:]
         line.set(marker="o", markersize=3, markevery=np.flatnonzero(alone).tolist())
-    if placed.low is not None and placed.high is not None:
+    if placed.has_whiskers:
+        _draw_whiskers(axes, placed, False, placed.colour, 1.4)
+    elif placed.low is not None and placed.high is not None:
         known = shown & ~np.isnan(placed.low) & ~np.isnan(placed.high)
         axes.fill_between(
             placed.x, placed.low, placed.high, where=known.tolist(), color=placed.colour,

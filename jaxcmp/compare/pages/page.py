@@ -4,14 +4,15 @@ import base64
 import hashlib
 from importlib import resources
 
-from jaxcmp.compare.document import Cell, Column, Comparison, Fact, Report, Section, Table
-from jaxcmp.compare.pages.blocks import Ids, escape, render_block, render_table, sign, with_arms
+from jaxcmp.compare.document import Comparison, Fact, Report, Section
+from jaxcmp.compare.pages.blocks import Ids, escape, render_block, render_heading, sign, with_arms
+from jaxcmp.compare.pages.missing import LEFT_OUT, render_left_out, render_missing
 from jaxcmp.compare.pages.palette import arm_name, style_sheet
 
 
 def render_html(report: Report) -> str:
     """The whole page; with several comparisons, each has a heading and a list of its sections."""
-    ids = Ids({"top", "content", "tip"})
+    ids = Ids({"top", "content", "tip", LEFT_OUT})
     is_only = len(report.comparisons) == 1
     names = [ids.new(each.id) for each in report.comparisons]
     parts = [
@@ -20,7 +21,7 @@ def render_html(report: Report) -> str:
     ]
     title = report.comparisons[0].title if is_only else "Comparison of runs"
     opening = "" if is_only else _opening(report, names)
-    body = f"{opening}{''.join(parts)}{_left_out(report, ids)}"
+    body = f"{render_missing(report, ids)}{opening}{''.join(parts)}{render_left_out(report, ids)}"
     return _document(title, body, _footer(report))
 
 
@@ -82,17 +83,10 @@ def _comparison(comparison: Comparison, name: str, ids: Ids, is_only: bool) -> s
     )
     return (
         f'<article>\n<header><p class="eyebrow">{escape(comparison.data)}</p>'
-        f"{_heading(level, name, comparison.title)}{answer}"
+        f"{render_heading(level, name, comparison.title)}{answer}"
         f'<dl class="facts">{facts}</dl></header>\n'
         f'<nav aria-label="{escape(comparison.title)}"><ul>{links}</ul></nav>\n'
         f"{sections}</article>\n"
-    )
-
-
-def _heading(level: int, name: str, title: str) -> str:
-    return (
-        f'<h{level} id="{name}">{escape(title)}'
-        f'<a class="anchor" href="#{name}" aria-label="Link to {escape(title)}">#</a></h{level}>'
     )
 
 
@@ -104,19 +98,7 @@ def _fact(fact: Fact) -> str:
 
 def _section(section: Section, name: str, arms: list[str], ids: Ids, level: int) -> str:
     blocks = "\n".join(render_block(block, arms, ids, section.title) for block in section.blocks)
-    return f"<section>{_heading(level, name, section.title)}\n{blocks}\n</section>\n"
-
-
-def _left_out(report: Report, ids: Ids) -> str:
-    if not report.left_out:
-        return ""
-    title = "Left out"
-    rows = [[Cell(each.folder), Cell(each.reason)] for each in report.left_out]
-    table = Table(title, [Column("Folder", False), Column("Reason", False)], rows)
-    return (
-        f'<section class="last">{_heading(2, ids.new("left-out"), title)}\n'
-        f"{render_table(table, ids, is_titled=False)}</section>\n"
-    )
+    return f"<section>{render_heading(level, name, section.title)}\n{blocks}\n</section>\n"
 
 
 def _footer(report: Report) -> str:

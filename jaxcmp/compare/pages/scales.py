@@ -127,7 +127,8 @@ def _set_categories(axis: Drawn, spec: Axis) -> None:
     if _name(axis) == "y":
         axis.axes.set_ylim(last + 0.6, -0.6)
         return
-    axis.axes.set_xlim(-0.6, last + 0.6)
+    low, high = spec.limits or (-0.6, last + 0.6)
+    axis.axes.set_xlim(low, high)
     if sum(len(name) for name in names[::step]) > 42:
         is_slanted = len(names) <= 12
         axis.set_tick_params(rotation=40 if is_slanted else 90)

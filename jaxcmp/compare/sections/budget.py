@@ -20,6 +20,7 @@ from jaxcmp.compare.document import (
     Text,
 )
 from jaxcmp.compare.sections.commands import repeat
+from jaxcmp.compare.sections.equal_cost import equal_cost_blocks
 
 Spent = Callable[[Outcome], list[float]]
 
@@ -44,7 +45,7 @@ def budget_section(group: Group) -> Section:
         "Points: the last epoch, with its 95 % t-interval over seeds.",
         f"Test accuracy against what was spent in training, and against parameters, for {names}.",
     )
-    blocks: list[Block] = [figure]
+    blocks: list[Block] = [*equal_cost_blocks(group), figure]
     if len(arms) > 1:
         blocks.append(_equal("operations", _say_teraflops, arms, _teraflops))
     if len(devices) > 1:

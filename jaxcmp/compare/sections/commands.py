@@ -1,9 +1,12 @@
 """What to type: a run once more, or one that differs from it."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from jaxcmp.compare.arms import Outcome
+from jaxcmp.compare.arms import TRAIN_FRACTION, Outcome
+
+STUDY = "jaxcmp.study"
+STUDY_VARIANTS = ("cpu", "digits")
 
 
 def repeat(outcome: Outcome) -> str:
@@ -16,14 +19,60 @@ def repeat(outcome: Outcome) -> str:
     return shlex.join(["python", "-m", "jaxcmp.main", file, *flags])
 
 
-def vary(outcome: Outcome, setting: str, value: object, *, suffix: str) -> str:
-    """What starts a run that differs in one setting, in a folder of its own beside the run's.
+def vary(outcome: Outcome, settings: Mapping[str, object], *, suffix: str) -> str:
+    """What starts a run that differs in these settings, in a folder of its own beside the run's.
 
-    `setting` is a dotted key of the configuration; the folder's name ends in `suffix`.
+    `settings` are dotted keys of the configuration; the folder's name ends in `suffix`. A run of a
+    study is told by the whole study: parts of the images and lengths are in its plan, and what else
+    there is to say of the data holds for all of it.
     """
-    flag = f"--config.{setting}"
-    words = _without(shlex.split(repeat(outcome)), [flag, "--workdir"])
-    return shlex.join([*words, f"{flag}={value}", f"--workdir={outcome.folder}{suffix}"])
+    words, folder = shlex.split(repeat(outcome)), outcome.folder
+    if STUDY in words:
+        settings = {
+            key: value
+            for key, value in settings.items()
+            if key.startswith("data.") and key != TRAIN_FRACTION
+        }
+        if not settings:
+            return whole_study(outcome)
+        words, folder = shlex.split(whole_study(outcome)), _workdir(words)
+    flags = [f"--config.{setting}" for setting in settings]
+    given = [f"{flag}={value}" for flag, value in zip(flags, settings.values(), strict=True)]
+    kept = _without(words, [*flags, "--workdir"])
+    return shlex.join([*kept, *given, f"--workdir={folder}{suffix}"])
+
+
+def _workdir(words: Sequence[str]) -> str:
+    given = [word.partition("=")[2] for word in words if word.startswith("--workdir=")]
+    return given[0] if given else "runs/study"
+
+
+def at_length(outcome: Outcome, num_epochs: int) -> dict[str, object]:
+    """The settings of a run's recipe for so many epochs: warm-up and mixing keep their shares."""
+    config = outcome.run.config
+    factor = num_epochs / outcome.num_epochs
+    settings: dict[str, object] = {"num_epochs": num_epochs}
+    warmup = config.get("schedule", {}).get("warmup_epochs")
+    if warmup:
+        settings["schedule.warmup_epochs"] = f"{warmup * factor:.6g}"
+    mixing = config.get("augment", {}).get("mixing_epochs")
+    if mixing:
+        settings["augment.mixing_epochs"] = round(mixing * factor)
+    return settings
+
+
+def whole_study(outcome: Outcome) -> str:
+    """What trains all that a study of this run's variant and data has, or goes on with it."""
+    words = shlex.split(repeat(outcome))
+    if STUDY in words:
+        return shlex.join(_without(words, ["--task"]))
+    file = next((word for word in words if word.startswith("--config=")), "")
+    variant = file.partition(":")[2]
+    chosen = f":{variant}" if variant in STUDY_VARIANTS else ""
+    fraction = f"--config.{TRAIN_FRACTION}"
+    data = [word for word in words if word.startswith("--config.data.")]
+    data = [word for word in data if not word.startswith(fraction)]
+    return shlex.join(["python", "-m", STUDY, f"--config=configs/study.py{chosen}", *data])
 
 
 def other_model(outcome: Outcome) -> str:

@@ -67,9 +67,9 @@ def confidence_section(group: Group) -> Section:
                 "neither trained nor tested on, and these runs held none out. To hold out a tenth:"
             )
         )
-        setting = "data.validation_fraction"
-        lines = [vary(arm.outcomes[0], setting, 0.1, suffix="-held-out") for arm in without]
-        blocks.append(Commands(lines))
+        held_out = {"data.validation_fraction": 0.1}
+        lines = [vary(arm.outcomes[0], held_out, suffix="-held-out") for arm in without]
+        blocks.append(Commands(list(dict.fromkeys(lines))))
     return Section("calibration", "Calibration", blocks)
 
 

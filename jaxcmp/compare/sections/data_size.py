@@ -1,11 +1,11 @@
-"""More data: accuracy against the number of training images, and where the arms would cross."""
+"""More data: accuracy against the number of training images, at equal epochs and equal steps."""
 
 import dataclasses
-
-import numpy as np
+import itertools
+from collections.abc import Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import TRAIN_FRACTION, Arm, Group
+from jaxcmp.compare.arms import TRAIN_FRACTION, Arm, Group, Outcome, is_equal, unsized
 from jaxcmp.compare.document import (
     Axis,
     Block,
@@ -18,44 +18,130 @@ from jaxcmp.compare.document import (
     Table,
     Text,
 )
-from jaxcmp.compare.sections.commands import vary
-from jaxcmp.compare.statistics.scaling import PowerLaw, crossover, crossover_interval, fit_power_law
+from jaxcmp.compare.sections.commands import at_length, vary
+from jaxcmp.compare.sections.crossing import Sized, crossing_texts, law_text
 
-SEED = 0
-Points = list[tuple[int, float]]
+EPOCHS, STEPS = "equal epochs", "equal steps"
+MEANING = {
+    EPOCHS: "At equal epochs, fewer images also mean fewer steps: a run sees each image as often "
+    "as the run on all images does, and takes less time.",
+    STEPS: "At equal steps, every run takes as many steps as the run on all images, and sees each "
+    "image the more often the fewer there are.",
+}
 
 
 def data_size_section(group: Group) -> Section:
-    parts = {arm.index: _parts(group, arm) for arm in group.arms}
-    arms = [arm for arm in group.arms if len(parts[arm.index]) > 1]
-    if not arms:
+    by_budget = {budget: _sized(group, budget) for budget in (EPOCHS, STEPS)}
+    found = {budget: each for budget, each in by_budget.items() if each}
+    if not found:
         return Section("data-size", "More data", _missing(group))
-    laws = {arm.index: _law(parts[arm.index]) for arm in arms}
-    blocks: list[Block] = [_figure(arms, parts, laws), _table(arms, parts)]
-    blocks += [_law_text(arm, laws[arm.index]) for arm in arms]
+    blocks = [block for budget in found for block in _blocks(group, budget, found[budget])]
+    if EPOCHS in found and STEPS not in found:
+        blocks += _missing_steps(found[EPOCHS])
+    return Section("data-size", "More data", [*blocks, *_left_out(group, found)])
+
+
+def _sized(group: Group, budget: str) -> list[Sized]:
+    """The arms that were trained on several numbers of images at this budget."""
+    found = [Sized(arm, _parts(group, arm, budget)) for arm in group.arms]
+    return [each for each in found if len({p.outcomes[0].num_train for p in each.parts}) > 1]
+
+
+def _parts(group: Group, arm: Arm, budget: str) -> tuple[Arm, ...]:
+    """One recipe for each size of training set: where several fit, the one of most runs."""
+    fitting = [each for each in group.smaller if each.index == arm.index]
+    fitting = [each for each in fitting if _is_at(budget, each.outcomes[0], arm.outcomes[0])]
+    by_size = {each.outcomes[0].num_train: each for each in sorted(fitting, key=_num_runs)}
+    by_size[arm.outcomes[0].num_train] = arm
+    return tuple(by_size[size] for size in sorted(by_size))
+
+
+def _num_runs(arm: Arm) -> int:
+    return len(arm.outcomes)
+
+
+def _is_at(budget: str, part: Outcome, whole: Outcome) -> bool:
+    if budget == STEPS:
+        return is_equal(part.steps, whole.steps)
+    return unsized(part.recipe) == unsized(whole.recipe)
+
+
+def _blocks(group: Group, budget: str, found: Sequence[Sized]) -> list[Block]:
+    by_arm = {each.arm.index: each for each in found}
+    blocks: list[Block] = [Text(MEANING[budget])]
     for leader, other in group.pairs:
-        if leader in arms and other in arms:
-            blocks.append(_crossing(leader, other, parts, laws))
-    return Section("data-size", "More data", blocks)
+        if leader.index in by_arm and other.index in by_arm:
+            blocks += crossing_texts(by_arm[leader.index], by_arm[other.index], budget)
+    blocks += [_figure(found, budget), _table(found, budget)]
+    return [*blocks, *map(law_text, found)]
 
 
-def _parts(group: Group, arm: Arm) -> list[Arm]:
-    """The same recipe on each size of training set, the smallest first."""
-    found = [each for each in (*group.smaller, arm) if each.index == arm.index]
-    return sorted(found, key=lambda each: each.outcomes[0].num_train)
+def _figure(found: Sequence[Sized], budget: str) -> Figure:
+    accuracy, error = [], []
+    for each in found:
+        accuracy.append(_accuracies(each))
+        error += _errors(each)
+    images = Axis("training images", "log")
+    return Figure(
+        "data-size" if budget == EPOCHS else "data-size-steps",
+        [
+            Plot(f"Accuracy, {budget}", images, Axis("test accuracy, %"), accuracy),
+            Plot(f"Error, {budget}", images, Axis("test error, %", "log"), error),
+        ],
+        "Accuracy: mean over seeds with its 95 % t-interval. Error: every run, and the fitted "
+        "power law.",
+        f"Test accuracy and test error against the number of training images, at {budget}.",
+    )
 
 
-def _points(parts: list[Arm]) -> Points:
-    """Training images and test error of every run."""
-    return [(o.num_train, 1 - o.test_accuracy) for part in parts for o in part.outcomes]
+def _accuracies(sized: Sized) -> Series:
+    x = [float(part.outcomes[0].num_train) for part in sized.parts]
+    percents = [cells.percent(part.accuracies, part.runs) for part in sized.parts]
+    bounds = [cell.interval or (None, None) for cell in percents]
+    return Series(
+        sized.arm.name,
+        x,
+        [cell.value for cell in percents],
+        "thick",
+        sized.arm.index,
+        low=[low for low, _ in bounds],
+        high=[high for _, high in bounds],
+        runs=sized.runs,
+    )
 
 
-def _law(parts: list[Arm]) -> PowerLaw | None:
-    sizes, errors = zip(*_points(parts), strict=True)
-    try:
-        return fit_power_law(np.array(sizes, float), np.array(errors, float))
-    except ValueError:
-        return None
+def _errors(sized: Sized) -> list[Series]:
+    """Every run as a point, and the line of the power law."""
+    name, index, runs = sized.arm.name, sized.arm.index, sized.runs
+    sizes, errors = sized.points.T.tolist()
+    # A run without an error has no place on a logarithmic axis.
+    y = [100 * each or None for each in errors]
+    series = [Series(name, sizes, y, "points", index, runs=runs)]
+    law = sized.law
+    if law is not None:
+        x = [float(part.outcomes[0].num_train) for part in sized.parts]
+        fit = [100 * law.coefficient * size**-law.exponent for size in x]
+        series.append(Series(f"{name}, power law", x, list(fit), "dashed", index, runs=runs))
+    return series
+
+
+def _table(found: Sequence[Sized], budget: str) -> Table:
+    parts = [part for each in found for part in each.parts]
+    rows = []
+    for size in sorted({part.outcomes[0].num_train for part in parts}):
+        at_size = [part for part in parts if part.outcomes[0].num_train == size]
+        row = [cells.count(size, [run for part in at_size for run in part.runs])]
+        for each in found:
+            own = [part for part in each.parts if part.outcomes[0].num_train == size]
+            runs = [run for part in own for run in part.runs]
+            cell = cells.percent(each.accuracies(size), runs)
+            text = f"{cell.text}, n = {cell.num}" if cell.num else cell.text
+            row.append(dataclasses.replace(cell, text=text))
+        rows.append(row)
+    columns = [Column("training images")]
+    columns += [Column(each.arm.name, arm=each.arm.index) for each in found]
+    title = f"Test accuracy by training images, at {budget}"
+    return Table(title, columns, rows, "n is the number of seeds.")
 
 
 def _missing(group: Group) -> list[Block]:
@@ -63,106 +149,38 @@ def _missing(group: Group) -> list[Block]:
     for run in (arm.outcomes[0] for arm in group.arms):
         for part in (0.1, 0.5):
             fraction = f"{part * run.train_fraction:g}"
-            lines.append(vary(run, TRAIN_FRACTION, fraction, suffix=f"-{fraction}"))
+            lines.append(vary(run, {TRAIN_FRACTION: fraction}, suffix=f"-{fraction}"))
     text = (
         "No recipe was trained on different numbers of images. Runs on parts of the training "
         "set would fill this section:"
     )
-    return [Text(text), Commands(lines)]
+    return [Text(text), Commands(list(dict.fromkeys(lines)))]
 
 
-def _figure(
-    arms: list[Arm], parts: dict[int, list[Arm]], laws: dict[int, PowerLaw | None]
-) -> Figure:
-    accuracy, error = [], []
-    for arm in arms:
-        x = [float(part.outcomes[0].num_train) for part in parts[arm.index]]
-        percents = [cells.percent(part.accuracies, part.runs) for part in parts[arm.index]]
-        runs = [run for part in parts[arm.index] for run in part.runs]
-        y = [cell.value for cell in percents]
-        bounds = [cell.interval or (None, None) for cell in percents]
-        low, high = [each[0] for each in bounds], [each[1] for each in bounds]
-        accuracy.append(Series(arm.name, x, y, "thick", arm.index, low=low, high=high, runs=runs))
-        points = _points(parts[arm.index])
-        error.append(
-            Series(
-                arm.name,
-                [float(size) for size, _ in points],
-                # A run without an error has no place on a logarithmic axis.
-                [100 * each or None for _, each in points],
-                "points",
-                arm.index,
-                runs=runs,
-            )
-        )
-        law = laws[arm.index]
-        if law is not None:
-            fit = [100 * law.coefficient * size**-law.exponent for size in x]
-            label = f"{arm.name}, power law"
-            error.append(Series(label, x, list(fit), "dashed", arm.index, runs=runs))
-    images = Axis("training images", "log")
-    return Figure(
-        "data-size",
-        [
-            Plot("Accuracy", images, Axis("test accuracy, %"), accuracy),
-            Plot("Error", images, Axis("test error, %", "log"), error),
-        ],
-        "Accuracy: mean over seeds with its 95 % t-interval. Error: every run, and the fitted "
-        "power law.",
-        "Test accuracy and test error against the number of training images.",
+def _missing_steps(found: Sequence[Sized]) -> list[Block]:
+    """Runs as long as the one on all images, on the smallest part."""
+    lines = []
+    for each in found:
+        small, whole = each.parts[0].outcomes[0], each.arm.outcomes[0]
+        if small.steps and whole.steps:
+            num_epochs = round(small.num_epochs * whole.steps / small.steps)
+            settings = {TRAIN_FRACTION: f"{small.train_fraction:g}"}
+            suffix = f"-{small.train_fraction:g}-equal-steps"
+            lines.append(vary(whole, settings | at_length(whole, num_epochs), suffix=suffix))
+    text = "No run took as many steps on fewer images. Such runs tell less data from less training:"
+    return [Text(text), Commands(list(dict.fromkeys(lines)))] if lines else []
+
+
+def _left_out(group: Group, found: dict[str, list[Sized]]) -> list[Block]:
+    """Runs on fewer images that neither series has."""
+    series = itertools.chain.from_iterable(found.values())
+    shown = {run for each in series for run in each.runs}
+    runs = [o for arm in group.smaller for o in arm.outcomes if o.number not in shown]
+    if not runs:
+        return []
+    folders = ", ".join(outcome.folder for outcome in runs)
+    text = (
+        "Not shown here, because no arm on all images has the same recipe and as many epochs or "
+        f"steps: {folders}."
     )
-
-
-def _table(arms: list[Arm], parts: dict[int, list[Arm]]) -> Table:
-    outcomes = [o for arm in arms for part in parts[arm.index] for o in part.outcomes]
-    rows = []
-    for size in sorted({outcome.num_train for outcome in outcomes}):
-        row = [cells.count(size, [o.number for o in outcomes if o.num_train == size])]
-        for arm in arms:
-            part = [each for each in parts[arm.index] if each.outcomes[0].num_train == size]
-            accuracies = [accuracy for each in part for accuracy in each.accuracies]
-            cell = cells.percent(accuracies, [run for each in part for run in each.runs])
-            text = f"{cell.text}, n = {cell.num}" if cell.num else cell.text
-            row.append(dataclasses.replace(cell, text=text))
-        rows.append(row)
-    columns = [Column("training images"), *(Column(arm.name, arm=arm.index) for arm in arms)]
-    return Table("Test accuracy by training images", columns, rows, "n is the number of seeds.")
-
-
-def _law_text(arm: Arm, law: PowerLaw | None) -> Text:
-    if law is None:
-        return Text(f"{arm.name}: a run without an error leaves no power law to fit.", "note")
-    factor, exponent = 2**law.exponent, cells.decimal(-law.exponent, arm.runs, digits=3)
-    return Text(
-        f"{arm.name}: error = {law.coefficient:.3g} n^{exponent.text}; twice the images divide "
-        f"the error by {factor:.2f}.",
-        "note",
-    )
-
-
-def _crossing(
-    leader: Arm, other: Arm, parts: dict[int, list[Arm]], laws: dict[int, PowerLaw | None]
-) -> Text:
-    first, second = laws[leader.index], laws[other.index]
-    place = crossover(first, second) if first and second else None
-    points = [np.array(_points(parts[arm.index])) for arm in (leader, other)]
-    # Where both were measured: elsewhere one of the two laws is a guess.
-    smallest = max(int(each[:, 0].min()) for each in points)
-    largest = min(int(each[:, 0].max()) for each in points)
-    names = f"The laws of {leader.name} and {other.name}"
-    if place is None or not smallest <= place <= largest:
-        return Text(
-            f"{names} do not cross within the range measured, {smallest:,} to {largest:,} images; "
-            "beyond it a fitted law is no evidence."
-        )
-    interval = crossover_interval(*points, rng=np.random.default_rng(SEED))
-    if interval is None:
-        return Text(
-            f"{names} cross at {place:,.0f} images; these runs settle no interval, more seeds at "
-            "each size would."
-        )
-    low, high = interval
-    return Text(
-        f"{names} cross at {place:,.0f} images (95 % bootstrap interval over runs {low:,.0f} to "
-        f"{high:,.0f})."
-    )
+    return [Text(text, "note")]

@@ -12,7 +12,7 @@ from jaxcmp.runs import config_hash
 
 
 def methods_section(group: Group) -> Section:
-    arms = [*group.arms, *group.smaller]
+    arms = list(group.all_arms)
     outcomes = [outcome for arm in arms for outcome in arm.outcomes]
     return Section(
         "methods",

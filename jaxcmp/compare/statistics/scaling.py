@@ -1,6 +1,7 @@
 """How the error falls with the number of training images, and where two arms change places."""
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -81,6 +82,27 @@ def crossover_interval(
         return None
     low, high = np.exp(np.quantile(kept, [tail, 1 - tail]))
     return float(low), float(high)
+
+
+def changes_of_lead(
+    first_points: np.ndarray, second_points: np.ndarray
+) -> list[tuple[float, float]]:
+    """Neighbouring numbers of images between which the mean errors of two arms change places.
+
+    Points [m, 2] are the number of images and the error of each run of an arm. Only numbers at
+    which both were measured count; where both err alike, the ones next to it do.
+    """
+    first, second = (np.asarray(points, np.float64) for points in (first_points, second_points))
+    leads = []
+    for size in np.intersect1d(first[:, 0], second[:, 0]):
+        lead = _mean_error(first, size) - _mean_error(second, size)
+        if lead:
+            leads.append((float(size), lead))
+    return [(a, b) for (a, low), (b, high) in itertools.pairwise(leads) if low * high < 0]
+
+
+def _mean_error(points: np.ndarray, size: float) -> float:
+    return float(points[points[:, 0] == size, 1].mean())
 
 
 def _logs(num_images: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

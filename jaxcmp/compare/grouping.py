@@ -1,0 +1,130 @@
+"""Which runs belong together: seeds of a recipe are an arm, arms on the same images a group."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from jaxcmp.compare.arms import Arm, Group, Outcome, Settings, unsized, untimed
+
+
+def group(outcomes: Sequence[Outcome]) -> list[Group]:
+    """Runs on other images, or on another part of them, never share an average or a table."""
+    datas = list(dict.fromkeys(outcome.data for outcome in outcomes))
+    names = [json.loads(dict(data)["data.name"]) for data in datas]
+    return [
+        _group(label, [outcome for outcome in outcomes if outcome.data == data])
+        for data, label in zip(datas, labels(names, datas), strict=True)
+    ]
+
+
+def labels(names: Sequence[str], settings: Sequence[Settings]) -> list[str]:
+    """Names that tell apart: equal ones are followed by as many settings as it takes."""
+    result = []
+    for name, own in zip(names, settings, strict=True):
+        others = [dict(each) for i, each in enumerate(settings) if names[i] == name and each != own]
+        told = []
+        for key, value in own:
+            if any(other.get(key) != value for other in others):
+                told.append(f"{key}={value}")
+                others = [other for other in others if other.get(key) == value]
+        result.append(f"{name} ({', '.join(told)})" if told else name)
+    return result
+
+
+def _group(data: str, outcomes: Sequence[Outcome]) -> Group:
+    largest = max(outcome.train_fraction for outcome in outcomes)
+    # Crossed runs stand beside an arm with its own recipe; without one they are the arms.
+    has_own = any(not each.is_crossed for each in outcomes if each.train_fraction == largest)
+    crossed = [each for each in outcomes if has_own and each.is_crossed]
+    own = [each for each in outcomes if not (has_own and each.is_crossed)]
+    whole = [each for each in own if each.train_fraction == largest]
+    others = _other_lengths(whole)
+    arms = _arms([each for each in whole if each.recipe not in others])
+    return Group(
+        data,
+        arms,
+        smaller=_smaller([each for each in own if each.train_fraction < largest], arms),
+        other_lengths=_longer([each for each in whole if each.recipe in others], arms),
+        crossed=_crossed(crossed, arms, largest),
+    )
+
+
+def _other_lengths(outcomes: Sequence[Outcome]) -> set[Settings]:
+    """Recipes at a length that not all models have, where one length is common to all.
+
+    Only a recipe that is also there at a common length has another one; a recipe of its own that
+    happens to take longer is an arm.
+    """
+    lengths: dict[str, set[int]] = {}
+    for each in outcomes:
+        lengths.setdefault(each.title, set()).add(each.num_epochs)
+    common = set.intersection(*lengths.values())
+    usual = {untimed(each.recipe) for each in outcomes if each.num_epochs in common}
+    return {
+        each.recipe
+        for each in outcomes
+        if each.num_epochs not in common and untimed(each.recipe) in usual
+    }
+
+
+def _by_recipe(outcomes: Iterable[Outcome]) -> dict[Settings, tuple[Outcome, ...]]:
+    found: dict[Settings, tuple[Outcome, ...]] = {}
+    for each in outcomes:
+        found[each.recipe] = (*found.get(each.recipe, ()), each)
+    return found
+
+
+def _arms(outcomes: Sequence[Outcome]) -> tuple[Arm, ...]:
+    """In the order of their names, which is that of their colours."""
+    runs = _by_recipe(outcomes)
+    names = labels([each[0].title for each in runs.values()], list(runs))
+    named = sorted(zip(names, runs, strict=True))
+    return tuple(Arm(name, runs[recipe], index) for index, (name, recipe) in enumerate(named))
+
+
+def _home(recipe: Settings, arms: Sequence[Arm]) -> Arm | None:
+    """The arm of the same recipe on all images, at the same length if there is one."""
+    for alike in (unsized, untimed):
+        for arm in arms:
+            if alike(arm.outcomes[0].recipe) == alike(recipe):
+                return arm
+    return None
+
+
+def _smaller(outcomes: Sequence[Outcome], arms: Sequence[Arm]) -> tuple[Arm, ...]:
+    found = []
+    for recipe, runs in _by_recipe(outcomes).items():
+        arm = _home(recipe, arms)
+        found.append(Arm(arm.name, runs, arm.index) if arm else Arm(runs[0].title, runs, -1))
+    return tuple(found)
+
+
+def _longer(outcomes: Sequence[Outcome], arms: Sequence[Arm]) -> tuple[Arm, ...]:
+    runs = _by_recipe(outcomes)
+    homes = [_home(recipe, arms) for recipe in runs]
+    titles = [
+        f"{home.name if home else each[0].title} ({_epochs(each[0])})"
+        for home, each in zip(homes, runs.values(), strict=True)
+    ]
+    named = zip(labels(titles, list(runs)), runs.values(), homes, strict=True)
+    return tuple(Arm(name, each, home.index if home else -1) for name, each, home in named)
+
+
+def _crossed(outcomes: Sequence[Outcome], arms: Sequence[Arm], largest: float) -> tuple[Arm, ...]:
+    """Each has the colour of its model, where that has one arm only."""
+    runs = _by_recipe(outcomes)
+    usual = {arm.outcomes[0].num_epochs for arm in arms}
+    titles = []
+    for first, *_ in runs.values():
+        told = [] if first.num_epochs in usual else [_epochs(first)]
+        if first.train_fraction < largest:
+            told.append(f"{100 * first.train_fraction:g} % of the images")
+        titles.append(f"{first.title} ({', '.join(told)})" if told else first.title)
+    found = []
+    for name, each in zip(labels(titles, list(runs)), runs.values(), strict=True):
+        homes = [arm for arm in arms if arm.outcomes[0].name == each[0].name]
+        found.append(Arm(name, each, homes[0].index if len(homes) == 1 else -1))
+    return tuple(found)
+
+
+def _epochs(outcome: Outcome) -> str:
+    return f"{outcome.num_epochs:,} epoch{'' if outcome.num_epochs == 1 else 's'}"

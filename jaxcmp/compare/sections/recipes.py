@@ -1,0 +1,210 @@
+"""Architecture and recipe: what each contributes, where models were also trained with the other's.
+
+A pair of arms makes a table of 2 x 2: each model with its own recipe, and with the other's.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+
+from jaxcmp.compare import cells
+from jaxcmp.compare.arms import Arm, Group
+from jaxcmp.compare.document import (
+    Axis,
+    Block,
+    Column,
+    Commands,
+    Figure,
+    Plot,
+    Section,
+    Series,
+    Table,
+    Text,
+)
+from jaxcmp.compare.sections.commands import other_model, whole_study
+from jaxcmp.compare.sections.effects import Square, effect_blocks
+
+TITLE = "Architecture and recipe"
+# What a recipe is, whatever model it trains.
+RECIPE_KEYS = (
+    *("batch_size", "label_smoothing", "average_decay", "optimizer", "schedule", "augment"),
+)
+WHY = (
+    "Each arm is a model with a recipe made for it. Where both models were trained with both "
+    "recipes, what is due to the one and what to the other can be told apart."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Crossing:
+    """Two arms with recipes of their own, and the model of each with the recipe of the other.
+
+    `crossed` are of the first and of the second model; None where it was not trained.
+    """
+
+    arms: tuple[Arm, Arm]
+    crossed: tuple[Arm | None, Arm | None]
+
+    @property
+    def table(self) -> list[list[Arm | None]]:
+        """[model][recipe], both in the order of the arms."""
+        (one, two), (first, second) = self.arms, self.crossed
+        return [[one, first], [second, two]]
+
+    @property
+    def recipes(self) -> list[str]:
+        return [f"{arm.outcomes[0].recipe_name}'s recipe" for arm in self.arms]
+
+
+def recipes_section(group: Group) -> Section:
+    crossings = [_crossing(group, one, two) for one, two in _pairs(group)]
+    if not crossings:
+        text = f"{WHY} Here is one model only; this would train another:"
+        command = other_model(group.arms[0].outcomes[0])
+        return Section("recipes", TITLE, [Text(text), Commands([command])])
+    some = [each for each in crossings if any(each.crossed)]
+    if not some:
+        return Section("recipes", TITLE, _missing(crossings[:1]))
+    blocks: list[Block] = [Text(WHY)]
+    for index, each in enumerate(some):
+        blocks += _blocks(each, index)
+    incomplete = [each for each in some if not all(each.crossed)]
+    blocks += _missing(incomplete) if incomplete else []
+    return Section("recipes", TITLE, [*blocks, *_left_out(group, some)])
+
+
+def _pairs(group: Group) -> list[tuple[Arm, Arm]]:
+    """Arms of two models, at the same length where there are such."""
+    pairs = [
+        (one, two)
+        for one, two in itertools.combinations(group.arms, 2)
+        if one.outcomes[0].name != two.outcomes[0].name
+    ]
+    alike = [each for each in pairs if len({arm.outcomes[0].num_epochs for arm in each}) == 1]
+    return alike or pairs
+
+
+def _crossing(group: Group, one: Arm, two: Arm) -> Crossing:
+    return Crossing((one, two), (_trained_as(group, one, two), _trained_as(group, two, one)))
+
+
+def _trained_as(group: Group, model: Arm, recipe: Arm) -> Arm | None:
+    """The model of one arm with the recipe of another: on all images, at a length of theirs."""
+    first, other = model.outcomes[0], recipe.outcomes[0]
+    fitting = [
+        each
+        for each in (*group.crossed, *group.arms)
+        if (each.outcomes[0].name, each.outcomes[0].recipe_name) == (first.name, other.recipe_name)
+        and each.outcomes[0].train_fraction == first.train_fraction
+        and each.outcomes[0].num_epochs in (first.num_epochs, other.num_epochs)
+    ]
+    # Of several, the one that is as both arms say, then the one of most runs.
+    ranked = sorted(fitting, key=lambda each: (_differences(each, model, recipe), -len(each.runs)))
+    return ranked[0] if ranked else None
+
+
+def _differences(crossed: Arm, model: Arm, recipe: Arm) -> list[str]:
+    """Settings of a crossed run that are neither the model's arm's nor the recipe's."""
+    config = crossed.config
+    own = [] if config.get("model") == model.config.get("model") else ["model"]
+    return own + [key for key in RECIPE_KEYS if config.get(key) != recipe.config.get(key)]
+
+
+def _blocks(crossing: Crossing, index: int) -> list[Block]:
+    squares = [[[100 * a for a in arm.accuracies] if arm else [] for arm in row]
+               for row in crossing.table]  # fmt: skip
+    runs = [[arm.runs if arm else [] for arm in row] for row in crossing.table]
+    names = (crossing.arms[0].name, crossing.arms[1].name)
+    square = Square(names, (crossing.recipes[0], crossing.recipes[1]), squares, runs)
+    blocks: list[Block] = [_table(crossing), _figure(crossing, index)]
+    if all(crossing.crossed):
+        sentences, table = effect_blocks(square)
+        blocks = [*sentences, blocks[0], table, blocks[1]]
+    return [*blocks, *_notes(crossing)]
+
+
+def _table(crossing: Crossing) -> Table:
+    columns = [Column("Architecture", is_numeric=False)]
+    columns += [Column(f"with {recipe}") for recipe in crossing.recipes]
+    rows = []
+    for arm, row in zip(crossing.arms, crossing.table, strict=True):
+        cell = [cells.words(arm.name, arm=arm.index)]
+        for each in row:
+            if each is None:
+                cell.append(cells.words("not trained"))
+                continue
+            found = cells.percent(each.accuracies, each.runs)
+            cell.append(dataclasses.replace(found, text=f"{found.text}, n = {found.num}"))
+        rows.append(cell)
+    note = "Mean over seeds with half of its 95 % t-interval; n is the number of seeds."
+    return Table("Test accuracy by architecture and recipe", columns, rows, note)
+
+
+def _figure(crossing: Crossing, index: int) -> Figure:
+    series = []
+    for arm, row in zip(crossing.arms, crossing.table, strict=True):
+        found = [None if each is None else cells.percent(each.accuracies, each.runs)
+                 for each in row]  # fmt: skip
+        bounds = [(cell and cell.interval) or (None, None) for cell in found]
+        series.append(
+            Series(
+                arm.name,
+                [0.0, 1.0],
+                [None if cell is None else cell.value for cell in found],
+                "thick",
+                arm.index,
+                low=[low for low, _ in bounds],
+                high=[high for _, high in bounds],
+                runs=[run for each in row if each for run in each.runs],
+            )
+        )
+    recipes = Axis("", "category", crossing.recipes, (-0.25, 1.15))
+    return Figure(
+        f"recipes-{index}" if index else "recipes",
+        [Plot("Each model with each recipe", recipes, Axis("test accuracy, %"), series)],
+        "Mean over seeds with its 95 % t-interval. Parallel lines: the recipe does the same for "
+        "both architectures. Lines that cross: which architecture is ahead depends on the recipe.",
+        f"Test accuracy of {crossing.arms[0].name} and {crossing.arms[1].name} with each recipe.",
+    )
+
+
+def _notes(crossing: Crossing) -> list[Block]:
+    """Where a crossed run is not quite one arm's model with the other's recipe."""
+    notes: list[Block] = []
+    one, two = crossing.arms
+    for crossed, model, recipe in zip(crossing.crossed, (one, two), (two, one), strict=True):
+        told = _differences(crossed, model, recipe) if crossed else []
+        if crossed and told:
+            text = (
+                f"{crossed.name} is not quite that: {' and '.join(told)} "
+                f"differ{'s' * (len(told) == 1)} from {model.name}'s model or {recipe.name}'s "
+                "recipe."
+            )
+            notes.append(Text(text, "note"))
+    return notes
+
+
+def _missing(crossings: Sequence[Crossing]) -> list[Block]:
+    names = [
+        f"{model.outcomes[0].name} with {recipe.outcomes[0].recipe_name}'s recipe"
+        for each in crossings
+        for crossed, model, recipe in zip(each.crossed, each.arms, each.arms[::-1], strict=True)
+        if crossed is None
+    ]
+    is_one = len(names) == 1
+    text = (
+        f"{'' if any(any(each.crossed) for each in crossings) else f'{WHY} '}"
+        f"Not trained, or not finished: {' and '.join(names)}. The study trains "
+        f"{'it' if is_one else 'them'}, and whatever else of its plan is not there yet:"
+    )
+    lines = [whole_study(arm.outcomes[0]) for each in crossings for arm in each.arms]
+    return [Text(text), Commands(list(dict.fromkeys(lines))[:1])]
+
+
+def _left_out(group: Group, crossings: Sequence[Crossing]) -> list[Block]:
+    shown = [arm.runs for each in crossings for arm in each.crossed if arm]
+    names = [arm.name for arm in group.crossed if arm.runs not in shown]
+    if not names:
+        return []
+    text = f"Not shown here, on other images or at another length: {'; '.join(names)}."
+    return [Text(text, "note")]

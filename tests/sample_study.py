@@ -1,0 +1,48 @@
+"""The runs of a whole study, small: seeds, crossed recipes, parts of the images, equal FLOPs."""
+
+from typing import Any
+
+from sample_runs import Sample, make_config
+
+# Settings of a recipe, whatever model it trains.
+RECIPE = (*("batch_size", "label_smoothing", "average_decay", "optimizer", "schedule", "augment"),)
+OTHER = {"vit": "resnet", "resnet": "vit"}
+
+
+def crossed(arm: str, seed: int = 0, *, accuracy: float | None = None, **config: Any) -> Sample:
+    """One model with the other's recipe; `config` by dotted key in place of that."""
+    other = make_config(Sample(OTHER[arm], num_epochs=6))
+    recipe = {key: other[key] for key in RECIPE} | {"recipe": OTHER[arm]}
+    return Sample(arm, seed, accuracy=accuracy, config=recipe | config)
+
+
+def longer(arm: str, num_epochs: int, seed: int = 0, **config: Any) -> Sample:
+    """The arm's recipe for more or fewer epochs than 6; its warm-up keeps its share."""
+    warmup = make_config(Sample(arm))["schedule"]["warmup_epochs"] * num_epochs / 6
+    return Sample(
+        arm, seed, num_epochs=num_epochs, config={"schedule.warmup_epochs": warmup} | config
+    )
+
+
+def part(arm: str, fraction: float, seed: int = 0, *, num_epochs: int = 6) -> Sample:
+    return longer(arm, num_epochs, seed, **{"data.train_fraction": fraction})
+
+
+def equal_steps(arm: str, fraction: float, seed: int = 0) -> Sample:
+    return part(arm, fraction, seed, num_epochs=round(6 / fraction))
+
+
+def whole_study(num_seeds: int = 3) -> list[Sample]:
+    """As configs/study.py plans one."""
+    samples = []
+    for seed in range(num_seeds):
+        for arm in ("vit", "resnet"):
+            samples += [Sample(arm, seed), crossed(arm, seed)]
+            for fraction in (0.1, 0.5):
+                samples += [part(arm, fraction, seed), equal_steps(arm, fraction, seed)]
+        # 6 epochs of the small ResNet take the operations of these.
+        samples.append(longer("vit", EQUAL_EPOCHS, seed))
+    return samples
+
+
+EQUAL_EPOCHS = 7
