@@ -20,7 +20,7 @@ LAYERS = (
         *("stopwatch", "runs", "compare", "compare.statistics.*", "compare.document"),
     },
     {"models.vit", "models.resnet", "compilation_cache"},
-    {"checkpoint", "devices", "evaluate", "journal", "models", "optim", "step"}
+    {"checkpoint", "cluster", "devices", "evaluate", "journal", "models", "optim", "step"}
     | {"compare.arms", "compare.pages.*", "compare.report_json"},
     {"costs", "program", "compare.cells", "compare.sources"},
     {"experiment"},
