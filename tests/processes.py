@@ -35,6 +35,7 @@ TINY_RESNET = (
     "--config=configs/resnet.py:digits",
     "--config.num_epochs=2",
     "--config.batch_size=128",
+    "--config.eval_batch_size=100",
     "--config.model.stage_widths=(4, 8)",
     "--config.model.stage_depths=(1, 1)",
     "--config.log.every_steps=1",

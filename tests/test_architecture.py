@@ -29,6 +29,7 @@ LAYERS = (
     {"compare.report"},
     {"main", "compare.__main__"},
     {"bench.*", "gpu.*"},
+    {"collectives.*"},
 )
 MAX_FILE_LINES = 250
 MAX_FUNCTION_LINES = 50
