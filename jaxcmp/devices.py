@@ -111,14 +111,3 @@ def check_batch_size(batch_size: int, *, num_devices: int, accumulation: int) ->
             f"batch_size={batch_size} is not divisible by {num_devices} devices x accumulation "
             f"{accumulation}; {nearest} would be"
         )
-
-
-def join_cluster() -> None:
-    """Makes this process one of several, found as SLURM, Open MPI or Kubernetes describe them."""
-    try:
-        jax.distributed.initialize()
-    except (ValueError, RuntimeError) as error:
-        raise CommandError(
-            "--distributed found no cluster: start it through SLURM, Open MPI or Kubernetes (the "
-            f"last needs the kubernetes package); JAX says: {str(error).splitlines()[0]}"
-        ) from error

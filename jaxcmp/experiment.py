@@ -59,10 +59,13 @@ class Experiment:
         }
 
 
-def prepare(config: Config, dataset: Dataset | None = None) -> Experiment:
+def prepare(
+    config: Config, dataset: Dataset | None = None, num_devices: int | None = None
+) -> Experiment:
     """Raises CommandError where the parts of the configuration do not fit together.
 
-    A given data set is used in place of the one that the configuration names.
+    A given data set is used in place of the one that the configuration names, and a given number of
+    devices in place of those that are there.
     """
     if config.compute_dtype not in COMPUTE_DTYPES:
         raise CommandError(
@@ -72,7 +75,9 @@ def prepare(config: Config, dataset: Dataset | None = None) -> Experiment:
     model = models.build(**config.model, dtype=COMPUTE_DTYPES[config.compute_dtype])
     optimizer = make_optimizer(**config.optimizer)
     devices.check_batch_size(
-        config.batch_size, num_devices=jax.device_count(), accumulation=config.accumulation
+        config.batch_size,
+        num_devices=num_devices or jax.device_count(),
+        accumulation=config.accumulation,
     )
     if dataset is None:
         options = dict(config.data)

@@ -7,6 +7,7 @@ Compiled programs are kept for later runs of the same kind in ~/.cache/jaxcmp/co
 JAX_COMPILATION_CACHE_DIR names another folder, JAX_ENABLE_COMPILATION_CACHE=false keeps none.
 """
 
+import contextlib
 import difflib
 import runpy
 import sys
@@ -100,21 +101,20 @@ def run(argv: Sequence[str]) -> None:
     config = options.config
     host_memory.keep_for_steps()
     # JAX and the data libraries take seconds to import: a mistyped flag need not wait for them.
-    from jaxcmp import compilation_cache, devices, train
+    from jaxcmp import cluster, compilation_cache, train
 
     show_messages()
     compilation_cache.enable()
-    if options.distributed:
-        devices.join_cluster()
     if options.preview is not None:
         preview(config, Path(options.preview))
         return
     given = config_flags.get_override_values(options["config"])
-    train.train(
-        config,
-        workdir=Path(options.workdir or f"runs/{config.arm}/seed-{config.seed}"),
-        overrides=[f"{key}={value}" for key, value in given.items()],
-    )
+    with cluster.joined() if options.distributed else contextlib.nullcontext():
+        train.train(
+            config,
+            workdir=Path(options.workdir or f"runs/{config.arm}/seed-{config.seed}"),
+            overrides=[f"{key}={value}" for key, value in given.items()],
+        )
 
 
 def preview(config: Any, path: Path, *, num_images: int = 16) -> None:

@@ -72,7 +72,7 @@ def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
         if int(state.step):
             reporter.say(f"going on after step {int(state.step)} of {clock.total_steps}")
         state = session.fit(state)
-        checkpoints.wait()
+        devices.on_first_process(checkpoints.wait)
         session.finish(run, state)
         reporter.say(f"finished: {workdir}")
 
@@ -205,7 +205,8 @@ class Session:
     def _stop(self, state: TrainState, step: int, scores: dict[str, float]) -> None:
         self._check_finite(state)
         self.checkpoints.save(step, state, scores)
-        self.checkpoints.wait()
+        # The first process writes; if another left before, it would be taken for lost.
+        devices.on_first_process(self.checkpoints.wait)
         raise Interrupted(f"stopped after step {step}, which is saved; the same command goes on")
 
 

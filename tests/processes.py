@@ -31,6 +31,17 @@ TINY = (
     "--config.checkpoint.every_epochs=1",
 )
 
+TINY_RESNET = (
+    "--config=configs/resnet.py:digits",
+    "--config.num_epochs=2",
+    "--config.batch_size=128",
+    "--config.eval_batch_size=100",
+    "--config.model.stage_widths=(4, 8)",
+    "--config.model.stage_depths=(1, 1)",
+    "--config.log.every_steps=1",
+    "--config.checkpoint.every_epochs=1",
+)
+
 
 def environment(*, num_devices: int = 1, **extra: str) -> dict[str, str]:
     """A user's environment, but quick to compile in, with that many devices."""
@@ -54,20 +65,28 @@ def start(*arguments: str, module: str = "jaxcmp.main", **options) -> subprocess
     )
 
 
-def start_pair(*arguments: str) -> list[subprocess.Popen]:
-    """Two processes of one run, one device each, as Open MPI would start them."""
+def start_together(number: int, *arguments: str) -> list[subprocess.Popen]:
+    """So many processes of one run, one device each, as Open MPI would start them."""
+    return [start(*arguments, "--distributed", **job) for job in as_one_job(number)]
+
+
+def as_one_job(number: int) -> list[dict[str, str]]:
+    """What Open MPI's environment says to each process of a job on this machine."""
     job = _free_job()
     return [
-        start(
-            *arguments,
-            "--distributed",
-            OMPI_MCA_orte_hnp_uri=f"{job}.0;tcp://127.0.0.1:1",
-            OMPI_COMM_WORLD_SIZE="2",
-            OMPI_COMM_WORLD_RANK=str(rank),
-            OMPI_COMM_WORLD_LOCAL_RANK=str(rank),
-        )
-        for rank in range(2)
+        {
+            "OMPI_MCA_orte_hnp_uri": f"{job}.0;tcp://127.0.0.1:1",
+            "OMPI_COMM_WORLD_SIZE": str(number),
+            "OMPI_COMM_WORLD_RANK": str(rank),
+            "OMPI_COMM_WORLD_LOCAL_RANK": str(rank),
+        }
+        for rank in range(number)
     ]
+
+
+def run_together(number: int, *arguments: str) -> list[tuple[int, str, str]]:
+    """Exit code, output and complaints of each, once all have ended."""
+    return [finish(process) for process in start_together(number, *arguments)]
 
 
 def _free_job() -> int:

@@ -21,7 +21,7 @@ LAYERS = (
         *("stopwatch", "runs", "compare", "compare.statistics.*", "compare.document"),
     },
     {"models.vit", "models.resnet", "compilation_cache"},
-    {"checkpoint", "devices", "evaluate", "journal", "models", "optim", "step"}
+    {"checkpoint", "cluster", "devices", "evaluate", "journal", "models", "optim", "step"}
     | {"compare.arms", "compare.pages.*", "compare.report_json"},
     {"costs", "program", "compare.cells", "compare.grouping", "compare.sources"},
     {"experiment"},
@@ -30,6 +30,7 @@ LAYERS = (
     {"compare.report"},
     {"main", "compare.__main__"},
     {"bench.*", "gpu.*", "study.*"},
+    {"collectives.*"},
 )
 MAX_FILE_LINES = 250
 MAX_FUNCTION_LINES = 50

@@ -5,50 +5,152 @@ import time
 
 import numpy as np
 import processes
+import pytest
 
 from jaxcmp.runs import read_run
 
 
+def losses(folder):
+    """Of every step, in order."""
+    return [record["loss"] for record in processes.values(folder) if "loss" in record]
+
+
 def test_devices_and_processes_do_not_change_the_losses(unbroken, tmp_path):
-    expected = [record["loss"] for record in read_run(unbroken).metrics if "loss" in record][:20]
     code, _, err = processes.run(*processes.TINY, f"--workdir={tmp_path / 'eight'}", num_devices=8)
     assert code == 0, err
-    pair = processes.start_pair(*processes.TINY, f"--workdir={tmp_path / 'two'}")
-    for process in pair:
-        code, _, err = processes.finish(process)
-        assert code == 0, err
+    ends = processes.run_together(2, *processes.TINY, f"--workdir={tmp_path / 'two'}")
+    assert [code for code, _, _ in ends] == [0, 0], ends
     for name in ("eight", "two"):
-        run = read_run(tmp_path / name)
-        assert run.environment["device_count"] == (8 if name == "eight" else 2)
-        losses = [record["loss"] for record in run.metrics if "loss" in record][:20]
-        np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-5, err_msg=name)
+        count = read_run(tmp_path / name).environment["device_count"]
+        assert count == (8 if name == "eight" else 2)
+        found, expected = losses(tmp_path / name)[:20], losses(unbroken)[:20]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The folder of a small ResNet's run in one process."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    code, _, err = processes.run(*processes.TINY_RESNET, f"--workdir={folder}")
+    assert code == 0, err
+    return folder
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_batch_statistics_and_scores_are_those_of_one_process(number, alone, tmp_path):
+    folder = tmp_path / "run"
+    ends = processes.run_together(number, *processes.TINY_RESNET, f"--workdir={folder}")
+    assert [code for code, _, _ in ends] == [0] * number, ends
+    here, there = read_run(folder), read_run(alone)
+    assert here.environment["num_processes"] == number
+    np.testing.assert_allclose(losses(folder)[:20], losses(alone)[:20], rtol=0, atol=1e-5)
+    # The last of its batches is filled up.
+    assert len(there.load_predictions().ids) % 100
+    found, expected = here.load_predictions(), there.load_predictions()
+    np.testing.assert_array_equal(found.ids, expected.ids)
+    np.testing.assert_allclose(found.logits, expected.logits, rtol=0, atol=1e-3)
+    _, arrays = processes.final_arrays(folder)
+    statistics = {name for name in arrays if name.startswith("batch_stats/")}
+    assert statistics
+    for name in statistics:
+        expected_array = processes.final_arrays(alone)[1][name]
+        np.testing.assert_allclose(arrays[name], expected_array, rtol=1e-3, atol=1e-4)
 
 
 def test_a_signal_to_one_process_stops_both_and_one_alone_goes_on(unbroken, tmp_path):
     folder = tmp_path / "run"
-    pair = processes.start_pair(*processes.TINY, f"--workdir={folder}")
+    pair = processes.start_together(2, *processes.TINY, f"--workdir={folder}")
     processes.wait_for_lines(folder / "metrics.jsonl", 5, pair[0])
     pair[1].send_signal(signal.SIGTERM)
-    ends = [processes.finish(process) for process in pair]
-    assert [code for code, _, _ in ends] == [75, 75], ends
-    stopped = processes.final_arrays(folder)[0]
-    assert stopped < 44
-    assert all(f"stopped after step {stopped}" in err for _, _, err in ends)
+    stopped = stop_step(folder, pair)
     code, out, err = processes.run(*processes.TINY, f"--workdir={folder}")
     assert code == 0, err
     assert f"going on after step {stopped} of 44" in out
-    losses, expected = (
-        [r["loss"] for r in processes.values(run) if "loss" in r] for run in (folder, unbroken)
-    )
-    np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(losses(folder), losses(unbroken), rtol=0, atol=1e-4)
+
+
+def stop_step(folder, started):
+    """The step after which all processes say that they stopped, and whose state is saved."""
+    ends = [processes.finish(process) for process in started]
+    assert [code for code, _, _ in ends] == [75] * len(started), ends
+    stopped, _ = processes.final_arrays(folder)
+    assert stopped < 44
+    for _, _, err in ends:
+        assert err.splitlines()[-1].startswith(f"jaxcmp: stopped after step {stopped}"), err
+    return stopped
+
+
+def test_signalled_and_killed_a_run_goes_on_with_other_numbers_of_processes(unbroken, tmp_path):
+    folder = tmp_path / "run"
+    command = (*processes.TINY, f"--workdir={folder}")
+    started = processes.start_together(2, *command)
+    processes.wait_for_lines(folder / "metrics.jsonl", 5, started[0])
+    for process in started:
+        process.send_signal(signal.SIGTERM)
+    stopped = stop_step(folder, started)
+    started = processes.start_together(4, *command)
+    # Beyond the next epoch's end, whose checkpoint is what is left.
+    processes.wait_for_lines(folder / "metrics.jsonl", stopped + 20, started[0])
+    started[2].kill()
+    killed = time.monotonic()
+    ends = [processes.finish(process) for process in started]
+    assert time.monotonic() - killed < 60
+    assert [code for code, _, _ in ends] == [75, 75, -signal.SIGKILL, 75], ends
+    for _, _, err in ends[:2] + ends[3:]:
+        assert_names_a_loss(err)
+    saved, _ = processes.final_arrays(folder)
+    assert saved > stopped
+    ends = processes.run_together(2, *command)
+    assert [code for code, _, _ in ends] == [0, 0], ends
+    assert f"going on after step {saved} of 44" in ends[0][1]
+    np.testing.assert_allclose(losses(folder), losses(unbroken), rtol=0, atol=1e-4)
+
+
+def assert_names_a_loss(err):
+    last = err.splitlines()[-1]
+    assert last.startswith("jaxcmp: ") and "lost" in last, err
+    assert "the same command goes on from the last checkpoint, with any number of processes" in last
+    assert "Traceback" not in err
+
+
+def test_without_the_first_process_the_others_end_as_well(tmp_path):
+    folder = tmp_path / "run"
+    pair = processes.start_together(2, *processes.TINY, f"--workdir={folder}")
+    processes.wait_for_lines(folder / "metrics.jsonl", 5, pair[0])
+    pair[0].kill()
+    killed = time.monotonic()
+    code, _, err = processes.finish(pair[1])
+    processes.finish(pair[0])
+    assert time.monotonic() - killed < 60
+    assert code == 75
+    assert_names_a_loss(err)
 
 
 def test_what_stops_the_first_process_stops_the_others(tmp_path):
     (tmp_path / "file").write_text("")
     started = time.monotonic()
-    pair = processes.start_pair(*processes.TINY, f"--workdir={tmp_path / 'file' / 'run'}")
-    ends = [processes.finish(process) for process in pair]
+    ends = processes.run_together(2, *processes.TINY, f"--workdir={tmp_path / 'file' / 'run'}")
     assert [code for code, _, _ in ends] == [1, 1], ends
     assert "cannot be written" in ends[0][2]
     assert "the first process cannot go on" in ends[1][2]
     assert time.monotonic() - started < 100
+
+
+def test_what_stops_another_process_stops_the_first(tmp_path):
+    job = processes.as_one_job(2)
+    command = (*processes.TINY, f"--workdir={tmp_path / 'run'}", "--distributed")
+    first = processes.start(*command, **job[0])
+    second = processes.start(*command, "--config.accumulation=0", **job[1])
+    ends = [processes.finish(process) for process in (first, second)]
+    assert [code for code, _, _ in ends] == [1, 2], ends
+    assert ends[0][2] == "jaxcmp: another process of this run cannot go on; it says why\n"
+    assert ends[1][2] == "jaxcmp: accumulation=0 must be at least 1\n"
+
+
+def test_a_batch_that_the_devices_do_not_divide_is_one_line_of_each(tmp_path):
+    command = (*processes.TINY, "--config.batch_size=127", f"--workdir={tmp_path / 'run'}")
+    for code, out, err in processes.run_together(2, *command):
+        assert code == 2
+        words = "batch_size=127 is not divisible by 2 devices x accumulation 1; 126 or 128 would be"
+        assert err == f"jaxcmp: {words}\n", out
+    assert not (tmp_path / "run").exists()
