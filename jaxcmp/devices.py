@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -114,11 +115,36 @@ def check_batch_size(batch_size: int, *, num_devices: int, accumulation: int) ->
 
 
 def join_cluster() -> None:
-    """Makes this process one of several, found as SLURM, Open MPI or Kubernetes describe them."""
+    """Makes this process one of several, found as SLURM, Open MPI or Kubernetes describe them.
+
+    Where JAX_NUM_PROCESSES and JAX_PROCESS_ID are set, beside JAX's own JAX_COORDINATOR_ADDRESS,
+    nothing is looked for. Raises CommandError where there is no cluster.
+    """
     try:
-        jax.distributed.initialize()
+        jax.distributed.initialize(**named_process())
     except (ValueError, RuntimeError) as error:
         raise CommandError(
-            "--distributed found no cluster: start it through SLURM, Open MPI or Kubernetes (the "
-            f"last needs the kubernetes package); JAX says: {str(error).splitlines()[0]}"
+            "--distributed found no cluster: start it through SLURM or Open MPI, or set "
+            "JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID as "
+            f"launch/kubernetes/run.yaml does; JAX says: {str(error).splitlines()[0]}"
         ) from error
+
+
+def named_process() -> dict[str, Any]:
+    """What the environment says of this process among others, as JAX wants to be told; or nothing.
+
+    JAX reads the address at which processes meet from the environment, but not their numbers.
+    """
+    names = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+    values = [os.environ.get(name, "") for name in names]
+    if not any(values):
+        return {}
+    if not all(value.isdecimal() for value in values):
+        said = " and ".join(f"{name}={value!r}" for name, value in zip(names, values, strict=True))
+        raise CommandError(f"{said}: both have to be whole numbers, or neither set")
+    num_processes, process_id = map(int, values)
+    return {
+        "num_processes": num_processes,
+        "process_id": process_id,
+        "cluster_detection_method": "deactivate",
+    }
