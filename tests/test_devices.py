@@ -96,3 +96,18 @@ def test_a_batch_that_cannot_be_cut_is_refused(batch_size, num_devices, accumula
     with pytest.raises(CommandError, match=message):
         devices.check_batch_size(batch_size, num_devices=num_devices, accumulation=accumulation)
     devices.check_batch_size(128, num_devices=8, accumulation=2)
+
+
+def test_the_environment_names_a_process_among_others(monkeypatch):
+    for name in ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID"):
+        monkeypatch.delenv(name, raising=False)
+    assert devices.named_process() == {}
+    monkeypatch.setenv("JAX_NUM_PROCESSES", "4")
+    with pytest.raises(CommandError, match="JAX_NUM_PROCESSES='4' and JAX_PROCESS_ID=''"):
+        devices.named_process()
+    monkeypatch.setenv("JAX_PROCESS_ID", "last")
+    with pytest.raises(CommandError, match="both have to be whole numbers, or neither set"):
+        devices.named_process()
+    monkeypatch.setenv("JAX_PROCESS_ID", "3")
+    named = devices.named_process()
+    assert (named["num_processes"], named["process_id"]) == (4, 3)

@@ -112,14 +112,14 @@ def test_the_command_of_a_run_trains_in_as_many_processes_as_there_are_pods(tmp_
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    python, minus_m, module, *words = container("run.yaml")["command"]
-    assert (python, minus_m) == ("python", "-m")
+    python, minus_m, module, flag, config, workdir = container("run.yaml")["command"]
+    assert (python, minus_m, flag) == ("python", "-m", "--distributed")
+    assert config.startswith("--config=configs/") and workdir.startswith("--workdir=")
     number = load("run.yaml")["Job"]["spec"]["completions"]
     pods = [
         processes.start(
-            *words,
-            # A smaller run in another folder, said last and so heeded.
-            *(*processes.TINY, "--config.num_epochs=1", f"--workdir={tmp_path / 'run'}"),
+            # A smaller run, in another folder.
+            *(flag, *processes.TINY, f"--workdir={tmp_path / 'run'}"),
             module=module,
             **environment_of_pod(index, host=f"127.0.0.1:{port}"),
         )

@@ -11,8 +11,19 @@ import slurm as cluster
 from jaxcmp.runs import read_run
 
 RUN = processes.ROOT / "launch/slurm/run.sbatch"
-# Long enough to be interrupted in the middle, twice: 264 steps.
-LONGER = (*processes.TINY, "--config.num_epochs=6", "--config.batch_size=32")
+STUDY = processes.ROOT / "launch/slurm/study.sbatch"
+# Long enough to be interrupted in the middle, twice: 176 steps.
+LONGER = (*processes.TINY, "--config.batch_size=32")
+# Of a study of small models, whose first two runs are trained.
+PLAN = (
+    "--config=configs/study.py:digits",
+    "--config.log.every_steps=1",
+    *("--config.arms.resnet.num_epochs=3", "--config.arms.vit.num_epochs=8"),
+    *("--config.arms.vit.model.width=16", "--config.arms.vit.model.depth=1"),
+    *("--config.arms.vit.model.num_heads=2", "--config.arms.vit.model.mlp_width=16"),
+    "--config.arms.resnet.model.stage_widths=(8,)",
+    "--config.arms.resnet.model.stage_depths=(1,)",
+)
 
 if reason := cluster.reason_to_skip():
     pytest.skip(reason, allow_module_level=True)
@@ -68,7 +79,22 @@ def test_a_wrong_command_fails_and_is_not_requeued(slurm, tmp_path):
 def test_a_cancelled_run_is_saved_and_stays_cancelled(slurm, tmp_path):
     folder = tmp_path / "run"
     job = slurm.submit(RUN, *LONGER, f"--workdir={folder}")
-    wait_for_steps(slurm, folder, 5)
+    wait_for_steps(slurm, folder, 3)
     slurm.command("scancel", job)
     slurm.wait(job, "CANCELLED")
     assert slurm.show(job)["Restarts"] == "0"
+
+
+def test_each_task_of_an_array_is_a_run_and_an_interrupted_one_is_requeued_alone(slurm, tmp_path):
+    array = slurm.submit("--array=0-1", STUDY, *PLAN, f"--workdir={tmp_path}")
+    folders = tmp_path / "resnet/seed-0", tmp_path / "vit/seed-0"
+    wait_for_steps(slurm, folders[1], 3)
+    # The last task of an array has the array's own number, by which all would be requeued.
+    assert slurm.show(f"{array}_1")["JobId"] == array
+    slurm.command("scancel", "--signal=TERM", f"{array}_1")
+    slurm.wait(f"{array}_1", "PENDING")
+    tasks = [slurm.wait(f"{array}_{task}", "COMPLETED") for task in (0, 1)]
+    assert [task["Restarts"] for task in tasks] == ["0", "1"]
+    runs = [read_run(folder) for folder in folders]
+    assert all(run.is_finished for run in runs)
+    assert [len(run.sessions) for run in runs] == [1, 2]
