@@ -74,19 +74,41 @@ def is_loss(error: BaseException) -> bool:
 
 
 def _join() -> None:
+    """Finds the others as SLURM or Open MPI describe them, or as `named_process` says."""
     try:
-        jax.distributed.initialize(heartbeat_timeout_seconds=HEARTBEAT_SECONDS)
+        jax.distributed.initialize(heartbeat_timeout_seconds=HEARTBEAT_SECONDS, **named_process())
     except jax.errors.JaxRuntimeError as error:
         raise Interrupted(f"the processes did not come together: {_first_line(error)}") from error
     except (ValueError, RuntimeError) as error:
         raise CommandError(
-            "--distributed found no cluster: start it through SLURM, Open MPI or Kubernetes (the "
-            f"last needs the kubernetes package); JAX says: {_first_line(error)}"
+            "--distributed found no cluster: start it through SLURM or Open MPI, or set "
+            "JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID as "
+            f"launch/kubernetes/run.yaml does; JAX says: {_first_line(error)}"
         ) from error
     _catch_abort()
     # Later than JAX's own, and so before it: JAX waits long, and ends with a stack trace.
     atexit.register(_part)
     _watch.start()
+
+
+def named_process() -> dict[str, Any]:
+    """What the environment says of this process among others, as JAX wants to be told; or nothing.
+
+    JAX reads the address at which processes meet from the environment, but not their numbers.
+    """
+    names = ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+    values = [os.environ.get(name, "") for name in names]
+    if not any(values):
+        return {}
+    if not all(value.isdecimal() for value in values):
+        said = " and ".join(f"{name}={value!r}" for name, value in zip(names, values, strict=True))
+        raise CommandError(f"{said}: both have to be whole numbers, or neither set")
+    num_processes, process_id = map(int, values)
+    return {
+        "num_processes": num_processes,
+        "process_id": process_id,
+        "cluster_detection_method": "deactivate",
+    }
 
 
 def _begin_end(exit_code: int) -> None:

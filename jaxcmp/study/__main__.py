@@ -105,15 +105,20 @@ def train_all(argv: Sequence[str], workdir: Path, entries: Sequence[Entry], *, j
 def write_report(workdir: Path, entries: Sequence[Entry], console: Console) -> int:
     """Compares what is finished; 1 if anything is missing, with a line for each."""
     from jaxcmp.compare.__main__ import compare
+    from jaxcmp.compare.document import LeftOut
 
-    finished = [each for each in entries if folder.progress(workdir, each).state is State.FINISHED]
+    finished, missing = [], []
+    for entry in entries:
+        progress = folder.progress(workdir, entry)
+        if progress.state is State.FINISHED:
+            finished.append(workdir / entry.folder)
+            continue
+        reason = ": ".join(filter(None, [str(progress.state), progress.reason]))
+        missing.append(LeftOut(str(workdir / entry.folder), reason))
     if finished:
-        compare([workdir / each.folder for each in finished], workdir / REPORT, console)
-    missing = [each for each in entries if each not in finished]
+        compare(finished, workdir / REPORT, console, missing)
     for each in missing:
-        progress = folder.progress(workdir, each)
-        words = f": {progress.reason}" if progress.reason else ""
-        print(f"jaxcmp: {each.folder} is missing, {progress.state}{words}", file=sys.stderr)
+        print(f"jaxcmp: {each.folder} is missing, {each.reason}", file=sys.stderr)
     return 1 if missing else 0
 
 
