@@ -115,8 +115,7 @@ def write_report(workdir: Path, entries: Sequence[Entry], console: Console) -> i
             continue
         reason = ": ".join(filter(None, [str(progress.state), progress.reason]))
         missing.append(LeftOut(str(workdir / entry.folder), reason))
-    if finished:
-        compare(finished, workdir / REPORT, console, missing)
+    compare(finished, workdir / REPORT, console, missing)
     for each in missing:
         print(f"jaxcmp: {each.folder} is missing, {each.reason}", file=sys.stderr)
     return 1 if missing else 0
