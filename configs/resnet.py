@@ -12,7 +12,7 @@ from configs.shared import Config
 
 def get_config(variant: str = "") -> Config:
     config = shared.base()
-    config.arm = "resnet"
+    config.arm = config.recipe = "resnet"
     config.model = {
         "name": "resnet",
         "image_size": 32,

@@ -20,6 +20,8 @@ def base() -> Config:
             "num_epochs": 100,
             "batch_size": 128,
             "eval_batch_size": 1000,
+            # Epochs from one record in metrics.jsonl, with an evaluation, to the next.
+            "eval_every_epochs": 1,
             # Parts that a batch is worked through in, one after the other, to save memory.
             "accumulation": 1,
             # Steps in one program, no more than between two logs: small models on a GPU else wait

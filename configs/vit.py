@@ -12,7 +12,7 @@ from configs.shared import Config
 
 def get_config(variant: str = "") -> Config:
     config = shared.base()
-    config.arm = "vit"
+    config.arm = config.recipe = "vit"
     config.model = {
         "name": "vit",
         "image_size": 32,

@@ -154,7 +154,7 @@ def _check_ranges(config: Config) -> None:
     for name in ("label_smoothing", "average_decay"):
         if not 0 <= config[name] < 1:
             raise CommandError(f"{name}={config[name]} must be at least 0 and below 1")
-    for name in ("eval_batch_size", "steps_per_dispatch"):
+    for name in ("eval_batch_size", "eval_every_epochs", "steps_per_dispatch"):
         if config[name] < 1:
             raise CommandError(f"{name}={config[name]} must be at least 1")
     if not 0 <= config.augment.mixing_epochs <= config.num_epochs:

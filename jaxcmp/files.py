@@ -6,6 +6,7 @@ import fcntl
 import json
 import math
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def lock(descriptor: int, folder: Path) -> None:
     Raises JaxcmpError if another process holds it.
     """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _claim(descriptor)
     except BlockingIOError as error:
         holder = os.pread(descriptor, 20, 0).decode(errors="replace") or "?"
         raise JaxcmpError(
@@ -76,6 +77,30 @@ def lock(descriptor: int, folder: Path) -> None:
         logging.warning("%s cannot be locked: see to it that one process trains in it", folder)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+
+
+def _claim(descriptor: int, *, wait_seconds: float = 1.0) -> None:
+    # Who asks whether a folder is held, has it for an instant.
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds this file by `lock`; not where there is no such file."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:

@@ -32,12 +32,13 @@ METRICS = "metrics.jsonl"
 PREDICTIONS = "predictions.npz"
 CHECKPOINTS = "checkpoints"
 RESULT = "result.json"
+LOCK = ".lock"
 
 # Where things lie, what is shown or kept, what changes no more than rounding: a run may go on with
 # other values, and runs that differ in nothing else have the same recipe.
 FREE_KEYS = (
     *("data.dir", "data.manual_dir", "log", "checkpoint", "eval_batch_size"),
-    "steps_per_dispatch",
+    *("eval_every_epochs", "steps_per_dispatch"),
 )
 
 
@@ -90,7 +91,7 @@ class RunWriter:
         self._environment: dict[str, Any] | None = None
         with files.writing(folder), contextlib.ExitStack() as undo:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+            lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
             undo.callback(os.close, lock)
             files.lock(lock, folder)
             self._metrics = os.open(folder / METRICS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)

@@ -34,8 +34,7 @@ def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
     """
     # Before data is read, which may take minutes; nothing is written yet.
     runs.refuse_another_config(workdir, config.to_dict())
-    if runs.is_finished(workdir):
-        print(f"{workdir} is finished already; another --workdir starts another run")
+    if _is_finished(workdir):
         return
     experiment = prepare(config)
     is_first = jax.process_index() == 0
@@ -43,6 +42,10 @@ def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
         run = devices.on_first_process(lambda: runs.open_run(workdir, config.to_dict(), overrides))
         if run is not None:
             stack.enter_context(run)
+        # While data was read, another process may have had the folder.
+        if _is_finished(workdir):
+            return
+        if run is not None:
             run.write_environment(_environment(experiment, config))
         clock = experiment.clock
         reporter = stack.enter_context(
@@ -103,24 +106,27 @@ class Session:
         for count, steps in enumerate(dispatches, start=1):
             state, metrics = self.program.train_steps(state, steps)
             step, scores = steps[-1], {}
+            is_evaluated = clock.is_epoch_end(step, every=config.eval_every_epochs)
+            is_saved = self._is_save_due(step)
             # Reading a metric waits for the device; between logs, nothing does.
-            if clock.is_due(step, every=config.log.every_steps) or clock.is_epoch_end(step):
+            if is_evaluated or is_saved or clock.is_due(step, every=config.log.every_steps):
                 self._log_step(state, metrics, step)
-            if clock.is_epoch_end(step):
+            if is_evaluated:
                 scores = self._log_epoch(state, metrics, step)
-            if self._is_save_due(step):
+            if is_saved:
                 self.checkpoints.save(step, state, scores)
             if step < clock.total_steps and self.interrupt.is_due(count):
                 self._stop(state, step, scores)
-            if clock.is_epoch_end(step):
+            if is_evaluated:
                 self.watch.new_epoch()
         return state
 
     def _is_save_due(self, step: int) -> bool:
         clock, checkpoint = self.experiment.clock, self.config.checkpoint
-        # A held-out split picks the best epoch: each must then be there to be picked.
+        # A held-out split picks the best epoch: each one scored must then be there to be picked.
         has_validation = self.experiment.dataset.validation is not None
-        intervals = (checkpoint.every_epochs, checkpoint.keep_every_epochs, int(has_validation))
+        scored = self.config.eval_every_epochs if has_validation else 0
+        intervals = (checkpoint.every_epochs, checkpoint.keep_every_epochs, scored)
         is_due = any(clock.is_epoch_end(step, every=every) for every in intervals)
         return is_due or step == clock.total_steps
 
@@ -152,14 +158,16 @@ class Session:
 
     def _log_epoch(self, state: TrainState, metrics: Metrics, step: int) -> dict[str, float]:
         clock = self.experiment.clock
-        num_steps = float(state.sums["num_steps"])
+        num_taken = float(state.sums["num_steps"])
         # In float16 all steps of a short epoch may have been undone: then the last one speaks.
         means = {
-            name: float(state.sums[name]) / num_steps if num_steps else float(metrics[name])
+            name: float(state.sums[name]) / num_taken if num_taken else float(metrics[name])
             for name in ("loss", "accuracy_mixed", "gradient_norm")
         }
         scores = score(self.experiment, self.evaluate(state))
-        seconds = self.watch.seconds_per_step() * clock.steps_per_epoch
+        epochs = (clock.epoch(step) - 1) % self.config.eval_every_epochs + 1
+        num_steps = epochs * clock.steps_per_epoch
+        seconds = self.watch.seconds_per_step() * num_steps
         record = {
             "step": step,
             "epoch": clock.epoch(step),
@@ -169,7 +177,7 @@ class Session:
             "learning_rate": float(metrics["learning_rate"]),
             "gradient_norm": means["gradient_norm"],
             "parameter_norm": float(jax.jit(optax.tree.norm)(state.params)),
-            "images_per_second": self.config.batch_size * clock.steps_per_epoch / seconds,
+            "images_per_second": self.config.batch_size * num_steps / seconds,
             "seconds": seconds,
         }
         # The losses seen were those before the last update: what it left may be worse.
@@ -199,6 +207,13 @@ class Session:
         self.checkpoints.save(step, state, scores)
         self.checkpoints.wait()
         raise Interrupted(f"stopped after step {step}, which is saved; the same command goes on")
+
+
+def _is_finished(workdir: Path) -> bool:
+    if runs.is_finished(workdir):
+        print(f"{workdir} is finished already; another --workdir starts another run")
+        return True
+    return False
 
 
 def _environment(experiment: Experiment, config: Config) -> dict[str, Any]:

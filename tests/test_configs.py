@@ -28,7 +28,7 @@ def test_every_variant_is_a_model_and_an_optimizer(arm, variant):
 @pytest.mark.parametrize("variant", ["", "digits", "cpu"])
 def test_the_arms_differ_only_in_model_optimizer_and_augmentation(variant):
     vit, resnet = (load(arm, variant).to_dict() for arm in ARMS)
-    own = {"arm", "model", "optimizer", "schedule", "augment"}
+    own = {"arm", "recipe", "model", "optimizer", "schedule", "augment"}
     assert vit.keys() == resnet.keys()
     assert {key for key in vit if vit[key] != resnet[key]} <= own
     assert vit["augment"].keys() == resnet["augment"].keys()

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from jaxcmp.compare.sections.evidence import Measured, MeasuredArm, study_difference
-from jaxcmp.compare.sections.study import load_claims
+from jaxcmp.compare.sections.published import load_claims
 
 STUDY = load_claims()
 CLAIMS = {claim.id: claim for claim in STUDY.claims}

@@ -6,7 +6,7 @@ import pytest
 
 from jaxcmp.compare.sections.exact_claims import judge_attention, judge_parameters
 from jaxcmp.compare.sections.formulas import parameter_terms
-from jaxcmp.compare.sections.study import load_claims
+from jaxcmp.compare.sections.published import load_claims
 
 STUDY = load_claims()
 CLAIMS = {claim.id: claim for claim in STUDY.claims}

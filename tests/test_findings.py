@@ -6,7 +6,7 @@ import sample_runs
 from sample_runs import Sample
 
 from jaxcmp.compare.sections.findings import measured, sizes_of
-from jaxcmp.compare.sections.study import load_claims
+from jaxcmp.compare.sections.published import load_claims
 
 STUDY = {"num_epochs": 100, "batch_size": 128}
 

@@ -2,39 +2,11 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 from flax import linen as nn
-from jax import Array, lax
+from gradients import TYPES, assert_close, lowered, normal, value_and_gradients
 
 from jaxcmp.models import layers
-
-# Rounding of the type itself, relative to the largest element.
-TOLERANCES = {jnp.float32: 2e-6, jnp.bfloat16: 1.6e-2}
-TYPES = pytest.mark.parametrize("dtype", list(TOLERANCES))
-
-
-def normal(seed: int, *shape: int) -> Array:
-    return jax.random.normal(jax.random.key(seed), shape)
-
-
-def assert_close(found, wanted, dtype) -> None:
-    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
-        assert one.dtype == other.dtype
-        one, other = np.asarray(one, np.float32), np.asarray(other, np.float32)
-        atol = TOLERANCES[dtype] * max(np.abs(other).max(), 1e-3)
-        np.testing.assert_allclose(one, other, rtol=0, atol=atol)
-
-
-def value_and_gradients(function, *arguments):
-    """The result, and gradients of a sum of it with weights that each type holds, compiled."""
-
-    def both(*arguments):
-        result, pull = jax.vjp(function, *arguments)
-        weights: Array = jnp.sin(jnp.arange(result.size, dtype=jnp.float32)).reshape(result.shape)
-        return result, pull(weights.astype(jnp.bfloat16).astype(result.dtype))
-
-    return jax.jit(both)(*arguments)
 
 
 @TYPES
@@ -55,87 +27,7 @@ def test_a_dense_layer_is_flaxs(dtype, rows, width, features):
     assert_close(found, jax.tree.map(lambda one, e: e.astype(one.dtype), found, exact), dtype)
 
 
-@TYPES
-def test_gelu_is_the_exact_one(dtype):
-    x = jnp.linspace(-8, 8, 4001).astype(dtype)
-    found = value_and_gradients(layers.gelu, x)
-    assert_close(found, value_and_gradients(lambda x: nn.gelu(x, approximate=False), x), dtype)
-
-
-CONVOLUTIONS = {
-    "3x3": ((8, 6, 6, 64), (3, 3, 64, 32), 1, 1),
-    "3x3, odd sizes": ((3, 5, 7, 5), (3, 3, 5, 9), 1, 1),
-    "the stem": ((4, 8, 8, 3), (3, 3, 3, 16), 1, 1),
-    "one channel": ((4, 8, 8, 1), (3, 3, 1, 16), 1, 1),
-    "half the resolution": ((4, 8, 8, 16), (3, 3, 16, 32), 2, 1),
-    "half of an odd one": ((4, 7, 7, 16), (3, 3, 16, 32), 2, 1),
-    "a projection": ((4, 8, 8, 16), (1, 1, 16, 32), 2, 0),
-    "one pixel": ((4, 1, 1, 16), (3, 3, 16, 16), 1, 1),
-    "patches": ((4, 8, 8, 3), (4, 4, 3, 24), 4, 0),
-}
-
-
-@TYPES
-@pytest.mark.parametrize("name", CONVOLUTIONS)
-def test_a_convolution_is_xlas(dtype, name):
-    image_shape, kernel_shape, stride, pad = CONVOLUTIONS[name]
-    x = normal(0, *image_shape).astype(dtype)
-    kernel = normal(1, *kernel_shape).astype(dtype)
-    strides, padding = (stride, stride), ((pad, pad), (pad, pad))
-
-    def plain(x, kernel):
-        return lax.conv_general_dilated(
-            x, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
-
-    def ours(x, kernel):
-        return layers.conv(x, kernel, strides, padding)
-
-    # Both sums are over the same rounded numbers; float32 has room for either order.
-    exact = value_and_gradients(plain, x.astype(jnp.float32), kernel.astype(jnp.float32))
-    exact = jax.tree.map(lambda leaf: leaf.astype(dtype), exact)
-    assert_close(value_and_gradients(ours, x, kernel), exact, dtype)
-
-
-def test_flax_convolves_with_it():
-    x = normal(0, 2, 6, 6, 4)
-    options = {"padding": 1, "use_bias": False}
-    plain = nn.Conv(8, (3, 3), **options)
-    ours = nn.Conv(8, (3, 3), conv_general_dilated=layers.conv_general_dilated, **options)
-    variables = plain.init(jax.random.key(1), x)
-    assert_close(ours.apply(variables, x), plain.apply(variables, x), jnp.float32)
-    with pytest.raises(AssertionError):
-        dilated = ours.clone(kernel_dilation=(2, 2))
-        dilated.apply(variables, x)
-
-
-def lowered(function, *shapes, dtype=jnp.bfloat16) -> str:
-    arguments = [jax.ShapeDtypeStruct(shape, dtype) for shape in shapes]
-    traced = jax.jit(lambda *a: jax.vjp(function, *a)[1](function(*a))).trace(*arguments)
-    return traced.lower(lowering_platforms=("cuda",)).as_text()
-
-
-def test_a_gpu_gets_convolutions_and_products_without_copies():
-    convolution = lowered(
-        lambda x, k: layers.conv(x, k, (1, 1), ((1, 1), (1, 1))), (8, 8, 8, 16), (3, 3, 16, 16)
-    )
-    # The result, and the gradients of the image and of the kernel.
-    assert convolution.count("stablehlo.convolution(") >= 3
-    dense = lowered(layers.affine, (128, 16), (16, 32), (32,))
-    for text in (convolution, dense):
-        assert "bitcast_convert" not in text
-        assert "concatenate" not in text
-    assert "stablehlo.dot_general" not in convolution
-
-
-def test_zeros_around_an_image_stay_out_of_the_kernels_gradient():
-    # One bright pixel in the corner: only the taps that reach it have a gradient.
-    x = jnp.zeros((1, 4, 4, 4)).at[0, 0, 0].set(1.0)
-
-    def corner(kernel):
-        result = jnp.asarray(layers.conv(x, kernel, (1, 1), ((1, 1), (1, 1))))
-        return result[0, 0, 0].sum()
-
-    gradient = jax.grad(corner)(jnp.ones((3, 3, 4, 4)))
-    assert jnp.count_nonzero(gradient[1, 1]) == 16
-    assert jnp.count_nonzero(gradient) == 16
+def test_a_gpu_gets_products_without_copies():
+    text = lowered(layers.affine, (128, 16), (16, 32), (32,))
+    assert "bitcast_convert" not in text
+    assert "concatenate" not in text

@@ -76,6 +76,21 @@ def test_an_epochs_train_loss_is_the_mean_of_its_steps(unbroken):
         assert record["train_loss"] == pytest.approx(np.mean(losses), rel=1e-5)
 
 
+def test_evaluating_less_often_changes_no_weight_and_counts_every_step(unbroken, tmp_path):
+    often, seldom = read_run(unbroken), tmp_path / "run"
+    every = "--config.eval_every_epochs=3"
+    code, _, err = processes.run(*processes.TINY, every, f"--workdir={seldom}")
+    assert code == 0, err
+    run = read_run(seldom)
+    assert run.result is not None and often.result is not None
+    assert [r["epoch"] for r in run.metrics if r["kind"] == "epoch"] == [3, 4]
+    for name in ("test_loss", "test_accuracy", "steps"):
+        assert run.result[name] == often.result[name]
+    epochs = [r for r in run.metrics if r["kind"] == "epoch"]
+    images = [r["seconds"] * r["images_per_second"] for r in epochs]
+    assert images == pytest.approx([33 * 128, 11 * 128])
+
+
 def test_a_finished_run_is_left_alone(unbroken):
     before = {path: path.stat().st_mtime_ns for path in unbroken.glob("*.json*")}
     code, out, _ = processes.run(*processes.TINY, f"--workdir={unbroken}")

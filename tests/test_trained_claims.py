@@ -7,7 +7,7 @@ import pytest
 
 from jaxcmp.compare.sections import trained_claims
 from jaxcmp.compare.sections.evidence import Measured, MeasuredArm
-from jaxcmp.compare.sections.study import load_claims
+from jaxcmp.compare.sections.published import load_claims
 
 STUDY = load_claims()
 CLAIMS = {claim.id: claim for claim in STUDY.claims}

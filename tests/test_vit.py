@@ -7,7 +7,6 @@ import pytest
 from scipy.special import erf, softmax
 
 from jaxcmp.models import ViT
-from jaxcmp.models.vit import dot_products
 
 SMALL = ViT(image_size=8, patch_size=4, width=12, depth=2, num_heads=3, mlp_width=20, num_classes=5)
 
@@ -128,20 +127,12 @@ def test_another_channel_count_and_size_work():
     assert shapes["params"]["positions"].shape == (1, 17, 8)
 
 
-def test_scores_have_the_gradients_of_their_definition():
-    rng = np.random.default_rng(2)
-    query, key = (jnp.asarray(rng.normal(size=(2, 3, 7, 4)), jnp.float32) for _ in range(2))
-    scores, pull = jax.vjp(dot_products, query, key)
-    weights = rng.normal(size=scores.shape).astype(np.float32)
-    np.testing.assert_allclose(scores, np.einsum("bhqd,bhkd->bhqk", query, key), rtol=1e-5)
-    for found, wanted in zip(
-        pull(jnp.asarray(weights)),
-        (
-            np.einsum("bhqk,bhkd->bhqd", weights, key),
-            np.einsum("bhqk,bhqd->bhkd", weights, query),
-        ),
-        strict=True,
-    ):
-        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
-    half = query.astype(jnp.bfloat16)
-    assert jax.eval_shape(dot_products, half, half).dtype == jnp.float32
+def test_a_block_is_traced_once_however_deep_the_model():
+    images = jax.ShapeDtypeStruct((2, 8, 8, 3), jnp.uint8)
+
+    def num_products(depth):
+        model = SMALL.clone(depth=depth)
+        variables = jax.eval_shape(model.init, jax.random.key(0), images)
+        return jax.jit(model.apply).lower(variables, images).as_text().count("dot_general")
+
+    assert num_products(2) == num_products(4) > 0

@@ -21,8 +21,8 @@ from jaxcmp.compare.sections.data_size import data_size_section
 from jaxcmp.compare.sections.findings import measured, sizes_of
 from jaxcmp.compare.sections.glance import facts, glance_section
 from jaxcmp.compare.sections.methods import methods_section
+from jaxcmp.compare.sections.published import load_claims
 from jaxcmp.compare.sections.same_images import same_images_section
-from jaxcmp.compare.sections.study import load_claims
 from jaxcmp.compare.sections.work import work_section
 from jaxcmp.compare.verdict import verdict
 from jaxcmp.runs import config_hash

@@ -7,7 +7,7 @@ from flax import linen as nn
 from jax import Array
 
 from jaxcmp.errors import CommandError
-from jaxcmp.models import layers
+from jaxcmp.models.convolution import conv_general_dilated
 
 # He et al. (2015), fan-out, so that the backward pass keeps its scale; normal, not truncated.
 HE_FAN_OUT = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -28,7 +28,7 @@ def conv(width: int, kernel_size: int, stride: int, dtype: Any, name: str) -> nn
         use_bias=False,
         kernel_init=HE_FAN_OUT,
         dtype=dtype,
-        conv_general_dilated=layers.conv_general_dilated,
+        conv_general_dilated=conv_general_dilated,
         name=name,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from jaxcmp.compare.document import Block, Cell, Column, Commands, Section, Table, Text
 from jaxcmp.compare.sections import exact_claims, trained_claims
 from jaxcmp.compare.sections.evidence import Judgement, Measured, undecided
-from jaxcmp.compare.sections.study import Claim, Study, load_claims
+from jaxcmp.compare.sections.published import Claim, Study, load_claims
 
 TITLE = "What the study said, and what we measured"
 VERDICTS = {"holds": "holds", "fails": "does not hold", "open": "not measured here"}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from jaxcmp.compare.document import Cell
-from jaxcmp.compare.sections.study import Claim, Study
+from jaxcmp.compare.sections.published import Claim, Study
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from jaxcmp.compare.sections.formulas import (
     parameter_terms,
     tokens_for_half,
 )
-from jaxcmp.compare.sections.study import Claim, Study
+from jaxcmp.compare.sections.published import Claim, Study
 
 MILLION = 1e6
 

@@ -5,8 +5,8 @@ import numpy as np
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.cells import durations
 from jaxcmp.compare.sections.evidence import Measured, MeasuredArm, study_difference
+from jaxcmp.compare.sections.published import Study
 from jaxcmp.compare.sections.step_time import ArmSizes
-from jaxcmp.compare.sections.study import Study
 
 
 def sizes_of(arm: Arm) -> ArmSizes:

@@ -15,7 +15,7 @@ from scipy import stats
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.sections.evidence import Judgement, Measured, MeasuredArm, decided, undecided
-from jaxcmp.compare.sections.study import Claim, Study
+from jaxcmp.compare.sections.published import Claim, Study
 from jaxcmp.compare.statistics.means import CONFIDENCE, compare_means, estimate_mean
 from jaxcmp.compare.statistics.ratios import compare_ratio
 

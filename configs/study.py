@@ -1,0 +1,77 @@
+"""The whole study: seeds, recipes crossed, sizes of the training set, equal training FLOPs.
+
+python -m jaxcmp.study --config=configs/study.py             the study, for GPUs
+python -m jaxcmp.study --config=configs/study.py:cpu         shrunk models, for two cores
+python -m jaxcmp.study --config=configs/study.py:digits      minutes on any machine
+
+A grid is every combination of its entries; a run that several grids ask for is made once.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import resnet, vit
+from configs.shared import Config, apply_variant
+
+# One setting for both arms; an override of `data`, say, holds for both.
+SHARED = ("data", "log", "checkpoint")
+
+
+def get_config(variant: str = "") -> Config:
+    variants = {"digits": digits, "cpu": cpu}
+    arms = variant if variant in variants else ""
+    config: Config = ConfigDict(
+        {
+            "arms": {"vit": vit.get_config(arms), "resnet": resnet.get_config(arms)},
+            "grids": {
+                # With a sd of 0.15 points between runs, 4 seeds an arm detect 0.3 points.
+                "seeds": grid(seeds=4),
+                # Each model with its own recipe and the other's: architecture or recipe?
+                "recipes": grid(seeds=4, recipes=("own", "other")),
+                "data_size": grid(
+                    seeds=3,
+                    fractions=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
+                    budgets=("epochs", "steps"),
+                ),
+                # The cheaper arm trains for longer, until both have cost the same.
+                "training_flops": grid(seeds=4, budgets=("flops",)),
+            },
+        }
+    )
+    for key in SHARED:
+        config[key] = config.arms.vit[key]
+        config.arms.resnet[key] = config[key]
+    return apply_variant(config, variant, variants)
+
+
+def grid(
+    *,
+    seeds: int,
+    recipes: tuple[str, ...] = ("own",),
+    fractions: tuple[float, ...] = (1.0,),
+    budgets: tuple[str, ...] = ("epochs",),
+) -> Config:
+    """Recipes are "own" and "other"; budgets, what both arms have in common, "epochs", "steps" or
+    "flops"; fractions are those of the training images, the same images for both arms."""
+    return {"seeds": seeds, "recipes": recipes, "fractions": fractions, "budgets": budgets}
+
+
+def digits(config: Config) -> None:
+    for arm in config.arms.values():
+        arm.num_epochs = 10
+        arm.schedule.warmup_epochs = min(arm.schedule.warmup_epochs, 2.0)
+    config.checkpoint.every_epochs = 0
+    config.grids.seeds.seeds = config.grids.recipes.seeds = 2
+    config.grids.data_size.update({"seeds": 2, "fractions": (0.1, 0.3, 1.0)})
+    config.grids.training_flops.seeds = 2
+
+
+def cpu(config: Config) -> None:
+    # Sizes at which half as many epochs again make the smaller model's FLOPs the larger one's.
+    config.arms.vit.model.update({"width": 48, "depth": 3, "mlp_width": 160})
+    config.arms.resnet.model.update({"stage_widths": (8, 16, 32, 64), "stage_depths": (1, 1, 1, 1)})
+    for arm in config.arms.values():
+        arm.num_epochs = 2
+        arm.schedule.warmup_epochs = min(arm.schedule.warmup_epochs, 0.5)
+    config.grids.seeds.seeds = config.grids.recipes.seeds = 3
+    config.grids.data_size.update({"seeds": 3, "fractions": (0.05, 0.2, 1.0)})
+    config.grids.training_flops.seeds = 3

@@ -1,0 +1,119 @@
+"""The plan of a study: which runs its grids ask for, and how long each trains."""
+
+import pytest
+
+from configs import study
+from jaxcmp.errors import CommandError
+from jaxcmp.study.plan import Sizes, expand, fractions, tasks, with_recipe
+
+VARIANTS = ("", "cpu", "digits")
+
+
+def sizes_of(config, num_train=50_000):
+    return Sizes({each: round(num_train * each) for each in fractions(config)}, 3)
+
+
+def expanded(config, **sizes):
+    return {run.folder: run for run in expand(config, sizes_of(config, **sizes))}
+
+
+def only(config, name, **changes):
+    """The config with one grid, changed."""
+    config.grids = {name: study.grid(seeds=1) | changes}
+    return config
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_run_is_planned_twice_and_each_has_its_folder(variant):
+    config = study.get_config(variant)
+    runs = expand(config, sizes_of(config))
+    assert len({run.folder for run in runs}) == len(runs)
+    recipes = {(str(run.config.to_dict())) for run in runs}
+    assert len(recipes) == len(runs)
+    assert tasks(runs) == f"0-{len(runs) - 1}"
+
+
+def test_the_study_has_what_its_question_needs():
+    config = study.get_config()
+    runs = expanded(config)
+    for arm in ("vit", "resnet"):
+        assert {f"{arm}/seed-{seed}" for seed in range(4)} <= runs.keys()
+        for fraction in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5):
+            for budget in ("", "-equal-steps"):
+                for seed in range(3):
+                    assert f"{arm}-{fraction:g}{budget}/seed-{seed}" in runs
+    assert {"vit-recipe-of-resnet/seed-3", "resnet-recipe-of-vit/seed-3"} <= runs.keys()
+    assert "vit-equal-flops/seed-3" in runs
+    # The dearer arm sets the budget: its own run is already there.
+    assert "resnet-equal-flops/seed-0" not in runs
+
+
+def test_equal_steps_are_as_many_as_on_all_images_and_end_their_warm_up_alike():
+    runs = expanded(study.get_config())
+    whole, part = runs["vit/seed-0"], runs["vit-0.02-equal-steps/seed-0"]
+    assert part.steps == pytest.approx(whole.steps, rel=0.01)
+    warm_up = part.config.schedule.warmup_epochs / part.config.num_epochs
+    assert warm_up == pytest.approx(10 / 100)
+    assert part.config.num_epochs / part.config.eval_every_epochs == pytest.approx(100, rel=0.02)
+    assert part.config.checkpoint.every_epochs == part.config.eval_every_epochs
+    equal_epochs = runs["vit-0.02/seed-0"]
+    assert equal_epochs.config.num_epochs == 100 and equal_epochs.steps == 7 * 100
+
+
+def test_equal_flops_are_equal():
+    runs = expanded(study.get_config())
+    resnet, vit = runs["resnet/seed-0"], runs["vit-equal-flops/seed-0"]
+    assert vit.flops == pytest.approx(resnet.flops, rel=0.01)
+    assert vit.config.num_epochs == round(100 * 555_422_720 / 365_107_584)
+    # 2 FLOPs a multiply-add, 3 passes a step, 390 whole batches of 128 an epoch.
+    assert resnet.flops == 6 * 555_422_720 * 390 * 128 * 100
+
+
+def test_another_arms_recipe_is_all_of_it_and_nothing_of_its_model():
+    config = study.get_config()
+    config.arms.resnet.batch_size = 256
+    crossed = expanded(config)["vit-recipe-of-resnet/seed-0"].config
+    vit, resnet = config.arms.vit, config.arms.resnet
+    assert (crossed.arm, crossed.recipe, crossed.batch_size) == ("vit", "resnet", 256)
+    assert crossed.model == vit.model
+    for key in ("optimizer", "schedule", "augment"):
+        assert crossed[key] == resnet[key] != vit[key]
+
+
+def test_what_both_arms_share_is_set_once():
+    config = study.get_config("digits")
+    config.data.name = "another"
+    config.log.every_steps = 7
+    for run in expand(config, sizes_of(config)):
+        assert (run.config.data.name, run.config.log.every_steps) == ("another", 7)
+
+
+def test_a_planned_config_is_a_copy():
+    config = study.get_config("digits")
+    before = config.to_json()
+    runs = expand(config, sizes_of(config))
+    runs[0].config.model.num_classes = 3
+    with_recipe(config.arms.vit, config.arms.resnet).optimizer.momentum = 0.5
+    assert config.to_json() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"budgets": ("days",)}, "grids.x.budgets"),
+        ({"recipes": ()}, "grids.x.recipes"),
+        ({"seeds": 0}, "grids.x.seeds=0"),
+        ({"fractions": (0.5, 1.5)}, "grids.x.fractions"),
+        ({"fractions": (0.001,)}, "batch_size=128 is larger than the 50 training images"),
+    ],
+)
+def test_a_grid_that_cannot_be_is_named(changes, message):
+    config = only(study.get_config(), "x", **changes)
+    with pytest.raises(CommandError, match=message):
+        expand(config, sizes_of(config))
+
+
+def test_one_arm_alone_is_a_study_too():
+    config = only(study.get_config("digits"), "x", recipes=("own", "other"))
+    del config.arms["resnet"]
+    assert list(expanded(config)) == ["vit/seed-0"]
