@@ -17,6 +17,7 @@ import processes
 PATHS = (str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/sbin")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "setpriv")
 SECONDS = 150
+ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
 
 CONFIG = """
 ClusterName=jaxcmp-test
@@ -98,16 +99,17 @@ class Slurm:
         return dict(word.split("=", 1) for word in words if "=" in word)
 
     def wait(self, job: str, *states: str) -> dict[str, str]:
-        """Returns once a job is in one of these states; fails after some time."""
+        """Returns once a job is in one of these states; fails if it ends in another."""
         deadline = time.monotonic() + SECONDS
-        while (shown := self.show(job))["JobState"] not in states:
-            assert time.monotonic() < deadline, f"{shown}\n{self.output()}"
+        while (state := (shown := self.show(job))["JobState"]) not in states:
+            is_hopeless = state in ENDED or time.monotonic() > deadline
+            assert not is_hopeless, f"{shown}\n{self.output()}"
             time.sleep(0.1)
         return shown
 
-    def output(self) -> str:
-        """What all jobs have printed, and the daemons' last words."""
-        jobs = [path.read_text() for path in sorted(self.folder.glob("job-*.out"))]
+    def output(self, job: str = "*") -> str:
+        """What a job or all jobs have printed, and the daemons' last words."""
+        jobs = [path.read_text() for path in sorted(self.folder.glob(f"job-{job}_*.out"))]
         logs = [path.read_text()[-2000:] for path in sorted(self.folder.glob("*.log"))]
         return "\n".join([*jobs, *logs])
 

@@ -14,8 +14,10 @@ import processes
 import pytest
 import yaml
 
+from configs import study
 from jaxcmp.errors import CommandError, Interrupted
 from jaxcmp.runs import read_run
+from jaxcmp.study.plan import Sizes, expand, fractions
 
 FOLDER = processes.ROOT / "launch/kubernetes"
 # From the first in which no field of these is a beta, to the newest whose schemas are at hand.
@@ -90,6 +92,13 @@ def test_runs_lie_on_the_volume_that_outlives_the_job(name):
         if word.startswith("--workdir=")
     )
     assert Path(mounts["runs"]) in workdir.parents
+
+
+def test_the_study_has_a_pod_for_each_run_of_its_plan():
+    config = study.get_config()
+    sizes = Sizes({each: round(50_000 * each) for each in fractions(config)}, 3)
+    assert load("study.yaml")["Job"]["spec"]["completions"] == len(expand(config, sizes))
+    assert "--task=$(JOB_COMPLETION_INDEX)" in container("study.yaml")["command"]
 
 
 def test_the_pods_of_a_run_find_each_other():

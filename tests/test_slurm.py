@@ -66,14 +66,14 @@ def test_a_run_makes_way_twice_and_ends_where_an_unbroken_one_ends(slurm, tmp_pa
         assert [session["num_processes"] for session in run.sessions] == [2] * len(run.sessions)
     whole, parted = (run.load_predictions() for run in runs)
     np.testing.assert_array_equal(parted.logits, whole.logits)
-    assert slurm.output().count("is saved; the same command goes on") == 4
+    assert slurm.output(broken).count("is saved; the same command goes on") == 4
 
 
 def test_a_wrong_command_fails_and_is_not_requeued(slurm, tmp_path):
     job = slurm.submit("--nodes=2", RUN, *processes.TINY, "--config.num_epoch=1")
     ended = slurm.wait(job, "FAILED", "COMPLETED")
     assert (ended["JobState"], ended["ExitCode"], ended["Restarts"]) == ("FAILED", "2:0", "0")
-    assert "did you mean 'num_epochs'?" in slurm.output()
+    assert "did you mean 'num_epochs'?" in slurm.output(job)
 
 
 def test_a_cancelled_run_is_saved_and_stays_cancelled(slurm, tmp_path):
@@ -81,8 +81,8 @@ def test_a_cancelled_run_is_saved_and_stays_cancelled(slurm, tmp_path):
     job = slurm.submit(RUN, *LONGER, f"--workdir={folder}")
     wait_for_steps(slurm, folder, 3)
     slurm.command("scancel", job)
-    slurm.wait(job, "CANCELLED")
-    assert slurm.show(job)["Restarts"] == "0"
+    assert slurm.wait(job, "CANCELLED")["Restarts"] == "0"
+    assert "is saved; the same command goes on" in slurm.output(job)
 
 
 def test_each_task_of_an_array_is_a_run_and_an_interrupted_one_is_requeued_alone(slurm, tmp_path):
