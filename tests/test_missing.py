@@ -30,10 +30,10 @@ def test_missing_runs_stand_above_everything_else_with_their_reasons():
 
 def test_many_missing_runs_are_counted_by_reason_and_folded_away():
     found = render_missing(report(MANY), Ids())
-    assert "<summary>8 waiting; 1 failed: no space</summary>" in found
+    assert "<summary>waiting (8); failed: no space (1)</summary>" in found
     assert found.count("study/") == len(MANY)
     reasons = [LeftOut(f"study/{i}", f"failed: {i}") for i in range(9)]
-    assert "; 4 for other reasons</summary>" in render_missing(report(reasons), Ids())
+    assert "; other reasons (4)</summary>" in render_missing(report(reasons), Ids())
 
 
 def test_a_complete_study_says_nothing_of_it():
