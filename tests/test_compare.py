@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from sample_runs import Sample, write_run
 
 from jaxcmp import runs
+from jaxcmp.compare.__main__ import compare as run_comparison
 from jaxcmp.compare.__main__ import main
+from jaxcmp.compare.document import LeftOut
 
 
 @pytest.fixture
@@ -203,3 +206,25 @@ def test_runs_on_other_images_become_comparisons_of_their_own(demo, tmp_path, ca
         if block["kind"] == "figure"
     ]
     assert len(set(names)) == len(names)
+
+
+def study(folders: list[Path], out: Path, missing: list[LeftOut]) -> tuple[Path, dict[str, Any]]:
+    page = run_comparison(folders, out, Console(quiet=True), missing)
+    return page, json.loads((out / "report.json").read_text())
+
+
+def test_a_study_tells_the_report_which_of_its_runs_are_missing(demo, tmp_path):
+    unfinished = write_run(demo / "vit" / "seed-2", Sample("vit", 2, is_finished=False))
+    missing = [LeftOut(str(unfinished), "running"), LeftOut("runs/vit/seed-3", "waiting")]
+    page, report = study([demo], tmp_path / "report", missing)
+    assert page == tmp_path / "report" / "index.html"
+    assert "This study is not complete: 2 of 6 runs are missing." in page.read_text()
+    assert [each["reason"] for each in report["missing"]] == ["running", "waiting"]
+    # What is missing is not left out as well.
+    assert report["left_out"] == []
+
+
+def test_a_study_none_of_whose_runs_is_finished_has_a_report_too(tmp_path):
+    page, report = study([], tmp_path / "report", [LeftOut("runs/vit/seed-0", "failed")])
+    assert report["comparisons"] == []
+    assert "1 of 1 run is missing" in page.read_text()

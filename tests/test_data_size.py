@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import sections
 from sample_runs import Sample, alter, make_group
+from sample_study import equal_steps, part
 
 from jaxcmp.compare.arms import Group, Outcome
 from jaxcmp.compare.document import Figure
@@ -162,3 +163,48 @@ def test_without_parts_the_commands_that_would_fill_the_section_are_given(tmp_pa
 
 def test_every_number_names_its_runs(runs):
     assert not list(sections.without_source(data_size_section(runs)))
+
+
+@pytest.fixture(scope="module")
+def both_budgets(tmp_path_factory) -> Group:
+    """Two sizes at equal epochs, and the smaller one at equal steps too."""
+    samples = [each for arm in LAWS for s in (0, 1) for each in (
+        Sample(arm, s, num_test=20), part(arm, 0.1, s), equal_steps(arm, 0.1, s))]  # fmt: skip
+    samples = [dataclasses.replace(each, num_test=20) for each in samples]
+    return make_group(tmp_path_factory.mktemp("budgets"), *samples)
+
+
+def test_equal_steps_are_a_series_of_their_own_with_a_crossover_of_their_own(both_budgets):
+    def change(outcome: Outcome) -> Outcome:
+        is_long, is_vit = outcome.num_epochs > 6, outcome.name == "vit"
+        if outcome.num_train == 50_000:
+            return dataclasses.replace(outcome, test_accuracy=0.7 if is_vit else 0.8)
+        # The ViT leads on few images, unless training lasts as long as on all.
+        return dataclasses.replace(outcome, test_accuracy=0.5 if is_vit and not is_long else 0.4)
+
+    section = data_size_section(alter(both_budgets, change))
+    for budget, value in (("equal epochs", 50), ("equal steps", 40)):
+        table = sections.table(section, f"at {budget}")
+        assert sections.names(table) == ["5,000", "50,000"]
+        cell = sections.row(table, "5,000")["vit"]
+        assert (cell.value, cell.num) == (pytest.approx(value), 2)
+        assert sections.row(table, "50,000")["vit"].value == pytest.approx(70)
+    text = sections.texts(section)
+    assert "At equal epochs, resnet and vit change places as measured between 5,000 images" in text
+    assert "At equal steps, resnet is nowhere behind vit at the 2 sizes measured" in text
+    line = sections.figure(section, "data-size-steps").panels[0].series[0]  # pyright: ignore
+    assert line.y == pytest.approx([40, 80])
+    assert not list(sections.without_source(section))
+
+
+def test_runs_that_are_at_neither_budget_are_named(tmp_path):
+    odd = dataclasses.replace(part("vit", 0.1, num_epochs=9), num_test=20)
+    samples = [sample("vit", 1.0), sample("resnet", 1.0), sample("vit", 0.1), odd]
+    group = make_group(tmp_path, *samples)
+    text = sections.texts(data_size_section(group))
+    assert "Not shown here" in text and "3-vit-0" in text
+    assert sections.commands(data_size_section(group)) == [
+        "python -m jaxcmp.main --config=configs/vit.py:cpu --config.data.train_fraction=0.1 "
+        "--config.num_epochs=60 --config.schedule.warmup_epochs=10 "
+        f"--workdir={group.arms[1].outcomes[0].folder}-0.1-equal-steps"
+    ]

@@ -85,3 +85,12 @@ def test_runs_lie_below_means_and_means_below_points():
     axes = drawn(plot(*(Series(style, [1, 2], [5, 6], style, 0) for style in styles)))
     widths = [line.get_linewidth() for line in axes.lines]
     assert widths == [0.9, 2, 0]
+
+
+def test_lines_over_categories_have_whiskers_that_do_not_hide_each_other():
+    lines = [Series(n, [0, 1], [5, 6], "thick", arm, [4, None], [7, None])
+             for arm, n in enumerate("ab")]  # fmt: skip
+    first, second = drawn(plot(*lines, x=KINDS)).collections
+    assert isinstance(first, LineCollection) and isinstance(second, LineCollection)
+    (one,), (two,) = (np.array(getattr(each, "get_segments")()) for each in (first, second))  # noqa: B009
+    assert one[:, 1].tolist() == [4, 7] and one[0, 0] < two[0, 0]

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxcmp.compare.statistics.scaling import PowerLaw, crossover, crossover_interval, fit_power_law
+from jaxcmp.compare.statistics.scaling import (
+    PowerLaw,
+    changes_of_lead,
+    crossover,
+    crossover_interval,
+    fit_power_law,
+)
 
 SIZES = np.array([5_000, 12_500, 25_000, 50_000])
 # They meet at 100 ** 2 = 10,000 images.
@@ -152,3 +158,21 @@ def test_a_crossover_far_beyond_the_sizes_measured_is_left_open():
     # These meet at 1e4 ** 5 images, to within a percent.
     assert interval_of(PowerLaw(1e4, 0.5), PowerLaw(1.0, 0.3), noise=1e-4) is None
     assert crossover(PowerLaw(1e4, 0.5), PowerLaw(1.0, 0.3)) == pytest.approx(1e20)
+
+
+def points(*errors: tuple[int, list[float]]) -> np.ndarray:
+    return np.array([(size, error) for size, runs in errors for error in runs])
+
+
+def test_arms_change_places_between_the_sizes_where_their_means_do():
+    first = points((10, [0.5, 0.7]), (20, [0.3]), (40, [0.1]), (80, [0.2]))
+    second = points((10, [0.5]), (20, [0.4, 0.2]), (40, [0.2]), (80, [0.1]))
+    # Behind at 10, level at 20, ahead at 40, behind at 80.
+    assert changes_of_lead(first, second) == [(10, 40), (40, 80)]
+    assert changes_of_lead(second, first) == [(10, 40), (40, 80)]
+
+
+def test_sizes_at_which_one_arm_was_not_measured_do_not_count():
+    first, second = points((10, [0.5]), (30, [0.1])), points((10, [0.4]), (20, [0.9]), (30, [0.3]))
+    assert changes_of_lead(first, second) == [(10, 30)]
+    assert changes_of_lead(first, points((20, [0.9]))) == []

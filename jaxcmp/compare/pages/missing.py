@@ -45,10 +45,9 @@ def _listed(missing: list[LeftOut], ids: Ids) -> str:
         lines = [f"<li><code>{escape(m.folder)}</code>: {escape(m.reason)}</li>" for m in missing]
         return f"<ul>{''.join(lines)}</ul>"
     reasons = Counter(each.reason for each in missing).most_common()
-    told = [f"{num:,} {escape(reason)}" for reason, num in reasons[:MAX_OPEN]]
-    told += [f"{sum(num for _, num in reasons[MAX_OPEN:]):,} for other reasons"] * (
-        len(reasons) > MAX_OPEN
-    )
+    told = [f"{escape(reason)} ({num:,})" for reason, num in reasons[:MAX_OPEN]]
+    others = sum(num for _, num in reasons[MAX_OPEN:])
+    told += [f"other reasons ({others:,})"] if others else []
     table = render_table(_table("Missing runs", "Run", missing), ids, is_titled=False)
     return f"<details><summary>{'; '.join(told)}</summary>{table}</details>"
 

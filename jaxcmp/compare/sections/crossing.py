@@ -91,8 +91,8 @@ def _never(leader: Sized, other: Sized, sizes: np.ndarray, budget: str) -> str:
     if len(sizes) == 1:
         return f"At {budget}, both were measured on {sizes[0]:,.0f} images only: {smallest}."
     return (
-        f"At {budget}, {ahead.arm.name} is ahead of {behind.arm.name} at each of the {len(sizes)} "
-        f"sizes measured, if they differ: at {sizes[0]:,.0f} images, {smallest}; at "
+        f"At {budget}, {ahead.arm.name} is nowhere behind {behind.arm.name} at the {len(sizes)} "
+        f"sizes measured: at {sizes[0]:,.0f} images, {smallest}; at "
         f"{sizes[-1]:,.0f}, {_ahead(leader, other, sizes[-1])}."
     )
 
@@ -112,8 +112,8 @@ def _ahead(leader: Sized, other: Sized, size: float) -> str:
     by = f"{first.arm.name} leads by {100 * gap.mean:.2f} points"
     if gap.interval is None:
         return f"{by} ({num}, spread unknown)"
-    low, high = (100 * bound for bound in gap.interval)
-    return f"{by} (95 % interval {cells.points(low)} to {cells.points(high)}, {num})"
+    low, high = (cells.decimal(100 * bound, [], digits=2).text for bound in gap.interval)
+    return f"{by} (95 % interval {low} to {high}, {num})"
 
 
 def _fitted(leader: Sized, other: Sized, budget: str) -> Text:

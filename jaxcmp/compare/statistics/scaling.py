@@ -96,7 +96,8 @@ def changes_of_lead(
     leads = []
     for size in np.intersect1d(first[:, 0], second[:, 0]):
         lead = _mean_error(first, size) - _mean_error(second, size)
-        if lead:
+        # Means of the same fractions may differ in the last digit.
+        if abs(lead) > 1e-12:
             leads.append((float(size), lead))
     return [(a, b) for (a, low), (b, high) in itertools.pairwise(leads) if low * high < 0]
 
