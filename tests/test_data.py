@@ -39,7 +39,7 @@ def test_digits_load_whole_by_default():
     assert (len(loaded.train.labels), len(loaded.test.labels)) == (1438, 359)
     assert loaded.validation is None
     for split in (loaded.train, loaded.test):
-        assert split.images.dtype == np.uint8 and split.images.shape[1:] == (8, 8, 1)
+        assert np.asarray(split.images).dtype == np.uint8 and split.images.shape[1:] == (8, 8, 1)
         assert split.labels.dtype == np.int32 and split.ids.dtype == np.int64
     assert not set(loaded.train.ids) & set(loaded.test.ids)
 
@@ -72,7 +72,7 @@ def test_ids_images_and_labels_stay_together():
     row = {int(i): n for n, i in enumerate(whole.train.ids)}
     for split in (part.train, part.validation):
         rows = [row[int(i)] for i in split.ids]
-        np.testing.assert_array_equal(split.images, whole.train.images[rows])
+        np.testing.assert_array_equal(split.images, np.asarray(whole.train.images)[rows])
         np.testing.assert_array_equal(split.labels, whole.train.labels[rows])
 
 
@@ -85,7 +85,7 @@ def test_two_seeds_take_different_images():
 
 def test_mean_and_spread_are_those_of_the_training_images_in_use():
     part = load(train_fraction=0.1)
-    mean, std = channel_statistics(part.train.images)
+    mean, std = channel_statistics(np.asarray(part.train.images))
     np.testing.assert_array_equal((part.mean, part.std), (mean, std))
     assert not np.array_equal(part.mean, load().mean)
 

@@ -8,6 +8,7 @@ import pytest
 from tiny_tfds import examples, image_features, make
 
 from jaxcmp.data import images as image_ops
+from jaxcmp.data import stored
 from jaxcmp.data.examples import read
 from jaxcmp.data.normalisation import image_sums
 from jaxcmp.data.stored import open_stored
@@ -45,23 +46,23 @@ def records_of(builder):
 def test_images_labels_and_sums_are_those_of_the_decoded_set(tmp_path, shape, image_size):
     builder = tiny(tmp_path, shape=shape)
     images, labels = read(builder, "train", image_size=image_size)
-    stored, same_labels = open_stored(builder, "train", image_size=image_size)
-    assert stored.shape == images.shape
-    np.testing.assert_array_equal(stored[:], images)
+    unread, same_labels = open_stored(builder, "train", image_size=image_size)
+    assert unread.shape == images.shape
+    np.testing.assert_array_equal(unread[:], images)
     np.testing.assert_array_equal(same_labels, labels)
     assert same_labels.dtype == labels.dtype
-    np.testing.assert_array_equal(stored.sums, image_sums(images))
+    np.testing.assert_array_equal(unread.sums, image_sums(images))
     rows = np.array([299, 0, 299, 17])
-    np.testing.assert_array_equal(stored[rows], images[rows])
+    np.testing.assert_array_equal(unread[rows], images[rows])
 
 
 def test_the_second_time_nothing_is_decoded_until_images_are_asked_for(tmp_path, decoded):
     builder = tiny(tmp_path)
     open_stored(builder, "train", image_size=0)
     assert len(decoded) == 300
-    stored, _ = open_stored(builder, "train", image_size=0)
+    unread, _ = open_stored(builder, "train", image_size=0)
     assert len(decoded) == 300
-    stored[np.arange(5)]
+    unread[np.arange(5)]
     assert len(decoded) == 305
 
 
@@ -76,20 +77,22 @@ def test_other_prepared_files_and_a_damaged_cache_are_looked_through_again(tmp_p
     assert len(decoded) == 900
 
 
-def test_images_of_several_sizes_ask_for_a_size(tmp_path):
-    rows = [*examples(0, 256, shape=(4, 4, 3)), *examples(0, 2, shape=(5, 4, 3))]
+@pytest.mark.parametrize("block", [1, 256])
+def test_images_of_several_sizes_ask_for_a_size(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(stored, "_BLOCK", block)
+    rows = [*examples(0, 5, shape=(4, 4, 3)), *examples(0, 2, shape=(5, 4, 3))]
     builder = make(image_features((None, None, 3)), {"train": rows}, data_dir=tmp_path)
     with pytest.raises(CommandError, match="data.image_size"):
         open_stored(builder, "train", image_size=0)
-    assert open_stored(builder, "train", image_size=4)[0].shape == (258, 4, 4, 3)
+    assert open_stored(builder, "train", image_size=4)[0].shape == (7, 4, 4, 3)
 
 
 def test_a_file_that_is_cut_is_one_line_before_and_while_it_is_read(tmp_path):
     builder = tiny(tmp_path, count=2000)
-    stored, _ = open_stored(builder, "train", image_size=0)
+    unread, _ = open_stored(builder, "train", image_size=0)
     path = records_of(builder)
     os.truncate(path, path.stat().st_size // 2)
-    reading = ReadAhead(stored, lambda number: np.arange(1900, 2000), stop=3)
+    reading = ReadAhead(unread, lambda number: np.arange(1900, 2000), stop=3)
     for _ in range(2):
         with pytest.raises(JaxcmpError, match="split train in .* cannot be read") as caught:
             reading.take(range(0, 1))

@@ -97,15 +97,15 @@ def test_what_a_thread_raises_is_raised_where_its_batch_would_be():
 
 
 def test_closing_ends_the_threads():
-    before = threading.active_count()
+    before = set(threading.enumerate())
     reading = ReadAhead(stored(), rows_of, stop=2**31)
     reading.take(range(0, 1))
-    assert threading.active_count() > before
+    own = set(threading.enumerate()) - before
+    assert own
     reading.close()
-    deadline = time.monotonic() + 10
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert threading.active_count() == before
+    for thread in own:
+        thread.join(timeout=30)
+        assert not thread.is_alive()
 
 
 def test_calls_made_in_threads_come_back_in_their_order():
