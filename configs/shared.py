@@ -43,6 +43,9 @@ def base() -> Config:
                 "image_size": 0,
                 "train_fraction": 1.0,
                 "validation_fraction": 0.0,
+                # device: all images live there; stream: they are read for each batch; auto: what
+                # takes more than half of the free memory is streamed. Batches are the same.
+                "placement": "auto",
             },
             "log": {"every_steps": 50, "tensorboard": False},
             # Kept: the newest two, the best on a validation split, every n-th epoch's (0: none).

@@ -12,6 +12,7 @@ from jax import Array
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from jaxcmp import host_memory
 from jaxcmp.errors import CommandError, JaxcmpError
 
 Result = TypeVar("Result")
@@ -56,6 +57,35 @@ def place_rows(value: np.ndarray, mesh: Mesh) -> Array:
 
     shape = (num_rows * mesh.size, *value.shape[1:])
     return jax.make_array_from_callback(shape, sharded(mesh), part)
+
+
+def own_rows(num_rows: int, mesh: Mesh) -> np.ndarray:
+    """Which of the rows of an array in parts lie on devices of this process, ascending."""
+    parts = sharded(mesh).addressable_devices_indices_map((num_rows,)).values()
+    return np.unique(np.concatenate([np.arange(num_rows)[part] for part in parts]))
+
+
+def place_own_rows(value: np.ndarray, sharding: NamedSharding, *, shape: tuple[int, ...]) -> Array:
+    """One global array of that shape, of which `value` holds this process's `own_rows`."""
+    return jax.make_array_from_process_local_data(sharding, value, shape)
+
+
+def free_bytes() -> int:
+    """Bytes that all devices can still take in equal parts; the same number in every process.
+
+    On a CPU the devices are the host, whose memory counts once.
+    """
+    stats = [device.memory_stats() or {} for device in jax.local_devices()]
+    if all("bytes_limit" in each for each in stats):
+        least = min(each["bytes_limit"] - each["bytes_in_use"] for each in stats)
+        num_bytes = least * jax.device_count()
+    else:
+        num_bytes = host_memory.available_bytes()
+    if jax.process_count() > 1:
+        # As MiB they fit into the integers that devices exchange.
+        mebibytes = multihost_utils.process_allgather(np.int32(num_bytes >> 20))
+        num_bytes = int(np.min(mebibytes)) << 20
+    return num_bytes
 
 
 def take_rows(mesh: Mesh) -> Callable[[Array, Array], Array]:

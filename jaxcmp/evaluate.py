@@ -1,7 +1,8 @@
 """Predictions for a whole split, each example exactly once, whatever the batch and the devices."""
 
+import collections
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax.numpy as jnp
@@ -10,6 +11,9 @@ from flax import linen as nn
 from jax import Array
 
 from jaxcmp.augment import normalise
+
+# Enough that the device does not wait for the host.
+BATCHES_IN_LINE = 2
 
 
 def make_eval_step(model: nn.Module, *, mean: np.ndarray, std: np.ndarray) -> Callable[..., Array]:
@@ -38,10 +42,16 @@ def padded_batches(num_examples: int, batch_size: int) -> Iterator[np.ndarray]:
         yield np.minimum(indices, num_examples - 1)
 
 
-def predict_logits(
-    eval_batch: Callable[[np.ndarray], Array | np.ndarray], *, num_examples: int, batch_size: int
-) -> np.ndarray:
-    """Logits float32 [num_examples, classes]; `eval_batch` maps indices [batch_size] to logits."""
-    # All batches are put in line before the first is read: reading waits for the device.
-    batches = [eval_batch(indices) for indices in padded_batches(num_examples, batch_size)]
-    return np.concatenate([np.asarray(logits) for logits in batches])[:num_examples]
+def collect_logits(batches: Iterable[Array | np.ndarray], *, num_examples: int) -> np.ndarray:
+    """Logits float32 [num_examples, classes] of `padded_batches`, each [batch_size, classes].
+
+    Reading waits for the device, and so it is done two batches later; but no later than that, as a
+    batch in line may hold its images on the device.
+    """
+    logits, in_line = [], collections.deque()
+    for batch in batches:
+        in_line.append(batch)
+        if len(in_line) > BATCHES_IN_LINE:
+            logits.append(np.asarray(in_line.popleft()))
+    logits += map(np.asarray, in_line)
+    return np.concatenate(logits)[:num_examples]

@@ -41,12 +41,13 @@ class Experiment:
 
     def evaluated_splits(self) -> list[tuple[str, Split]]:
         """The test split, and the held-out one where there is one."""
-        return [(name, split) for name, split in _splits(self.dataset) if name != "train"]
+        splits = self.dataset.splits()
+        return [(name, split) for name, split in splits.items() if name != "train"]
 
     def describe_data(self) -> dict[str, Any]:
         """Which images these are, and how a restored model has to see others."""
         dataset = self.dataset
-        sizes = {name: len(split.labels) for name, split in _splits(dataset)}
+        sizes = {name: len(split.labels) for name, split in dataset.splits().items()}
         return {
             "name": dataset.name,
             "version": dataset.version,
@@ -56,6 +57,8 @@ class Experiment:
             "num_test": sizes["test"],
             "mean": dataset.mean.tolist(),
             "std": dataset.std.tolist(),
+            "placement": dataset.placement.name,
+            "placement_reason": dataset.placement.reason,
         }
 
 
@@ -79,9 +82,7 @@ def prepare(
         num_devices=num_devices or jax.device_count(),
         accumulation=config.accumulation,
     )
-    if dataset is None:
-        options = dict(config.data)
-        dataset = data.load(data_dir=options.pop("dir"), **options, seed=config.seed)
+    dataset = dataset or _load(config)
     _check_data(dataset, model)
     clock = Clock.of(
         len(dataset.train.labels), batch_size=config.batch_size, num_epochs=config.num_epochs
@@ -120,7 +121,7 @@ def prepare(
 
 
 def compile_program(experiment: Experiment, mesh: Mesh, config: Config) -> Program:
-    """Puts the data on the devices and compiles the steps for them."""
+    """Puts the data on the devices, where it is not streamed, and compiles the steps for them."""
     clock = experiment.clock
     # More steps than between two logs, or in an epoch, would never be taken at once.
     room = min(clock.steps_per_epoch, config.log.every_steps or clock.steps_per_epoch)
@@ -128,7 +129,7 @@ def compile_program(experiment: Experiment, mesh: Mesh, config: Config) -> Progr
         experiment.init,
         experiment.train_step,
         experiment.eval_step,
-        {name: (split.images, split.labels) for name, split in _splits(experiment.dataset)},
+        {name: (split.images, split.labels) for name, split in experiment.dataset.splits().items()},
         mesh,
         seed=config.seed,
         batch_size=config.batch_size,
@@ -137,9 +138,10 @@ def compile_program(experiment: Experiment, mesh: Mesh, config: Config) -> Progr
     )
 
 
-def _splits(dataset: Dataset) -> list[tuple[str, Split]]:
-    named = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    return [(name, split) for name, split in named.items() if split is not None]
+def _load(config: Config) -> Dataset:
+    options = dict(config.data)
+    folder, free_bytes = options.pop("dir"), devices.free_bytes()
+    return data.load(data_dir=folder, **options, free_bytes=free_bytes, seed=config.seed)
 
 
 def _check_ranges(config: Config) -> None:

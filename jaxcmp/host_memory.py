@@ -1,10 +1,12 @@
-"""Keeps the host memory of a step for the next one, where the host's cores are the device."""
+"""The host's memory: what is free of it, and how a step keeps it where the host is the device."""
 
+import contextlib
 import ctypes
 import importlib.util
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 # glibc's <malloc.h>
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
@@ -31,6 +33,24 @@ def keep_freed_memory() -> bool:
     # One heap for all threads, no mappings beside it, and its end is never cut off.
     settings = ((M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, -1))
     return all(mallopt(name, value) == 1 for name, value in settings)
+
+
+def available_bytes() -> int:
+    """What processes can still take on this host, at most what its container is allowed in all.
+
+    Where the system does not say what is free, it is all that the host has.
+    """
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+        kibibytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+        available = int(kibibytes) << 10
+    except (OSError, StopIteration):
+        available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):
+        # Of control groups, version 2; without a limit the file says "max".
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="utf-8"))
+        available = min(available, limit)
+    return available
 
 
 def is_cpu_only(environment: Mapping[str, str] = os.environ) -> bool:

@@ -2,10 +2,11 @@
 
 import contextlib
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import softmax
@@ -70,12 +71,14 @@ class Pictures:
             raise ValueError(f"images of {self.images.shape} do not fit ids of {self.ids.shape}")
 
 
-def pictures_of_mistakes(predictions: Predictions, images: np.ndarray) -> Pictures:
+def pictures_of_mistakes(predictions: Predictions, images: Any) -> Pictures:
     """The images behind the most confident mistakes, for a reader who has the run folder alone.
 
-    `images` uint8 [n, height, width, channels] are those of the predictions, in the same order.
+    `images` uint8 [n, height, width, channels] are those of the predictions, in the same order; an
+    array, or what gives one for an array of positions.
     """
-    num = min(max(PICTURE_BYTES // max(images[0].nbytes, 1), MIN_PICTURES), MAX_PICTURES)
+    image_bytes = math.prod(images.shape[1:])
+    num = min(max(PICTURE_BYTES // max(image_bytes, 1), MIN_PICTURES), MAX_PICTURES)
     chosen = predictions.most_confident_mistakes(num)
     return Pictures(predictions.ids[chosen], np.asarray(images[chosen]))
 

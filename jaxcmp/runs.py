@@ -37,7 +37,7 @@ LOCK = ".lock"
 # Where things lie, what is shown or kept, what changes no more than rounding: a run may go on with
 # other values, and runs that differ in nothing else have the same recipe.
 FREE_KEYS = (
-    *("data.dir", "data.manual_dir", "log", "checkpoint", "eval_batch_size"),
+    *("data.dir", "data.manual_dir", "data.placement", "log", "checkpoint", "eval_batch_size"),
     *("eval_every_epochs", "steps_per_dispatch"),
 )
 

@@ -23,6 +23,7 @@ LAYERS = (
     {"models.vit", "models.resnet", "compilation_cache"},
     {"checkpoint", "cluster", "devices", "evaluate", "journal", "models", "optim", "step"}
     | {"compare.arms", "compare.pages.*", "compare.report_json"},
+    {"feeds"},
     {"costs", "program", "compare.cells", "compare.grouping", "compare.sources"},
     {"experiment"},
     {"outcome", "compare.verdict"},

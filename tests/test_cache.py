@@ -165,3 +165,16 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     assert cache.root() == tmp_path / "xdg" / "jaxcmp"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache.root() == tmp_path / ".cache" / "jaxcmp"
+
+
+def test_arrays_are_read_back_as_written_and_a_cut_file_is_none(tmp_path):
+    entry, arrays = tmp_path / "tiny" / "train.npz", {"sums": np.arange(3), "one": np.ones(2)}
+    assert cache.read_arrays(entry) is None
+    cache.write_arrays(entry, arrays)
+    found = cache.read_arrays(entry)
+    assert found is not None and found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+    assert [path.name for path in entry.parent.iterdir()] == ["train.npz"]
+    os.truncate(entry, entry.stat().st_size - 30)
+    assert cache.read_arrays(entry) is None

@@ -5,7 +5,7 @@ import pytest
 
 from jaxcmp.bench import command
 
-MODULES = ("jaxcmp.bench", "jaxcmp.bench.scale")
+MODULES = ("jaxcmp.bench", "jaxcmp.bench.scale", "jaxcmp.bench.input")
 
 
 def test_a_process_is_given_the_configuration_and_nothing_else():
@@ -38,5 +38,5 @@ def test_a_wrong_command_is_one_line(module, arguments, message):
 def test_help_shows_the_command_and_its_flags(module):
     code, out, _ = processes.run("--help", module=module)
     assert code == 0
-    assert f"python -m {module} --config=configs/vit.py" in out
+    assert f"python -m {module} --config=configs/" in out
     assert "--rounds" in out and "--workdir" not in out

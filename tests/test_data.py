@@ -10,6 +10,7 @@ from tiny_tfds import CLASS_NAMES, examples, image_features, make
 
 from jaxcmp import data
 from jaxcmp.data.normalisation import channel_statistics
+from jaxcmp.data.streaming import StoredImages
 from jaxcmp.errors import CommandError, JaxcmpError
 
 
@@ -20,6 +21,8 @@ def load(name="digits", **options):
         "image_size": 0,
         "train_fraction": 1.0,
         "validation_fraction": 0.0,
+        "placement": "auto",
+        "free_bytes": 2**40,
         "seed": 0,
     }
     return data.load(name, **{**defaults, **options})
@@ -36,7 +39,7 @@ def test_digits_load_whole_by_default():
     assert (len(loaded.train.labels), len(loaded.test.labels)) == (1438, 359)
     assert loaded.validation is None
     for split in (loaded.train, loaded.test):
-        assert split.images.dtype == np.uint8 and split.images.shape[1:] == (8, 8, 1)
+        assert np.asarray(split.images).dtype == np.uint8 and split.images.shape[1:] == (8, 8, 1)
         assert split.labels.dtype == np.int32 and split.ids.dtype == np.int64
     assert not set(loaded.train.ids) & set(loaded.test.ids)
 
@@ -69,7 +72,7 @@ def test_ids_images_and_labels_stay_together():
     row = {int(i): n for n, i in enumerate(whole.train.ids)}
     for split in (part.train, part.validation):
         rows = [row[int(i)] for i in split.ids]
-        np.testing.assert_array_equal(split.images, whole.train.images[rows])
+        np.testing.assert_array_equal(split.images, np.asarray(whole.train.images)[rows])
         np.testing.assert_array_equal(split.labels, whole.train.labels[rows])
 
 
@@ -82,7 +85,7 @@ def test_two_seeds_take_different_images():
 
 def test_mean_and_spread_are_those_of_the_training_images_in_use():
     part = load(train_fraction=0.1)
-    mean, std = channel_statistics(part.train.images)
+    mean, std = channel_statistics(np.asarray(part.train.images))
     np.testing.assert_array_equal((part.mean, part.std), (mean, std))
     assert not np.array_equal(part.mean, load().mean)
 
@@ -90,8 +93,9 @@ def test_mean_and_spread_are_those_of_the_training_images_in_use():
 def test_digits_start_without_tfds():
     code = (
         "import sys; from jaxcmp import data; data.load('digits', data_dir=None, manual_dir=None,"
-        "image_size=None, train_fraction=1.0, validation_fraction=0.0, seed=0);"
-        "assert not {'tensorflow_datasets', 'tensorflow', 'jax'} & set(sys.modules)"
+        "image_size=None, train_fraction=1.0, validation_fraction=0.0,"
+        "placement='auto', free_bytes=2**40, seed=0);"
+        "assert not {'tensorflow_datasets', 'tensorflow', 'jax', 'grain'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
@@ -105,6 +109,35 @@ def test_a_prepared_set_loads_with_its_classes_and_positions(tmp_path):
     np.testing.assert_array_equal(loaded.train.ids, np.arange(9))
     assert loaded.train.images.shape == (9, 4, 4, 3)
     assert load("tiny", data_dir=str(tmp_path), image_size=6).test.images.shape == (3, 6, 6, 3)
+
+
+@pytest.mark.parametrize("name", ["digits", "tiny"])
+def test_streamed_images_are_those_on_the_devices_and_unread(tmp_path, name):
+    if name == "tiny":
+        splits = {"train": examples(0, 90), "test": examples(1, 3)}
+        make(image_features(), splits, data_dir=tmp_path)
+    options = {"train_fraction": 0.5, "validation_fraction": 0.2, "data_dir": str(tmp_path)}
+    resident = load(name, **options, placement="device")
+    # Half of it and more does not fit.
+    streamed = load(name, **options, free_bytes=1000)
+    assert (resident.placement.name, streamed.placement.name) == ("device", "stream")
+    assert resident.splits().keys() == streamed.splits().keys() == {"train", "validation", "test"}
+    for split, same in zip(resident.splits().values(), streamed.splits().values(), strict=True):
+        assert isinstance(same.images, StoredImages)
+        np.testing.assert_array_equal(same.images[:], split.images[:])
+        np.testing.assert_array_equal(same.labels, split.labels)
+        np.testing.assert_array_equal(same.ids, split.ids)
+    np.testing.assert_array_equal(streamed.mean, resident.mean)
+    np.testing.assert_array_equal(streamed.std, resident.std)
+
+
+@pytest.mark.parametrize(("free_bytes", "expected"), [(2 * 6 * 48, "device"), (575, "stream")])
+def test_what_has_to_fit_are_the_images_in_use(tmp_path, free_bytes, expected):
+    splits = {"train": examples(0, 12), "test": examples(1, 3)}
+    make(image_features(), splits, data_dir=tmp_path)
+    # A quarter of twelve images and three more, of 4x4 pixels in three colours.
+    part = load("tiny", data_dir=str(tmp_path), train_fraction=0.25, free_bytes=free_bytes)
+    assert part.placement.name == expected
 
 
 def test_splits_of_unlike_sizes_ask_for_a_size(tmp_path):
@@ -129,6 +162,7 @@ def test_training_images_without_labels_are_told(tmp_path):
         ({"validation_fraction": 1.0}, "validation_fraction"),
         ({"image_size": -1}, "image_size"),
         ({"seed": -1}, "seed"),
+        ({"placement": "disk"}, "data.placement='disk' must be one of auto, device, stream"),
     ],
 )
 def test_a_value_outside_its_range_is_told_in_one_line(options, message):

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxcmp import devices
+from jaxcmp import devices, host_memory
 from jaxcmp.errors import CommandError
 
 
@@ -96,3 +96,19 @@ def test_a_batch_that_cannot_be_cut_is_refused(batch_size, num_devices, accumula
     with pytest.raises(CommandError, match=message):
         devices.check_batch_size(batch_size, num_devices=num_devices, accumulation=accumulation)
     devices.check_batch_size(128, num_devices=8, accumulation=2)
+
+
+@pytest.mark.parametrize("num_devices", [1, 8])
+def test_own_rows_are_all_rows_of_a_single_process(num_devices):
+    mesh = devices.make_mesh(jax.devices()[:num_devices])
+    own = devices.own_rows(16, mesh)
+    np.testing.assert_array_equal(own, np.arange(16))
+    value = np.arange(48, dtype=np.int32).reshape(3, 16)
+    placed = devices.place_own_rows(value[:, own], devices.sharded(mesh, axis=1), shape=(3, 16))
+    np.testing.assert_array_equal(placed, value)
+    assert len(placed.addressable_shards) == num_devices
+    assert placed.addressable_shards[-1].data.shape == (3, 16 // num_devices)
+
+
+def test_devices_of_a_cpu_have_what_the_host_has():
+    assert 1e-3 < devices.free_bytes() / host_memory.available_bytes() < 1e3

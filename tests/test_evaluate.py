@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jaxcmp import devices, models
 from jaxcmp.augment import normalise
-from jaxcmp.evaluate import make_eval_step, padded_batches, predict_logits
+from jaxcmp.evaluate import collect_logits, make_eval_step, padded_batches
 
 MODEL = models.ResNet(image_size=8, stage_widths=(4,), stage_depths=(1,), num_classes=4)
 MEAN, STD = np.array([0.5], np.float32), np.array([0.25], np.float32)
@@ -17,11 +17,8 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (21, 8, 8, 1), dtype=np.uint8
 
 @given(num_examples=st.integers(1, 300), batch_size=st.integers(1, 70))
 def test_every_example_is_predicted_once_and_in_order(num_examples, batch_size):
-    out = predict_logits(
-        lambda indices: np.stack([indices, -indices], axis=1),
-        num_examples=num_examples,
-        batch_size=batch_size,
-    )
+    batches = padded_batches(num_examples, batch_size)
+    out = collect_logits((np.stack([i, -i], axis=1) for i in batches), num_examples=num_examples)
     np.testing.assert_array_equal(out[:, 0], np.arange(num_examples))
 
 
@@ -41,9 +38,9 @@ def test_logits_do_not_depend_on_batch_or_devices(num_devices, batch_size):
     eval_step = jax.jit(make_eval_step(MODEL, mean=MEAN, std=STD), out_shardings=everywhere)
     images = devices.place(IMAGES, everywhere)
     placed = jax.tree.map(lambda x: devices.place(x, everywhere), variables)
-    logits = predict_logits(
-        lambda indices: eval_step(placed, images, devices.place(indices, cut)),
+    batches = padded_batches(21, batch_size)
+    logits = collect_logits(
+        (eval_step(placed, images, devices.place(indices, cut)) for indices in batches),
         num_examples=21,
-        batch_size=batch_size,
     )
     np.testing.assert_allclose(logits, expected, atol=1e-5)

@@ -10,6 +10,7 @@ from jaxcmp import data, devices, experiment
 from jaxcmp.errors import CommandError
 
 DIGITS = {"name": "digits", "data_dir": None, "manual_dir": None, "image_size": None}
+PLACED = {"placement": "device", "free_bytes": 0}
 
 
 def config_of(arm, **overrides):
@@ -93,7 +94,7 @@ def test_parts_that_do_not_fit_are_refused(overrides, message):
 
 
 def test_a_given_data_set_takes_the_place_of_the_configured_one():
-    given = data.load(**DIGITS, train_fraction=0.1, validation_fraction=0.2, seed=3)
+    given = data.load(**DIGITS, **PLACED, train_fraction=0.1, validation_fraction=0.2, seed=3)
     prepared = experiment.prepare(config_of("vit", **{"data.name": "cifar10"}), given)
     assert prepared.dataset is given
     assert prepared.clock.steps_per_epoch == len(given.train.labels) // 32

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from jaxcmp.host_memory import is_cpu_only
+from jaxcmp.host_memory import available_bytes, is_cpu_only
 
 # Takes and touches 256 MB three times, and prints the page faults of each time.
 TOUCH = """
@@ -57,3 +57,8 @@ def test_a_run_keeps_its_memory():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr
+
+
+def test_what_is_free_is_less_than_what_is_there():
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert 2**20 < available_bytes() <= there

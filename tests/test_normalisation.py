@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxcmp.data import normalisation
-from jaxcmp.data.normalisation import channel_statistics
+from jaxcmp.data.normalisation import channel_statistics, image_sums, statistics_of_sums
 
 
 @pytest.mark.parametrize("shape", [(7, 5, 6, 3), (3, 8, 8, 1), (1, 1, 1, 3)])
@@ -38,3 +38,13 @@ def test_a_channel_that_never_changes_gets_deviation_one():
 def test_floats_are_refused():
     with pytest.raises(TypeError, match="uint8"):
         channel_statistics(np.zeros((1, 2, 2, 3), np.float32))
+
+
+def test_sums_of_single_images_give_the_statistics_of_the_set_to_the_bit():
+    images = np.random.default_rng(0).integers(0, 256, (7, 5, 6, 3), dtype=np.uint8)
+    sums = image_sums(images)
+    assert sums.shape == (7, 2, 3)
+    expected = channel_statistics(images)
+    np.testing.assert_array_equal(statistics_of_sums(sums, num_pixels=30), expected)
+    white = np.full((1, 300, 300, 1), 255, np.uint8)
+    assert image_sums(white).tolist() == [[[255 * 90_000], [255 * 255 * 90_000]]]

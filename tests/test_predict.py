@@ -39,6 +39,8 @@ def test_probabilities_are_those_of_the_final_evaluation(folder, trained):
         image_size=None,
         train_fraction=1.0,
         validation_fraction=0.2,
+        placement="device",
+        free_bytes=0,
         seed=0,
     )
     probabilities = np.asarray(trained.predict(digits.test.images))

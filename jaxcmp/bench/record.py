@@ -13,7 +13,7 @@ from jaxcmp.files import damaged, read_object, replace_file, to_json, writing
 
 # Raised when a field changes its meaning; the page refuses files of another schema.
 SCHEMA = 1
-KINDS = ("speed", "peer", "scale")
+KINDS = ("speed", "peer", "scale", "input")
 
 
 def make_record(

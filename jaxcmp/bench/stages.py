@@ -47,7 +47,7 @@ def make_prefixes(experiment: Experiment, mesh: Mesh, *, batch_size: int) -> dic
     train = experiment.dataset.train
     inputs = (
         jax.jit(experiment.init, out_shardings=everywhere)(init_key),
-        devices.place_rows(train.images, mesh),
+        devices.place_rows(np.asarray(train.images), mesh),
         devices.place_rows(train.labels, mesh),
         devices.place(np.arange(batch_size, dtype=np.int32), split_up),
         train_key,

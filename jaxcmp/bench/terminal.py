@@ -11,7 +11,7 @@ Rows = Iterator[tuple[str, str, str]]
 
 
 def show(record: dict[str, Any], *, to_stderr: bool) -> None:
-    """Prints a record of kind "speed" or "peer"."""
+    """Prints a record of kind "speed", "peer" or "input"."""
     console = Console(stderr=to_stderr, highlight=False)
     environment, config = record["environment"], record["config"]
     console.print(
@@ -24,6 +24,9 @@ def show(record: dict[str, Any], *, to_stderr: bool) -> None:
     if record["kind"] == "peer":
         console.print("images/s, and jaxcmp's by PyTorch's in each pair of samples:\n")
         console.print(peer_table(measured))
+    elif record["kind"] == "input":
+        console.print(f"{input_words(measured, config)}\n", soft_wrap=True)
+        console.print(input_table(measured))
     else:
         table = plain_table("", "median", "spread")
         for row in speed_rows(measured):
@@ -96,6 +99,31 @@ def peer_table(measured: dict[str, Any]) -> Table:
             cut(ratio["median"], 2),
             f"{cut(ratio['min'], 2)} to {cut(ratio['max'], 2)}",
             str(ratio["n"]),
+        )
+    return table
+
+
+def input_words(measured: dict[str, Any], config: dict[str, Any]) -> str:
+    files, side = measured["files"], config["model"]["image_size"]
+    return (
+        f"{files['num_images']:,} JPEG files of {files['size']} x {files['size']} pixels, "
+        f"{files['record_bytes'] / 1e3:,.1f} kB each, brought to {side} x {side}; looking through "
+        f"them once took {seconds(measured['first_pass_seconds'])}"
+    )
+
+
+def input_table(measured: dict[str, Any]) -> Table:
+    """One row for images on the devices and one for streamed ones; seconds are of a batch."""
+    table = plain_table("", "images/s", "per core", "batch", "p95", "n")
+    for name, feed in measured["feeds"].items():
+        times = feed["seconds"]
+        table.add_row(
+            f"{name}, {measured['num_cores']} cores",
+            cut(feed["images_per_second"], 1),
+            cut(feed["images_per_second_per_core"], 1),
+            seconds(times["median"]),
+            seconds(times["p95"]),
+            str(times["n"]),
         )
     return table
 

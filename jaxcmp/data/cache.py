@@ -4,7 +4,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -68,6 +69,32 @@ def write(entry: Path, blocks: Iterable[Block], *, num_examples: int) -> Block:
         with _translated(entry):
             _publish(partial, entry, num_examples=num_examples)
     return read(entry, num_examples=num_examples) or written
+
+
+def read_arrays(entry: Path) -> dict[str, np.ndarray] | None:
+    """Reads an entry of `write_arrays`, or returns None where there is none that is whole."""
+    try:
+        with open(entry, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def write_arrays(entry: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes named arrays as one .npz file; of several writers the last wins.
+
+    Raises:
+      JaxcmpError: the folder cannot be written; nothing half-written stays.
+    """
+    with _translated(entry):
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with _scratch(entry) as scratch:
+            partial = Path(scratch) / entry.name
+            with open(partial, "wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, entry)
 
 
 def _write_files(folder: Path, blocks: Iterable[Block], *, entry: Path, num_examples: int) -> None:

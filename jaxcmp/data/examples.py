@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,12 +46,12 @@ def read(builder: Builder, split: str, *, image_size: int) -> cache.Block:
       CommandError: the images have several sizes and `image_size` is 0.
       JaxcmpError: the prepared files are damaged, or the cache cannot be written.
     """
-    name, num_examples = builder.info.full_name, builder.info.splits[split].num_examples
-    size = f"{image_size}px" if image_size else "stored"
-    entry = cache.root() / name / f"{split}-{size}-{_fingerprint(builder, split)}"
+    num_examples = builder.info.splits[split].num_examples
+    entry = cache_entry(builder, split, image_size=image_size)
     cached = cache.read(entry, num_examples=num_examples)
     if cached is not None:
         return cached
+    name = builder.info.full_name
     logging.info("Decoding %d images of %s, split %s", num_examples, name, split)
     start = time.perf_counter()
     written = cache.write(entry, _blocks(builder, split, image_size), num_examples=num_examples)
@@ -60,32 +60,60 @@ def read(builder: Builder, split: str, *, image_size: int) -> cache.Block:
     return written
 
 
-def _blocks(builder: Builder, split: str, image_size: int) -> Iterator[cache.Block]:
+def cache_entry(builder: Builder, split: str, *, image_size: int) -> Path:
+    """Where the cache keeps a split at a size; another place once the prepared files change."""
+    size = f"{image_size}px" if image_size else "stored"
+    name = f"{split}-{size}-{_fingerprint(builder, split)}"
+    return cache.root() / builder.info.full_name / name
+
+
+def reader(builder: Builder, split: str, *, image_size: int) -> Callable[..., cache.Block]:
+    """Binds (positions, pool=None) -> images uint8 [k, H, W, C] and labels int32 [k].
+
+    What it returns may be called from several threads; a pool of threads decodes large images.
+    It raises what `read` raises.
+    """
     image_key, label_key = feature_keys(builder)
     channels = num_channels(builder)
-    shape = None
 
     def decode(example: dict) -> np.ndarray:
         return image_ops.decode(example[image_key], num_channels=channels, image_size=image_size)
 
     with _reading(builder, split):
         source = _open(builder, split)
+
+    def read_block(positions: Sequence[int], pool: ThreadPoolExecutor | None = None) -> cache.Block:
+        with _reading(builder, split):
+            examples = _fetch(source, list(positions))
+            size = np.mean([len(example[image_key]) for example in examples])
+            run: Callable = pool.map if pool and size > _LARGE_IMAGE_BYTES else map
+            images = list(run(decode, examples))
+        check_shapes(builder, [image.shape for image in images])
+        return np.stack(images), np.array([e[label_key] for e in examples], np.int32)
+
+    return read_block
+
+
+def check_shapes(builder: Builder, shapes: Sequence[tuple[int, ...]]) -> None:
+    """Raises CommandError where not all images have the same shape."""
+    shape = shapes[0]
+    odd = next((each for each in shapes if each != shape), None)
+    if odd is not None:
+        raise CommandError(
+            f"the images of {builder.name} have several sizes, such as {shape[:2]} and "
+            f"{odd[:2]}: set data.image_size"
+        )
+
+
+def _blocks(builder: Builder, split: str, image_size: int) -> Iterator[cache.Block]:
+    read_block = reader(builder, split, image_size=image_size)
+    num_examples, shape = builder.info.splits[split].num_examples, None
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(source), _BLOCK):
-            with _reading(builder, split):
-                stop = min(start + _BLOCK, len(source))
-                examples = _fetch(source, list(range(start, stop)))
-                size = np.mean([len(example[image_key]) for example in examples])
-                run: Callable = pool.map if size > _LARGE_IMAGE_BYTES else map
-                images = list(run(decode, examples))
-            shape = shape or images[0].shape
-            odd = next((image.shape for image in images if image.shape != shape), None)
-            if odd is not None:
-                raise CommandError(
-                    f"the images of {builder.name} have several sizes, such as {shape[:2]} and "
-                    f"{odd[:2]}: set data.image_size"
-                )
-            yield np.stack(images), np.array([e[label_key] for e in examples], np.int32)
+        for start in range(0, num_examples, _BLOCK):
+            images, labels = read_block(range(start, min(start + _BLOCK, num_examples)), pool)
+            shape = shape or images.shape[1:]
+            check_shapes(builder, [shape, images.shape[1:]])
+            yield images, labels
 
 
 def _open(builder: Builder, split: str) -> Any:

@@ -1,5 +1,7 @@
 """The mean and spread of each channel of a set of images."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 # Bounds the memory that a pass over a large set takes.
@@ -32,6 +34,34 @@ def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         for channel in range(num_channels):
             total[channel] += int(sums[..., channel].sum())
             squares[channel] += int(sums_of_squares[..., channel].sum())
+    return _statistics(total, squares, count)
+
+
+def image_sums(images: np.ndarray) -> np.ndarray:
+    """Returns the sum of each image's pixels and of their squares, uint64 [n, 2, C].
+
+    Args:
+      images: uint8 [n, H, W, C], no higher than 66,000 pixels.
+    """
+    # Down the columns first: that runs along contiguous rows.
+    columns = (
+        images.sum(axis=1, dtype=np.uint32),
+        np.square(images, dtype=np.uint16).sum(axis=1, dtype=np.uint32),
+    )
+    return np.stack([each.sum(axis=1, dtype=np.uint64) for each in columns], axis=1)
+
+
+def statistics_of_sums(sums: np.ndarray, *, num_pixels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Is `channel_statistics` of images of `num_pixels` pixels each, from their `image_sums`."""
+    # The squares of 10**14 pixels fit.
+    total, squares = sums.sum(axis=0, dtype=np.uint64).tolist()
+    return _statistics(total, squares, len(sums) * num_pixels)
+
+
+def _statistics(
+    total: Sequence[int], squares: Sequence[int], count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """From the sums over `count` pixels of each channel."""
     mean = [s / count / 255 for s in total]
     # In integers no digits cancel before the division.
     variance = [(count * q - s * s) / count**2 for s, q in zip(total, squares, strict=True)]

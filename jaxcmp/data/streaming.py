@@ -1,0 +1,117 @@
+"""Images that stay where they are stored: read when they are asked for, a few batches ahead."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+# Images that a thread reads and decodes in one go: a batch is shared out among the threads.
+_PART = 32
+# Besides the one that is waited for; each takes the memory of its decoded images.
+_BATCHES_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class StoredImages:
+    """Images uint8 [n, H, W, C] that take no memory until they are read.
+
+    `read` maps positions [k] in the source to images [k, H, W, C], from several threads at once;
+    `positions` [n] are those of these images, and `sums` [n, 2, C] their `image_sums`.
+    """
+
+    read: Callable[[np.ndarray], np.ndarray]
+    positions: np.ndarray
+    sums: np.ndarray
+    image_shape: tuple[int, int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return len(self.positions), *self.image_shape
+
+    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
+        return self.read(self.positions[rows])
+
+    def subset(self, rows: np.ndarray) -> "StoredImages":
+        """Returns the images of these rows, still unread."""
+        return replace(self, positions=self.positions[rows], sums=self.sums[rows])
+
+
+Images = np.ndarray | StoredImages
+
+
+class ReadAhead:
+    """Reads batches of images in threads before they are asked for, as long as they come in order.
+
+    `rows_of` maps the number of a batch, below `stop`, to its rows [k], as many for every batch;
+    threads call it too. Close it: its threads then end after what they are at.
+    """
+
+    def __init__(self, images: Images, rows_of: Callable[[int], np.ndarray], *, stop: int) -> None:
+        self._images, self._rows_of, self._stop = images, rows_of, stop
+        self._next, self._parts = None, None
+
+    def take(self, numbers: range) -> np.ndarray:
+        """Returns images [len(numbers), k, H, W, C]; starts anew where these do not follow on."""
+        num_rows = len(self._rows_of(numbers[0]))
+        num_parts = -(-num_rows // _PART)
+        if self._parts is None or numbers.start != self._next:
+            self.close()
+            self._parts = self._start(numbers.start, num_parts)
+        # Where reading fails, nothing follows on.
+        self._next = None
+        parts = [next(self._parts) for _ in range(len(numbers) * num_parts)]
+        self._next = numbers.stop
+        return np.concatenate(parts).reshape(len(numbers), num_rows, *self._images.shape[1:])
+
+    def close(self) -> None:
+        if self._parts is not None:
+            self._parts.close()
+        self._parts = None
+
+    def _start(self, first: int, num_parts: int) -> Any:
+        def read_part(index: int) -> np.ndarray:
+            number, part = divmod(index, num_parts)
+            rows = np.array_split(self._rows_of(first + number), num_parts)[part]
+            # The last batch of a split may be filled up with one image.
+            unique, inverse = np.unique(rows, return_inverse=True)
+            return self._images[unique][inverse]
+
+        length = (self._stop - first) * num_parts
+        return in_order(read_part, length, num_ahead=_BATCHES_AHEAD * num_parts)
+
+
+def in_order(read: Callable[[int], Any], length: int, *, num_ahead: int) -> Any:
+    """Iterates over read(0), read(1), ..., called by Grain's threads up to `num_ahead` early.
+
+    What `read` raises is raised where its result would have been. The iterator has a `close`.
+    """
+    # The import takes a second, which only those who stream need wait for.
+    import grain
+
+    num_threads = num_cores()
+    options = grain.ReadOptions(
+        num_threads=num_threads, prefetch_buffer_size=max(num_ahead, num_threads)
+    )
+    source: Any = _Calls(read, length)
+    return iter(grain.MapDataset.source(source).to_iter_dataset(options))
+
+
+def num_cores() -> int:
+    """Returns how many cores this process may use."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+
+
+class _Calls(Sequence):
+    """The results of a function as what Grain calls a random access data source."""
+
+    def __init__(self, read: Callable[[int], Any], length: int) -> None:
+        self._read, self._length = read, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._read(int(index))
