@@ -62,13 +62,11 @@ class Experiment:
         }
 
 
-def prepare(
-    config: Config, dataset: Dataset | None = None, num_devices: int | None = None
-) -> Experiment:
+def prepare(config: Config, dataset: Dataset | None = None, num_devices: int = 0) -> Experiment:
     """Raises CommandError where the parts of the configuration do not fit together.
 
-    A given data set is used in place of the one that the configuration names, and a given number of
-    devices in place of those that are there.
+    A given data set is used in place of the one that the configuration names, and a given number
+    of devices in place of those that are there.
     """
     if config.compute_dtype not in COMPUTE_DTYPES:
         raise CommandError(
@@ -77,10 +75,9 @@ def prepare(
     _check_ranges(config)
     model = models.build(**config.model, dtype=COMPUTE_DTYPES[config.compute_dtype])
     optimizer = make_optimizer(**config.optimizer)
+    num_devices = num_devices or jax.device_count()
     devices.check_batch_size(
-        config.batch_size,
-        num_devices=num_devices or jax.device_count(),
-        accumulation=config.accumulation,
+        config.batch_size, num_devices=num_devices, accumulation=config.accumulation
     )
     dataset = dataset or _load(config)
     _check_data(dataset, model)

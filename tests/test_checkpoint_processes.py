@@ -90,10 +90,51 @@ jax.distributed.shutdown()
 """
 
 
-def test_two_processes_write_one_checkpoint(tmp_path):
+GO_ON = """
+import sys
+import jax
+import numpy as np
+from jaxcmp import devices
+from jaxcmp.checkpoint import Checkpoints
+process, port, folder, number, step = int(sys.argv[1]), *sys.argv[2:4], *map(int, sys.argv[4:])
+if number > 1:
+    jax.distributed.initialize(f"127.0.0.1:{port}", number, process)
+everywhere = devices.replicated(devices.make_mesh())
+def noise(step):
+    return np.random.default_rng(step).normal(size=1000).astype(np.float32)
+def state(step):
+    return {"kernel": devices.place(noise(step), everywhere)}
+with Checkpoints(folder, keep_every=0, keep_best=False) as checkpoints:
+    found = checkpoints.restore(state(0))
+    assert (found[0] if found else 0) == step
+    if found:
+        assert found[1]["kernel"].sharding == everywhere
+        np.testing.assert_array_equal(found[1]["kernel"], noise(step))
+    checkpoints.save(step + 1, state(step + 1), {})
+if number > 1:
+    jax.distributed.shutdown()
+"""
+
+
+def test_a_checkpoint_is_the_same_to_any_number_of_processes(tmp_path):
+    for step, number in enumerate((1, 2, 4, 1)):
+        port = free_port()
+        children = [start(GO_ON, i, port, tmp_path, number, step) for i in range(number)]
+        try:
+            assert [child.wait(timeout=120) for child in children] == [0] * number
+        finally:
+            for child in children:
+                child.kill()
+
+
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+def test_two_processes_write_one_checkpoint(tmp_path):
+    port = free_port()
     children = [start(TWO_PROCESSES, process, port, tmp_path) for process in range(2)]
     try:
         assert [child.wait(timeout=60) for child in children] == [0, 0]

@@ -1,4 +1,4 @@
-"""How a process of several tells a lost peer from other faults; tests/test_distributed.py runs it."""
+"""How a process tells a lost one from other faults; test_distributed.py loses some."""
 
 import jax
 import processes

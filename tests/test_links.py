@@ -26,3 +26,8 @@ def test_at_the_balance_communication_takes_as_long_as_compute():
 def test_the_rate_follows_the_batch_or_its_square_root(optimizer, rate):
     found = links.scaled_rate(0.1, batch_size=128, to=8192, optimizer=optimizer)
     assert found == pytest.approx(rate)
+
+
+def test_a_look_up_grows_with_the_devices():
+    sizes = [links.lookup_bytes(10, batch_per_device=2, num_devices=n) for n in (1, 2, 64)]
+    assert sizes == [0, 20, 1260]

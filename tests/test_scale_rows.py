@@ -41,3 +41,8 @@ def test_a_batch_that_cannot_be_cut_is_named():
 def test_sizes_and_rates_are_divided_right():
     assert scale_rows.checkpoint_row(ARM) == ("vit", "2,000,000", "0.001")
     assert scale_rows.input_row(ARM, 1e15) == ("vit", "1,000,000", "24,576")
+
+
+def test_the_look_up_of_images_is_larger_on_more_devices():
+    rows = list(scale_rows.lookup_rows(128))
+    assert rows[1] == ("64", "InfiniBand", f"{63 * 128 * 3076 / 1e6:.1f} MB", "0.50 ms")

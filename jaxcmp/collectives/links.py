@@ -11,6 +11,14 @@ DEVICES_PER_HOST = 8
 DISK = 2e9
 
 
+def lookup_bytes(row_bytes: int, *, batch_per_device: int, num_devices: int) -> int:
+    """What each device sends to look up a batch where each holds a part of the rows.
+
+    Every device answers for the whole batch, and the answers are summed in parts.
+    """
+    return (num_devices - 1) * batch_per_device * row_bytes
+
+
 @dataclasses.dataclass(frozen=True)
 class Step:
     """Seconds of one step's parts; `fraction` is what communication adds if nothing overlaps."""

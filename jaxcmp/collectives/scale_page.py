@@ -22,22 +22,21 @@ This page is made by
     {commands}
     python -m jaxcmp.collectives.scale_page docs/scale/*.json
 
-They compile the real training steps of both configurations, at {batch} images per device, for {devices} {platform} GPUs in hosts of {per_host} that need not be there (jax {jax}), and
-reads the collectives out of the compiled programs. What a table says of other numbers of devices,
+The first commands compile the real training steps of both configurations, at {batch} images per
+device, for {devices} {platform} GPUs in hosts of {per_host} that need not be there (jax {jax}), and
+read the collectives out of the compiled programs. What a table says of other numbers of devices,
 and every time, is arithmetic from sizes and published bandwidths, not a measurement."""
 
 COLLECTIVES = """
 ## What {devices} devices say to each other in a step
 
-Bytes are what each device puts in. `images` are the rows that each device looks up for the others,
-because the data set lies on the devices in parts; the indices are gathered first."""
+Bytes are what each device puts in. The data set lies on the devices in parts: indices are gathered,
+and the rows that each device finds are summed and scattered (reduce-scatter)."""
 
 EXPECTED = """
-The gradients are 4 bytes for each parameter, and batch normalisation needs a mean and a variance of
-each channel over the global batch. What the program all-reduces beyond that is {beyond}"""
-
-BEYOND = """the
-backward pass of batch normalisation, the pairs of mixed images, and sums for the metrics."""
+The gradients are 4 bytes for each parameter, and batch normalisation needs a mean and a mean square
+of each channel over the global batch. Beyond that come the sums of its backward pass that are no
+gradients, and the metrics."""
 
 COMBINING = """
 XLA joins all-reduces that are ready at the same time. With its threshold for that at 0, the same
@@ -73,6 +72,13 @@ rate in {precision} ({peak} FLOP/s), which no real step reaches: communication w
 it will. The gradients are float32. `batch at balance` is the number of images per device below
 which communication outweighs compute. In weak scaling ({batch} images per device) the share is
 nearly the same at 64 and 1,024 devices; in strong scaling each device has fewer images."""
+
+LOOKUP = """
+## Resident images
+
+Each device answers for the whole global batch, so what is sent for images grows with the number of
+devices, which gradients do not: where it outweighs them (the table above), stream the data, of
+which each process then reads only its own part. {batch} images of 32x32x3 per device:"""
 
 STRONG = """
 Strong scaling, the configuration's own batch cut into parts:"""
@@ -125,7 +131,7 @@ def write(reports: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from table(
         ("", "collective", "number", "bytes", "largest"), scale_rows.collective_rows(arms)
     )
-    yield EXPECTED.format(beyond=BEYOND)
+    yield EXPECTED
     yield from table(
         ("", "parameters x 4", "BatchNorm x 4", "together", "all-reduced", "beyond"),
         [scale_rows.expected_row(arm) for arm in arms],
@@ -148,6 +154,8 @@ def write(reports: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from table(
         ("", "devices", "images per device", "share"), scale_rows.strong_rows(arms, peak)
     )
+    yield LOOKUP.format(**words)
+    yield from table(("devices", "link", "sent by each", "time"), scale_rows.lookup_rows(batch))
     yield CHECKPOINT.format(**words)
     yield from table(("", "bytes", "seconds"), [scale_rows.checkpoint_row(arm) for arm in arms])
     yield INPUT.format(**words)

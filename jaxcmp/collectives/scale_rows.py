@@ -9,6 +9,7 @@ from jaxcmp.collectives.messages import KINDS
 from jaxcmp.gpu.programs import IMAGE_SHAPE, NUM_TRAIN
 
 NUMBERS = (8, 64, 1024)
+LABEL_BYTES = 4
 
 
 def collective_rows(arms: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
@@ -72,6 +73,14 @@ def reduce_rows(arms: Sequence[Mapping[str, Any]], peak: float) -> Iterator[tupl
                 f"{step.fraction:.0%}",
                 f"{links.balanced_batch(**sizes):,.0f}",
             )
+
+
+def lookup_rows(batch_per_device: int) -> Iterator[tuple[str, ...]]:
+    row_bytes = math.prod(IMAGE_SHAPE) + LABEL_BYTES
+    for number in NUMBERS:
+        size = links.lookup_bytes(row_bytes, batch_per_device=batch_per_device, num_devices=number)
+        seconds = size / links.LINKS[links.link(number)]
+        yield f"{number:,}", links.link(number), f"{size / 1e6:.1f} MB", f"{1e3 * seconds:.2f} ms"
 
 
 def strong_rows(arms: Sequence[Mapping[str, Any]], peak: float) -> Iterator[tuple[str, ...]]:
