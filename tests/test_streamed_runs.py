@@ -69,7 +69,7 @@ def test_a_file_that_is_cut_while_a_run_reads_it_ends_the_run_in_one_line(prepar
 
 def test_processes_read_their_own_rows_and_train_as_one(unbroken, tmp_path):
     expected = [record["loss"] for record in read_run(unbroken).metrics if "loss" in record][:20]
-    pair = processes.start_pair(*processes.TINY, STREAM, f"--workdir={tmp_path / 'two'}")
+    pair = processes.start_together(2, *processes.TINY, STREAM, f"--workdir={tmp_path / 'two'}")
     for process in pair:
         code, _, err = processes.finish(process)
         assert code == 0, err

@@ -15,6 +15,7 @@ def test_synthetic_images_have_the_sizes_that_the_configuration_asks_for(monkeyp
     dataset = synthetic(config)
     assert dataset.train.images.shape == (100, 12, 12, 3)
     assert dataset.test.images.shape == (16, 12, 12, 3)
+    assert isinstance(dataset.train.images, np.ndarray)
     assert dataset.train.images.dtype == np.uint8
     assert set(dataset.train.labels) == set(range(10))
     assert prepare(config, dataset).dataset is dataset

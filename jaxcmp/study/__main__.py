@@ -60,9 +60,15 @@ def study(argv: Sequence[str]) -> int:
     if options.tasks:
         print(plan.tasks(planned))
         return 0
-    if options["task"].present:
-        return train_task(planned, options.task, workdir)
     entries = [Entry(each.folder, each.config.arm, each.steps, each.flops) for each in planned]
+    if options["task"].present:
+        if not 0 <= options.task < len(planned):
+            raise CommandError(
+                f"--task={options.task} is none of the plan's: {plan.tasks(planned)}"
+            )
+        folder.write(workdir, options.config.to_dict(), entries)
+        train_task(planned[options.task], workdir)
+        return 0
     console = Console(markup=False, highlight=False)
     if options.dry_run:
         show_plan(workdir, entries, console)
@@ -72,10 +78,8 @@ def study(argv: Sequence[str]) -> int:
     return write_report(workdir, entries, console)
 
 
-def train_task(planned: Sequence[Any], task: int, workdir: Path) -> int:
+def train_task(run: Any, workdir: Path) -> None:
     """Trains one run of the plan in this process."""
-    if not 0 <= task < len(planned):
-        raise CommandError(f"--task={task} is none of the plan's: 0 to {len(planned) - 1}")
     host_memory.keep_for_steps()
     from jaxcmp import compilation_cache, train
     from jaxcmp.quiet import show_messages
@@ -83,9 +87,7 @@ def train_task(planned: Sequence[Any], task: int, workdir: Path) -> int:
     show_messages()
     compilation_cache.enable()
     follow_parent()
-    run = planned[task]
     train.train(run.config, workdir=workdir / run.folder, overrides=[])
-    return 0
 
 
 def train_all(argv: Sequence[str], workdir: Path, entries: Sequence[Entry], *, jobs: int) -> None:

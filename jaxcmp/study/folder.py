@@ -50,12 +50,21 @@ class Progress:
 
 
 def write(workdir: Path, config: Mapping[str, Any], entries: Sequence[Entry]) -> None:
-    """Writes study.json for `status`; raises JaxcmpError."""
-    with files.writing(workdir):
-        workdir.mkdir(parents=True, exist_ok=True)
+    """Writes study.json for `status`, unless it says the same already; raises JaxcmpError."""
     listed = [dataclasses.asdict(entry) for entry in entries]
-    text = files.to_json({"schema": 1, "config": config, "runs": listed}, indent=1)
-    files.replace_file(workdir / STUDY, text.encode() + b"\n")
+    text = files.to_json({"schema": 1, "config": config, "runs": listed}, indent=1).encode()
+    path = workdir / STUDY
+    if path.is_file() and path.read_bytes() == text:
+        return
+    with files.writing(path):
+        workdir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(workdir / runs.LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        # All tasks of an array may write it at once.
+        files.lock(descriptor, workdir)
+        files.replace_file(path, text)
+    finally:
+        os.close(descriptor)
 
 
 def read(workdir: Path) -> list[Entry]:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from jaxcmp import data
+from jaxcmp import data, host_memory
+from jaxcmp.data.splits import stratified_fraction
+from jaxcmp.data.streams import stream
 from jaxcmp.study.plan import Sizes, fractions
 
 
@@ -11,11 +13,15 @@ def find_sizes(config: Any) -> Sizes:
 
     Raises CommandError or JaxcmpError where the data cannot be loaded.
     """
-    options = {key: value for key, value in config.data.items() if key != "train_fraction"}
-    data_dir = options.pop("dir")
-    num_train, num_channels = {}, 0
-    for fraction in fractions(config):
-        loaded = data.load(data_dir=data_dir, **options, train_fraction=fraction, seed=0)
-        num_train[fraction] = len(loaded.train.labels)
-        num_channels = loaded.train.images.shape[-1]
-    return Sizes(num_train, num_channels)
+    options = dict(config.data)
+    whole = data.load(
+        data_dir=options.pop("dir"),
+        **options | {"train_fraction": 1.0},
+        # Whoever plans leaves the devices to those who train.
+        free_bytes=host_memory.available_bytes(),
+        seed=0,
+    ).train
+    chosen = {
+        f: stratified_fraction(stream("count", 0), whole.labels, f) for f in fractions(config)
+    }
+    return Sizes({f: len(each) for f, each in chosen.items()}, whole.images.shape[-1])
