@@ -180,7 +180,7 @@ def test_one_arm_alone_has_no_gaps(tmp_path):
 
 
 def test_three_arms_are_each_compared_with_the_leader(tmp_path):
-    third = Sample("vit", accuracy=0.4, config={"num_epochs": 5})
+    third = Sample("vit", accuracy=0.4, config={"label_smoothing": 0.1})
     group = make_group(tmp_path, Sample("vit"), Sample("resnet"), third)
     section = classes_section(group)
     assert len(sections.figure(section, "confusion").panels) == 5

@@ -169,11 +169,11 @@ def test_one_seed_is_called_one_seed(tmp_path):
 
 
 def test_three_arms_have_a_column_each_and_a_sentence_for_each_but_the_leader(tmp_path):
-    third = Sample("vit", accuracy=0.5, config={"num_epochs": 5})
+    third = Sample("vit", accuracy=0.5, config={"label_smoothing": 0.1})
     group = make_group(tmp_path, Sample("vit"), Sample("resnet"), third)
     section = glance_section(group)
     labels = [column.label for column in sections.table(section).columns]
-    assert labels == ["", "resnet", "vit (num_epochs=5)", "vit (num_epochs=6)"]
+    assert labels == ["", "resnet", "vit (label_smoothing=0.0)", "vit (label_smoothing=0.1)"]
     assert [column.arm for column in sections.table(section).columns] == [None, 0, 1, 2]
     assert sections.texts(section).count("paired over the 200 images") == 2
     assert len(facts(group)) == 3

@@ -48,6 +48,13 @@ def test_the_study_has_what_its_question_needs():
     assert "resnet-equal-flops/seed-0" not in runs
 
 
+def test_the_plain_question_comes_first_and_seeds_one_after_the_other():
+    runs = list(expanded(study.get_config()))
+    assert set(runs[:2]) == {"vit/seed-0", "resnet/seed-0"}
+    seeds = [folder.rpartition("-")[2] for folder in runs]
+    assert seeds == sorted(seeds)
+
+
 def test_equal_steps_are_as_many_as_on_all_images_and_end_their_warm_up_alike():
     runs = expanded(study.get_config())
     whole, part = runs["vit/seed-0"], runs["vit-0.02-equal-steps/seed-0"]

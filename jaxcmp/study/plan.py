@@ -47,17 +47,19 @@ def fractions(config: Config) -> list[float]:
 
 
 def expand(config: Config, sizes: Sizes) -> list[PlannedRun]:
-    """The runs of all grids, each once, in the order of the grids.
+    """The runs of all grids, each once.
 
-    A grid is every combination of its arms, recipes, fractions, budgets and seeds. Raises
-    CommandError for a grid that cannot be.
+    Seeds come one after the other, all images before parts of them: wherever a study is stopped,
+    both arms have as many seeds, and the plain question is answered first. A grid is every
+    combination of its arms, recipes, fractions, budgets and seeds. Raises CommandError for a grid
+    that cannot be.
     """
     runs: dict[tuple[str, int], PlannedRun] = {}
     for name, grid in config.grids.items():
         _check(name, grid)
         for run in _runs_of(config, grid, sizes):
             runs.setdefault((config_hash(run.config.to_dict()), run.config.seed), run)
-    return list(runs.values())
+    return sorted(runs.values(), key=lambda run: (run.config.seed, -run.config.data.train_fraction))
 
 
 def _check(name: str, grid: Config) -> None:
@@ -71,9 +73,8 @@ def _check(name: str, grid: Config) -> None:
 
 
 def _runs_of(config: Config, grid: Config, sizes: Sizes) -> Iterator[PlannedRun]:
-    # Seeds come first: whatever stops a study, both arms have as many of them.
     for seed in range(grid.seeds):
-        for fraction in sorted(grid.fractions, reverse=True):
+        for fraction in grid.fractions:
             for budget in grid.budgets:
                 for recipe in grid.recipes:
                     for arm in config.arms:

@@ -13,10 +13,10 @@ def find_sizes(config: Any) -> Sizes:
 
     Raises CommandError or JaxcmpError where the data cannot be loaded.
     """
-    options = dict(config.data)
+    options: dict[str, Any] = {**config.data, "train_fraction": 1.0}
     whole = data.load(
         data_dir=options.pop("dir"),
-        **options | {"train_fraction": 1.0},
+        **options,
         # Whoever plans leaves the devices to those who train.
         free_bytes=host_memory.available_bytes(),
         seed=0,
