@@ -33,17 +33,17 @@ def test_the_plan_has_a_row_for_all_seeds_of_a_kind():
 
 def test_the_sum_is_of_what_is_left(tmp_path):
     text = plan_summary(ENTRIES, KNOWN, [State.FINISHED, State.WAITING, State.STOPPED], tmp_path)
-    assert text.startswith("3 runs, 2 of them not finished: 1.1 PFLOPs, time 2.2 h on one device")
-    assert "disk 2.0 GiB (" in text and text.endswith(" free).")
+    assert text.startswith("3 runs, 2 of them not finished: 1.1 PFLOPs, 2.2 h on one device")
+    assert ", 2.0 GiB of disk; " in text and text.endswith(" are free.")
     all_done = plan_summary(ENTRIES, KNOWN, [State.FINISHED] * 3, tmp_path)
     assert all_done == "3 runs, all finished"
 
 
 def test_what_is_not_known_is_said_to_be(tmp_path):
     text = plan_summary(ENTRIES, UNKNOWN, WAITING, tmp_path / "not" / "there")
-    assert "time unknown" in text and "known once a run of each arm is finished" in text
+    assert " h on" not in text and "known once a run of each arm is finished" in text
     partly = plan_summary(ENTRIES, [*KNOWN[:2], Taken(None, None)], WAITING, tmp_path)
-    assert "4.0 h on one device and 1 runs of unknown length" in partly
+    assert "4.0 h on one device, 2.0 GiB of disk, without 1 of unknown length; " in partly
 
 
 def test_the_status_names_each_run_and_why_one_failed():

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -115,8 +116,8 @@ class Engine:
     def _is_done(self, task: int, exit_code: int) -> bool:
         entry = self.entries[task]
         folder = self.workdir / entry.folder
-        num_left = sum(not runs.is_finished(self.workdir / each.folder) for each in self.entries)
         if runs.is_finished(folder):
+            num_left = sum(not runs.is_finished(self.workdir / e.folder) for e in self.entries)
             result = runs.read_run(folder).result or {}
             accuracy = f"{100 * result.get('test_accuracy', float('nan')):.2f} %"
             self.say(f"{entry.folder}: finished, test accuracy {accuracy}; {num_left} left")
@@ -158,7 +159,6 @@ class Engine:
 
 def follow_parent() -> None:
     """Sends this process SIGTERM once its standard input ends, if it was told to follow it."""
-    import threading
 
     def wait() -> None:
         while os.read(0, 1):

@@ -40,24 +40,22 @@ def plan_summary(
 ) -> str:
     """One sentence: how many runs, what is left of them to do, and the room there is."""
     left = [i for i, state in enumerate(states) if state is not State.FINISHED]
-    flops = powers(sum(entries[i].flops for i in left))
-    seconds = [taken[i].seconds for i in left]
-    sizes = [taken[i].num_bytes for i in left]
-    known_seconds = sum(each for each in seconds if each is not None)
-    known_bytes = sum(each for each in sizes if each is not None)
-    unknown = sum(each is None for each in seconds)
-    time = f"{duration(known_seconds)} on one device" if unknown < len(left) else "unknown"
-    if 0 < unknown < len(left):
-        time += f" and {unknown} runs of unknown length"
-    free = shutil.disk_usage(next(p for p in (workdir, *workdir.parents) if p.exists())).free
-    text = f"{len(entries)} runs, {len(left)} of them not finished: {flops}FLOPs"
     if not left:
         return f"{len(entries)} runs, all finished"
-    disk = _size(known_bytes if known_bytes else None)
-    text += f", time {time}, disk {disk} ({_size(free)} free)"
-    if unknown == len(left):
-        text += ". Time and disk are known once a run of each arm is finished"
-    return f"{text}."
+    flops = powers(sum(entries[i].flops for i in left))
+    free = shutil.disk_usage(next(p for p in (workdir, *workdir.parents) if p.exists())).free
+    text = f"{len(entries)} runs, {len(left)} of them not finished: {flops}FLOPs"
+    known = [taken[i] for i in left if taken[i].seconds is not None]
+    if not known:
+        return (
+            f"{text}; {_size(free)} of disk are free. Time and disk are known once a run of each "
+            "arm is finished."
+        )
+    time = f"{duration(sum(each.seconds or 0 for each in known))} on one device"
+    disk = _size(sum(each.num_bytes or 0 for each in known))
+    unknown = len(left) - len(known)
+    without = f", without {unknown} of unknown length" if unknown else ""
+    return f"{text}, {time}, {disk} of disk{without}; {_size(free)} are free."
 
 
 def status_table(entries: Sequence[Entry], progresses: Sequence[Progress]) -> Table:
