@@ -114,6 +114,17 @@ class Slurm:
         return "\n".join([*jobs, *logs])
 
 
+def process_of(job: str, *, rank: int) -> int:
+    """The number that the system gave a process of a job's run."""
+    wanted = {f"SLURM_JOB_ID={job}".encode(), f"SLURM_PROCID={rank}".encode()}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            is_run = b"jaxcmp.main" in (folder / "cmdline").read_bytes().split(b"\0")
+            if is_run and wanted <= set((folder / "environ").read_bytes().split(b"\0")):
+                return int(folder.name)
+    raise ProcessLookupError(f"job {job} has no process {rank}")
+
+
 @contextlib.contextmanager
 def bring_up() -> Iterator[Slurm]:
     """A SLURM that is up, and that ends with the block, its jobs first."""

@@ -126,6 +126,22 @@ def test_without_the_first_process_the_others_end_as_well(tmp_path):
     assert_names_a_loss(err)
 
 
+def test_a_process_that_hangs_is_taken_for_lost_within_a_minute(tmp_path):
+    folder = tmp_path / "run"
+    pair = processes.start_together(2, *processes.TINY, f"--workdir={folder}")
+    processes.wait_for_lines(folder / "metrics.jsonl", 5, pair[0])
+    # Its connections stay open, as those of a machine without power do.
+    pair[1].send_signal(signal.SIGSTOP)
+    stopped = time.monotonic()
+    code, _, err = processes.finish(pair[0])
+    seconds = time.monotonic() - stopped
+    pair[1].kill()
+    processes.finish(pair[1])
+    assert code == 75
+    assert_names_a_loss(err)
+    assert 10 < seconds < 60
+
+
 def test_what_stops_the_first_process_stops_the_others(tmp_path):
     (tmp_path / "file").write_text("")
     started = time.monotonic()

@@ -1,5 +1,7 @@
 """The scripts for SLURM, run by a real one: two nodes on this machine, without GPUs."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -67,6 +69,28 @@ def test_a_run_makes_way_twice_and_ends_where_an_unbroken_one_ends(slurm, tmp_pa
     whole, parted = (run.load_predictions() for run in runs)
     np.testing.assert_array_equal(parted.logits, whole.logits)
     assert slurm.output(broken).count("is saved; the same command goes on") == 4
+
+
+def test_a_run_that_lost_a_process_goes_on_by_itself(slurm, tmp_path):
+    folder = tmp_path / "run"
+    job = slurm.submit("--nodes=2", RUN, *LONGER, f"--workdir={folder}")
+    # Beyond an epoch's end, whose checkpoint is what is left.
+    wait_for_steps(slurm, folder, 50)
+    os.kill(cluster.process_of(job, rank=1), signal.SIGKILL)
+    assert slurm.wait(job, "COMPLETED")["Restarts"] == "1"
+    assert "lost" in slurm.output(job)
+    run = read_run(folder)
+    assert run.is_finished and len(run.sessions) == 2
+
+
+def test_a_run_that_is_killed_again_and_again_is_given_up(slurm, tmp_path):
+    script = "kill -KILL $$"
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    job = slurm.submit(f"--export=ALL,PATH={tmp_path}:{slurm.environment['PATH']}", RUN)
+    ended = slurm.wait(job, "FAILED")
+    assert (ended["ExitCode"], ended["Restarts"]) == ("137:0", "3")
 
 
 def test_a_wrong_command_fails_and_is_not_requeued(slurm, tmp_path):
