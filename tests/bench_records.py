@@ -63,6 +63,18 @@ def measured_scale() -> dict[str, Any]:
     return {"load_before": None, "axes": axes}
 
 
+def measured_input() -> dict[str, Any]:
+    feed = {"seconds": STEP, "images_per_second": 512.0, "images_per_second_per_core": 256.0}
+    files = {"num_images": 1500, "size": 256, "record_bytes": 24_600.0}
+    return {
+        "load_before": 0.5,
+        "files": files,
+        "num_cores": 2,
+        "first_pass_seconds": 3.5,
+        "feeds": {"resident": feed, "streamed": feed},
+    }
+
+
 def record(kind: str, measured: dict[str, Any]) -> dict[str, Any]:
     return {
         "schema": 1,
@@ -79,6 +91,11 @@ def record(kind: str, measured: dict[str, Any]) -> dict[str, Any]:
             "device": "cpu",
             "device_count": 1,
         },
-        "config": {"arm": "vit", "batch_size": 128, "compute_dtype": "float32"},
+        "config": {
+            "arm": "vit",
+            "batch_size": 128,
+            "compute_dtype": "float32",
+            "model": {"image_size": 224},
+        },
         "measured": measured,
     }

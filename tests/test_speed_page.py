@@ -1,16 +1,27 @@
 """The page of measured speed: every number from a file, with n, machine, versions and command."""
 
 import json
+import re
 
 import bench_records as records
 import processes
 import pytest
 from markdown_it import MarkdownIt
 
+from jaxcmp.bench.record import read_record
+from jaxcmp.bench.speed_page import write
+
+ROOT = processes.ROOT
+PAGE = ROOT / "docs/speed.md"
+FILES = sorted((ROOT / "docs/speed").glob("*.json"))
+# Rows of speed in the README: a model and a precision come first, or what the size is of.
+MEASURED = re.compile(r"\| (vit|resnet), (float32|bfloat16) \||\| batch size \|")
+
 KINDS = {
     "speed": records.measured_speed(),
     "peer": records.measured_peer(),
     "scale": records.measured_scale(),
+    "input": records.measured_input(),
 }
 
 
@@ -35,6 +46,8 @@ def test_the_page_holds_what_was_measured(page):
     assert "| vit, float32, n=7 | 20.0 % |" in text
     assert "| batch size | 32 | 400.0 | 250 ms | 20 MiB | 300 MiB | 7 |" in text
     assert "| batch size | 128 | no memory |" in text
+    assert "1,500 JPEG files of 256 x 256 pixels, 24.6 kB each, brought to 224 x 224" in text
+    assert "| streamed, 2 cores | 512.0 | 256.0 | 250 ms | 300 ms | 7 |" in text
 
 
 def test_every_file_is_named_with_commit_command_machine_and_versions(page):
@@ -48,9 +61,21 @@ def test_every_file_is_named_with_commit_command_machine_and_versions(page):
 
 def test_the_page_is_sound_markdown_and_its_figure_is_there(page):
     html = MarkdownIt().enable("table").render(page.read_text())
-    assert html.count("<table>") == 4
+    assert html.count("<table>") == 5
     assert 'src="speed.svg"' in html
     assert page.with_suffix(".svg").read_text().startswith("<?xml")
+
+
+def test_the_project_s_own_page_is_made_from_its_files():
+    records = {path.name: read_record(path) for path in FILES}
+    assert PAGE.read_text() == "\n".join(write(records, "speed")) + "\n"
+
+
+def test_the_readme_repeats_rows_of_the_page():
+    page = PAGE.read_text().splitlines()
+    rows = [line for line in (ROOT / "README.md").read_text().splitlines() if MEASURED.match(line)]
+    assert rows
+    assert not [row for row in rows if row not in page]
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,12 @@ SCALE = """
 Each size is measured in a process of its own with everything else as configured. Peak memory is the
 device's, and on a CPU that of the process with the compiler and the images."""
 
+INPUT = """
+## Feeding the devices
+
+Batches taken one after the other while nothing trains: resident images are looked up on the
+devices, streamed ones are read from files, decoded and resized by threads."""
+
 MEASUREMENTS = """
 ## Measurements"""
 
@@ -102,6 +108,13 @@ def write(records: Records, folder: str) -> Lines:
             yield f"\n{title(record)} ([{name}]({folder}/{name})):\n"
             headings = ("", "size", "images/s", "step", "temporary memory", "peak memory", "n")
             yield from table(headings, scale_rows(record["measured"]["axes"]))
+    if inputs := of_kind(records, "input"):
+        yield INPUT
+        for name, record in inputs.items():
+            measured, config = record["measured"], record["config"]
+            yield f"\n{terminal.input_words(measured, config)} ([{name}]({folder}/{name})):\n"
+            headings = ("", *terminal.INPUT_HEADINGS)
+            yield from table(headings, terminal.input_rows(measured))
     yield MEASUREMENTS
     for name, record in records.items():
         yield from provenance(f"[{name}]({folder}/{name})", record)

@@ -112,12 +112,21 @@ def input_words(measured: dict[str, Any], config: dict[str, Any]) -> str:
     )
 
 
+INPUT_HEADINGS = ("images/s", "per core", "batch", "p95", "n")
+
+
 def input_table(measured: dict[str, Any]) -> Table:
+    table = plain_table("", *INPUT_HEADINGS)
+    for row in input_rows(measured):
+        table.add_row(*row)
+    return table
+
+
+def input_rows(measured: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     """One row for images on the devices and one for streamed ones; seconds are of a batch."""
-    table = plain_table("", "images/s", "per core", "batch", "p95", "n")
     for name, feed in measured["feeds"].items():
         times = feed["seconds"]
-        table.add_row(
+        yield (
             f"{name}, {measured['num_cores']} cores",
             cut(feed["images_per_second"], 1),
             cut(feed["images_per_second_per_core"], 1),
@@ -125,7 +134,6 @@ def input_table(measured: dict[str, Any]) -> Table:
             seconds(times["p95"]),
             str(times["n"]),
         )
-    return table
 
 
 def spread(figure: dict[str, Any]) -> str:
