@@ -137,7 +137,7 @@ def test_published_weights_are_fine_tuned_on_the_data_of_the_run(outcome):
     start = "python -m jaxcmp.main --config=configs/transfer.py:vit_ti16"
     weights = "--config.init.path=Ti_16.npz"
     # The sample has five classes of cifar10.
-    rest = "--config.model.num_classes=5 --workdir=runs/vit_ti16/seed-0"
+    rest = "--config.model.num_classes=5"
     assert fine_tune(outcome, "vit") == f"{start} {weights} {rest}"
     line = "python -m jaxcmp.main --config=configs/vit.py:cpu --config.data.classes 0,1 --workdir=a"
     run = typed(outcome, line)

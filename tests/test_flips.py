@@ -98,3 +98,13 @@ def test_one_architecture_alone_has_no_gap(group):
 
 def test_every_number_names_its_runs(group):
     assert not list(sections.without_source(flips(alter(group, lambda outcome: outcome))))
+
+
+def test_models_of_other_names_are_told_by_their_architecture(tmp_path):
+    names = {"arm": "vit_ti16", "recipe": "vit_ti16"}
+    samples = [Sample("vit"), Sample("resnet"), pretrained("vit", **names), pretrained("resnet")]
+    rows = sections.table(flips(make_group(tmp_path, *samples)), TITLE).rows
+    assert [cells[0].text for cells in rows[:2]] == [
+        "vit − resnet, from random weights",
+        "vit − resnet, pretrained",
+    ]

@@ -56,9 +56,10 @@ def test_both_arms_have_the_settings_that_are_shared():
         assert arm.config["num_epochs"] == 100 and arm.config["data"]["name"] == "cifar10"
 
 
-def test_pretrained_models_have_a_command_that_says_what_their_weights_had_seen():
+def test_pretrained_models_have_a_setting_and_a_command_of_their_own():
     for name, arm in STUDY.tuned.items():
-        assert arm.seen and f"--config.init.seen={arm.seen}" in arm.command
+        assert arm.seen and "--config=configs/transfer.py:" in arm.command
+        assert "--config.init.path=" in arm.command
         assert arm.config["model"]["name"] == name and arm.config["num_epochs"] == 10
         assert arm.config["data"] == {"name": "cifar10", "train_fraction": 1.0}
 

@@ -12,7 +12,6 @@ from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Column
 from jaxcmp.compare.sections.transfer import transfer_section
 
-TABLE = "from random and from pretrained weights"
 NAME = "vit, pretrained on cifar10 (5 classes)"
 
 

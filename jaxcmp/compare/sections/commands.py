@@ -101,10 +101,8 @@ def fine_tune(outcome: Outcome, architecture: str) -> str:
         words.append(f"--config.data.name={name}")
     num_classes = len(outcome.predictions.class_names)
     words += [f"--config.model.num_classes={num_classes}"] if num_classes != 10 else []
-    # Beside the runs that began at random, which may have the folder that goes without saying.
-    workdir = f"--workdir=runs/{variant}/seed-0"
     command = ["python", "-m", "jaxcmp.main", f"--config={TRANSFER}:{variant}"]
-    return shlex.join([*command, f"--config.init.path={weights}", *words, workdir])
+    return shlex.join([*command, f"--config.init.path={weights}", *words])
 
 
 def begin_from(line: str, weights: str, workdir: str) -> str:

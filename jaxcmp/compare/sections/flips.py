@@ -20,8 +20,11 @@ NOTE = (
 
 @dataclasses.dataclass(frozen=True)
 class Gaps:
-    """The first architecture minus the second, in shares of test images; `arms` are [pretrained of
-    both, from random weights of both]."""
+    """The first architecture minus the second, in shares of test images.
+
+    `arms` are both pretrained, then both from random weights, and may have other names: those of
+    models of their architecture.
+    """
 
     names: tuple[str, str]
     num_train: int
@@ -69,7 +72,7 @@ def gaps_of(arms: Sequence[Tuned]) -> list[Gaps]:
 def _gaps(one: Tuned, two: Tuned) -> Gaps | None:
     if one.baseline is None or two.baseline is None:
         return None
-    names = (one.arm.outcomes[0].name, two.arm.outcomes[0].name)
+    names = (one.architecture, two.architecture)
     arms = (one.arm, two.arm, one.baseline, two.baseline)
     return Gaps(names, one.num_train, arms, (one.origin.words, two.origin.words))
 
