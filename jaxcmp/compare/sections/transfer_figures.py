@@ -21,7 +21,7 @@ def transfer_figures(arms: Sequence[Tuned]) -> list[Block]:
         return []
     panels, caption = [_both_ways(largest(beside))], INTERVAL
     if len({each.architecture for each in beside}) > 1:
-        caption += " Lines that cross: pretraining flips the gap between the architectures."
+        caption += " Lines that cross: by the means, pretraining flips the gap."
     if len({each.num_train for each in beside}) > 1:
         panels.append(_by_images(beside))
         caption += DASHED
