@@ -29,7 +29,8 @@ from jaxcmp.runs import CHECKPOINTS, read_run
 class Trained:
     """A model with its variables, on the default device.
 
-    `mean` and `std`, float32 [channels], are those of the images that it was trained on.
+    `mean` and `std`, float32 [channels], are those of the images that it was trained on; `step` is
+    that of the checkpoint.
     """
 
     model: models.ViT | models.ResNet
@@ -37,6 +38,7 @@ class Trained:
     class_names: tuple[str, ...]
     mean: np.ndarray
     std: np.ndarray
+    step: int
 
     def predict(self, images: np.ndarray | Array) -> Array:
         """Class probabilities float32 [n, classes] of images uint8 [n, height, width, channels].
@@ -62,13 +64,13 @@ def restore(folder: str | Path, which: int | str = "newest") -> Trained:
     if data is None:
         raise JaxcmpError(f"{folder} is no run: its environment.json does not describe the data")
     model = models.build(**config["model"], dtype=COMPUTE_DTYPES[config["compute_dtype"]])
-    restored = restore_variables(Path(folder) / CHECKPOINTS, which)
+    step, restored = restore_variables(Path(folder) / CHECKPOINTS, which)
     variables = restored.get("average") or restored
     mean, std = np.array(data["mean"], np.float32), np.array(data["std"], np.float32)
     names = data["class_names"]
     # A model may have more outputs than the data has classes.
     names += [f"class {i}" for i in range(len(names), model.num_classes)]
-    return Trained(model, variables, tuple(names), mean, std)
+    return Trained(model, variables, tuple(names), mean, std, step)
 
 
 def read_image(path: Path, *, image_size: int, num_channels: int) -> np.ndarray:

@@ -55,6 +55,7 @@ def test_the_best_and_any_kept_step_can_be_had_too(folder, trained):
     best = jaxcmp.restore(folder, "best")
     assert best.model == trained.model
     numbered = jaxcmp.restore(folder, 32)
+    assert numbered.step == trained.step == 32
     kernel = np.asarray(numbered.variables["params"]["head"]["kernel"])
     np.testing.assert_array_equal(kernel, trained.variables["params"]["head"]["kernel"])
 
