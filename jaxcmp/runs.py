@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,6 +32,7 @@ METRICS = "metrics.jsonl"
 PREDICTIONS = "predictions.npz"
 CHECKPOINTS = "checkpoints"
 RESULT = "result.json"
+INIT = "init.json"
 LOCK = ".lock"
 
 # Where things lie, what is shown or kept, what changes no more than rounding: a run may go on with
@@ -46,7 +47,8 @@ FREE_KEYS = (
 class Run:
     """What a run folder holds; what is not written yet is empty, and `result` is None.
 
-    `metrics` has the last record of each (step, kind), in the order of steps.
+    `metrics` has the last record of each (step, kind), in the order of steps; `init` says what
+    weights the run began from, if it did not begin at random.
     """
 
     folder: Path
@@ -56,6 +58,7 @@ class Run:
     cost: dict[str, Any]
     metrics: list[dict[str, Any]]
     result: dict[str, Any] | None
+    init: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_finished(self) -> bool:
@@ -182,9 +185,9 @@ def read_run(folder: str | Path) -> Run:
     config, overrides = stored.get("config"), stored.get("overrides")
     if not isinstance(config, dict) or not isinstance(overrides, list):
         raise files.damaged(folder / CONFIG, "it has no config or no overrides")
-    environment, cost, result = (
+    environment, cost, result, init = (
         files.read_object(folder / name) if (folder / name).exists() else None
-        for name in (ENVIRONMENT, COST, RESULT)
+        for name in (ENVIRONMENT, COST, RESULT, INIT)
     )
     return Run(
         folder=folder,
@@ -194,6 +197,7 @@ def read_run(folder: str | Path) -> Run:
         cost=cost or {},
         metrics=_read_metrics(folder / METRICS),
         result=result,
+        init=init or {},
     )
 
 

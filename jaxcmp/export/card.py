@@ -1,0 +1,240 @@
+"""The model card: what an exported file is, how it was trained and tested, and how to load it."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxcmp.compare.arms import devices_of
+from jaxcmp.compare.cells import duration
+from jaxcmp.compare.pages.markdown import escape
+from jaxcmp.compare.sections import recipe
+from jaxcmp.compare.sections.commands import repeat_run
+from jaxcmp.compare.statistics.paired import wilson_interval
+from jaxcmp.costs import sizes
+from jaxcmp.export.snippets import snippets
+from jaxcmp.models import ResNet, ViT
+from jaxcmp.predict import Trained
+from jaxcmp.runs import Run
+
+NOT_THERE = "not known"
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportedFile:
+    """A file made from a checkpoint; `note` says what its format asks of a reader."""
+
+    name: str
+    format: str
+    note: str
+    sha256: str
+    num_bytes: int
+
+
+def model_card(run: Run, trained: Trained, which: int | str, file: ExportedFile) -> str:
+    """Markdown with the front matter of a model hub; every number is from the run's files.
+
+    `which` checkpoint was asked for: "newest", "best" or a step. Raises KeyError where a run folder
+    lacks a setting that every run has.
+    """
+    config, data = run.config, run.environment["data"]
+    kind = type(trained.model).__name__.lower()
+    parts = [
+        f"---\nlibrary_name: jaxcmp\npipeline_tag: image-classification\ntags:\n- jax\n- {kind}\n---",
+        f"# {escape(config['arm'])} on {escape(data['name'])}, seed {config['seed']}",
+        _what_it_is(run, trained, file),
+        "## Accuracy",
+        *_accuracy(run, trained.step, which),
+        "## Model",
+        _table(_model(trained)),
+        "Classes, in the order of the outputs: " + _classes(trained.class_names) + ".",
+        "## Data",
+        _table(_data(run)),
+        "## Training",
+        _table(_training(run)),
+        "The command that repeats the run:",
+        f"```sh\n{repeat_run(run)}\n```",
+        "## Loading",
+        file.note,
+    ]
+    for each in snippets(trained, file.name, file.format):
+        parts += [each.words, f"```{each.language}\n{each.code}\n```"]
+    parts += ["## Limits", _limits(run, trained), "## File", _table(_file(trained, file))]
+    return "\n\n".join(parts) + "\n"
+
+
+def accuracy_of(run: Run, step: int) -> float | None:
+    """Of the weights of that step, in [0, 1]; None where they were not evaluated."""
+    result = run.result or {}
+    if result.get("steps") == step:
+        return result["test_accuracy"]
+    found = [each for each in _epochs(run, step) if each["step"] == step]
+    return found[-1].get("test_accuracy") if found else None
+
+
+def _what_it_is(run: Run, trained: Trained, file: ExportedFile) -> str:
+    kind = "A Vision Transformer" if isinstance(trained.model, ViT) else "A residual network"
+    size, names = trained.model.image_size, trained.class_names
+    data = escape(run.environment["data"]["name"])
+    text = (
+        f"{kind} that tells {len(names)} classes apart in images of {size}x{size} pixels, trained "
+        f"with jaxcmp on {data}; `{file.name}` holds its weights."
+    )
+    if not run.is_finished:
+        text += (
+            f" **The run is not finished**: these weights are of step {trained.step:,}, after "
+            f"epoch {_epoch(run, trained.step)} of {run.config['num_epochs']}."
+        )
+    return text
+
+
+def _accuracy(run: Run, step: int, which: int | str) -> list[str]:
+    accuracy, epoch = accuracy_of(run, step), _epoch(run, step)
+    data, num_epochs = run.environment["data"], run.config["num_epochs"]
+    if accuracy is None:
+        return [f"Not measured: nothing was evaluated at step {step:,} (epoch {epoch})."]
+    num = (run.result or data)["num_test"]
+    low, high = (100 * bound for bound in wilson_interval(accuracy * num, num))
+    when = f"after epoch {epoch} of {num_epochs}"
+    if run.is_finished and step == (run.result or {})["steps"]:
+        when = f"after the last epoch ({num_epochs})"
+    elif which == "best":
+        when += f", the best on {data['num_validation']:,} held-out images"
+    return [
+        f"**{100 * accuracy:.2f} %** of the test images, {round(accuracy * num):,} of {num:,}, "
+        f"{when}.",
+        f"95 % interval {low:.2f} to {high:.2f} % (Wilson 1927), for the choice of test images "
+        f"alone. This is one run with one seed: other seeds of the same recipe end elsewhere, and "
+        "one run cannot say how far. jaxcmp selects nothing on the test images.",
+    ]
+
+
+def _model(trained: Trained) -> dict[str, str]:
+    model, channels = trained.model, len(trained.mean)
+    counted = sizes(model, trained.variables["params"], num_channels=channels)
+    size = model.image_size
+    colours = "1 channel" if channels == 1 else f"{channels} channels"
+    return {
+        "architecture": _architecture(model),
+        "parameters": f"{counted['parameters']['total']:,}",
+        "multiply-adds of an image, forward": f"{counted['multiply_adds']['total']:,}",
+        "input": f"{size}x{size} pixels of {colours}, levels 0 to 255",
+        "normalisation": f"levels / 255, minus {_row(trained.mean)}, divided by {_row(trained.std)}",
+    }
+
+
+def _architecture(model: ViT | ResNet) -> str:
+    if isinstance(model, ViT):
+        patch = f"{model.patch_size}x{model.patch_size}"
+        return (
+            f"ViT: {patch} patches, {model.num_tokens - 1} tokens and CLS, {model.depth} pre-norm "
+            f"blocks of width {model.width} with {model.num_heads} heads, MLP {model.mlp_width}"
+        )
+    stem = "3x3 stem without pooling" if model.stem == "cifar" else "7x7 stem, pooled"
+    widths, depths = ("-".join(map(str, each)) for each in (model.stage_widths, model.stage_depths))
+    return f"ResNet: {stem}, stages of {depths} basic blocks of width {widths}"
+
+
+def _data(run: Run) -> dict[str, str]:
+    data, share = run.environment["data"], run.config["data"].get("train_fraction", 1.0)
+    of_all = "" if share == 1 else f", {100 * share:g} % of the training set"
+    rows = {
+        "data set": f"{data['name']} {data['version']}",
+        "training images": f"{data['num_train']:,}{of_all}",
+        "held-out images": f"{data['num_validation']:,}",
+        "test images": f"{data['num_test']:,}",
+        "classes": f"{len(data['class_names']):,}",
+    }
+    return rows if data["num_validation"] else {k: v for k, v in rows.items() if "held" not in k}
+
+
+def _training(run: Run) -> dict[str, str]:
+    config, now = run.config, run.environment
+    result = run.result or {}
+    seconds = result.get("train_seconds")
+    versions = {"python": now.get("python"), **now.get("packages", {})}
+    return {
+        "began from": _beginning(run.init),
+        "optimizer": recipe.optimizer(config),
+        "schedule": recipe.schedule(config),
+        "epochs": f"{config['num_epochs']}, batches of {config['batch_size']}",
+        "augmentation": recipe.augmentation(config),
+        "regularisation": recipe.regularisation(config),
+        "computed in": config["compute_dtype"],
+        "seed": str(config["seed"]),
+        "device": devices_of(run),
+        "training time": duration(seconds) if seconds is not None else NOT_THERE,
+        "jaxcmp's commit": " and ".join(dict.fromkeys(map(_commit, run.sessions))),
+        "versions": ", ".join(f"{name} {each}" for name, each in versions.items()),
+    }
+
+
+def _beginning(init: Mapping[str, Any]) -> str:
+    """What became of the weights that the run began from."""
+    if not init:
+        return "random weights"
+    counts: dict[str, int] = {}
+    for row in init["rows"]:
+        counts[row["what"]] = counts.get(row["what"], 0) + 1
+    seen = {key: value for key, value in init["seen"].items() if value is not None}
+    known = [str(seen["name"])] if seen.get("name") else []
+    if "num_train" in seen:
+        known.append(f"{seen['num_train']:,} images")
+    if "num_classes" in seen:
+        known.append(f"{seen['num_classes']:,} classes")
+    if "epochs" in seen:
+        known.append(f"{seen['epochs']} epochs")
+    had_seen = f", which had seen {', '.join(known)}" if known else ""
+    arrays = ", ".join(f"{num} {what}" for what, num in counts.items())
+    return f"{init['path']} (SHA-256 {init['sha256']}){had_seen}; arrays: {arrays}"
+
+
+def _commit(session: Mapping[str, Any]) -> str:
+    commit = session.get("git_commit")
+    if not commit:
+        return NOT_THERE
+    return f"{commit}, with changes of its own" if session.get("git_dirty") else str(commit)
+
+
+def _limits(run: Run, trained: Trained) -> str:
+    names, data = trained.class_names, escape(run.environment["data"]["name"])
+    return (
+        f"Made to compare architectures, not for use where a mistake does harm. It answers every "
+        f"image with one of its {len(names)} classes, whatever the image shows. It was tested on "
+        f"images of {data} alone: on others, from another source or of another size, it may do "
+        "much worse, and how sure it says it is has not been corrected. The weights carry no "
+        "licence here: whoever publishes them chooses one, within the terms of the data."
+    )
+
+
+def _file(trained: Trained, file: ExportedFile) -> dict[str, str]:
+    return {
+        "name": file.name,
+        "format": file.format,
+        "checkpoint": f"step {trained.step:,}",
+        "size": f"{file.num_bytes:,} bytes",
+        "SHA-256": file.sha256,
+    }
+
+
+def _epochs(run: Run, step: int) -> list[dict[str, Any]]:
+    return [each for each in run.metrics if each["kind"] == "epoch" and each["step"] <= step]
+
+
+def _epoch(run: Run, step: int) -> int:
+    """How many epochs were recorded up to a step."""
+    return max((int(each["epoch"]) for each in _epochs(run, step)), default=0)
+
+
+def _classes(names: Sequence[str]) -> str:
+    return ", ".join(f"{i} {escape(name)}" for i, name in enumerate(names))
+
+
+def _row(values: np.ndarray) -> str:
+    return ", ".join(f"{each:.4g}" for each in values)
+
+
+def _table(rows: Mapping[str, str]) -> str:
+    lines = [f"| {name} | {escape(value)} |" for name, value in rows.items()]
+    return "\n".join(["| | |", "|---|---|", *lines])
