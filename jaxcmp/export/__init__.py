@@ -1,1 +1,1 @@
-"""A trained run as files for other software: weights in published names, a program, a model card."""
+"""A trained run for other software: weights in published names, a program, a model card."""

@@ -19,6 +19,14 @@ from jaxcmp.predict import Trained
 from jaxcmp.runs import Run
 
 NOT_THERE = "not known"
+# What model hubs read; no licence, which is not ours to choose.
+FRONT = """---
+library_name: jaxcmp
+pipeline_tag: image-classification
+tags:
+- jax
+- {}
+---"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +49,7 @@ def model_card(run: Run, trained: Trained, which: int | str, file: ExportedFile)
     config, data = run.config, run.environment["data"]
     kind = type(trained.model).__name__.lower()
     parts = [
-        f"---\nlibrary_name: jaxcmp\npipeline_tag: image-classification\ntags:\n- jax\n- {kind}\n---",
+        FRONT.format(kind),
         f"# {escape(config['arm'])} on {escape(data['name'])}, seed {config['seed']}",
         _what_it_is(run, trained, file),
         "## Accuracy",
@@ -120,7 +128,7 @@ def _model(trained: Trained) -> dict[str, str]:
         "parameters": f"{counted['parameters']['total']:,}",
         "multiply-adds of an image, forward": f"{counted['multiply_adds']['total']:,}",
         "input": f"{size}x{size} pixels of {colours}, levels 0 to 255",
-        "normalisation": f"levels / 255, minus {_row(trained.mean)}, divided by {_row(trained.std)}",
+        "normalisation": f"/ 255, minus {_row(trained.mean)}, divided by {_row(trained.std)}",
     }
 
 

@@ -1,8 +1,8 @@
 """How an exported file is loaded: lines to paste, for jaxcmp, for PyTorch's libraries, for JAX."""
 
 import dataclasses
+import json
 import shlex
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def _program(trained: Trained, name: str) -> Snippet:
         "import numpy as np",
         "from jax import export",
         "",
-        f'program = export.deserialize(bytearray(open("{name}", "rb").read()))',
+        f'program = export.deserialize(bytearray(open({json.dumps(name)}, "rb").read()))',
         f"images = np.zeros([1, {size}, {size}, {channels}], np.uint8)  # any number of them",
         f"probabilities = np.asarray(program.call(images))  # [1, {trained.model.num_classes}]",
     ]
@@ -80,9 +80,9 @@ def _of_torch(trained: Trained, name: str, format: str) -> list[Snippet]:
     imports, lines, words = made
     if format == "npz":
         imports = [each for each in imports if "safetensors" not in each]
-        loaded = f'model.load_pretrained("{name}")'
+        loaded = f"model.load_pretrained({json.dumps(name)})"
     else:
-        loaded = f'model.load_state_dict(load_file("{name}"))'
+        loaded = f"model.load_state_dict(load_file({json.dumps(name)}))"
     code = [
         *imports,
         "",

@@ -9,14 +9,10 @@ from safetensors import numpy as safetensors
 
 from jaxcmp.errors import CommandError
 from jaxcmp.predict import Trained
-from jaxcmp.pretrained.layouts import to_published
+from jaxcmp.pretrained.layouts import LAYOUTS, layouts_of, to_published
 
-# Whose names a model's arrays have in a file of each format, and whose they are in words.
-LAYOUTS = {
-    ("ViT", "safetensors"): ("timm_vit", "timm's `vit_*_patch*`"),
-    ("ViT", "npz"): ("vit_npz", "the published ViT checkpoints (Dosovitskiy et al. 2021)"),
-    ("ResNet", "safetensors"): ("torch_resnet", "torchvision's ResNet"),
-}
+# What files of each layout come as.
+FORMATS = {"timm_vit": "safetensors", "torch_resnet": "safetensors", "vit_npz": "npz"}
 
 # Offsets are counted from the header's end, which other programs expect to be aligned.
 ALIGNMENT = 8
@@ -29,16 +25,16 @@ def weight_file(trained: Trained, format: str) -> tuple[bytes, str]:
     model come in that format.
     """
     kind = type(trained.model).__name__
-    if (kind, format) not in LAYOUTS:
-        known = " or ".join(each for model, each in LAYOUTS if model == kind)
+    layouts = {FORMATS[layout]: layout for layout in layouts_of(trained.model)}
+    if format not in layouts:
         raise CommandError(
-            f"--format={format}: no published weights of a {kind} come in this format; "
-            f"--format={known} is what a {kind} has"
+            f"weights of a {kind} are not published as {format}: give "
+            f"--format={' or --format='.join(layouts)}"
         )
-    layout, owner = LAYOUTS[kind, format]
+    layout = layouts[format]
     named = to_published(layout, trained.variables, trained.model)
     arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in named.items()}
-    note = f"{len(arrays)} float32 arrays under the names, and in the shapes, of {owner}."
+    note = f"{len(arrays)} float32 arrays of {LAYOUTS[layout].title}."
     if format == "npz":
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **arrays)
