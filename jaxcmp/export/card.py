@@ -1,6 +1,7 @@
 """The model card: what an exported file is, how it was trained and tested, and how to load it."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -77,17 +78,18 @@ def accuracy_of(run: Run, step: int) -> float | None:
     result = run.result or {}
     if result.get("steps") == step:
         return result["test_accuracy"]
-    found = [each for each in _epochs(run, step) if each["step"] == step]
-    return found[-1].get("test_accuracy") if found else None
+    found = [each["test_accuracy"] for each in _epochs(run, step) if each["step"] == step]
+    return found[-1] if found and math.isfinite(found[-1]) else None
 
 
 def _what_it_is(run: Run, trained: Trained, file: ExportedFile) -> str:
     kind = "A Vision Transformer" if isinstance(trained.model, ViT) else "A residual network"
     size, names = trained.model.image_size, trained.class_names
     data = escape(run.environment["data"]["name"])
+    weights = "averaged weights, those evaluated" if run.config["average_decay"] else "weights"
     text = (
         f"{kind} that tells {len(names)} classes apart in images of {size}x{size} pixels, trained "
-        f"with jaxcmp on {data}; `{file.name}` holds its weights."
+        f"with jaxcmp on {data}; `{file.name}` holds its {weights}."
     )
     if not run.is_finished:
         text += (
