@@ -9,9 +9,9 @@ import pytest
 from sample_models import draw_images, make_trained
 
 from jaxcmp import models
+from jaxcmp.export.named_weights import named_weights
 from jaxcmp.export.portable import portable_program
 from jaxcmp.export.snippets import snippets
-from jaxcmp.export.weight_files import weight_file
 from jaxcmp.main import parse
 from jaxcmp.predict import Trained
 
@@ -93,7 +93,7 @@ def check_with_torch(trained: Trained, format: str, folder: Any, monkeypatch: An
     import torch  # pyright: ignore[reportMissingImports]
 
     monkeypatch.chdir(folder)
-    (folder / NAME).write_bytes(weight_file(trained, format)[0])
+    (folder / NAME).write_bytes(named_weights(trained, format)[0])
     images = draw_images(trained, 3)
     found = run(
         for_torch(trained, format), {"images": torch.from_numpy(images.transpose(0, 3, 1, 2))}

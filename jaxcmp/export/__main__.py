@@ -92,7 +92,7 @@ def export(
     # JAX takes seconds to import: a mistyped flag need not wait for it.
     from jaxcmp.export.card import ExportedFile, model_card
     from jaxcmp.export.portable import portable_program
-    from jaxcmp.export.weight_files import weight_file
+    from jaxcmp.export.named_weights import named_weights
     from jaxcmp.predict import restore
     from jaxcmp.runs import read_run
 
@@ -101,7 +101,7 @@ def export(
     if format == "stablehlo":
         content, note = portable_program(trained, platforms)
     else:
-        content, note = weight_file(trained, format)
+        content, note = named_weights(trained, format)
     digest = hashlib.sha256(content).hexdigest()
     file = ExportedFile(path.name, format, note, digest, len(content))
     try:

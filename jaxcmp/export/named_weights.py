@@ -18,7 +18,7 @@ FORMATS = {"timm_vit": "safetensors", "torch_resnet": "safetensors", "vit_npz": 
 ALIGNMENT = 8
 
 
-def weight_file(trained: Trained, format: str) -> tuple[bytes, str]:
+def named_weights(trained: Trained, format: str) -> tuple[bytes, str]:
     """The whole file, "safetensors" or "npz", of float32 arrays; and a note on what is in it.
 
     The same weights give the same bytes. Raises CommandError where no published weights of such a
