@@ -94,7 +94,7 @@ def test_an_unfinished_run_says_so_at_the_top(run):
 
 def test_the_tables_are_those_of_model_data_training_and_file(run):
     rows = rows_of(card(run))
-    assert rows["parameters"] == "2,791"
+    assert rows["parameters"] == "2,803"
     assert rows["data set"] == "cifar10 3.0.2"
     assert rows["optimizer"] == "AdamW, weight decay 0.05, gradient norm up to 1"
     assert (rows["SHA-256"], rows["size"]) == ("ab12", "1,234 bytes")
