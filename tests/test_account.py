@@ -53,7 +53,9 @@ def test_every_array_is_counted_once():
 
 
 def test_a_table_has_no_more_lines_than_can_be_read():
-    rows = [Row(f"part{letter}", "unused", (1,), None, "") for letter in "abcdefghijklmnopqrstuvwxyz"]
+    rows = [
+        Row(f"part{letter}", "unused", (1,), None, "") for letter in "abcdefghijklmnopqrstuvwxyz"
+    ]
     lines = printed([*rows, loaded("params/cls")]).splitlines()
     assert len(lines) == MAX_LINES + 1
     assert lines[-1].split() == "and 3 lines more 3 they are in init.json".split()

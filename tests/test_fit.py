@@ -153,6 +153,8 @@ def test_what_may_be_unused_is_left_out():
     source = source_of("timm_vit", arrays={"extra.a": np.ones(3), "extra.b": np.ones(2)})
     message = complaint(source, VIT)
     assert "has extra.a [3], and 1 more, for which the model has no place" in message
+    layer_scale = source_of("timm_vit", arrays={"blocks.0.ls1.gamma": np.ones(8, np.float32)})
+    assert "its blocks have layer scale" in complaint(layer_scale, VIT)
     _, rows, _ = fitted(replace(source, allow_unused=("extra.*",)), VIT)
     assert rows["extra.b"].what == "unused"
 
@@ -238,11 +240,6 @@ def test_positions_on_no_square_grid_are_refused():
     name = "Transformer/posembed_input/pos_embedding"
     source = source_of("vit_npz", arrays={name: np.ones((1, 13, 8), np.float32)})
     assert "13 positions are no square grid" in complaint(source, VIT)
-
-
-def test_blocks_of_another_kind_are_called_by_their_name():
-    extra = {"blocks.0.ls1.gamma": np.ones(8, np.float32)}
-    assert "its blocks have layer scale" in complaint(source_of("timm_vit", arrays=extra), VIT)
 
 
 def test_without_numbers_to_keep_what_stays_new_is_not_a_number():

@@ -105,7 +105,10 @@ def test_multiply_adds_hold_for_other_sizes(model):
         ({"name": "resnet", "stage_widths": (), "stage_depths": ()}, "at least one"),
         ({"name": "resnet", "stage_depths": (2, 0, 2, 2)}, "takes only whole numbers from 1 on"),
         ({"name": "resnet", "stage_widths": ("a",)}, "takes only whole numbers from 1 on"),
-        ({"name": "resnet", "stem": "3x3"}, "model.stem='3x3' is unknown; there are cifar, imagenet"),
+        (
+            {"name": "resnet", "stem": "3x3"},
+            "model.stem='3x3' is unknown; there are cifar, imagenet",
+        ),
         ({"name": "resnet", "depth": 12}, "unknown to 'resnet'; it takes image_size, stage_widths"),
     ],
 )

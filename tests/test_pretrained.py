@@ -61,9 +61,7 @@ def test_another_grid_is_resized_in_a_run_in_float16_with_an_average(other, tmp_
 
 def test_a_run_that_goes_on_needs_the_weights_no_more(unbroken, tmp_path):
     weights = shutil.copytree(unbroken, tmp_path / "weights")
-    arguments = (
-        *processes.TINY, f"--config.init.path={weights}", f"--workdir={tmp_path / 'run'}"
-    )
+    arguments = (*processes.TINY, f"--config.init.path={weights}", f"--workdir={tmp_path / 'run'}")
     process = processes.start(*arguments)
     processes.wait_for_lines(tmp_path / "run" / "metrics.jsonl", 3, process)
     process.send_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Resized positions and patches: what has to stay, stays, against JAX's own resizing and algebra."""
+"""Resized positions and patches: what has to stay, stays; against JAX and against algebra."""
 
 import jax
 import numpy as np

@@ -156,9 +156,7 @@ class ResNet(nn.Module):
     def validate(self) -> None:
         """Raises CommandError for an unknown stem, and for sizes that do not fit together."""
         if self.stem not in STEMS:
-            raise CommandError(
-                f"model.stem={self.stem!r} is unknown; there are {', '.join(STEMS)}"
-            )
+            raise CommandError(f"model.stem={self.stem!r} is unknown; there are {', '.join(STEMS)}")
         if not self.stage_widths or len(self.stage_widths) != len(self.stage_depths):
             raise CommandError(
                 f"model.stage_widths has {len(self.stage_widths)} stages and model.stage_depths "

@@ -1,4 +1,4 @@
-"""Weights that somebody else trained: files and run folders, read, fitted to a model, accounted for.
+"""Weights that somebody else trained: found in files and run folders, and fitted to a model.
 
 `load` does all of it. A run reads (`read`) and checks (`check`) before its data is there, and then
 begins with them (`start`).

@@ -1,4 +1,4 @@
-"""From the path of weights to variables of a model, or to a training state that begins with them."""
+"""From the path of weights to a model's variables, or to a training state that begins with them."""
 
 import dataclasses
 from collections.abc import Sequence

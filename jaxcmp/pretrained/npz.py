@@ -5,7 +5,6 @@ What a file says of itself is not believed: a few bytes can claim terabytes, or 
 
 import math
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -61,8 +60,8 @@ def _read_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
             shape, is_fortran, dtype = _read_header(stream)
             if dtype.hasobject:
                 raise CommandError(
-                    f"{path} cannot be used: {name} holds Python objects, a pickle, which can run any "
-                    "code; save it as plain numbers"
+                    f"{path} cannot be used: {name} holds Python objects, a pickle, which can run "
+                    "any code; save it as plain numbers"
                 )
             num_bytes = math.prod(shape) * dtype.itemsize
             held = member.file_size - stream.tell()

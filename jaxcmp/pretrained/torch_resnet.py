@@ -24,9 +24,7 @@ def entries(model: ResNet, names: Collection[str] = ()) -> list[Entry]:
             ours, theirs = f"stage_{stage}/block_{block}", f"layer{stage}.{block}"
             for i in (1, 2):
                 norms = f"{ours}/norm_{i}", f"{theirs}.bn{i}"
-                table += _conv_and_norm(
-                    f"{ours}/conv_{i}", norms[0], f"{theirs}.conv{i}", norms[1]
-                )
+                table += _conv_and_norm(f"{ours}/conv_{i}", norms[0], f"{theirs}.conv{i}", norms[1])
             if block == 0 and stage > 1:
                 table += _conv_and_norm(
                     f"{ours}/shortcut_conv",
