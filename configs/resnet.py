@@ -18,6 +18,8 @@ def get_config(variant: str = "") -> Config:
         "image_size": 32,
         "stage_widths": (64, 128, 256, 512),
         "stage_depths": (2, 2, 2, 2),
+        # imagenet: 7x7 at stride 2, then pooled, as weights for larger images have it.
+        "stem": "cifar",
         "num_classes": 10,
         "dropout_rate": 0.0,
         "drop_path_rate": 0.0,

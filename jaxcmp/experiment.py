@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.sharding import Mesh
 
-from jaxcmp import data, devices, models, program
+from jaxcmp import data, devices, models, pretrained, program
 from jaxcmp.augment import make_augment
 from jaxcmp.clock import Clock
 from jaxcmp.data import Dataset, Split
@@ -62,18 +62,31 @@ class Experiment:
         }
 
 
-def prepare(config: Config, dataset: Dataset | None = None, num_devices: int = 0) -> Experiment:
+def read_weights(config: Config) -> pretrained.Source | None:
+    """What the run is to begin with, read and checked against the model; None for random weights.
+
+    Needs no data, which may take minutes to be read. Raises CommandError or JaxcmpError.
+    """
+    if not config.init.path:
+        return None
+    weights = pretrained.read(**config.init)
+    pretrained.check(weights, _model(config))
+    return weights
+
+
+def prepare(
+    config: Config,
+    dataset: Dataset | None = None,
+    num_devices: int = 0,
+    weights: pretrained.Source | None = None,
+) -> Experiment:
     """Raises CommandError where the parts of the configuration do not fit together.
 
     A given data set is used in place of the one that the configuration names, and a given number
-    of devices in place of those that are there.
+    of devices in place of those that are there. Given weights are checked against the images.
     """
-    if config.compute_dtype not in COMPUTE_DTYPES:
-        raise CommandError(
-            f"compute_dtype={config.compute_dtype!r} must be one of {', '.join(COMPUTE_DTYPES)}"
-        )
     _check_ranges(config)
-    model = models.build(**config.model, dtype=COMPUTE_DTYPES[config.compute_dtype])
+    model = _model(config)
     optimizer = make_optimizer(**config.optimizer)
     num_devices = num_devices or jax.device_count()
     devices.check_batch_size(
@@ -81,6 +94,8 @@ def prepare(config: Config, dataset: Dataset | None = None, num_devices: int = 0
     )
     dataset = dataset or _load(config)
     _check_data(dataset, model)
+    if weights is not None:
+        pretrained.check(weights, model, dataset.train.images.shape[-1])
     clock = Clock.of(
         len(dataset.train.labels), batch_size=config.batch_size, num_epochs=config.num_epochs
     )
@@ -133,6 +148,14 @@ def compile_program(experiment: Experiment, mesh: Mesh, config: Config) -> Progr
         eval_batch_size=config.eval_batch_size,
         steps_per_dispatch=min(config.steps_per_dispatch, room),
     )
+
+
+def _model(config: Config) -> models.ViT | models.ResNet:
+    if config.compute_dtype not in COMPUTE_DTYPES:
+        raise CommandError(
+            f"compute_dtype={config.compute_dtype!r} must be one of {', '.join(COMPUTE_DTYPES)}"
+        )
+    return models.build(**config.model, dtype=COMPUTE_DTYPES[config.compute_dtype])
 
 
 def _load(config: Config) -> Dataset:

@@ -26,13 +26,13 @@ from jaxcmp.predictions import (
 )
 
 CONFIG = "config.json"
+INIT = "init.json"
 ENVIRONMENT = "environment.json"
 COST = "cost.json"
 METRICS = "metrics.jsonl"
 PREDICTIONS = "predictions.npz"
 CHECKPOINTS = "checkpoints"
 RESULT = "result.json"
-INIT = "init.json"
 LOCK = ".lock"
 
 # Where things lie, what is shown or kept, what changes no more than rounding: a run may go on with
@@ -47,8 +47,8 @@ FREE_KEYS = (
 class Run:
     """What a run folder holds; what is not written yet is empty, and `result` is None.
 
-    `metrics` has the last record of each (step, kind), in the order of steps; `init` says what
-    weights the run began from, if it did not begin at random.
+    `metrics` has the last record of each (step, kind), in the order of steps. `init` says of a run
+    that began with weights where they came from and what became of each array.
     """
 
     folder: Path
@@ -185,19 +185,19 @@ def read_run(folder: str | Path) -> Run:
     config, overrides = stored.get("config"), stored.get("overrides")
     if not isinstance(config, dict) or not isinstance(overrides, list):
         raise files.damaged(folder / CONFIG, "it has no config or no overrides")
-    environment, cost, result, init = (
+    init, environment, cost, result = (
         files.read_object(folder / name) if (folder / name).exists() else None
-        for name in (ENVIRONMENT, COST, RESULT, INIT)
+        for name in (INIT, ENVIRONMENT, COST, RESULT)
     )
     return Run(
         folder=folder,
         config=config,
         overrides=overrides,
+        init=init or {},
         environment=environment or {},
         cost=cost or {},
         metrics=_read_metrics(folder / METRICS),
         result=result,
-        init=init or {},
     )
 
 
