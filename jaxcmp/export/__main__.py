@@ -91,8 +91,8 @@ def export(
     """
     # JAX takes seconds to import: a mistyped flag need not wait for it.
     from jaxcmp.export.card import ExportedFile, model_card
-    from jaxcmp.export.portable import portable_program
     from jaxcmp.export.named_weights import named_weights
+    from jaxcmp.export.portable import portable_program
     from jaxcmp.predict import restore
     from jaxcmp.runs import read_run
 
