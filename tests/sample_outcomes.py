@@ -36,6 +36,7 @@ def make_outcome(
     config: dict[str, Any],
     folder: str = "runs/a",
     predictions: Predictions | None = None,
+    init: dict[str, Any] | None = None,
     **result: Any,
 ) -> Outcome:
     predictions = predictions or make_predictions()
@@ -48,7 +49,8 @@ def make_outcome(
         "train_seconds": 60.0,
     }
     environment = {"device": "cpu", "device_count": 1, "data": {"version": "3.0.2"}}
-    run = Run(Path(folder), config, [], environment, {}, [], {"schema": 1, **values, **result})
+    told = {"schema": 1, **values, **result}
+    run = Run(Path(folder), config, [], environment, {}, [], told, init or {})
     return outcome_of(run, predictions)
 
 

@@ -21,7 +21,7 @@ ACCURACIES = {"vit": 0.7, "resnet": 0.8}
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """What a run's folder holds; `config` overrides by dotted key."""
+    """What a run's folder holds; `config` overrides by dotted key, `init` is init.json."""
 
     arm: str
     seed: int = 0
@@ -34,6 +34,7 @@ class Sample:
     class_names: tuple[str, ...] = CLASS_NAMES
     is_finished: bool = True
     config: dict[str, Any] = dataclasses.field(default_factory=dict)
+    init: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def make_config(sample: Sample) -> dict[str, Any]:
@@ -69,6 +70,8 @@ def write_run(folder: Path, sample: Sample) -> Path:
     num_train = int(50_000 * config["data"]["train_fraction"])
     with runs.open_run(folder, config, [f"seed={sample.seed}"]) as run:
         run.write_environment(_environment(sample, config, num_train))
+        if sample.init:
+            run.write_json(runs.INIT, sample.init)
         for record in _records(config, accuracy, sample.train_seconds, num_train):
             run.log(record)
         held_out = None
@@ -191,7 +194,7 @@ def alter(group: Group, change: Callable[[Outcome], Outcome]) -> Group:
             dataclasses.replace(arm, outcomes=tuple(map(change, arm.outcomes))) for arm in arms
         )
 
-    parts = ("arms", "smaller", "other_lengths", "crossed")
+    parts = ("arms", "smaller", "other_lengths", "crossed", "pretrained")
     return dataclasses.replace(group, **{part: altered(getattr(group, part)) for part in parts})
 
 

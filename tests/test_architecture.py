@@ -20,7 +20,7 @@ LAYERS = (
         *("checkpoint_folder", "leaves", "environment", "interrupt", "progress", "quiet"),
         *("stopwatch", "runs", "compare", "compare.statistics.*", "compare.document"),
     },
-    {"models.vit", "models.resnet", "compilation_cache"},
+    {"models.vit", "models.resnet", "compilation_cache", "compare.settings", "compare.origin"},
     {"checkpoint", "cluster", "devices", "evaluate", "models", "optim", "step"}
     | {"compare.arms", "compare.pages.*", "compare.report_json"},
     {"feeds", "pretrained.*"},

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import sections
 from sample_runs import TWO_SEEDS_EACH, Sample, alter, make_group, with_files
+from sample_transfer import from_run, pretrained
 
 from jaxcmp.compare.arms import Group, Outcome
 from jaxcmp.compare.document import Cell, Figure
@@ -167,3 +168,10 @@ def test_large_budgets_are_readable(group):
 
 def test_every_number_names_its_runs(made_up):
     assert not list(sections.without_source(budget_section(made_up)))
+
+
+def test_the_cost_of_the_weights_is_said_to_be_missing(group, tmp_path):
+    assert "training the weights" not in sections.texts(budget_section(group))
+    tuned = make_group(tmp_path, pretrained("vit"), Sample("resnet", init=from_run("resnet")))
+    text = sections.texts(budget_section(tuned))
+    assert "Without what training the weights took that resnet, pretrained on cifar10" in text

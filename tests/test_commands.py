@@ -7,7 +7,16 @@ import pytest
 from sample_runs import Sample, make_group, with_files
 
 from jaxcmp.compare.arms import Outcome
-from jaxcmp.compare.sections.commands import at_length, other_model, repeat, vary, whole_study
+from jaxcmp.compare.sections.commands import (
+    at_length,
+    begin_from,
+    fine_tune,
+    from_random,
+    other_model,
+    repeat,
+    vary,
+    whole_study,
+)
 from jaxcmp.main import parse
 
 
@@ -122,3 +131,39 @@ def test_what_a_study_has_not_is_a_study_of_its_own(outcome):
         assert vary(run, {"data.validation_fraction": 0.1}, suffix="-held-out") == (
             f"{start} --config.data.validation_fraction=0.1 --workdir={folder}-held-out"
         )
+
+
+def test_published_weights_are_fine_tuned_on_the_data_of_the_run(outcome):
+    start = "python -m jaxcmp.main --config=configs/transfer.py:vit_ti16"
+    weights = "--config.init.path=Ti_16.npz"
+    # The sample has five classes of cifar10.
+    rest = "--config.model.num_classes=5"
+    assert fine_tune(outcome, "vit") == f"{start} {weights} {rest}"
+    line = "python -m jaxcmp.main --config=configs/vit.py:cpu --config.data.classes 0,1 --workdir=a"
+    run = typed(outcome, line)
+    assert fine_tune(run, "vit") == f"{start} {weights} --config.data.classes 0,1 {rest}"
+
+
+def test_another_data_set_is_named_even_if_a_variant_chose_it(outcome):
+    config = outcome.run.config
+    other = config | {"data": config["data"] | {"name": "digits"}}
+    run = dataclasses.replace(outcome, run=dataclasses.replace(outcome.run, config=other))
+    assert "--config.data.name=digits" in fine_tune(run, "resnet")
+
+
+def test_the_other_model_of_a_fine_tuned_one_is_fine_tuned(outcome):
+    line = (
+        "python -m jaxcmp.main --config=configs/transfer.py:vit_ti16 --config.init.path=Ti_16.npz"
+    )
+    assert other_model(typed(outcome, line)) == fine_tune(typed(outcome, line), "resnet")
+
+
+def test_a_run_from_weights_is_also_told_without_them_or_with_others(outcome):
+    start = "python -m jaxcmp.main --config=configs/vit.py:cpu"
+    line = f"{start} --config.init.path=a.npz --config.init.allow_missing '*' --workdir=b"
+    assert from_random(typed(outcome, line)) == (
+        f"{start} --workdir={outcome.folder}-random-weights"
+    )
+    assert begin_from(line, "c.npz", "d") == (
+        f"{start} --config.init.allow_missing '*' --config.init.path=c.npz --workdir=d"
+    )

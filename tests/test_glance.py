@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import sections
 from sample_runs import TWO_SEEDS_EACH, Sample, alter, make_group, with_files
+from sample_transfer import pretrained
 from scipy import stats
 
 from jaxcmp.compare.arms import Group, Outcome
@@ -177,6 +178,13 @@ def test_three_arms_have_a_column_each_and_a_sentence_for_each_but_the_leader(tm
     assert [column.arm for column in sections.table(section).columns] == [None, 0, 1, 2]
     assert sections.texts(section).count("paired over the 200 images") == 2
     assert len(facts(group)) == 3
+
+
+def test_what_arms_began_from_is_told_where_it_was_not_random(two, tmp_path):
+    assert "Began from" not in sections.names(sections.table(glance_section(two)))
+    group = make_group(tmp_path, pretrained("vit"), pretrained("resnet"))
+    found = cell(group, "Began from", "vit, pretrained on cifar10 (5 classes)")
+    assert found.text == ("weights that had seen cifar10 (25,000 images, 5 classes, 10 epochs)")
 
 
 def test_every_number_names_its_runs(uneven):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxcmp import models
-from jaxcmp.compare.sections.claims import EXACT, OPEN, TRAINED
+from jaxcmp.compare.sections.claims import EXACT, TRAINED, TUNED
 from jaxcmp.compare.sections.published import load_claims
 
 STUDY = load_claims()
@@ -14,12 +14,13 @@ CLAIMS = {claim.id: claim for claim in STUDY.claims}
 
 
 def test_every_claim_has_a_measure_and_arms_that_are_known():
-    known = {*EXACT, *TRAINED, *OPEN}
+    known = {*EXACT, *TRAINED}
     for claim in STUDY.claims:
         assert claim.measure in known
-        assert set(claim.arms) <= STUDY.arms.keys()
+        assert set(claim.arms) <= (STUDY.tuned if claim.is_tuned else STUDY.arms).keys()
+        assert claim.is_tuned == (claim.measure in TUNED)
         assert claim.says and claim.stated and claim.unit
-    assert len(CLAIMS) == len(STUDY.claims) == 15
+    assert len(CLAIMS) == len(STUDY.claims) == 16
 
 
 def test_every_tolerance_has_a_reason():
@@ -55,6 +56,14 @@ def test_both_arms_have_the_settings_that_are_shared():
         assert arm.config["num_epochs"] == 100 and arm.config["data"]["name"] == "cifar10"
 
 
+def test_pretrained_models_have_a_setting_and_a_command_of_their_own():
+    for name, arm in STUDY.tuned.items():
+        assert arm.seen and "--config=configs/transfer.py:" in arm.command
+        assert "--config.init.path=" in arm.command
+        assert arm.config["model"]["name"] == name and arm.config["num_epochs"] == 10
+        assert arm.config["data"] == {"name": "cifar10", "train_fraction": 1.0}
+
+
 def test_another_study_is_another_file(tmp_path):
     path = tmp_path / "other.toml"
     path.write_text(
@@ -84,6 +93,7 @@ def test_another_study_is_another_file(tmp_path):
     study = load_claims(path)
     assert study.name == "another" and [claim.id for claim in study.claims] == ["small"]
     assert study.arms["vit"].config == {"num_epochs": 5, "model": {"name": "vit"}}
+    assert study.tuned == {}
 
 
 def test_a_misspelt_field_of_a_claim_is_an_error(tmp_path):

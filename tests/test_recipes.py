@@ -7,6 +7,7 @@ import pytest
 import sections
 from sample_runs import TWO_SEEDS_EACH, Sample, alter, make_group
 from sample_study import crossed
+from sample_transfer import pretrained
 
 from jaxcmp.compare.arms import Group, Outcome
 from jaxcmp.compare.document import Figure
@@ -114,9 +115,27 @@ def test_crossed_runs_elsewhere_are_named_and_a_recipe_that_is_not_quite_one_too
     group = make_group(tmp_path, Sample("vit"), Sample("resnet"), strange, small)
     text = sections.texts(recipes_section(group))
     assert "is not quite that: label_smoothing differs from vit's model or resnet's" in text
-    assert "Not shown here, on other images or at another length: " in text
+    assert "Not shown here, on other images, at another length or of a third recipe: " in text
     assert "vit with resnet's recipe (10 % of the images)" in text
 
 
 def test_every_number_names_its_runs(group):
     assert not list(sections.without_source(recipes_section(group)))
+
+
+def test_arms_of_one_recipe_tell_nothing_apart(tmp_path):
+    third = {"recipe": "third"}
+    samples = [Sample("vit", config=third), Sample("resnet", config=third)]
+    section = recipes_section(make_group(tmp_path, *samples))
+    assert "Here all have third's recipe." in sections.texts(section)
+    assert len(sections.commands(section)) == 1 and len(section.blocks) == 2
+
+
+def test_pretrained_runs_stand_in_no_table_of_recipes(tmp_path):
+    samples = [*TWO_SEEDS_EACH, *CROSSED]
+    samples += [pretrained(arm, seed) for arm in ("vit", "resnet") for seed in (0, 1)]
+    section = recipes_section(make_group(tmp_path, *samples))
+    shown = {
+        run for row in sections.table(section, TABLE).rows for cell in row for run in cell.runs
+    }
+    assert shown == set(range(8))

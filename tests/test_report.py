@@ -28,6 +28,7 @@ SECTIONS = [
     "Cost",
     "Architecture and recipe",
     "More data",
+    "Transfer",
     "What the study said, and what we measured",
     "How this was measured",
 ]

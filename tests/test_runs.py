@@ -54,8 +54,18 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
         {"step": 2, "epoch": 1, "kind": "epoch", "test_accuracy": 0.25},
     ]
     assert run.result == {"test_accuracy": 0.25}
+    assert run.init == {}
     assert run.load_predictions().class_names == ("cat", "dog")
     assert run.load_validation_predictions() is None and run.load_pictures() is None
+
+
+def test_what_weights_a_run_began_from_is_read_and_refused_where_it_is_damaged(tmp_path):
+    with open_run(tmp_path) as run:
+        run.write_json(runs.INIT, {"schema": 1, "path": "a.npz"})
+    assert runs.read_run(tmp_path).init == {"schema": 1, "path": "a.npz"}
+    (tmp_path / runs.INIT).write_text("{")
+    with pytest.raises(JaxcmpError, match="init.json"):
+        runs.read_run(tmp_path)
 
 
 def test_a_run_under_way_can_be_read(tmp_path):

@@ -42,3 +42,14 @@ def test_times_on_different_machines_are_not_averaged():
         ["26", "min", "cpu"],
         ["25", "min", "slow"],
     ]
+
+
+def test_pretrained_arms_have_rows_below_the_others():
+    console = Console(file=io.StringIO(), width=80, markup=False, highlight=False)
+    tuned = make_arm("vit, pretrained on cifar100", [0.97, 0.98])
+    arms = (make_arm("resnet", [0.95, 0.96]), make_arm("vit", [0.87, 0.88]))
+    console.print(render(Group("cifar10", arms, pretrained=(tuned,))))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert text.index("95.50") < text.index("87.50") < text.index("97.50")
+    assert "From random weights: resnet is ahead" in text

@@ -5,8 +5,9 @@ from pathlib import Path
 import sample_runs
 from sample_arms import make_arm
 from sample_runs import Sample
+from sample_transfer import keep, make_transfer
 
-from jaxcmp.compare.verdict import same_images_sentence, verdict
+from jaxcmp.compare.verdict import answer, pretrained_arms, same_images_sentence, verdict
 
 
 def test_one_seed_shows_no_spread_and_says_so():
@@ -51,4 +52,27 @@ def test_the_choice_of_test_images_is_told_apart_from_that_of_seeds(tmp_path: Pa
     assert "says nothing about other seeds" in sentence
     assert same_images_sentence(leader, leader).endswith(
         "is 0.00 to 0.00 points (p = 1); that says nothing about other seeds."
+    )
+
+
+def test_random_and_pretrained_weights_are_never_compared_without_a_word(tmp_path: Path):
+    group = make_transfer(tmp_path)
+    random, tuned = answer(group)
+    assert random.startswith("From random weights: resnet is ahead of vit by 10.00 points")
+    assert tuned.startswith(
+        "From pretrained weights: vit, pretrained on cifar10 (5 classes) is ahead of resnet, "
+        "pretrained on cifar10 (5 classes) by 5.00 points"
+    )
+    # The runs on fewer images are in neither.
+    assert len(pretrained_arms(group)) == 2
+    assert answer(keep(group)) == verdict(group.arms)
+
+
+def test_a_single_pretrained_arm_is_not_said_to_be_ahead_of_one_that_began_at_random(
+    tmp_path: Path,
+):
+    _, tuned = answer(keep(make_transfer(tmp_path), "vit"))
+    assert tuned == (
+        "From pretrained weights: vit, pretrained on cifar10 (5 classes) is the only arm here: "
+        "there is nothing to compare it with."
     )

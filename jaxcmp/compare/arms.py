@@ -8,15 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from jaxcmp.compare.origin import Origin, origin_of
+from jaxcmp.compare.settings import Settings, images_of, recipe_of
 from jaxcmp.predictions import Predictions
-from jaxcmp.runs import FREE_KEYS, Run
+from jaxcmp.runs import Run
 
-Settings = tuple[tuple[str, str], ...]
-
-# Parts of one training set of different size may share a figure, but never an average.
-TRAIN_FRACTION = "data.train_fraction"
-# Runs that differ in nothing else have the same recipe at another length.
-LENGTH_KEYS = ("num_epochs", "schedule.warmup_epochs", "augment.mixing_epochs")
 # Steps or operations that differ by no more are equal: a run lasts for whole epochs.
 EQUAL = 0.02
 
@@ -26,7 +22,7 @@ class Outcome:
     """One finished run. Accuracy is of the last epoch on the test split, in [0, 1]; times in s.
 
     `predictions` are those of the test split in the order of their ids. `number` is the run's place
-    in the report.
+    in the report; `origin` is None of a run that began at random.
     """
 
     run: Run
@@ -43,6 +39,7 @@ class Outcome:
     train_seconds: float
     device: str
     number: int = 0
+    origin: Origin | None = None
 
     @property
     def folder(self) -> str:
@@ -66,7 +63,12 @@ class Outcome:
     @property
     def title(self) -> str:
         """The arm that it is of, where nothing else has to be told apart."""
-        return f"{self.name} with {self.recipe_name}'s recipe" if self.is_crossed else self.name
+        own = f"{self.name} with {self.recipe_name}'s recipe" if self.is_crossed else self.name
+        return f"{own}, {self.origin.title}" if self.origin else own
+
+    @property
+    def architecture(self) -> str:
+        return str(self.run.config.get("model", {}).get("name", self.name))
 
     @property
     def num_epochs(self) -> int:
@@ -128,8 +130,9 @@ class Group:
 
     `arms` are the plain question: each model with its own recipe, on all images, at one length.
     Beside them stand `smaller`, trained on a part of the images, whatever their length;
-    `other_lengths`, an arm's recipe for more or fewer epochs; and `crossed`, one model with
-    another's recipe. Their index is that of the arm in `arms` that is the same otherwise, or -1.
+    `other_lengths`, an arm's recipe for more or fewer epochs; `crossed`, one model with another's
+    recipe; and `pretrained`, whose runs began from weights, on any part of the images, where `arms`
+    began at random. Their index is that of the arm in `arms` that is the same otherwise, or -1.
     """
 
     data: str
@@ -137,11 +140,13 @@ class Group:
     smaller: tuple[Arm, ...] = ()
     other_lengths: tuple[Arm, ...] = ()
     crossed: tuple[Arm, ...] = ()
+    pretrained: tuple[Arm, ...] = ()
 
     @property
     def all_arms(self) -> tuple[Arm, ...]:
         """Every run is in one of them."""
-        return (*self.arms, *self.other_lengths, *self.crossed, *self.smaller)
+        beside = (*self.other_lengths, *self.crossed, *self.smaller, *self.pretrained)
+        return (*self.arms, *beside)
 
     @property
     def labels(self) -> np.ndarray:
@@ -165,9 +170,10 @@ class Group:
 
 def outcome_of(run: Run, predictions: Predictions) -> Outcome:
     """Raises KeyError, TypeError or ValueError where a run lacks what its files should say."""
-    settings = flatten(run.config)
-    # In the same place whether or not the run says it: two such runs may be one recipe.
-    settings = {"recipe": json.dumps(run.config.get("recipe", run.config["arm"]))} | settings
+    origin = origin_of(run.init)
+    recipe = recipe_of(run.config) + (origin.settings if origin else ())
+    if origin is None and run.config.get("init", {}).get("path"):
+        raise ValueError("its configuration names weights, and init.json is missing")
     result = run.result
     if result is None:
         raise ValueError("the run is not finished")
@@ -181,8 +187,7 @@ def outcome_of(run: Run, predictions: Predictions) -> Outcome:
         predictions.class_names,
     )
     int(run.config["num_epochs"])
-    data = {key: value for key, value in settings.items() if key.startswith("data.")}
-    data.pop(TRAIN_FRACTION, None)
+    data = dict(images_of(recipe))
     data["version"] = json.dumps(run.environment["data"]["version"])
     data["num_test"] = json.dumps(result["num_test"])
     data["test_images"] = _fingerprint(predictions)
@@ -191,7 +196,7 @@ def outcome_of(run: Run, predictions: Predictions) -> Outcome:
         predictions=predictions,
         name=str(run.config["arm"]),
         seed=int(run.config["seed"]),
-        recipe=tuple(settings.items()),
+        recipe=recipe,
         data=tuple(data.items()),
         train_fraction=float(run.config["data"]["train_fraction"]),
         num_train=int(result["num_train"]),
@@ -200,6 +205,7 @@ def outcome_of(run: Run, predictions: Predictions) -> Outcome:
         multiply_adds=int(result["multiply_adds"]),
         train_seconds=float(result["train_seconds"]),
         device=devices_of(run),
+        origin=origin,
     )
 
 
@@ -220,29 +226,8 @@ def _fingerprint(predictions: Predictions) -> str:
     return digest.hexdigest()[:8]
 
 
-def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """The recipe as dotted keys and JSON values, without what does not belong to it."""
-    flat: dict[str, str] = {}
-    for key, value in config.items():
-        name = f"{prefix}{key}"
-        if name == "seed" or name in FREE_KEYS:
-            continue
-        flat |= flatten(value, f"{name}.") if isinstance(value, dict) else {name: json.dumps(value)}
-    return flat
-
-
 def is_equal(first: float | None, second: float | None) -> bool:
     """Whether two runs spent as much: within 2 % of the larger, and both known."""
     if first is None or second is None:
         return False
     return abs(first - second) <= EQUAL * max(first, second)
-
-
-def untimed(recipe: Settings) -> Settings:
-    """What a recipe has in common at all lengths, and on all parts of the images."""
-    return tuple(each for each in recipe if each[0] not in (*LENGTH_KEYS, TRAIN_FRACTION))
-
-
-def unsized(recipe: Settings) -> Settings:
-    """What a recipe has in common on all parts of the images."""
-    return tuple(each for each in recipe if each[0] != TRAIN_FRACTION)

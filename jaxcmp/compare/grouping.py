@@ -1,18 +1,36 @@
 """Which runs belong together: seeds of a recipe are an arm, arms on the same images a group."""
 
+import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 
-from jaxcmp.compare.arms import Arm, Group, Outcome, Settings, unsized, untimed
+from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.settings import Settings, unsized, untimed
 
 
 def group(outcomes: Sequence[Outcome]) -> list[Group]:
     """Runs on other images, or on another part of them, never share an average or a table."""
+    outcomes = _sources_apart(outcomes)
     datas = list(dict.fromkeys(outcome.data for outcome in outcomes))
     names = [json.loads(dict(data)["data.name"]) for data in datas]
     return [
         _group(label, [outcome for outcome in outcomes if outcome.data == data])
         for data, label in zip(datas, labels(names, datas), strict=True)
+    ]
+
+
+def _sources_apart(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Where weights of one seed differ, they come from more trainings than one: none are alike."""
+    found: dict[tuple[Settings, int | None], set[str]] = {}
+    for each in outcomes:
+        if each.origin:
+            found.setdefault((each.recipe, each.origin.seed), set()).add(each.origin.sha256)
+    mixed = {recipe for (recipe, _), weights in found.items() if len(weights) > 1}
+    return [
+        dataclasses.replace(each, recipe=(*each.recipe, ("init.sha256", each.origin.sha256[:12])))
+        if each.origin and each.recipe in mixed
+        else each
+        for each in outcomes
     ]
 
 
@@ -31,6 +49,10 @@ def labels(names: Sequence[str], settings: Sequence[Settings]) -> list[str]:
 
 
 def _group(data: str, outcomes: Sequence[Outcome]) -> Group:
+    # Runs from weights stand beside arms that began at random; without such, they are the arms.
+    has_random = any(each.origin is None for each in outcomes)
+    pretrained = [each for each in outcomes if has_random and each.origin]
+    outcomes = [each for each in outcomes if not (has_random and each.origin)]
     largest = max(outcome.train_fraction for outcome in outcomes)
     # Crossed runs stand beside an arm with its own recipe; without one they are the arms.
     has_own = any(not each.is_crossed for each in outcomes if each.train_fraction == largest)
@@ -45,6 +67,7 @@ def _group(data: str, outcomes: Sequence[Outcome]) -> Group:
         smaller=_smaller([each for each in own if each.train_fraction < largest], arms),
         other_lengths=_longer([each for each in whole if each.recipe in others], arms),
         crossed=_crossed(crossed, arms, largest),
+        pretrained=_pretrained(pretrained, arms),
     )
 
 
@@ -123,6 +146,18 @@ def _crossed(outcomes: Sequence[Outcome], arms: Sequence[Arm], largest: float) -
     for name, each in zip(labels(titles, list(runs)), runs.values(), strict=True):
         homes = [arm for arm in arms if arm.outcomes[0].name == each[0].name]
         found.append(Arm(name, each, homes[0].index if len(homes) == 1 else -1))
+    return tuple(found)
+
+
+def _pretrained(outcomes: Sequence[Outcome], arms: Sequence[Arm]) -> tuple[Arm, ...]:
+    """One name on all parts of the images, and the colour of the first arm of the architecture."""
+    runs = _by_recipe(outcomes)
+    titles = {unsized(recipe): each[0].title for recipe, each in runs.items()}
+    names = dict(zip(titles, labels(list(titles.values()), list(titles)), strict=True))
+    found = []
+    for recipe, each in runs.items():
+        homes = [arm for arm in arms if arm.outcomes[0].architecture == each[0].architecture]
+        found.append(Arm(names[unsized(recipe)], each, homes[0].index if homes else -1))
     return tuple(found)
 
 

@@ -24,8 +24,9 @@ from jaxcmp.compare.sections.methods import methods_section
 from jaxcmp.compare.sections.published import load_claims
 from jaxcmp.compare.sections.recipes import recipes_section
 from jaxcmp.compare.sections.same_images import same_images_section
+from jaxcmp.compare.sections.transfer import transfer_section
 from jaxcmp.compare.sections.work import work_section
-from jaxcmp.compare.verdict import verdict
+from jaxcmp.compare.verdict import answer
 from jaxcmp.runs import config_hash
 
 PAGE = "index.html"
@@ -99,7 +100,7 @@ def _comparison(group: Group, name: str) -> Comparison:
         data=group.data,
         title=f"{' or '.join(arm.name for arm in group.arms)}?",
         arms=[arm.name for arm in group.arms],
-        verdict=verdict(group.arms),
+        verdict=answer(group),
         facts=facts(group),
         sections=[
             glance_section(group),
@@ -111,6 +112,7 @@ def _comparison(group: Group, name: str) -> Comparison:
             budget_section(group),
             recipes_section(group),
             data_size_section(group),
+            transfer_section(group),
             claims_section(measured(group, study), study),
             methods_section(group),
         ],

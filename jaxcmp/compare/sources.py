@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxcmp.compare.arms import Outcome, Settings, outcome_of
+from jaxcmp.compare.arms import Outcome, outcome_of
 from jaxcmp.compare.document import LeftOut
+from jaxcmp.compare.settings import Settings
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.runs import CONFIG, read_run
 
@@ -62,12 +63,14 @@ def drop_repeats(
 ) -> tuple[list[Outcome], list[tuple[Outcome, Outcome]]]:
     """The first run of each seed of a recipe, and each later one with the run that it repeats.
 
-    A copied folder, or a seed run again, is no independent run: it would narrow the interval.
+    A copied folder, or a seed run again, is no independent run: it would narrow the interval. Runs
+    from several weights are, whatever their own seed.
     """
-    first: dict[tuple[Settings, Settings, int], Outcome] = {}
+    first: dict[tuple[Settings, Settings, int, str | None], Outcome] = {}
     repeats = []
     for outcome in outcomes:
-        key = (outcome.recipe, outcome.data, outcome.seed)
+        weights = outcome.origin.sha256 if outcome.origin else None
+        key = (outcome.recipe, outcome.data, outcome.seed, weights)
         if key in first:
             repeats.append((outcome, first[key]))
         first.setdefault(key, outcome)

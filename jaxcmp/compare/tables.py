@@ -10,7 +10,7 @@ from rich.text import Text
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.cells import duration, durations
 from jaxcmp.compare.statistics.means import estimate_mean
-from jaxcmp.compare.verdict import verdict
+from jaxcmp.compare.verdict import answer, pretrained_arms
 
 
 def render(group: Group) -> RenderableGroup:
@@ -19,9 +19,9 @@ def render(group: Group) -> RenderableGroup:
     return RenderableGroup(
         Text(heading, style="bold"),
         Text(),
-        arms_table(group.ranked),
+        arms_table([*group.ranked, *pretrained_arms(group)]),
         Text(),
-        *(Text(sentence) for sentence in verdict(group.arms)),
+        *(Text(sentence) for sentence in answer(group)),
     )
 
 

@@ -2,10 +2,26 @@
 
 from collections.abc import Sequence
 
-from jaxcmp.compare.arms import Arm
+from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.cells import say_p
 from jaxcmp.compare.statistics.means import compare_means
 from jaxcmp.compare.statistics.paired import paired_difference
+
+
+def answer(group: Group) -> list[str]:
+    """The verdict on the arms of a group, then that on those that began from pretrained weights."""
+    if not group.pretrained:
+        return verdict(group.arms)
+    random = [f"From random weights: {sentence}" for sentence in verdict(group.arms)]
+    tuned = verdict(pretrained_arms(group))
+    return [*random, *(f"From pretrained weights: {sentence}" for sentence in tuned)]
+
+
+def pretrained_arms(group: Group) -> list[Arm]:
+    """Those that began from weights where others did not, and were trained on the most images."""
+    most = max((arm.outcomes[0].num_train for arm in group.pretrained), default=0)
+    found = [arm for arm in group.pretrained if arm.outcomes[0].num_train == most]
+    return sorted(found, key=lambda arm: -arm.mean_accuracy)
 
 
 def verdict(arms: Sequence[Arm]) -> list[str]:

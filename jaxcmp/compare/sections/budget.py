@@ -61,6 +61,10 @@ def budget_section(group: Group) -> Section:
             f"Left out: {' and '.join(without)}, not every run of which recorded epochs and cost."
         )
         blocks.append(Text(text, "note"))
+    tuned = [arm.name for arm in arms if arm.outcomes[0].origin]
+    if tuned:
+        text = f"Without what training the weights took that {' and '.join(tuned)} began from."
+        blocks.append(Text(text, "note"))
     return Section("cost", "Cost", blocks)
 
 

@@ -25,9 +25,12 @@ BEST: dict[str, Callable[[Claim, Study, Measured], Judgement]] = {
     "best_accuracy": trained_claims.judge_best_accuracy,
     "best_accuracy_gap": trained_claims.judge_best_gap,
 }
-TRAINED = {**BEST, **BY_CLASS, "time_ratio": trained_claims.judge_time_ratio}
-# What no run here can judge, and what would be needed.
-OPEN = {"transfer": "It takes a model that was pretrained on other images, which no run here is."}
+# Of arms that began from pretrained weights.
+TUNED: dict[str, Callable[[Claim, Study, Measured], Judgement]] = {
+    "tuned_accuracy": trained_claims.judge_tuned_accuracy,
+    "tuned_gap": trained_claims.judge_tuned_gap,
+}
+TRAINED = {**BEST, **BY_CLASS, **TUNED, "time_ratio": trained_claims.judge_time_ratio}
 
 
 def claims_section(measured: Measured, study: Study | None = None) -> Section:
@@ -45,10 +48,23 @@ def claims_section(measured: Measured, study: Study | None = None) -> Section:
     by_class = [claim for claim in study.claims if _is_each_class(claim)]
     if by_class:
         blocks.append(_class_table(study, measured, by_class))
-    if any(map(_is_waiting, study.claims, judgements)):
+    return Section("claims", TITLE, [*blocks, *_commands(study, judgements)])
+
+
+def _commands(study: Study, judgements: Sequence[Judgement]) -> list[Block]:
+    """What would judge the claims that runs left open."""
+    waiting = [c for c, j in zip(study.claims, judgements, strict=True) if _is_waiting(c, j)]
+    blocks: list[Block] = []
+    if not all(claim.is_tuned for claim in waiting):
         blocks.append(Text("Runs in the study's setting would judge what is left open:"))
         blocks.append(Commands([arm.command for arm in study.arms.values()]))
-    return Section("claims", TITLE, blocks)
+    models = [key for claim in waiting if claim.is_tuned for key in claim.arms]
+    if models:
+        text = "Runs from pretrained weights, with their files in place, would judge the claims on "
+        blocks.append(Text(f"{text}pretraining:"))
+        lines = [study.tuned[key].command for key in dict.fromkeys(models)]
+        blocks.append(Commands(lines))
+    return blocks
 
 
 def judge(claim: Claim, study: Study, measured: Measured) -> Judgement:
@@ -56,8 +72,6 @@ def judge(claim: Claim, study: Study, measured: Measured) -> Judgement:
 
     Raises KeyError for a measure that is not known.
     """
-    if claim.measure in OPEN:
-        return undecided(OPEN[claim.measure])
     if claim.measure in EXACT:
         judgement = EXACT[claim.measure](claim, study)
     else:
@@ -68,8 +82,9 @@ def judge(claim: Claim, study: Study, measured: Measured) -> Judgement:
 
 def _lacking(claim: Claim, study: Study, measured: Measured) -> str | None:
     """Why runs cannot judge the claim."""
+    arms, stated = (measured.tuned, study.tuned) if claim.is_tuned else (measured.arms, study.arms)
     for key in claim.arms:
-        arm, label = measured.arms.get(key), study.arms[key].label
+        arm, label = arms.get(key), stated[key].label
         if arm is None:
             return f"No run of {label} is finished."
         if arm.difference:
@@ -110,6 +125,8 @@ def _table(claims: Sequence[Claim], judgements: Sequence[Judgement]) -> Table:
 def _stated(claim: Claim) -> str:
     if _is_each_class(claim):
         return f"{min(claim.stated):g} to {max(claim.stated):g} {claim.unit}"
+    if claim.measure == "tuned_gap":
+        return f"above {claim.stated[0]:g} {claim.unit}"
     if claim.measure == "attention_share":
         return f"at least {claim.stated[0]:g} {claim.unit}"
     numbers = " and ".join(f"{number:g}" for number in claim.stated)

@@ -31,7 +31,7 @@ def classes_section(group: Group) -> Section:
     blocks: list[Block] = [_accuracies(group)]
     for leader, other in group.pairs:
         gaps = class_gaps(group, leader, other)
-        blocks += [_answer(leader, other, gaps), _gap_table(leader, other, gaps)]
+        blocks += [_answer(leader, other, gaps), gap_table(leader, other, gaps)]
     blocks += [_confusions(group), _confused(group)]
     return Section("classes", "Per class", blocks)
 
@@ -112,9 +112,10 @@ def _answer(
     )
 
 
-def _gap_table(
+def gap_table(
     leader: Arm, other: Arm, gaps: list[tuple[str, PairedDifference, float | None]]
 ) -> Table:
+    """The rows of `class_gaps` of these two arms, as a table."""
     runs = leader.runs + other.runs
     rows = [
         [

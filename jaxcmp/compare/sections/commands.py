@@ -3,11 +3,15 @@
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from jaxcmp.compare.arms import TRAIN_FRACTION, Outcome
+from jaxcmp.compare.arms import Outcome
+from jaxcmp.compare.settings import TRAIN_FRACTION
 from jaxcmp.runs import Run
 
 STUDY = "jaxcmp.study"
 STUDY_VARIANTS = ("cpu", "digits")
+# What fine-tunes published weights, by architecture: a variant, and a file as it is published.
+TRANSFER = "configs/transfer.py"
+PUBLISHED = {"vit": ("vit_ti16", "Ti_16.npz"), "resnet": ("resnet18", "resnet18.safetensors")}
 
 
 def repeat(outcome: Outcome) -> str:
@@ -83,13 +87,52 @@ def whole_study(outcome: Outcome) -> str:
 
 def other_model(outcome: Outcome) -> str:
     """What trains the other model on the same data, with the same seed."""
-    name = "resnet" if outcome.run.config["model"]["name"] == "vit" else "vit"
-    kept = ("--config.data.", "--config.seed")
+    name = "resnet" if outcome.architecture == "vit" else "vit"
     words = shlex.split(repeat(outcome))
     file = next((word for word in words if word.startswith("--config=")), "--config=")
+    if file.startswith(f"--config={TRANSFER}"):
+        return fine_tune(outcome, name)
+    kept = ("--config.data.", "--config.seed", "--config.model.num_classes")
     _, colon, variant = file.partition(":")
     command = ["python", "-m", "jaxcmp.main", f"--config=configs/{name}.py{colon}{variant}"]
-    return shlex.join([*command, *(word for word in words if word.startswith(kept))])
+    return shlex.join([*command, *_only(words, kept)])
+
+
+def fine_tune(outcome: Outcome, architecture: str) -> str:
+    """What fine-tunes "vit" or "resnet" on the data of a run, from published weights."""
+    variant, weights = PUBLISHED[architecture]
+    words = list(_only(shlex.split(repeat(outcome)), ("--config.data.",)))
+    name = outcome.run.config["data"]["name"]
+    if name != "cifar10" and not any(word.startswith("--config.data.name") for word in words):
+        words.append(f"--config.data.name={name}")
+    num_classes = len(outcome.predictions.class_names)
+    words += [f"--config.model.num_classes={num_classes}"] if num_classes != 10 else []
+    command = ["python", "-m", "jaxcmp.main", f"--config={TRANSFER}:{variant}"]
+    return shlex.join([*command, f"--config.init.path={weights}", *words])
+
+
+def begin_from(line: str, weights: str, workdir: str) -> str:
+    """The same command, from these weights and into this folder."""
+    given = {"--config.init.path": weights, "--workdir": workdir}
+    kept = _without(shlex.split(line), list(given))
+    return shlex.join([*kept, *(f"{flag}={value}" for flag, value in given.items())])
+
+
+def from_random(outcome: Outcome) -> str:
+    """What trains a run that began from weights once more, from random ones."""
+    words = shlex.split(repeat(outcome))
+    given = [word.partition("=")[0] for word in words if word.startswith("--config.init.")]
+    kept = _without(words, [*given, "--workdir"])
+    return shlex.join([*kept, f"--workdir={outcome.folder}-random-weights"])
+
+
+def _only(words: Sequence[str], starts: tuple[str, ...]) -> Iterator[str]:
+    """The flags that start so, given as --flag=value or as --flag value."""
+    is_value = False
+    for word in words:
+        if is_value or word.startswith(starts):
+            yield word
+        is_value = word.startswith(starts) and "=" not in word
 
 
 def _without(words: Sequence[str], flags: Sequence[str]) -> Iterator[str]:

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import TRAIN_FRACTION, Arm, Group, Outcome, is_equal, unsized
+from jaxcmp.compare.arms import Arm, Group, Outcome, is_equal
 from jaxcmp.compare.document import (
     Axis,
     Block,
@@ -20,6 +20,7 @@ from jaxcmp.compare.document import (
 )
 from jaxcmp.compare.sections.commands import at_length, vary
 from jaxcmp.compare.sections.crossing import Sized, crossing_texts, law_text
+from jaxcmp.compare.settings import TRAIN_FRACTION, unsized
 
 EPOCHS, STEPS = "equal epochs", "equal steps"
 MEANING = {

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from jaxcmp.compare.document import Cell
+from jaxcmp.compare.origin import Origin
 from jaxcmp.compare.sections.published import Claim, Study
 
 
@@ -14,8 +15,9 @@ class MeasuredArm:
 
     Accuracies are in [0, 1], one for each seed: the highest over epochs, that of the last epoch,
     and the last epoch's by class. `seconds` of training are by device, one for each run on it;
-    `num_test` counts test images. `difference` says what sets the runs apart from the study's,
-    as `study_difference` does, and is None where nothing does. `runs` are indices into Report.runs.
+    `num_test` counts test images. `difference` says what sets the runs apart from the study's, as
+    `study_difference` does, and is None where nothing does. `runs` are indices into Report.runs;
+    `name` is the arm's.
     """
 
     best_accuracies: list[float] = dataclasses.field(default_factory=list)
@@ -25,17 +27,23 @@ class MeasuredArm:
     num_test: int = 0
     difference: str | None = None
     runs: list[int] = dataclasses.field(default_factory=list)
+    name: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What was measured of each arm, by the name of its model: "vit", "resnet"."""
+    """What was measured of each arm, by the name of its model: "vit", "resnet".
+
+    `arms` began at random, `tuned` from weights that had been trained elsewhere.
+    """
 
     arms: dict[str, MeasuredArm] = dataclasses.field(default_factory=dict)
+    tuned: dict[str, MeasuredArm] = dataclasses.field(default_factory=dict)
 
     def of(self, claim: Claim) -> list[MeasuredArm]:
         """The arms that a claim is about, in its order; raises KeyError where one is missing."""
-        return [self.arms[key] for key in claim.arms]
+        arms = self.tuned if claim.is_tuned else self.arms
+        return [arms[key] for key in claim.arms]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,20 +64,32 @@ def decided(holds: bool, measured: Cell, reason: str) -> Judgement:
 
 
 def study_difference(
-    study: Study, config: Mapping[str, Any], data: Mapping[str, Any]
+    study: Study,
+    config: Mapping[str, Any],
+    data: Mapping[str, Any],
+    origin: Origin | None = None,
 ) -> str | None:
     """What sets a run apart from the study's run of the same model; None where nothing does.
 
-    `config` is that of config.json, `data` what environment.json says of the images.
+    `config` is that of config.json, `data` what environment.json says of the images; a run with an
+    `origin` is beside the study's run that began from weights.
     The seed, and whatever the study does not state, may be anything.
     """
     name, num_train = config["model"]["name"], data.get("num_train")
-    if name not in study.arms:
+    arms = study.tuned if origin else study.arms
+    if name not in arms:
         return f"the study has no model {name}"
-    difference = _difference(study.arms[name].config, config)
+    if origin and not _normal(origin.name).startswith(_normal(arms[name].seen)):
+        return f"their weights had seen {origin.words}, the study's {arms[name].seen}"
+    difference = _difference(arms[name].config, config)
     if difference is None and num_train != study.num_train:
         return f"they trained on {num_train} images, the study on {study.num_train}"
     return difference
+
+
+def _normal(name: str) -> str:
+    """ImageNet-21k, imagenet21k and ImageNet 21K are one."""
+    return "".join(filter(str.isalnum, name.casefold()))
 
 
 def _difference(

@@ -1,5 +1,7 @@
 """What the runs of a group say of sizes, and of a study's claims."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from jaxcmp.compare.arms import Arm, Group
@@ -30,17 +32,31 @@ def sizes_of(arm: Arm) -> ArmSizes:
 
 
 def measured(group: Group, study: Study) -> Measured:
-    """By model; of several arms of one model, the one in the study's setting speaks for it."""
+    """By model; of several arms of one model, the one in the study's setting speaks for it.
+
+    Of several pretrained ones in it, the most accurate does: that weights reach something is a
+    claim about the best of them.
+    """
+    whole = [*group.arms, *group.pretrained]
+    random = [arm for arm in whole if arm.outcomes[0].origin is None]
+    begun = [arm for arm in whole if arm.outcomes[0].origin]
+    ranked = sorted(begun, key=lambda arm: -arm.mean_accuracy)
+    return Measured(_by_model(group, random, study), _by_model(group, ranked[::-1], study))
+
+
+def _by_model(group: Group, arms: Sequence[Arm], study: Study) -> dict[str, MeasuredArm]:
+    """The last arm in the study's setting, or else the first."""
     found: dict[str, MeasuredArm] = {}
-    for arm in group.arms:
+    for arm in arms:
         model, evidence = str(arm.config["model"]["name"]), _measured_arm(group, arm, study)
         if model not in found or evidence.difference is None:
             found[model] = evidence
-    return Measured(found)
+    return found
 
 
 def _measured_arm(group: Group, arm: Arm, study: Study) -> MeasuredArm:
-    data = arm.outcomes[0].run.environment["data"]
+    first = arm.outcomes[0]
+    data = first.run.environment["data"]
     present = [c for c in range(len(group.class_names)) if np.any(group.labels == c)]
     return MeasuredArm(
         best_accuracies=[
@@ -55,6 +71,7 @@ def _measured_arm(group: Group, arm: Arm, study: Study) -> MeasuredArm:
         },
         seconds={device: seconds for device, seconds, _ in durations(arm)},
         num_test=len(group.labels),
-        difference=study_difference(study, arm.config, data),
+        difference=study_difference(study, arm.config, data, first.origin),
         runs=arm.runs,
+        name=arm.name,
     )

@@ -7,6 +7,7 @@ import numpy as np
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import Cell, Column, Fact, Section, Table, Text
+from jaxcmp.compare.origin import Origin
 from jaxcmp.compare.sections import recipe
 from jaxcmp.compare.statistics.convergence import epochs_to_converge
 from jaxcmp.compare.statistics.means import Estimate, estimate_mean
@@ -53,6 +54,7 @@ def facts(group: Group) -> list[Fact]:
 
 def _rows(group: Group) -> list[tuple[str, Callable[[Arm], Cell]]]:
     num_test = len(group.labels)
+    begun = [("Began from", _began_from)] if any(map(_origin, group.arms)) else []
     return [
         ("Test accuracy, last epoch", lambda arm: cells.percent(arm.accuracies, arm.runs)),
         ("Runs (n)", lambda arm: cells.count(len(arm.outcomes), arm.runs)),
@@ -74,7 +76,17 @@ def _rows(group: Group) -> list[tuple[str, Callable[[Arm], Cell]]]:
         ("Schedule", lambda arm: cells.words(recipe.schedule(arm.config))),
         ("Augmentation", lambda arm: cells.words(recipe.augmentation(arm.config))),
         ("Regularisation", lambda arm: cells.words(recipe.regularisation(arm.config))),
+        *begun,
     ]
+
+
+def _origin(arm: Arm) -> Origin | None:
+    return arm.outcomes[0].origin
+
+
+def _began_from(arm: Arm) -> Cell:
+    origin = _origin(arm)
+    return cells.words(f"weights that had seen {origin.words}" if origin else "random weights")
 
 
 def _sampling(arm: Arm) -> Cell:

@@ -24,19 +24,31 @@ class Claim:
     components: tuple[str, ...] = ()
     class_name: str = ""
 
+    @property
+    def is_tuned(self) -> bool:
+        """Whether it is about models that began from weights."""
+        return self.measure.startswith("tuned")
+
 
 @dataclasses.dataclass(frozen=True)
 class StudyArm:
-    """One of the study's models; `config` has the settings that it states, `command` trains it."""
+    """One of the study's models; `config` has the settings that it states, `command` trains it.
+
+    Where `seen` is not "", it began from weights, and that is how what they had seen begins.
+    """
 
     label: str
     command: str
     config: dict[str, Any]
+    seen: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """`arms` are by the name of their model; `classes` are in the order of claims about each."""
+    """`arms` and `tuned` are by the name of their model, `classes` in the order of claims.
+
+    `arms` began at random, `tuned` from weights.
+    """
 
     name: str
     setting: str
@@ -45,6 +57,7 @@ class Study:
     classes: tuple[str, ...]
     arms: dict[str, StudyArm]
     claims: tuple[Claim, ...]
+    tuned: dict[str, StudyArm] = dataclasses.field(default_factory=dict)
 
 
 def load_claims(path: Path | None = None) -> Study:
@@ -59,9 +72,10 @@ def load_claims(path: Path | None = None) -> Study:
         name: StudyArm(**arm | {"config": shared | arm["config"]})
         for name, arm in stored["arms"].items()
     }
+    tuned = {name: StudyArm(**arm) for name, arm in stored.get("tuned", {}).items()}
     classes = tuple(stored["study"].pop("classes"))
     claims = tuple(_claim(each) for each in stored["claims"])
-    return Study(classes=classes, arms=arms, claims=claims, **stored["study"])
+    return Study(classes=classes, arms=arms, claims=claims, tuned=tuned, **stored["study"])
 
 
 def _claim(stored: Mapping[str, Any]) -> Claim:

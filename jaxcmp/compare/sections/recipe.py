@@ -15,6 +15,10 @@ def optimizer(config: Config) -> str:
     parts.append(f"weight decay {settings['weight_decay']:g}")
     if settings["clip_norm"]:
         parts.append(f"gradient norm up to {settings['clip_norm']:g}")
+    if settings.get("layer_decay", 1) != 1:
+        parts.append(f"learning rate times {settings['layer_decay']:g} per layer down")
+    if config.get("frozen_trunk"):
+        parts.append("of the head alone")
     return ", ".join(parts)
 
 

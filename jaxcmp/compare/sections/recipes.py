@@ -57,7 +57,12 @@ class Crossing:
 
 
 def recipes_section(group: Group) -> Section:
-    crossings = [_crossing(group, one, two) for one, two in _pairs(group)]
+    pairs = _pairs(group)
+    crossings = [_crossing(group, one, two) for one, two in pairs if _recipe(one) != _recipe(two)]
+    if pairs and not crossings:
+        text = f"{WHY} Here all have {_recipe(pairs[0][0])}'s recipe. The study trains both:"
+        command = whole_study(group.arms[0].outcomes[0])
+        return Section("recipes", TITLE, [Text(text), Commands([command])])
     if not crossings:
         text = f"{WHY} Here is one model only; this would train another:"
         command = other_model(group.arms[0].outcomes[0])
@@ -84,6 +89,10 @@ def _pairs(group: Group) -> list[tuple[Arm, Arm]]:
     return alike or pairs
 
 
+def _recipe(arm: Arm) -> str:
+    return arm.outcomes[0].recipe_name
+
+
 def _crossing(group: Group, one: Arm, two: Arm) -> Crossing:
     return Crossing((one, two), (_trained_as(group, one, two), _trained_as(group, two, one)))
 
@@ -105,9 +114,14 @@ def _trained_as(group: Group, model: Arm, recipe: Arm) -> Arm | None:
 
 def _differences(crossed: Arm, model: Arm, recipe: Arm) -> list[str]:
     """Settings of a crossed run that are neither the model's arm's nor the recipe's."""
-    config = crossed.config
-    own = [] if config.get("model") == model.config.get("model") else ["model"]
-    return own + [key for key in RECIPE_KEYS if config.get(key) != recipe.config.get(key)]
+    own = [] if _part(crossed, "model") == _part(model, "model") else ["model"]
+    return own + [key for key in RECIPE_KEYS if _part(crossed, key) != _part(recipe, key)]
+
+
+def _part(arm: Arm, section: str) -> dict[str, str]:
+    """A section of the configuration, or a setting of this name."""
+    settings = arm.outcomes[0].recipe
+    return {key: value for key, value in settings if key.partition(".")[0] == section}
 
 
 def _blocks(crossing: Crossing, index: int) -> list[Block]:
@@ -206,5 +220,6 @@ def _left_out(group: Group, crossings: Sequence[Crossing]) -> list[Block]:
     names = [arm.name for arm in group.crossed if arm.runs not in shown]
     if not names:
         return []
-    text = f"Not shown here, on other images or at another length: {'; '.join(names)}."
+    listed = "; ".join(names)
+    text = f"Not shown here, on other images, at another length or of a third recipe: {listed}."
     return [Text(text, "note")]

@@ -112,6 +112,31 @@ def judge_time_ratio(claim: Claim, study: Study, measured: Measured) -> Judgemen
     return _from([first, second], decided(holds, cell, reason))
 
 
+def judge_tuned_accuracy(claim: Claim, study: Study, measured: Measured) -> Judgement:
+    """Whether a pretrained arm reaches an accuracy, in percent, after its last epoch."""
+    (arm,) = measured.of(claim)
+    spread = _spread([arm.last_accuracies], arm.num_test)
+    _, high, basis = _reach(claim, spread)
+    holds = claim.stated[0] <= high
+    reason = (
+        f"{arm.name}: {claim.stated[0]:g} is {'not ' * holds}above {high:.2f}, the most that these "
+        f"runs allow: {basis}, and {claim.tolerance:g}, as {claim.why}."
+    )
+    return _from([arm], decided(holds, _shown(claim, spread), reason))
+
+
+def judge_tuned_gap(claim: Claim, study: Study, measured: Measured) -> Judgement:
+    """Whether the first pretrained arm is ahead of the second: by more than chance explains."""
+    arms = measured.of(claim)
+    spread = _spread([arm.last_accuracies for arm in arms], arms[0].num_test)
+    low, high, basis = _reach(claim, spread)
+    start = f"{arms[0].name} minus {arms[1].name}: {low:.2f} to {high:.2f}, by {basis}"
+    if low <= 0 <= high:
+        text = f"{start}; which of the two is ahead is not settled."
+        return _from(arms, Judgement("open", _shown(claim, spread), text))
+    return _from(arms, decided(low > 0, _shown(claim, spread), f"{start}."))
+
+
 @dataclasses.dataclass(frozen=True)
 class _Spread:
     """In percent: a mean, its interval over seeds, and the standard error of the test set."""
@@ -134,24 +159,32 @@ def _spread(arms: Sequence[Sequence[float]], num_images: int) -> _Spread:
 
 
 def _judge_spread(claim: Claim, stated: float, spread: _Spread) -> Judgement:
+    low, high, basis = _reach(claim, spread)
+    holds = low <= stated <= high
+    reason = (
+        f"{stated:g} is {_place(holds)} {low:.2f} to {high:.2f}: {basis}, and {claim.tolerance:g} "
+        f"either way, as {claim.why}."
+    )
+    return decided(holds, _shown(claim, spread), reason)
+
+
+def _reach(claim: Claim, spread: _Spread) -> tuple[float, float, str]:
+    """What the runs allow, from and to, and by what."""
     num_errors = float(stats.norm.isf((1 - CONFIDENCE) / 2 / len(claim.stated)))
     margin = num_errors * spread.error + claim.tolerance
     low, high = spread.interval or (spread.mean, spread.mean)
-    low, high = low - margin, high + margin
-    basis, text = "one seed, so that their spread is unknown", ""
+    basis = "one seed, so that their spread is unknown"
     if spread.interval is not None:
         basis = f"the 95 % t-interval over {spread.num_seeds} seeds"
-        text = f" ± {spread.interval[1] - spread.mean:.2f}"
-    is_gap = len(claim.arms) == 2
-    text = (cells.points(spread.mean) if is_gap else f"{spread.mean:.2f}") + text
-    holds = low <= stated <= high
-    reason = (
-        f"{stated:g} is {_place(holds)} {low:.2f} to {high:.2f}: {basis}, {num_errors:.2f} "
-        f"standard errors of {spread.num_images:,} test images, and {claim.tolerance:g} either "
-        f"way, as {claim.why}."
-    )
-    cell = Cell(f"{text} {claim.unit}", spread.mean, spread.interval, spread.num_seeds)
-    return decided(holds, cell, reason)
+    images = f"{num_errors:.2f} standard errors of {spread.num_images:,} test images"
+    return low - margin, high + margin, f"{basis}, {images}"
+
+
+def _shown(claim: Claim, spread: _Spread) -> Cell:
+    text = cells.points(spread.mean) if len(claim.arms) == 2 else f"{spread.mean:.2f}"
+    if spread.interval is not None:
+        text += f" ± {spread.interval[1] - spread.mean:.2f}"
+    return Cell(f"{text} {claim.unit}", spread.mean, spread.interval, spread.num_seeds)
 
 
 def _place(holds: bool) -> str:

@@ -1,0 +1,123 @@
+"""What the weights that a run began from had seen: as init.json tells it, in words, as settings."""
+
+import dataclasses
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Weights that a run began from, and the training that they come from.
+
+    `kind` is "run" for a run folder of ours, else "file". `name` is that of a data set, or what was
+    said of a file, "" if nothing was; the fields after it are None where nobody knows. `arrays`
+    counts those of our model by what became of them: loaded, resized, new, unused. `fitted` tells
+    whether two runs took the same of their weights.
+    """
+
+    kind: str
+    layout: str
+    file: str
+    sha256: str
+    name: str
+    num_train: int | None
+    num_classes: int | None
+    class_names: tuple[str, ...] | None
+    epochs: int | None
+    arm: str | None
+    seed: int | None
+    arrays: Mapping[str, int]
+    fitted: str
+
+    @property
+    def is_run(self) -> bool:
+        return self.kind == "run"
+
+    @property
+    def title(self) -> str:
+        """What the name of an arm says of it."""
+        if not self.name:
+            return f"from the weights of {self.file}"
+        classes = f" ({self._classes})" if self.is_run and self.num_classes else ""
+        return f"pretrained on {self.name.partition(',')[0].strip()}{classes}"
+
+    @property
+    def words(self) -> str:
+        """All that is known of what they had seen."""
+        told = [f"{self.num_train:,} images"] if self.num_train else []
+        told += [self._classes] if self.num_classes else []
+        told += [f"{self.epochs:,} epoch{'' if self.epochs == 1 else 's'}"] if self.epochs else []
+        name = self.name or f"{self.file}, of which nothing is said"
+        return f"{name} ({', '.join(told)})" if told else name
+
+    @property
+    def settings(self) -> tuple[tuple[str, str], ...]:
+        """What runs have in common that began alike: from weights that had seen the same.
+
+        Runs that begin from several seeds of one training are alike; of two files, nobody knows.
+        """
+        told: dict[str, Any] = {"kind": self.kind, "seen": self.name}
+        told |= {"num_train": self.num_train, "num_classes": self.num_classes}
+        told |= {"epochs": self.epochs, "arm": self.arm, "layout": self.layout}
+        told |= {} if self.is_run else {"sha256": self.sha256[:12]}
+        told |= {"class_names": self.class_names, "fitted": self.fitted}
+        return tuple((f"init.{key}", json.dumps(value)) for key, value in told.items())
+
+    def shared(self, class_names: Sequence[str]) -> list[str] | None:
+        """Which of these classes they had seen, by name; None where that is not known."""
+        if self.class_names is None:
+            return None
+        seen = set(map(_plain, self.class_names))
+        return [name for name in class_names if _plain(name) in seen]
+
+    @property
+    def _classes(self) -> str:
+        return f"{self.num_classes:,} class{'' if self.num_classes == 1 else 'es'}"
+
+
+def origin_of(init: Mapping[str, Any]) -> Origin | None:
+    """None of a run that began at random.
+
+    Raises KeyError, TypeError or ValueError where init.json lacks what it should say.
+    """
+    if not init:
+        return None
+    seen, rows = init["seen"], init["rows"]
+    if not isinstance(seen, dict) or not isinstance(rows, list):
+        raise ValueError('init.json has no object "seen" and list "rows"')
+    names = seen.get("class_names")
+    num_classes = seen.get("num_classes")
+    return Origin(
+        kind=str(init["kind"]),
+        layout=str(init["layout"]),
+        file=PurePath(init["path"]).name,
+        sha256=str(init["sha256"]),
+        name=str(seen["name"] or ""),
+        num_train=_whole(seen.get("num_train")),
+        num_classes=_whole(len(names) if num_classes is None and names else num_classes),
+        class_names=None if names is None else tuple(map(str, names)),
+        epochs=_whole(seen.get("epochs")),
+        arm=seen.get("arm"),
+        seed=_whole(seen.get("seed")),
+        arrays=Counter(str(row["what"]) for row in rows),
+        fitted=_digest(rows),
+    )
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _digest(rows: Iterable[Mapping[str, Any]]) -> str:
+    told = [[row["name"], row["what"], row.get("from"), row.get("to")] for row in rows]
+    told = sorted(json.dumps(each) for each in told)
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
+
+
+def _plain(name: str) -> str:
+    """Data sets write one class in several ways: "fire truck", "Fire_truck"."""
+    return name.casefold().replace("_", " ").strip()

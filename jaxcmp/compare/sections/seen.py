@@ -1,0 +1,116 @@
+"""What the weights that runs began from had seen, and what of it this comparison is about."""
+
+from collections.abc import Sequence
+
+from jaxcmp.compare import cells
+from jaxcmp.compare.arms import Group
+from jaxcmp.compare.document import Block, Cell, Column, Table, Text
+from jaxcmp.compare.sections.tuned import Tuned
+
+TITLE = "What the weights had seen"
+# Of the arrays of a model, in the order of interest.
+FATES = ("loaded", "resized", "new", "unused")
+NOTE = (
+    "Arrays: those of our model that were taken as they are, resized, or begun anew, and those of "
+    "the weights that nothing took. What training the weights took is counted nowhere in this "
+    "report: times and operations are those of fine-tuning alone."
+)
+
+
+def seen_blocks(group: Group, arms: Sequence[Tuned]) -> list[Block]:
+    """A table with a row for each kind of weights, and in words how near they are to this task."""
+    families: dict[str, list[Tuned]] = {}
+    for each in arms:
+        families.setdefault(each.arm.name, []).append(each)
+    labels = ["Weights of", "data set", "training images", "classes", "epochs"]
+    labels += ["of the classes here", "arrays", "from"]
+    numeric = ("training images", "classes", "epochs")
+    columns = [Column(label, is_numeric=label in numeric) for label in labels]
+    rows = [_row(group, sizes) for sizes in families.values()]
+    sentences = dict.fromkeys(_nearness(group, sizes[0]) for sizes in families.values())
+    spreads = dict.fromkeys(text for each in arms if (text := _spread(each)))
+    return [
+        *(Text(sentence) for sentence in sentences),
+        Table(TITLE, columns, rows, NOTE),
+        *(Text(text, "note") for text in spreads),
+    ]
+
+
+def _row(group: Group, sizes: Sequence[Tuned]) -> list[Cell]:
+    """Of the runs on all numbers of images."""
+    tuned, origin = sizes[0], sizes[0].origin
+    runs = [run for each in sizes for run in each.arm.runs]
+    arrays = [f"{origin.arrays[fate]:,} {fate}" for fate in FATES if origin.arrays.get(fate)]
+    told = (origin.num_train, origin.num_classes, origin.epochs)
+    return [
+        cells.words(tuned.arm.name, arm=tuned.index),
+        cells.words(origin.name or "not said"),
+        *(cells.number(value, f"{value or 0:,}", runs) for value in told),
+        cells.words(_overlap(group, tuned)),
+        cells.words(", ".join(arrays)),
+        cells.words(_source(sizes)),
+    ]
+
+
+def _overlap(group: Group, tuned: Tuned) -> str:
+    shared, num = tuned.origin.shared(group.class_names), len(group.class_names)
+    if shared is None:
+        return "not known"
+    if len(shared) in (0, num):
+        return f"{'all' if shared else 'none'} of {num}"
+    return f"{len(shared)} of {num}: {', '.join(shared)}"
+
+
+def _source(sizes: Sequence[Tuned]) -> str:
+    origin = sizes[0].origin
+    if not origin.is_run:
+        return f"{origin.file}, SHA-256 {origin.sha256[:12]}"
+    origins = [run.origin for each in sizes for run in each.arm.outcomes if run.origin]
+    seeds = sorted({each.seed for each in origins if each.seed is not None})
+    told = f", seed{'' if len(seeds) == 1 else 's'} {', '.join(map(str, seeds))}" if seeds else ""
+    return f"runs of {origin.arm or 'an arm'}{told}"
+
+
+def _nearness(group: Group, tuned: Tuned) -> str:
+    """In words: which classes they had seen, and whether images of this data set."""
+    origin, num = tuned.origin, len(group.class_names)
+    if not origin.name:
+        return (
+            f"What the weights of {tuned.arm.name} had seen, nobody has said: "
+            "--config.init.seen is the place for it."
+        )
+    shared = origin.shared(group.class_names)
+    start = f"The weights of {tuned.arm.name} had seen"
+    if shared is None:
+        told = f"{start} {origin.words}; which classes, nobody has said."
+    elif not shared:
+        told = f"{start} none of these {num} classes."
+    elif len(shared) == num:
+        told = f"{start} all of these {num} classes."
+    else:
+        told = f"{start} {len(shared)} of these {num} classes: {', '.join(shared)}."
+    if not origin.is_run:
+        return (
+            f"{told} So it was said of the file; whether it had seen any of these test images, "
+            "nobody has checked."
+        )
+    here = str(group.arms[0].config["data"]["name"])
+    if origin.name != here:
+        return f"{told} They come from {origin.words}, another data set than {here}."
+    which = "images of these classes, too" if shared else "the training images of other classes"
+    return (
+        f"{told} They come from the same data set, {origin.words}: {which}, but only of the "
+        "training split, so that they had seen no test image."
+    )
+
+
+def _spread(tuned: Tuned) -> str | None:
+    """Where runs share their weights, seeds show less of the spread than there is."""
+    num, sources = len(tuned.arm.runs), tuned.num_sources
+    if sources == num:
+        return None
+    begun = "the same weights" if sources == 1 else f"{sources:,} weights"
+    return (
+        f"The {num:,} runs of {tuned.arm.name} began from {begun}: the spread between them is that "
+        "of fine-tuning, and leaves out that of pretraining."
+    )

@@ -1,0 +1,94 @@
+"""Runs that began from weights, beside runs of the same recipe that began at random."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from sample_runs import Sample, alter, make_group
+
+from jaxcmp.compare.arms import Group, Outcome
+
+# Classes that the sample runs are not about.
+OTHERS = ["dog", "frog", "horse", "ship", "truck"]
+ROWS = [
+    {"name": "params/cls", "what": "loaded", "from": [1, 1, 96], "to": [1, 1, 96], "note": ""},
+    {"name": "params/positions", "what": "resized", "from": [1, 50], "to": [1, 65], "note": ""},
+    {"name": "params/head/kernel", "what": "new", "from": [96, 21843], "to": [96, 5], "note": ""},
+    {"name": "pre_logits/kernel", "what": "unused", "from": [96, 96], "to": None, "note": ""},
+]
+SIZES = {50_000: 1.0, 5_000: 0.1}
+# The mean of two seeds that lie half a point to either side, by model, start and images.
+MEANS = {
+    ("vit", "random", 50_000): 0.70,
+    ("resnet", "random", 50_000): 0.80,
+    ("vit", "pretrained", 50_000): 0.90,
+    ("resnet", "pretrained", 50_000): 0.85,
+    ("vit", "random", 5_000): 0.40,
+    ("resnet", "random", 5_000): 0.60,
+    ("vit", "pretrained", 5_000): 0.65,
+    ("resnet", "pretrained", 5_000): 0.75,
+}
+
+
+def from_run(arm: str = "vit", seed: int = 0, sha256: str = "", **seen: Any) -> dict[str, Any]:
+    """init.json of a run that began from a run folder."""
+    told = {"name": "cifar10", "num_train": 25_000, "num_classes": 5, "class_names": OTHERS}
+    told |= {"epochs": 10, "arm": arm, "seed": seed}
+    digest = sha256 or hashlib.sha256(f"{arm} {seed}".encode()).hexdigest()
+    where = {"path": f"runs/source/{arm}/seed-{seed}", "kind": "run", "format": "run"}
+    rest = {"layout": "jaxcmp", "sha256": digest, "seen": told | seen, "rows": ROWS}
+    return {"schema": 1, **where, **rest}
+
+
+def from_file(name: str = "ImageNet-21k", path: str = "Ti_16.npz", **seen: Any) -> dict[str, Any]:
+    """init.json of a run that began from a published file, which says little."""
+    unknown = dict.fromkeys(
+        ("num_train", "num_classes", "class_names", "epochs", "arm", "seed"), None
+    )
+    where = {"path": f"/weights/{path}", "kind": "file", "format": "npz", "layout": "vit_npz"}
+    digest = hashlib.sha256(path.encode()).hexdigest()
+    told = {"name": name} | unknown | seen
+    return {"schema": 1, **where, "sha256": digest, "seen": told, "rows": ROWS}
+
+
+def pretrained(
+    arm: str, seed: int = 0, init: dict[str, Any] | None = None, **config: Any
+) -> Sample:
+    """One that began from a run of the same seed, if `init` does not say otherwise."""
+    return Sample(arm, seed, config=config, init=init or from_run(arm, seed))
+
+
+def both_ways() -> list[Sample]:
+    """Two seeds of each model, from random and from pretrained weights, on two sizes."""
+    samples = []
+    for fraction in SIZES.values():
+        part = {"data.train_fraction": fraction}
+        for arm in ("vit", "resnet"):
+            for seed in (0, 1):
+                samples += [Sample(arm, seed, config=part), pretrained(arm, seed, **part)]
+    return samples
+
+
+def make_transfer(root: Path, means: dict[tuple[str, str, int], float] = MEANS) -> Group:
+    """As if these had been the accuracies of `both_ways`."""
+    return with_means(make_group(root, *both_ways()), means)
+
+
+def with_means(group: Group, means: dict[tuple[str, str, int], float]) -> Group:
+    def change(outcome: Outcome) -> Outcome:
+        start = "pretrained" if outcome.origin else "random"
+        mean = means[outcome.name, start, outcome.num_train]
+        return dataclasses.replace(outcome, test_accuracy=mean + (outcome.seed - 0.5) / 100)
+
+    return alter(group, change)
+
+
+def keep(group: Group, *architectures: str, sizes: tuple[int, ...] = tuple(SIZES)) -> Group:
+    """Without the pretrained arms of other architectures and sizes."""
+    kept = tuple(
+        arm
+        for arm in group.pretrained
+        if arm.outcomes[0].name in architectures and arm.outcomes[0].num_train in sizes
+    )
+    return dataclasses.replace(group, pretrained=kept)

@@ -1,0 +1,157 @@
+"""Runs that began from weights: which are averaged, where they stand, and how they are called."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from sample_outcomes import make_config, make_outcome
+from sample_runs import Sample, make_group, make_groups, write_run, write_runs
+from sample_transfer import from_file, from_run, make_transfer, pretrained
+
+from jaxcmp import runs
+from jaxcmp.compare.arms import Group
+from jaxcmp.compare.report import build
+from jaxcmp.compare.sources import read_outcomes
+
+PLAIN = [Sample("vit"), Sample("resnet")]
+
+
+def told(group: Group) -> list[tuple[str, int, int]]:
+    """Name, colour and number of runs of each pretrained arm."""
+    return [(arm.name, arm.index, len(arm.runs)) for arm in group.pretrained]
+
+
+def test_they_stand_beside_the_arms_and_change_neither_names_nor_averages(tmp_path):
+    group = make_group(tmp_path, *PLAIN, pretrained("vit"), pretrained("resnet"))
+    assert [(arm.name, arm.index, len(arm.runs)) for arm in group.arms] == [
+        ("resnet", 0, 1),
+        ("vit", 1, 1),
+    ]
+    assert told(group) == [
+        ("vit, pretrained on cifar10 (5 classes)", 1, 1),
+        ("resnet, pretrained on cifar10 (5 classes)", 0, 1),
+    ]
+    assert not (group.smaller or group.other_lengths or group.crossed)
+
+
+def test_seeds_of_one_source_and_of_several_are_one_arm(tmp_path):
+    several = [pretrained("vit", seed) for seed in (0, 1, 2)]
+    same = [pretrained("vit", seed, from_run("vit", 0)) for seed in (3, 4)]
+    group = make_group(tmp_path, *PLAIN, *several, *same)
+    assert told(group) == [("vit, pretrained on cifar10 (5 classes)", 1, 5)]
+
+
+def test_one_seed_from_several_sources_is_as_many_runs(tmp_path):
+    samples = [pretrained("vit", 0, from_run("vit", seed)) for seed in (0, 1, 2)]
+    assert told(make_group(tmp_path, *PLAIN, *samples))[0][2] == 3
+
+
+def test_the_same_seed_from_the_same_weights_is_a_repeat(tmp_path):
+    first, second = write_runs(tmp_path, Sample("vit"), pretrained("vit"))
+    copy = tmp_path / "copy"
+    shutil.copytree(second, copy)
+    outcomes, left_out = read_outcomes([first, second, copy])
+    assert len(outcomes) == 2
+    assert left_out[0].reason == f"the same run as {second}"
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "names"),
+    [
+        (
+            from_file("ImageNet-21k", "a.npz"),
+            from_file("ImageNet-1k", "b.npz"),
+            {"vit, pretrained on ImageNet-21k", "vit, pretrained on ImageNet-1k"},
+        ),
+        (
+            from_run(seed=0),
+            from_run(seed=1, epochs=20),
+            {
+                "vit, pretrained on cifar10 (5 classes) (init.epochs=10)",
+                "vit, pretrained on cifar10 (5 classes) (init.epochs=20)",
+            },
+        ),
+    ],
+)
+def test_weights_that_had_seen_something_else_make_another_arm(tmp_path, one, two, names):
+    samples = [pretrained("vit", 0, one), pretrained("vit", 1, two)]
+    group = make_group(tmp_path, *PLAIN, *samples)
+    assert {name for name, _, _ in told(group)} == names
+
+
+def test_two_files_of_one_description_are_two_arms(tmp_path):
+    samples = [pretrained("vit", seed, from_file(path=f"{seed}.npz")) for seed in (0, 1)]
+    assert len(told(make_group(tmp_path, *PLAIN, *samples))) == 2
+
+
+def test_one_seed_of_two_trainings_tells_them_apart_though_they_describe_themselves_alike(tmp_path):
+    samples = [pretrained("vit", 0, from_run(seed=0, sha256="aaaa"))]
+    samples += [pretrained("vit", 1, from_run(seed=0, sha256="bbbb"))]
+    names = [name for name, _, _ in told(make_group(tmp_path, *PLAIN, *samples))]
+    assert names == [
+        "vit, pretrained on cifar10 (5 classes) (init.sha256=aaaa)",
+        "vit, pretrained on cifar10 (5 classes) (init.sha256=bbbb)",
+    ]
+
+
+def test_where_the_weights_lay_makes_no_other_arm():
+    here, there = make_config(), make_config(seed=1)
+    here["init"] = {"path": "/here/a.npz"}
+    there["init"] = {"path": "/there/a.npz"}
+    both = [make_outcome(config, init=from_file()) for config in (here, there)]
+    assert both[0].recipe == both[1].recipe
+
+
+def test_a_run_whose_init_json_is_gone_is_not_taken_for_one_that_began_at_random():
+    config = make_config() | {"init": {"path": "a.npz"}}
+    with pytest.raises(ValueError, match="names weights, and init.json is missing"):
+        make_outcome(config)
+    assert make_outcome(make_config() | {"init": {"path": ""}}).origin is None
+
+
+@pytest.mark.parametrize("content", [b'{"schema":', b"[]", b'{"schema": 1}', b'{"seen": "x"}'])
+def test_a_damaged_init_json_is_named_and_its_folder_left_out(tmp_path, content):
+    folder = write_run(tmp_path / "run", pretrained("vit"))
+    (folder / runs.INIT).write_bytes(content)
+    outcomes, left_out = read_outcomes([folder])
+    assert not outcomes and left_out[0].folder == str(folder)
+
+
+def test_alone_they_are_the_arms_and_their_names_say_so(tmp_path):
+    group = make_group(tmp_path, pretrained("vit"), pretrained("resnet"))
+    assert [arm.name for arm in group.arms] == [
+        "resnet, pretrained on cifar10 (5 classes)",
+        "vit, pretrained on cifar10 (5 classes)",
+    ]
+    assert not group.pretrained
+
+
+def test_random_runs_on_fewer_images_than_pretrained_ones_are_the_arms_all_the_same(tmp_path):
+    part = {"data.train_fraction": 0.1}
+    group = make_group(tmp_path, Sample("resnet", config=part), pretrained("vit"))
+    assert [(arm.name, arm.outcomes[0].num_train) for arm in group.arms] == [("resnet", 5_000)]
+    assert told(group) == [("vit, pretrained on cifar10 (5 classes)", -1, 1)]
+
+
+def test_parts_of_the_images_have_one_name_and_are_never_averaged(tmp_path):
+    group = make_transfer(tmp_path)
+    sizes = [(arm.name, arm.outcomes[0].num_train, len(arm.runs)) for arm in group.pretrained]
+    name = "cifar10 (5 classes)"
+    assert sorted(sizes) == [
+        (f"{arm}, pretrained on {name}", size, 2)
+        for arm in ("resnet", "vit")
+        for size in (5_000, 50_000)
+    ]
+    assert len(group.smaller) == 2
+
+
+def test_every_run_is_a_source_of_the_report(tmp_path: Path):
+    groups = make_groups(tmp_path, *PLAIN, pretrained("vit"), pretrained("resnet"))
+    report = build(groups, [])
+    assert [source.arm for source in report.runs] == [
+        "vit",
+        "resnet",
+        "vit, pretrained on cifar10 (5 classes)",
+        "resnet, pretrained on cifar10 (5 classes)",
+    ]
+    assert sorted(report.comparisons[0].runs) == [0, 1, 2, 3]
