@@ -11,6 +11,8 @@ from jaxcmp.runs import Run, read_run
 
 INIT = {
     "path": "weights/Ti_16.npz",
+    "kind": "file",
+    "layout": "vit_npz",
     "sha256": "fe98",
     "seen": {
         **{"name": "ImageNet-21k", "num_train": 14_000_000, "num_classes": None},
@@ -84,11 +86,13 @@ def test_training_is_the_recipe_and_what_it_ran_on(run):
 
 def test_what_a_run_began_from_is_told_with_what_became_of_it(run):
     assert training_rows(changed(run, init=INIT))["began from"] == (
-        "weights/Ti_16.npz (SHA-256 fe98), which had seen ImageNet-21k, 14,000,000 images, "
-        "300 epochs; arrays: 4 loaded, 1 resized, 1 new"
+        "Ti_16.npz (SHA-256 fe98), trained on ImageNet-21k (14,000,000 images, 300 epochs); "
+        "arrays: 4 loaded, 1 resized, 1 new"
     )
     silent = INIT | {"seen": {"name": ""}}
-    assert "which had seen" not in training_rows(changed(run, init=silent))["began from"]
+    assert training_rows(changed(run, init=silent))["began from"].startswith(
+        "Ti_16.npz (SHA-256 fe98), of which nothing is said; arrays: "
+    )
 
 
 @pytest.mark.parametrize(

@@ -106,8 +106,9 @@ def export(
     file = ExportedFile(path.name, format, note, digest, len(content))
     try:
         card = model_card(run, trained, which, file)
-    except KeyError as error:
-        raise JaxcmpError(f"{folder} is no run of this version: it has no {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise JaxcmpError(f"{folder} lacks what a run's files say ({reason})") from error
     card_path = path.with_name(f"{path.name}.md")
     missing = [each for each in ((path, content), (card_path, card.encode())) if _is_new(*each)]
     for target, each in missing:

@@ -38,8 +38,8 @@ class ExportedFile:
 def model_card(run: Run, trained: Trained, which: int | str, file: ExportedFile) -> str:
     """Markdown with the front matter of a model hub; every number is from the run's files.
 
-    `which` checkpoint was asked for: "newest", "best" or a step. Raises KeyError where a run folder
-    lacks a setting that every run has.
+    `which` checkpoint was asked for: "newest", "best" or a step. Raises KeyError, TypeError or
+    ValueError where a run folder lacks what every run's says.
     """
     config, data = run.config, run.environment["data"]
     kind = type(trained.model).__name__.lower()

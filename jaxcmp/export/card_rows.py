@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxcmp.compare.arms import devices_of
 from jaxcmp.compare.cells import duration
+from jaxcmp.compare.origin import origin_of
 from jaxcmp.compare.sections import recipe
 from jaxcmp.costs import sizes
 from jaxcmp.models import ResNet, ViT
@@ -80,23 +81,13 @@ def training_rows(run: Run) -> dict[str, str]:
 
 
 def _beginning(init: Mapping[str, Any]) -> str:
-    """What became of the weights that the run began from."""
-    if not init:
+    """The weights that a run began from, what they had seen, and what became of each array."""
+    origin = origin_of(init)
+    if origin is None:
         return "random weights"
-    counts: dict[str, int] = {}
-    for row in init["rows"]:
-        counts[row["what"]] = counts.get(row["what"], 0) + 1
-    seen = {key: value for key, value in init["seen"].items() if value is not None}
-    known = [str(seen["name"])] if seen.get("name") else []
-    if "num_train" in seen:
-        known.append(f"{seen['num_train']:,} images")
-    if "num_classes" in seen:
-        known.append(f"{seen['num_classes']:,} classes")
-    if "epochs" in seen:
-        known.append(f"{seen['epochs']} epochs")
-    had_seen = f", which had seen {', '.join(known)}" if known else ""
-    arrays = ", ".join(f"{num} {what}" for what, num in counts.items())
-    return f"{init['path']} (SHA-256 {init['sha256']}){had_seen}; arrays: {arrays}"
+    seen = f"trained on {origin.words}" if origin.name else "of which nothing is said"
+    arrays = ", ".join(f"{num} {what}" for what, num in origin.arrays.items())
+    return f"{origin.file} (SHA-256 {origin.sha256}), {seen}; arrays: {arrays}"
 
 
 def _commit(session: Mapping[str, Any]) -> str:
