@@ -1,6 +1,7 @@
 """A trained model as one serialised program, which runs where this package is not installed."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import jax
 import numpy as np
@@ -24,7 +25,8 @@ def portable_program(trained: Trained, platforms: Sequence[str]) -> tuple[bytes,
     (num_images,) = export.symbolic_shape("n")
     size, channels = trained.model.image_size, len(trained.mean)
     images = jax.ShapeDtypeStruct((num_images, size, size, channels), np.uint8)
-    exported = export.export(jax.jit(probabilities), platforms=list(platforms))(images)
+    with _without_source_lines():
+        exported = export.export(jax.jit(probabilities), platforms=list(platforms))(images)
     note = (
         f"A program of StableHLO for {' and '.join(platforms)}, with weights and normalisation "
         f"inside: from images uint8 [n, {size}, {size}, {channels}] to probabilities float32 "
@@ -34,3 +36,15 @@ def portable_program(trained: Trained, platforms: Sequence[str]) -> tuple[bytes,
         "or keep the weights as safetensors as well."
     )
     return bytes(exported.serialize()), note
+
+
+@contextlib.contextmanager
+def _without_source_lines() -> Iterator[None]:
+    """Else the file names folders of this machine, and differs with the line that asked for it."""
+    name = "jax_traceback_in_locations_limit"
+    before = jax.config.values[name]
+    jax.config.update(name, 0)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)

@@ -60,10 +60,12 @@ def _begin_a_run(trained: Trained, name: str) -> Snippet:
 def _program(trained: Trained, name: str) -> Snippet:
     size, channels = trained.model.image_size, len(trained.mean)
     lines = [
+        "from pathlib import Path",
+        "",
         "import numpy as np",
         "from jax import export",
         "",
-        f'program = export.deserialize(bytearray(open({json.dumps(name)}, "rb").read()))',
+        f"program = export.deserialize(bytearray(Path({json.dumps(name)}).read_bytes()))",
         f"images = np.zeros([1, {size}, {size}, {channels}], np.uint8)  # any number of them",
         f"probabilities = np.asarray(program.call(images))  # [1, {trained.model.num_classes}]",
     ]
