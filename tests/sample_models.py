@@ -1,5 +1,6 @@
 """Small models with variables drawn at random: what training leaves, without the training."""
 
+import math
 from typing import Any
 
 import jax
@@ -26,7 +27,9 @@ def make_trained(name: str, *, channels: int = 3, step: int = 42, **fields: Any)
     rng = np.random.default_rng(0)
 
     def draw(path: Any, leaf: jax.ShapeDtypeStruct) -> jax.Array:
-        numbers = rng.normal(scale=0.3, size=leaf.shape).astype(np.float32)
+        # Signals keep their size, whatever the width of a layer.
+        scale = min(0.5, math.prod(leaf.shape[:-1]) ** -0.5)
+        numbers = rng.normal(scale=scale, size=leaf.shape).astype(np.float32)
         # A running variance is positive.
         return jax.numpy.asarray(np.abs(numbers) + 0.5 if path[-1].key == "var" else numbers)
 

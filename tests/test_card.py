@@ -110,10 +110,10 @@ def test_averaged_weights_are_called_so(run):
 
 def test_names_stay_text_whatever_is_in_them(run):
     text = card(run)
-    assert "0 airplane, 1 cat \\| dog, 2 été." in text
+    assert "0: airplane, 1: cat \\| dog, 2: été." in text
     html = MarkdownIt("commonmark").enable("table").render(text.split("---\n", 2)[2])
     assert html.count("<table>") == 4
-    assert "1 cat | dog" in html
+    assert "1: cat | dog" in html
 
 
 def test_each_way_to_load_stands_in_a_block_of_its_language(run):

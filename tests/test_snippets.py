@@ -15,6 +15,7 @@ from jaxcmp.main import parse
 from jaxcmp.predict import Trained
 
 NAME = "vit seed 0.safetensors"
+DATA = {"name": "digits", "dir": "somewhere", "image_size": 0}
 
 
 @pytest.mark.parametrize(
@@ -28,10 +29,11 @@ NAME = "vit seed 0.safetensors"
 def test_the_command_begins_a_run_of_the_files_sizes(name, fields, monkeypatch):
     monkeypatch.chdir(processes.ROOT)
     trained = make_trained(name, **fields)
-    words = shlex.split(snippets(trained, NAME, "safetensors")[0].code)
+    words = shlex.split(snippets(trained, NAME, "safetensors", DATA)[0].code)
     assert words[:3] == ["python", "-m", "jaxcmp.main"]
     config = parse(words[2:]).config
     assert config.init.path == NAME
+    assert (config.data.name, config.data.dir) == ("digits", "")
     # How a network is trained is the new run's own.
     free = {"zero_init_residual": False, "drop_path_rate": 0.0}
     expected = trained.model.clone(**free if name == "resnet" else {})
@@ -40,7 +42,7 @@ def test_the_command_begins_a_run_of_the_files_sizes(name, fields, monkeypatch):
 
 def test_sizes_that_are_the_defaults_are_not_told():
     trained = make_trained("vit", image_size=32, patch_size=4, num_classes=10)
-    words = shlex.split(snippets(trained, NAME, "npz")[0].code)
+    words = shlex.split(snippets(trained, NAME, "npz", DATA)[0].code)
     flags = [word.partition("=")[0] for word in words if word.startswith("--config.model.")]
     assert flags == [f"--config.model.{field}" for field in ("width", "depth", "mlp_width")]
 
@@ -49,7 +51,7 @@ def test_the_program_runs_by_the_lines_beside_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trained = make_trained("vit")
     (tmp_path / "a.stablehlo").write_bytes(portable_program(trained, ["cpu"])[0])
-    (only,) = snippets(trained, "a.stablehlo", "stablehlo")
+    (only,) = snippets(trained, "a.stablehlo", "stablehlo", DATA)
     names: dict[str, Any] = {}
     exec(only.code, names)
     expected = trained.predict(np.zeros((1, 8, 8, 3), np.uint8))
@@ -72,4 +74,6 @@ def test_what_no_library_can_make_is_not_promised():
 
 def for_torch(trained: Trained, format: str) -> str:
     """Empty where there are no such lines."""
-    return "".join(s.code for s in snippets(trained, NAME, format) if "import torch" in s.code)
+    return "".join(
+        s.code for s in snippets(trained, NAME, format, DATA) if "import torch" in s.code
+    )

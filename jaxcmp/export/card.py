@@ -61,7 +61,7 @@ def model_card(run: Run, trained: Trained, which: int | str, file: ExportedFile)
         "## Loading",
         file.note,
     ]
-    for each in snippets(trained, file.name, file.format):
+    for each in snippets(trained, file.name, file.format, config["data"]):
         parts += [each.words, f"```{each.language}\n{each.code}\n```"]
     parts += ["## Limits", _limits(run, trained), "## File", _table(_file(trained, file))]
     return "\n\n".join(parts) + "\n"
@@ -145,7 +145,7 @@ def _epoch(run: Run, step: int) -> int:
 
 
 def _classes(names: Sequence[str]) -> str:
-    return ", ".join(f"{i} {escape(name)}" for i, name in enumerate(names))
+    return ", ".join(f"{i}: {escape(name)}" for i, name in enumerate(names))
 
 
 def _table(rows: Mapping[str, str]) -> str:

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,8 @@ TIMM_SIZES = {
     (768, 12, 12, 3072): "base",
     (1024, 24, 16, 4096): "large",
 }
+# What of the settings of the data says which images there are, where it is set.
+DATA = ("name", "image_size", "classes")
 TORCHVISION_WIDTHS = (64, 128, 256, 512)
 
 
@@ -28,15 +32,15 @@ class Snippet:
     code: str
 
 
-def snippets(trained: Trained, name: str, format: str) -> list[Snippet]:
-    """Every way to load the file of that name, the shortest first."""
+def snippets(trained: Trained, name: str, format: str, data: Mapping[str, Any]) -> list[Snippet]:
+    """Every way to load the file of that name; `data` are the settings of the run's images."""
     if format == "stablehlo":
         return [_program(trained, name)]
     others = _of_torch(trained, name, format)
-    return [_begin_a_run(trained, name), *others]
+    return [_begin_a_run(trained, name, data), *others]
 
 
-def _begin_a_run(trained: Trained, name: str) -> Snippet:
+def _begin_a_run(trained: Trained, name: str, data: Mapping[str, Any]) -> Snippet:
     model = trained.model
     kind = type(model).__name__.lower()
     defaults = type(model)()
@@ -48,11 +52,18 @@ def _begin_a_run(trained: Trained, name: str) -> Snippet:
         and not field.name.endswith("_rate")
         and getattr(model, field.name) != getattr(defaults, field.name)
     ]
-    flags = [f"--config.model.{size}={getattr(model, size)}" for size in sizes]
+    # JSON knows no tuples, and a configuration no lists.
+    settings = {
+        key: tuple(data[key]) if isinstance(data[key], list) else data[key]
+        for key in DATA
+        if data.get(key)
+    }
+    flags = [f"--config.data.{key}={value}" for key, value in settings.items()]
+    flags += [f"--config.model.{size}={getattr(model, size)}" for size in sizes]
     start = ["python", "-m", "jaxcmp.main", f"--config=configs/{kind}.py"]
     words = (
-        "A run of jaxcmp begins from it with `init.path`; `--config.data.name` and the other "
-        "settings are free, and the head is made anew where the classes are others."
+        "A run of jaxcmp begins from it with `init.path`, here on the same images; data and recipe "
+        "are free, and the head is made anew where the classes are others."
     )
     return Snippet(words, "sh", shlex.join([*start, *flags, f"--config.init.path={name}"]))
 
