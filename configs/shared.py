@@ -12,6 +12,21 @@ Config = Any
 Variant = Callable[[Config], None]
 
 
+# Weights to begin with; the README says which files there are.
+RANDOM_WEIGHTS = {
+    # A .npz, a .safetensors or a run folder; empty for random weights.
+    "path": "",
+    # Of a run folder: newest, best or a step.
+    "checkpoint": "newest",
+    # Patterns of our arrays that may stay new, with commas between them: "stem/*".
+    "allow_missing": "",
+    # And of the file's arrays that may stay unused.
+    "allow_unused": "",
+    # What a file's weights have seen, in words for the report: "ImageNet-21k".
+    "seen": "",
+}
+
+
 def base() -> Config:
     """The study's setting: CIFAR-10, 100 epochs, batches of 128, the last epoch on the test set."""
     return ConfigDict(
@@ -47,19 +62,7 @@ def base() -> Config:
                 # takes more than half of the free memory is streamed. Batches are the same.
                 "placement": "auto",
             },
-            # Weights to begin from; the README says which files there are.
-            "init": {
-                # A .npz, a .safetensors or a run folder; empty for random weights.
-                "path": "",
-                # Of a run folder: newest, best or a step.
-                "checkpoint": "newest",
-                # Patterns of our arrays that may stay new, with commas between them: "stem/*".
-                "allow_missing": "",
-                # And of the file's arrays that may stay unused.
-                "allow_unused": "",
-                # What a file's weights have seen, in words for the report: "ImageNet-21k".
-                "seen": "",
-            },
+            "init": RANDOM_WEIGHTS,
             "log": {"every_steps": 50, "tensorboard": False},
             # Kept: the newest two, the best on a validation split, every n-th epoch's (0: none).
             "checkpoint": {"every_epochs": 1, "keep_every_epochs": 0},

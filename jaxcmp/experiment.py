@@ -93,9 +93,7 @@ def prepare(
         config.batch_size, num_devices=num_devices, accumulation=config.accumulation
     )
     dataset = dataset or _load(config)
-    _check_data(dataset, model)
-    if weights is not None:
-        pretrained.check(weights, model, dataset.train.images.shape[-1])
+    _check_data(dataset, model, weights)
     clock = Clock.of(
         len(dataset.train.labels), batch_size=config.batch_size, num_epochs=config.num_epochs
     )
@@ -191,7 +189,9 @@ def _check_ranges(config: Config) -> None:
         )
 
 
-def _check_data(dataset: Dataset, model: models.ViT | models.ResNet) -> None:
+def _check_data(
+    dataset: Dataset, model: models.ViT | models.ResNet, weights: pretrained.Source | None
+) -> None:
     num_classes = len(dataset.class_names)
     if num_classes > model.num_classes:
         raise CommandError(
@@ -205,3 +205,5 @@ def _check_data(dataset: Dataset, model: models.ViT | models.ResNet) -> None:
             f"{model.image_size}x{model.image_size}; --config.model.image_size={height} or "
             f"--config.data.image_size={model.image_size} would fit"
         )
+    if weights is not None:
+        pretrained.check(weights, model, dataset.train.images.shape[-1])

@@ -83,7 +83,7 @@ def write_run(folder: Path, *states: Any, seen: dict[str, Any] | None = None) ->
         run.write_environment({"data": data})
         if seen is not None:
             run.write_json(runs.INIT, {"seen": seen})
-    with Checkpoints(folder / runs.CHECKPOINTS, keep_every=10, keep_best=False) as checkpoints:
+    with Checkpoints(folder / runs.CHECKPOINTS, keep_every=10, keep_best=True) as checkpoints:
         for number, state in enumerate(states, start=1):
             checkpoints.save(10 * number, state, {"validation_accuracy": 1 / number})
     return folder

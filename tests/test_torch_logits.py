@@ -1,5 +1,7 @@
 """Logits of ours are those of the established implementations, on random weights from a file."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -14,10 +16,15 @@ from jaxcmp.pretrained.layouts import to_published
 TINY_16 = models.ViT(image_size=224, patch_size=16)
 
 
+@functools.cache
+def apply_of(model):
+    return jax.jit(model.apply)
+
+
 def our_logits(path, model, batch):
     loaded = load(path, shapes_of(model), model)
     assert {row.what for row in loaded.rows} <= {"loaded", "resized", "unused"}
-    return np.asarray(jax.jit(model.apply)(loaded.variables, batch))
+    return np.asarray(apply_of(model)(loaded.variables, batch))
 
 
 def assert_same_logits(path, model, theirs):
@@ -53,12 +60,19 @@ def published(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("image_size", [224, 64])
-def test_a_published_files_logits_are_those_of_timms_own_loader(published, image_size):
-    """At 64 pixels, each side resizes the positions in its own way."""
-    theirs = timm_vit(image_size, 16)
+def test_a_published_files_logits_are_those_of_timms_own_loader(published):
+    theirs = timm_vit(224, 16)
     theirs.load_pretrained(str(published))
-    model = models.ViT(image_size=image_size, patch_size=16)
+    assert_same_logits(published, TINY_16, theirs.eval())
+
+
+@pytest.mark.parametrize(("image_size", "patch_size"), [(64, 16), (32, 4)])
+def test_a_file_for_224_pixels_fits_others_as_timm_fits_it(published, image_size, patch_size):
+    """Each side resizes positions and patches in its own way."""
+    theirs = timm_vit(image_size, patch_size)
+    given = safetensors.torch.load_file(published.with_suffix(".safetensors"))
+    theirs.load_state_dict(timm.models.vision_transformer.checkpoint_filter_fn(given, theirs))
+    model = models.ViT(image_size=image_size, patch_size=patch_size)
     assert_same_logits(published, model, theirs.eval())
 
 
@@ -71,10 +85,9 @@ def test_the_later_numbering_is_read_as_timm_reads_it(published, tmp_path):
             later = later.replace("Transformer/posembed_input/", "")
             renamed[f"params/{later}"] = arrays[name]
     np.savez(tmp_path / "later.npz", **renamed)
-    theirs = timm_vit(32, 16)
+    theirs = timm_vit(224, 16)
     theirs.load_pretrained(str(tmp_path / "later.npz"))
-    model = models.ViT(image_size=32, patch_size=16)
-    assert_same_logits(tmp_path / "later.npz", model, theirs.eval())
+    assert_same_logits(tmp_path / "later.npz", TINY_16, theirs.eval())
 
 
 def cifar_resnet():

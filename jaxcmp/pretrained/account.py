@@ -41,8 +41,8 @@ def summarise(rows: Sequence[Row]) -> list[tuple[str, int, str, str]]:
     """
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
-        groups.setdefault((_line_of(row), row.what, _change(row)), []).append(row)
-    return [(name, len(group), what, how) for (name, what, how), group in groups.items()]
+        groups.setdefault((_line_of(row), row.what, row.note), []).append(row)
+    return [(name, len(group), what, note) for (name, what, note), group in groups.items()]
 
 
 def table(rows: Sequence[Row]) -> Table:
@@ -52,10 +52,10 @@ def table(rows: Sequence[Row]) -> Table:
     result = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     result.add_column("weights", overflow="fold")
     result.add_column("arrays", justify="right", no_wrap=True)
-    result.add_column("", no_wrap=True)
-    result.add_column("", overflow="fold")
-    for name, num, what, how in shown:
-        result.add_row(*map(Text, (name, str(num), what, how)))
+    result.add_column("what", no_wrap=True)
+    result.add_column("how", overflow="fold")
+    for name, num, what, note in shown:
+        result.add_row(*map(Text, (name, str(num), what, note)))
     if left := lines[len(shown) :]:
         num_left = sum(num for _, num, _, _ in left)
         result.add_row(f"and {len(left)} lines more", str(num_left), "", "they are in init.json")
@@ -70,10 +70,3 @@ def _line_of(row: Row) -> str:
         return re.sub(r"_\d+", "_*", name)
     first, *rest = re.sub(r"^block_\d+", "block_*", name).split("/")
     return f"{first}/{rest[0]}" if first == "block_*" else first
-
-
-def _change(row: Row) -> str:
-    shapes = ""
-    if row.there is not None and row.here is not None and row.what != "loaded":
-        shapes = f"{list(row.there)} to {list(row.here)}"
-    return ", ".join(filter(None, (shapes, row.note)))

@@ -132,7 +132,7 @@ class _Fitting:
             self._add(entry, entry.form.read(weights), "loaded", note)
             return True
         channels = ()
-        if found[wrong].ndim == len(expected[wrong]):
+        if len(found) == 1 and found[wrong].ndim == len(expected[wrong]):
             array = entry.form.read(weights)
             if resized := self._resize(entry.ours, array, here):
                 self._add(entry, resized[0], "resized", resized[1], array.shape)
@@ -176,10 +176,11 @@ class _Fitting:
         return "zeros: it stands behind a layer that is dropped" if is_behind else ""
 
     def _renew_head(self, entry: Entry) -> None:
+        here, there = self.here[entry.ours].shape, None
         array = self.source.arrays.get(entry.theirs[0])
-        there = None if array is None else entry.form.read([array]).shape
-        zeros = np.zeros(self.here[entry.ours].shape, np.float32)
-        self._add(entry, zeros, "new", self.head_note, there)
+        if array is not None and array.ndim == len(here):
+            there = entry.form.read([array]).shape
+        self._add(entry, np.zeros(here, np.float32), "new", self.head_note, there)
 
     def _leave(self, entry: Entry) -> None:
         """Keeps what the template has."""
