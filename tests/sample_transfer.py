@@ -53,7 +53,7 @@ def from_file(name: str = "ImageNet-21k", path: str = "Ti_16.npz", **seen: Any) 
 
 
 def pretrained(
-    arm: str, seed: int = 0, init: dict[str, Any] | None = None, **config: Any
+    arm: str, seed: int = 0, init: dict[str, Any] | None = None, /, **config: Any
 ) -> Sample:
     """One that began from a run of the same seed, if `init` does not say otherwise."""
     return Sample(arm, seed, config=config, init=init or from_run(arm, seed))

@@ -24,7 +24,7 @@ def figures(group: Group) -> Section:
 def test_lines_go_from_random_to_pretrained_weights(group):
     panel = sections.figure(figures(group), "transfer").panels[0]
     assert panel.title == "From random and from pretrained weights, 50,000 images"
-    line = sections.series(panel, "vit, pretrained")  # pyright: ignore[reportArgumentType]
+    line = sections.series(panel, "vit")  # pyright: ignore[reportArgumentType]
     assert line.y == pytest.approx([70, 90]) and line.arm == 1
     # Two seeds: t(0.975, 1) = 12.706 times half of their distance.
     assert line.low is not None and line.low[0] == pytest.approx(70 - 12.706 * 0.5, abs=1e-3)
@@ -50,10 +50,10 @@ def test_one_size_has_no_axis_of_images(group):
 def test_epochs_have_a_panel_for_each_architecture_and_size_with_an_interval(group):
     found = sections.figure(figures(group), "transfer-curves")
     assert [panel.title for panel in found.panels] == [
-        "vit, pretrained: 50,000 images",
-        "vit, pretrained: 5,000 images",
-        "resnet, pretrained: 50,000 images",
-        "resnet, pretrained: 5,000 images",
+        "vit on 50,000 images",
+        "vit on 5,000 images",
+        "resnet on 50,000 images",
+        "resnet on 5,000 images",
     ]
     line = sections.series(sections.plot(found, found.panels[0].title), "vit, pretrained")
     (arm,) = (a for a in group.pretrained if a.name.startswith("vit") and a.runs == line.runs)

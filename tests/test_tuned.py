@@ -61,7 +61,7 @@ def test_the_nearest_recipe_comes_first_then_the_architectures_own(tmp_path):
     assert [each.name for each in found.baselines] == ["vit with short's recipe (3 epochs)", "vit"]
     assert [differences(found, each) for each in found.baselines] == [
         [],
-        ["num_epochs", "label_smoothing"],
+        ["label_smoothing", "num_epochs"],
     ]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Block, Cell, Column, Table, Text
+from jaxcmp.compare.origin import Origin
 from jaxcmp.compare.sections.tuned import Tuned
 
 TITLE = "What the weights had seen"
@@ -22,15 +23,18 @@ def seen_blocks(group: Group, arms: Sequence[Tuned]) -> list[Block]:
     families: dict[str, list[Tuned]] = {}
     for each in arms:
         families.setdefault(each.arm.name, []).append(each)
-    labels = ["Weights of", "data set", "training images", "classes", "epochs"]
-    labels += ["of the classes here", "arrays", "from"]
+    labels = ["Weights of", "data set", "of the classes here", "training images", "classes"]
+    labels += ["epochs", "arrays", "from"]
     numeric = ("training images", "classes", "epochs")
     columns = [Column(label, is_numeric=label in numeric) for label in labels]
     rows = [_row(group, sizes) for sizes in families.values()]
-    sentences = dict.fromkeys(_nearness(group, sizes[0]) for sizes in families.values())
+    # Weights that had seen the same share their sentences.
+    told: dict[str, list[str]] = {}
+    for name, sizes in families.items():
+        told.setdefault(_nearness(group, sizes[0].origin), []).append(name)
     spreads = dict.fromkeys(text for each in arms if (text := _spread(each)))
     return [
-        *(Text(sentence) for sentence in sentences),
+        *(Text(f"The weights of {' and of '.join(names)} {text}") for text, names in told.items()),
         Table(TITLE, columns, rows, NOTE),
         *(Text(text, "note") for text in spreads),
     ]
@@ -43,10 +47,10 @@ def _row(group: Group, sizes: Sequence[Tuned]) -> list[Cell]:
     arrays = [f"{origin.arrays[fate]:,} {fate}" for fate in FATES if origin.arrays.get(fate)]
     told = (origin.num_train, origin.num_classes, origin.epochs)
     return [
-        cells.words(tuned.arm.name, arm=tuned.index),
+        cells.words(tuned.label, arm=tuned.index),
         cells.words(origin.name or "not said"),
-        *(cells.number(value, f"{value or 0:,}", runs) for value in told),
         cells.words(_overlap(group, tuned)),
+        *(cells.number(value, f"{value or 0:,}", runs) for value in told),
         cells.words(", ".join(arrays)),
         cells.words(_source(sizes)),
     ]
@@ -71,35 +75,30 @@ def _source(sizes: Sequence[Tuned]) -> str:
     return f"runs of {origin.arm or 'an arm'}{told}"
 
 
-def _nearness(group: Group, tuned: Tuned) -> str:
+def _nearness(group: Group, origin: Origin) -> str:
     """In words: which classes they had seen, and whether images of this data set."""
-    origin, num = tuned.origin, len(group.class_names)
     if not origin.name:
-        return (
-            f"What the weights of {tuned.arm.name} had seen, nobody has said: "
-            "--config.init.seen is the place for it."
-        )
-    shared = origin.shared(group.class_names)
-    start = f"The weights of {tuned.arm.name} had seen"
+        return "had seen what nobody has said: --config.init.seen is the place for it."
+    shared, num = origin.shared(group.class_names), len(group.class_names)
     if shared is None:
-        told = f"{start} {origin.words}; which classes, nobody has said."
+        seen = f"had seen {origin.words}; which classes, nobody has said."
     elif not shared:
-        told = f"{start} none of these {num} classes."
+        seen = f"had seen none of these {num} classes."
     elif len(shared) == num:
-        told = f"{start} all of these {num} classes."
+        seen = f"had seen all of these {num} classes."
     else:
-        told = f"{start} {len(shared)} of these {num} classes: {', '.join(shared)}."
+        seen = f"had seen {len(shared)} of these {num} classes: {', '.join(shared)}."
     if not origin.is_run:
         return (
-            f"{told} So it was said of the file; whether it had seen any of these test images, "
+            f"{seen} So it was said of the file; whether it had seen any of these test images, "
             "nobody has checked."
         )
     here = str(group.arms[0].config["data"]["name"])
     if origin.name != here:
-        return f"{told} They come from {origin.words}, another data set than {here}."
+        return f"{seen} They come from {origin.words}, another data set than {here}."
     which = "images of these classes, too" if shared else "the training images of other classes"
     return (
-        f"{told} They come from the same data set, {origin.words}: {which}, but only of the "
+        f"{seen} They come from the same data set, {origin.words}: {which}, but only of the "
         "training split, so that they had seen no test image."
     )
 

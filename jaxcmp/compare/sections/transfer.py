@@ -58,32 +58,31 @@ def _named(baseline: Arm) -> Arm:
 
 
 def _table(arms: Sequence[Tuned]) -> Table:
-    columns = [Column("pretrained", is_numeric=False), Column("training images")]
-    columns += [Column("accuracy"), Column("beside it, from random weights", is_numeric=False)]
-    columns += [Column("accuracy"), Column("gain, points [95 % interval]"), Column("p")]
-    rows = []
-    for each in arms:
-        first = [
-            cells.words(each.arm.name, arm=each.index),
-            cells.count(each.num_train, each.arm.runs),
-            _accuracy(each.arm),
-        ]
-        rows += [[*first, *_beside(each, baseline)] for baseline in each.baselines]
-        if not each.baselines:
-            rows.append([*first, cells.words("not trained"), *(Cell("–") for _ in range(3))])
+    # The gain comes early: on a phone the last columns are out of sight.
+    columns = [Column("", is_numeric=False), Column("training images")]
+    columns += [Column("gain, points [95 % interval]"), Column("p"), Column("pretrained")]
+    columns += [Column("from random weights"), Column("which is of", is_numeric=False)]
+    rows = [_row(each, baseline) for each in arms for baseline in each.baselines or (None,)]
     return Table("Test accuracy from random and from pretrained weights", columns, rows, NOTE)
 
 
-def _beside(tuned: Tuned, baseline: Arm) -> list[Cell]:
+def _row(tuned: Tuned, baseline: Arm | None) -> list[Cell]:
+    first = [
+        cells.words(tuned.label, arm=tuned.index),
+        cells.count(tuned.num_train, tuned.arm.runs),
+    ]
+    if baseline is None:
+        return [*first, Cell("–"), Cell("–"), _accuracy(tuned.arm), Cell("not trained"), Cell("–")]
     gain = compare_means(tuned.arm.accuracies, baseline.accuracies)
     runs = tuned.arm.runs + baseline.runs
     told = differences(tuned, baseline)
-    name = f"{baseline.name}, another {', '.join(told)}" if told else baseline.name
     return [
-        cells.words(name),
-        _accuracy(baseline),
+        *first,
         cells.difference(gain.mean, gain.interval, runs),
         cells.p_value(gain.p_value, runs),
+        _accuracy(tuned.arm),
+        _accuracy(baseline),
+        cells.words(f"{baseline.name}, another {', '.join(told)}" if told else baseline.name),
     ]
 
 

@@ -10,6 +10,8 @@ from jaxcmp.compare.statistics.means import estimate_mean
 
 ACCURACY = Axis("test accuracy, %")
 RANDOM, PRETRAINED = "random weights", "pretrained"
+INTERVAL = "Mean over seeds with its 95 % t-interval."
+DASHED = " Dashed: from random weights."
 
 
 def transfer_figures(arms: Sequence[Tuned]) -> list[Block]:
@@ -17,15 +19,17 @@ def transfer_figures(arms: Sequence[Tuned]) -> list[Block]:
     beside = [each for each in arms if each.baseline]
     if not beside:
         return []
-    panels = [_both_ways(largest(beside))]
+    panels, caption = [_both_ways(largest(beside))], INTERVAL
+    if len({each.architecture for each in beside}) > 1:
+        caption += " Lines that cross: by the means, pretraining flips the gap."
     if len({each.num_train for each in beside}) > 1:
         panels.append(_by_images(beside))
-    names = ", ".join(dict.fromkeys(each.label for each in beside))
+        caption += DASHED
+    names = "; ".join(dict.fromkeys(each.label for each in beside))
     ends = Figure(
         "transfer",
         panels,
-        "Mean over seeds with its 95 % t-interval. Lines that cross: pretraining flips the gap "
-        "between the architectures. Dashed: from random weights.",
+        caption,
         f"Test accuracy from random and from pretrained weights: {names}.",
     )
     return [ends, *_curves(beside)]
@@ -35,7 +39,7 @@ def _both_ways(arms: Sequence[Tuned]) -> Plot:
     series = []
     for each in arms:
         pair = [arm for arm in (each.baseline, each.arm) if arm]
-        series.append(_line(each.label, [0.0, 1.0], pair, "thick", each.index))
+        series.append(_line(_name(each), [0.0, 1.0], pair, "thick", each.index))
     starts = Axis("", "category", [f"from {RANDOM}", PRETRAINED], (-0.25, 1.15))
     sizes = " or ".join(f"{num:,}" for num in dict.fromkeys(each.num_train for each in arms))
     return Plot(
@@ -83,7 +87,7 @@ def _curves(arms: Sequence[Tuned]) -> list[Block]:
         figure = Figure(
             "transfer-curves",
             [_curve(each) for each in shown],
-            "Mean over seeds with its 95 % t-interval. Dashed: from random weights.",
+            INTERVAL + DASHED,
             "Test accuracy by epoch, from random and from pretrained weights.",
         )
         blocks.append(figure)
@@ -99,7 +103,7 @@ def _curve(tuned: Tuned) -> Plot:
     if tuned.baseline and _has_epochs(tuned.baseline):
         name = _untrained(tuned.baseline)
         series.append(_epochs(name, tuned.baseline, "dashed", tuned.index))
-    title = f"{tuned.label}: {tuned.num_train:,} images"
+    title = f"{_name(tuned)} on {tuned.num_train:,} images"
     return Plot(title, Axis("epoch"), ACCURACY, series)
 
 
@@ -121,6 +125,11 @@ def _epochs(label: str, arm: Arm, style, index: int | None) -> Series:
 
 def _has_epochs(arm: Arm) -> bool:
     return all(outcome.epochs for outcome in arm.outcomes)
+
+
+def _name(tuned: Tuned) -> str:
+    """Of both starts together, where one source is enough to tell."""
+    return tuned.label.removesuffix(f", {PRETRAINED}")
 
 
 def _untrained(baseline: Arm) -> str:
