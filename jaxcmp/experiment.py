@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.sharding import Mesh
 
-from jaxcmp import data, devices, models, program
+from jaxcmp import costs, data, devices, models, program
 from jaxcmp.augment import make_augment
 from jaxcmp.clock import Clock
 from jaxcmp.data import Dataset, Split
@@ -38,6 +38,7 @@ class Experiment:
     init: Callable[[Array], TrainState]
     train_step: Callable[..., tuple[TrainState, Metrics]]
     eval_step: Callable[..., Array]
+    is_trunk_frozen: bool
 
     def evaluated_splits(self) -> list[tuple[str, Split]]:
         """The test split, and the held-out one where there is one."""
@@ -55,11 +56,28 @@ class Experiment:
             "num_train": sizes["train"],
             "num_validation": sizes.get("validation", 0),
             "num_test": sizes["test"],
+            "image_size": list(dataset.train.images.shape[1:3]),
             "mean": dataset.mean.tolist(),
             "std": dataset.std.tolist(),
             "placement": dataset.placement.name,
             "placement_reason": dataset.placement.reason,
         }
+
+    def notes(self) -> list[str]:
+        """What a person should know of the images before the run begins, in lines."""
+        lines = [self.dataset.placement.reason]
+        height, width = self.dataset.train.images.shape[1:3]
+        size = self.model.image_size
+        if (height, width) != (size, size):
+            pixels = f"{height}x{width} pixels"
+            lines.append(f"images of {pixels} are resized to {size}x{size} on the device")
+        return lines
+
+    def training_flops(self, num_images: int) -> int:
+        """Two operations a multiply-add, of so many images passed forward and backward."""
+        counts = self.model.multiply_adds(self.dataset.train.images.shape[-1])
+        trained = counts["head"] if self.is_trunk_frozen else None
+        return costs.training_flops(sum(counts.values()), num_images, trained=trained)
 
 
 def prepare(config: Config, dataset: Dataset | None = None, num_devices: int = 0) -> Experiment:
@@ -68,10 +86,6 @@ def prepare(config: Config, dataset: Dataset | None = None, num_devices: int = 0
     A given data set is used in place of the one that the configuration names, and a given number
     of devices in place of those that are there.
     """
-    if config.compute_dtype not in COMPUTE_DTYPES:
-        raise CommandError(
-            f"compute_dtype={config.compute_dtype!r} must be one of {', '.join(COMPUTE_DTYPES)}"
-        )
     _check_ranges(config)
     model = models.build(**config.model, dtype=COMPUTE_DTYPES[config.compute_dtype])
     optimizer = make_optimizer(**config.optimizer)
@@ -104,17 +118,20 @@ def prepare(config: Config, dataset: Dataset | None = None, num_devices: int = 0
         accumulation=config.accumulation,
         average_decay=config.average_decay,
         steps_per_epoch=clock.steps_per_epoch,
+        is_trunk_frozen=config.frozen_trunk,
     )
     init = partial(
         init_state,
         model=model,
         optimizer=optimizer,
-        image_shape=dataset.train.images.shape[1:],
+        image_shape=(model.image_size, model.image_size, dataset.train.images.shape[-1]),
         is_averaging=config.average_decay > 0,
         is_scaling=config.compute_dtype == "float16",
+        is_trunk_frozen=config.frozen_trunk,
     )
     eval_step = make_eval_step(model, mean=dataset.mean, std=dataset.std)
-    return Experiment(dataset, model, clock, augment, init, train_step, eval_step)
+    parts = (dataset, model, clock, augment, init, train_step, eval_step)
+    return Experiment(*parts, is_trunk_frozen=config.frozen_trunk)
 
 
 def compile_program(experiment: Experiment, mesh: Mesh, config: Config) -> Program:
@@ -142,6 +159,10 @@ def _load(config: Config) -> Dataset:
 
 
 def _check_ranges(config: Config) -> None:
+    if config.compute_dtype not in COMPUTE_DTYPES:
+        raise CommandError(
+            f"compute_dtype={config.compute_dtype!r} must be one of {', '.join(COMPUTE_DTYPES)}"
+        )
     # Beyond, different seeds would give the same key.
     if not 0 <= config.seed < 2**32:
         raise CommandError(f"seed={config.seed} must be at least 0 and below 2**32")
@@ -174,11 +195,4 @@ def _check_data(dataset: Dataset, model: models.ViT | models.ResNet) -> None:
         raise CommandError(
             f"{dataset.name} has {num_classes} classes and the model {model.num_classes}; "
             f"--config.model.num_classes={num_classes} would fit"
-        )
-    height, width = dataset.train.images.shape[1:3]
-    if (height, width) != (model.image_size, model.image_size):
-        raise CommandError(
-            f"the images of {dataset.name} are {height}x{width} and the model's "
-            f"{model.image_size}x{model.image_size}; --config.model.image_size={height} or "
-            f"--config.data.image_size={model.image_size} would fit"
         )
