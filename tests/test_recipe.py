@@ -75,3 +75,13 @@ def test_no_augmentation_is_called_none():
         recipe.augmentation(config_of("resnet", augment__crop_padding=0, augment__flip=False))
         == "none"
     )
+
+
+def test_what_is_trained_less_than_the_rest_or_not_at_all_is_told():
+    found = config_of(optimizer__layer_decay=0.75, frozen_trunk=True)
+    assert recipe.optimizer(found).endswith(
+        "each layer at 0.75 times the rate of that above it, for the head alone"
+    )
+    older = config_of()
+    del older["frozen_trunk"], older["optimizer"]["layer_decay"]
+    assert recipe.optimizer(older) == recipe.optimizer(config_of())
