@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 from scipy.stats import norm
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from jaxcmp.data.splits import held_out
+from jaxcmp.data.streams import stream
 from jaxcmp.probe import regression
 
 
@@ -29,16 +34,21 @@ def test_features_count_alike_whatever_their_unit():
     np.testing.assert_array_equal(one.answers(features), other.answers(features * scale))
 
 
-def test_noise_is_held_back_by_a_strong_penalty_and_a_clear_answer_is_not():
+@pytest.mark.parametrize("signal", [0.3, 3.0])
+def test_the_penalty_is_the_strongest_of_those_best_on_a_held_out_fifth(signal):
     rng = np.random.default_rng(0)
-    noise, labels = rng.normal(size=(300, 100)).astype(np.float32), rng.integers(0, 3, 300)
-    noise[:, 0] += labels
-    clear, clear_labels = blobs(300, spread=0.4)
-    weak, strong = (
-        regression.fit(clear, clear_labels, seed=0),
-        regression.fit(noise, labels, seed=0),
-    )
-    assert strong.strength < weak.strength
+    labels = rng.integers(0, 3, 300)
+    features = rng.normal(size=(300, 40)) + signal * np.eye(40)[labels]
+    kept, held = held_out(stream("probe", 5), labels, 0.2)
+    assert len(held) == pytest.approx(60, abs=2)
+    scores = []
+    for strength in regression.STRENGTHS:
+        trial = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
+        trial.fit(features[kept], labels[kept])
+        scores.append(trial.score(features[held], labels[held]))
+    assert len(set(scores)) > 1
+    best = regression.STRENGTHS[scores.index(max(scores))]
+    assert regression.fit(features, labels, seed=5).strength == best
 
 
 def test_a_constant_feature_does_no_harm():
