@@ -8,10 +8,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 from jax import Array
 from jax.sharding import Mesh
 
-from jaxcmp import costs, data, devices, models, program
+from jaxcmp import costs, data, devices, models, pretrained, program
 from jaxcmp.augment import make_augment
 from jaxcmp.clock import Clock
 from jaxcmp.data import Dataset, Split
@@ -80,28 +81,40 @@ class Experiment:
         return costs.training_flops(sum(counts.values()), num_images, trained=trained)
 
 
-def prepare(config: Config, dataset: Dataset | None = None, num_devices: int = 0) -> Experiment:
+def read_weights(config: Config) -> pretrained.Source | None:
+    """What the run is to begin with, read and checked against the model; None for random weights.
+
+    Needs no data, which may take minutes to be read. Raises CommandError or JaxcmpError.
+    """
+    if not config.init.path:
+        return None
+    weights = pretrained.read(**config.init)
+    pretrained.check(weights, _model(config))
+    return weights
+
+
+def prepare(
+    config: Config,
+    dataset: Dataset | None = None,
+    num_devices: int = 0,
+    weights: pretrained.Source | None = None,
+) -> Experiment:
     """Raises CommandError where the parts of the configuration do not fit together.
 
     A given data set is used in place of the one that the configuration names, and a given number
-    of devices in place of those that are there.
+    of devices in place of those that are there. Given weights are checked against the images.
     """
     _check_ranges(config)
-    model = models.build(**config.model, dtype=COMPUTE_DTYPES[config.compute_dtype])
+    model = _model(config)
     optimizer = make_optimizer(**config.optimizer)
     num_devices = num_devices or jax.device_count()
     devices.check_batch_size(
         config.batch_size, num_devices=num_devices, accumulation=config.accumulation
     )
     dataset = dataset or _load(config)
-    _check_data(dataset, model)
+    _check_data(dataset, model, weights)
     clock = Clock.of(
         len(dataset.train.labels), batch_size=config.batch_size, num_epochs=config.num_epochs
-    )
-    schedule = make_schedule(
-        peak_learning_rate=config.schedule.peak_learning_rate,
-        warmup_steps=round(config.schedule.warmup_epochs * clock.steps_per_epoch),
-        total_steps=clock.total_steps,
     )
     options = dict(config.augment)
     mixing_epochs = options.pop("mixing_epochs") or config.num_epochs
@@ -111,7 +124,7 @@ def prepare(config: Config, dataset: Dataset | None = None, num_devices: int = 0
     train_step = make_train_step(
         model,
         optimizer,
-        schedule,
+        _schedule(config, clock),
         augment,
         mixing_steps=mixing_epochs * clock.steps_per_epoch,
         label_smoothing=config.label_smoothing,
@@ -152,6 +165,22 @@ def compile_program(experiment: Experiment, mesh: Mesh, config: Config) -> Progr
     )
 
 
+def _schedule(config: Config, clock: Clock) -> optax.Schedule:
+    return make_schedule(
+        peak_learning_rate=config.schedule.peak_learning_rate,
+        warmup_steps=round(config.schedule.warmup_epochs * clock.steps_per_epoch),
+        total_steps=clock.total_steps,
+    )
+
+
+def _model(config: Config) -> models.ViT | models.ResNet:
+    if config.compute_dtype not in COMPUTE_DTYPES:
+        raise CommandError(
+            f"compute_dtype={config.compute_dtype!r} must be one of {', '.join(COMPUTE_DTYPES)}"
+        )
+    return models.build(**config.model, dtype=COMPUTE_DTYPES[config.compute_dtype])
+
+
 def _load(config: Config) -> Dataset:
     options = dict(config.data)
     folder, free_bytes = options.pop("dir"), devices.free_bytes()
@@ -159,10 +188,6 @@ def _load(config: Config) -> Dataset:
 
 
 def _check_ranges(config: Config) -> None:
-    if config.compute_dtype not in COMPUTE_DTYPES:
-        raise CommandError(
-            f"compute_dtype={config.compute_dtype!r} must be one of {', '.join(COMPUTE_DTYPES)}"
-        )
     # Beyond, different seeds would give the same key.
     if not 0 <= config.seed < 2**32:
         raise CommandError(f"seed={config.seed} must be at least 0 and below 2**32")
@@ -189,10 +214,14 @@ def _check_ranges(config: Config) -> None:
         )
 
 
-def _check_data(dataset: Dataset, model: models.ViT | models.ResNet) -> None:
+def _check_data(
+    dataset: Dataset, model: models.ViT | models.ResNet, weights: pretrained.Source | None
+) -> None:
     num_classes = len(dataset.class_names)
     if num_classes > model.num_classes:
         raise CommandError(
             f"{dataset.name} has {num_classes} classes and the model {model.num_classes}; "
             f"--config.model.num_classes={num_classes} would fit"
         )
+    if weights is not None:
+        pretrained.check(weights, model, dataset.train.images.shape[-1])

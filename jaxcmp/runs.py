@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +26,7 @@ from jaxcmp.predictions import (
 )
 
 CONFIG = "config.json"
+INIT = "init.json"
 ENVIRONMENT = "environment.json"
 COST = "cost.json"
 METRICS = "metrics.jsonl"
@@ -46,7 +47,8 @@ FREE_KEYS = (
 class Run:
     """What a run folder holds; what is not written yet is empty, and `result` is None.
 
-    `metrics` has the last record of each (step, kind), in the order of steps.
+    `metrics` has the last record of each (step, kind), in the order of steps. `init` says of a run
+    that began with weights where they came from and what became of each array.
     """
 
     folder: Path
@@ -56,6 +58,7 @@ class Run:
     cost: dict[str, Any]
     metrics: list[dict[str, Any]]
     result: dict[str, Any] | None
+    init: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_finished(self) -> bool:
@@ -182,14 +185,15 @@ def read_run(folder: str | Path) -> Run:
     config, overrides = stored.get("config"), stored.get("overrides")
     if not isinstance(config, dict) or not isinstance(overrides, list):
         raise files.damaged(folder / CONFIG, "it has no config or no overrides")
-    environment, cost, result = (
+    init, environment, cost, result = (
         files.read_object(folder / name) if (folder / name).exists() else None
-        for name in (ENVIRONMENT, COST, RESULT)
+        for name in (INIT, ENVIRONMENT, COST, RESULT)
     )
     return Run(
         folder=folder,
         config=config,
         overrides=overrides,
+        init=init or {},
         environment=environment or {},
         cost=cost or {},
         metrics=_read_metrics(folder / METRICS),

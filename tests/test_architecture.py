@@ -21,10 +21,10 @@ LAYERS = (
         *("stopwatch", "runs", "compare", "compare.statistics.*", "compare.document"),
     },
     {"models.vit", "models.resnet", "compilation_cache"},
-    {"checkpoint", "cluster", "devices", "evaluate", "journal", "models", "optim", "step"}
+    {"checkpoint", "cluster", "devices", "evaluate", "models", "optim", "step"}
     | {"compare.arms", "compare.pages.*", "compare.report_json"},
-    {"feeds"},
-    {"costs", "program", "compare.cells", "compare.grouping", "compare.sources"},
+    {"feeds", "pretrained.*"},
+    {"costs", "journal", "program", "compare.cells", "compare.grouping", "compare.sources"},
     {"experiment"},
     {"outcome", "compare.verdict"},
     {"train", "predict", "compare.tables", "compare.sections.*"},

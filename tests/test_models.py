@@ -85,6 +85,8 @@ def test_multiply_adds_are_those_of_the_traced_program(name, expected):
         models.ViT(width=96, depth=6, mlp_width=384, num_heads=2, patch_size=8, num_classes=7),
         models.ResNet(stage_widths=(8, 12, 12), stage_depths=(1, 3, 2), num_classes=7),
         models.ResNet(stage_widths=(8, 8), stage_depths=(2, 1)),
+        models.ResNet(stem="imagenet", stage_widths=(8, 12), stage_depths=(1, 1)),
+        models.ResNet(stem="imagenet", image_size=32, stage_widths=(8, 8), stage_depths=(2, 1)),
     ],
 )
 def test_multiply_adds_hold_for_other_sizes(model):
@@ -105,6 +107,10 @@ def test_multiply_adds_hold_for_other_sizes(model):
         ({"name": "resnet", "stage_widths": (), "stage_depths": ()}, "at least one"),
         ({"name": "resnet", "stage_depths": (2, 0, 2, 2)}, "takes only whole numbers from 1 on"),
         ({"name": "resnet", "stage_widths": ("a",)}, "takes only whole numbers from 1 on"),
+        (
+            {"name": "resnet", "stem": "3x3"},
+            "model.stem='3x3' is unknown; there are cifar, imagenet",
+        ),
         ({"name": "resnet", "depth": 12}, "unknown to 'resnet'; it takes image_size, stage_widths"),
     ],
 )
