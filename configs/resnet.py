@@ -25,7 +25,14 @@ def get_config(variant: str = "") -> Config:
         "drop_path_rate": 0.0,
         "zero_init_residual": False,
     }
-    config.optimizer = {"name": "sgd", "momentum": 0.9, "weight_decay": 5e-4, "clip_norm": 0.0}
+    config.optimizer = {
+        "name": "sgd",
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "clip_norm": 0.0,
+        # Each layer learns at this times the rate of the one above it; 1 for all alike.
+        "layer_decay": 1.0,
+    }
     config.schedule = {"peak_learning_rate": 0.1, "warmup_epochs": 0.0}
     config.augment = {
         "crop_padding": 4,

@@ -28,7 +28,10 @@ RANDOM_WEIGHTS = {
 
 
 def base() -> Config:
-    """The study's setting: CIFAR-10, 100 epochs, batches of 128, the last epoch on the test set."""
+    """The study's setting: CIFAR-10, 100 epochs, batches of 128, the last epoch on the test set.
+
+    A tuple takes as many values as are given: --config.data.classes=0,1,4, or '(0, 1, 4)' quoted.
+    """
     return ConfigDict(
         {
             "seed": 0,
@@ -48,6 +51,8 @@ def base() -> Config:
             "label_smoothing": 0.0,
             # The decay per step of the weights' moving average that is evaluated; 0 for none.
             "average_decay": 0.0,
+            # Trains the head alone, on what the rest of the model gives in evaluation.
+            "frozen_trunk": False,
             "data": {
                 "name": "cifar10",
                 # Where TFDS keeps prepared data sets; empty for its own default.
@@ -56,6 +61,11 @@ def base() -> Config:
                 "manual_dir": "",
                 # Images are brought to this size once, when they are decoded; 0 leaves them.
                 "image_size": 0,
+                # Indices of the classes kept, numbered anew in this order; () for all.
+                "classes": (),
+                # Of each channel, for pixels in [0, 1]; () for those of the training images in use.
+                "mean": (),
+                "std": (),
                 "train_fraction": 1.0,
                 "validation_fraction": 0.0,
                 # device: all images live there; stream: they are read for each batch; auto: what

@@ -67,7 +67,7 @@ def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
         )
         events = workdir / "tensorboard" if config.log.tensorboard else None
         journal = stack.enter_context(contextlib.closing(Journal(run, reporter, events)))
-        reporter.say(experiment.dataset.placement.reason)
+        reporter.say("\n".join(experiment.notes()))
         program = compile_program(experiment, devices.make_mesh(), config)
         stack.callback(program.close)
         session = Session(config, experiment, program, checkpoints, journal, interrupt)

@@ -19,11 +19,23 @@ FIELDS = {
 CLASS_NAMES = ("airplane", "cat | dog", "été")
 
 
-def make_trained(name: str, *, channels: int = 3, step: int = 42, **fields: Any) -> Trained:
-    """The same arguments give the same numbers; no variable is as initialisation leaves it."""
+def make_trained(
+    name: str,
+    *,
+    channels: int = 3,
+    step: int = 42,
+    images: tuple[int, int] | None = None,
+    **fields: Any,
+) -> Trained:
+    """The same arguments give the same numbers; no variable is as initialisation leaves it.
+
+    `images` is the height and width of those that it was trained on, if not the model's size.
+    """
     model = models.build(name, **FIELDS[name] | {"num_classes": len(CLASS_NAMES)} | fields)
-    images = np.zeros((1, model.image_size, model.image_size, channels), np.float32)
-    shapes = jax.eval_shape(model.init, jax.random.key(0), images)
+    size = (model.image_size, model.image_size)
+    shapes = jax.eval_shape(
+        model.init, jax.random.key(0), np.zeros((1, *size, channels), np.float32)
+    )
     rng = np.random.default_rng(0)
 
     def draw(path: Any, leaf: jax.ShapeDtypeStruct) -> jax.Array:
@@ -36,11 +48,10 @@ def make_trained(name: str, *, channels: int = 3, step: int = 42, **fields: Any)
     variables = {"params": {}, "batch_stats": {}}
     variables |= jax.tree_util.tree_map_with_path(draw, dict(shapes))
     mean, std = (np.array([x] * channels, np.float32) for x in (0.47, 0.23))
-    return Trained(model, variables, CLASS_NAMES, mean, std, step)
+    return Trained(model, variables, CLASS_NAMES, mean, std, images or size, step)
 
 
 def draw_images(trained: Trained, num: int) -> np.ndarray:
-    """Noise uint8 [num, height, width, channels] of the model's size."""
-    size, channels = trained.model.image_size, len(trained.mean)
-    shape = (num, size, size, channels)
+    """Noise uint8 [num, height, width, channels] of the size that it was trained on."""
+    shape = (num, *trained.image_size, len(trained.mean))
     return np.random.default_rng(1).integers(0, 256, size=shape, dtype=np.uint8)

@@ -16,7 +16,7 @@ LAYERS = (
     {"predictions", "models.layers"},
     {
         *("augment.*", "data.*", "clock", "metrics", "models.attention"),
-        *("models.convolution", "models.gelu", "loss_scale", "host_memory"),
+        *("models.convolution", "models.gelu", "loops", "loss_scale", "host_memory"),
         *("checkpoint_folder", "leaves", "environment", "interrupt", "progress", "quiet"),
         *("stopwatch", "runs", "compare", "compare.statistics.*", "compare.document"),
     },
@@ -30,7 +30,7 @@ LAYERS = (
     {"train", "predict", "compare.tables", "compare.sections.*"},
     {"compare.report"},
     {"main", "compare.__main__"},
-    {"bench.*", "export.*", "gpu.*", "study.*"},
+    {"bench.*", "export.*", "gpu.*", "probe.*", "study.*"},
     {"collectives.*"},
 )
 MAX_FILE_LINES = 250

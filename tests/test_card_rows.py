@@ -42,6 +42,10 @@ def test_a_vit_is_described_and_weighed():
     assert rows["parameters"] == "2,803"
     assert rows["input"] == "8x8 pixels of 3 channels, levels 0 to 255"
     assert rows["normalisation"] == "/ 255, minus 0.47, 0.47, 0.47, divided by 0.23, 0.23, 0.23"
+    assert rows["normalisation"].count("resized") == 0
+    larger = model_rows(make_trained("vit", images=(10, 6)))
+    assert larger["input"].startswith("10x6 pixels")
+    assert larger["normalisation"].endswith("0.23, resized to 8x8 (bicubic)")
     assert model_rows(make_trained("vit", channels=1))["input"].startswith(
         "8x8 pixels of 1 channel,"
     )

@@ -1,5 +1,7 @@
 """Smoothing and epochs to converge against their definitions, written out."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,6 +23,11 @@ def written_out(values: list[float], window: int) -> list[float]:
         part = values[epoch - reach : epoch + reach + 1]
         means.append(sum(part) / len(part))
     return means
+
+
+def converged(accuracy: np.ndarray, **options: Any) -> int:
+    """Where each epoch was evaluated."""
+    return epochs_to_converge(accuracy, np.arange(1, len(accuracy) + 1), **options)
 
 
 def test_a_short_curve_is_smoothed_as_by_hand():
@@ -48,34 +55,39 @@ def test_a_window_without_a_centre_is_refused():
 def test_an_accuracy_has_converged_when_it_is_half_a_point_from_its_end():
     # The fourth epoch is exactly half a point away.
     accuracy = np.array([0.5, 0.8, 0.894, 0.895, 0.9, 0.9])
-    assert epochs_to_converge(accuracy, window=1) == 4
-    assert epochs_to_converge(accuracy, window=1, within=0.1) == 2
+    assert converged(accuracy, window=1) == 4
+    assert converged(accuracy, window=1, within=0.1) == 2
 
 
 def test_an_accuracy_that_falls_to_its_end_converges_when_it_arrives():
-    assert epochs_to_converge(np.array([0.95, 0.94, 0.91, 0.9, 0.9]), window=1) == 4
+    assert converged(np.array([0.95, 0.94, 0.91, 0.9, 0.9]), window=1) == 4
 
 
 def test_one_lucky_epoch_is_not_convergence():
     accuracy = np.array([0.5, 0.5, 0.9, 0.5, 0.6, 0.7, 0.8, 0.9, 0.9, 0.9, 0.9, 0.9])
-    assert epochs_to_converge(accuracy, window=1) == 3
-    assert epochs_to_converge(accuracy) > 7
+    assert converged(accuracy, window=1) == 3
+    assert converged(accuracy) > 7
 
 
 @given(curves, windows)
 def test_no_epoch_before_the_one_found_is_close_to_the_end(values, window):
-    found = epochs_to_converge(np.array(values), window=window)
+    found = converged(np.array(values), window=window)
     distances = [abs(mean - values[-1]) for mean in written_out(values, window)]
     assert distances[found - 1] <= 0.005 + 1e-6
     assert all(distance > 0.005 - 1e-6 for distance in distances[: found - 1])
 
 
+def test_where_every_fifth_epoch_is_evaluated_the_answer_is_one_of_these():
+    accuracy, epochs = np.array([0.5, 0.8, 0.9, 0.9]), np.array([5, 10, 15, 18])
+    assert epochs_to_converge(accuracy, epochs, window=1) == 15
+
+
 def test_fewer_epochs_than_the_window_are_enough():
-    assert epochs_to_converge(np.array([0.3])) == 1
-    assert epochs_to_converge(np.array([0.3, 0.9])) == 2
+    assert converged(np.array([0.3])) == 1
+    assert converged(np.array([0.3, 0.9])) == 2
 
 
 def test_an_accuracy_that_is_missing_is_an_error():
     for accuracy in ([], [0.5, float("nan")], [float("nan"), 0.5]):
         with pytest.raises(ValueError, match="missing"):
-            epochs_to_converge(np.array(accuracy))
+            converged(np.array(accuracy))

@@ -115,9 +115,18 @@ def test_errors_elsewhere_keep_their_source_lines(trained):
 
 def test_the_note_says_where_it_runs_and_for_how_long(trained):
     _, note = portable_program(trained, ["cpu"])
-    assert "StableHLO for cpu, with weights and normalisation inside" in note
+    assert "StableHLO for cpu, with weights, normalisation and any resizing inside" in note
     assert "from images uint8 [n, 8, 8, 3] to probabilities float32 [n, 3]" in note
     assert "six months newer" in note
+
+
+def test_images_of_another_size_than_the_models_are_resized_inside():
+    trained = make_trained("vit", images=(10, 6))
+    content, _ = portable_program(trained, ["cpu"])
+    images = draw_images(trained, 2)
+    assert images.shape[1:3] == (10, 6)
+    found = np.asarray(export.deserialize(bytearray(content)).call(images))
+    np.testing.assert_allclose(found, np.asarray(trained.predict(images)), rtol=0, atol=ROUNDING)
 
 
 @pytest.mark.parametrize("name", ["vit", "resnet"])

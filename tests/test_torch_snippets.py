@@ -20,7 +20,7 @@ VIT_TINY = {"width": 192, "depth": 12, "num_heads": 3, "mlp_width": 768}
     [
         ("vit", "safetensors", 3, {}),
         ("vit", "safetensors", 1, {}),
-        ("vit", "npz", 3, {}),
+        ("vit", "npz", 3, {"images": (12, 5)}),
         ("vit", "npz", 1, {}),
         ("vit", "safetensors", 3, VIT_TINY),
         ("resnet", "safetensors", 1, RESNET_10),

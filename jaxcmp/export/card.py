@@ -78,11 +78,11 @@ def accuracy_of(run: Run, step: int) -> float | None:
 
 def _what_it_is(run: Run, trained: Trained, file: ExportedFile) -> str:
     kind = "A Vision Transformer" if isinstance(trained.model, ViT) else "A residual network"
-    size, names = trained.model.image_size, trained.class_names
+    (height, width), names = trained.image_size, trained.class_names
     data = escape(run.environment["data"]["name"])
     weights = "averaged weights, those evaluated" if run.config["average_decay"] else "weights"
     text = (
-        f"{kind} that tells {len(names)} classes apart in images of {size}x{size} pixels, trained "
+        f"{kind} that tells {len(names)} classes apart in images of {height}x{width} pixels, trained "
         f"with jaxcmp on {data}; `{file.name}` holds its {weights}."
     )
     if not run.is_finished:

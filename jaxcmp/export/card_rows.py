@@ -21,14 +21,15 @@ def model_rows(trained: Trained) -> dict[str, str]:
     """What the model is, what it weighs, and what it takes in."""
     model, channels = trained.model, len(trained.mean)
     counted = sizes(model, trained.variables["params"], num_channels=channels)
-    size = model.image_size
+    (height, width), size = trained.image_size, model.image_size
     colours = "1 channel" if channels == 1 else f"{channels} channels"
+    resized = "" if (height, width) == (size, size) else f", resized to {size}x{size} (bicubic)"
     return {
         "architecture": _architecture(model),
         "parameters": f"{counted['parameters']['total']:,}",
         "multiply-adds of an image, forward": f"{counted['multiply_adds']['total']:,}",
-        "input": f"{size}x{size} pixels of {colours}, levels 0 to 255",
-        "normalisation": f"/ 255, minus {_row(trained.mean)}, divided by {_row(trained.std)}",
+        "input": f"{height}x{width} pixels of {colours}, levels 0 to 255",
+        "normalisation": f"/ 255, minus {_row(trained.mean)}, divided by {_row(trained.std)}{resized}",
     }
 
 

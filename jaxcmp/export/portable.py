@@ -23,14 +23,14 @@ def portable_program(trained: Trained, platforms: Sequence[str]) -> tuple[bytes,
         return trained.predict(images)
 
     (num_images,) = export.symbolic_shape("n")
-    size, channels = trained.model.image_size, len(trained.mean)
-    images = jax.ShapeDtypeStruct((num_images, size, size, channels), np.uint8)
+    shape = (*trained.image_size, len(trained.mean))
+    images = jax.ShapeDtypeStruct((num_images, *shape), np.uint8)
     with _without_source_lines():
         exported = export.export(jax.jit(probabilities), platforms=list(platforms))(images)
     note = (
-        f"A program of StableHLO for {' and '.join(platforms)}, with weights and normalisation "
-        f"inside: from images uint8 [n, {size}, {size}, {channels}] to probabilities float32 "
-        f"[n, {trained.model.num_classes}]. It was exported by JAX {jax.__version__} (calling "
+        f"A program of StableHLO for {' and '.join(platforms)}, with weights, normalisation "
+        f"and any resizing inside: from images uint8 [n, {', '.join(map(str, shape))}] to "
+        f"probabilities float32 [n, {trained.model.num_classes}]. It was exported by JAX {jax.__version__} (calling "
         f"convention {exported.calling_convention_version}). JAX promises that it runs with "
         "releases up to six months newer and three weeks older; after that, export the run again, "
         "or keep the weights as safetensors as well."

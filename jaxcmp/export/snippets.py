@@ -69,7 +69,7 @@ def _begin_a_run(trained: Trained, name: str, data: Mapping[str, Any]) -> Snippe
 
 
 def _program(trained: Trained, name: str) -> Snippet:
-    size, channels = trained.model.image_size, len(trained.mean)
+    shape = ", ".join(map(str, (*trained.image_size, len(trained.mean))))
     lines = [
         "from pathlib import Path",
         "",
@@ -77,7 +77,7 @@ def _program(trained: Trained, name: str) -> Snippet:
         "from jax import export",
         "",
         f"program = export.deserialize(bytearray(Path({json.dumps(name)}).read_bytes()))",
-        f"images = np.zeros([1, {size}, {size}, {channels}], np.uint8)  # any number of them",
+        f"images = np.zeros([1, {shape}], np.uint8)  # any number of them",
         f"probabilities = np.asarray(program.call(images))  # [1, {trained.model.num_classes}]",
     ]
     words = "With JAX and flatbuffers (`pip install jax flatbuffers`), and nothing of jaxcmp:"
@@ -103,10 +103,20 @@ def _of_torch(trained: Trained, name: str, format: str) -> list[Snippet]:
         loaded,
         f"mean, std = (torch.tensor(x).view(-1, 1, 1) for x in ({_row(trained.mean)}, "
         f"{_row(trained.std)}))",
-        "with torch.no_grad():  # images: uint8 [n, channels, height, width]",
-        "    probabilities = model.eval()((images / 255 - mean) / std).softmax(-1)",
+        "x = (images / 255 - mean) / std  # images: uint8 [n, channels, height, width]",
+        *_resized(trained),
+        "with torch.no_grad():",
+        "    probabilities = model.eval()(x).softmax(-1)",
     ]
     return [Snippet(words, "python", "\n".join(code))]
+
+
+def _resized(trained: Trained) -> list[str]:
+    size = trained.model.image_size
+    if trained.image_size == (size, size):
+        return []
+    how = f'({size}, {size}), mode="bicubic", antialias=True'
+    return [f"x = torch.nn.functional.interpolate(x, {how})"]
 
 
 def _timm(model: ViT, channels: int) -> tuple[list[str], list[str], str] | None:

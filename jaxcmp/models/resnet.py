@@ -143,6 +143,8 @@ class ResNet(nn.Module):
             first += depth
         x = jnp.mean(x.astype(jnp.float32), axis=(1, 2))
         x = nn.Dropout(self.dropout_rate)(x, deterministic=not is_training)
+        # Kept for who asks for it, as models.features does; else no work.
+        self.sow("intermediates", "features", x)
         width = self.stage_widths[-1]
         # Flax's uniform(scale) draws from [0, scale); the bias is centred by hand.
         bias_init = lambda key, shape, dtype: (  # noqa: E731

@@ -144,6 +144,11 @@ def _images_per_second(arm: Arm) -> Cell:
 
 
 def _epochs_to_converge(arm: Arm) -> Cell:
-    rows = _test_accuracies(arm)
-    epochs = [float(epochs_to_converge(np.array(row))) for row in rows.values()]
-    return cells.mean(epochs, list(rows), digits=1)
+    found = {}
+    for outcome in arm.outcomes:
+        if records := outcome.epochs:
+            accuracy, epochs = (
+                np.array([record[key] for record in records]) for key in ("test_accuracy", "epoch")
+            )
+            found[outcome.number] = float(epochs_to_converge(accuracy, epochs))
+    return cells.mean(list(found.values()), list(found), digits=1)
