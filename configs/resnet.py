@@ -18,12 +18,21 @@ def get_config(variant: str = "") -> Config:
         "image_size": 32,
         "stage_widths": (64, 128, 256, 512),
         "stage_depths": (2, 2, 2, 2),
+        # imagenet: 7x7 at stride 2, then pooled, as weights for larger images have it.
+        "stem": "cifar",
         "num_classes": 10,
         "dropout_rate": 0.0,
         "drop_path_rate": 0.0,
         "zero_init_residual": False,
     }
-    config.optimizer = {"name": "sgd", "momentum": 0.9, "weight_decay": 5e-4, "clip_norm": 0.0}
+    config.optimizer = {
+        "name": "sgd",
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "clip_norm": 0.0,
+        # Each layer learns at this times the rate of the one above it; 1 for all alike.
+        "layer_decay": 1.0,
+    }
     config.schedule = {"peak_learning_rate": 0.1, "warmup_epochs": 0.0}
     config.augment = {
         "crop_padding": 4,

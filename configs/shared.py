@@ -12,8 +12,26 @@ Config = Any
 Variant = Callable[[Config], None]
 
 
+# Weights to begin with; the README says which files there are.
+RANDOM_WEIGHTS = {
+    # A .npz, a .safetensors or a run folder; empty for random weights.
+    "path": "",
+    # Of a run folder: newest, best or a step.
+    "checkpoint": "newest",
+    # Patterns of our arrays that may stay new, with commas between them: "stem/*".
+    "allow_missing": "",
+    # And of the file's arrays that may stay unused.
+    "allow_unused": "",
+    # What a file's weights have seen, in words for the report: "ImageNet-21k".
+    "seen": "",
+}
+
+
 def base() -> Config:
-    """The study's setting: CIFAR-10, 100 epochs, batches of 128, the last epoch on the test set."""
+    """The study's setting: CIFAR-10, 100 epochs, batches of 128, the last epoch on the test set.
+
+    A tuple takes as many values as are given: --config.data.classes=0,1,4, or '(0, 1, 4)' quoted.
+    """
     return ConfigDict(
         {
             "seed": 0,
@@ -33,6 +51,8 @@ def base() -> Config:
             "label_smoothing": 0.0,
             # The decay per step of the weights' moving average that is evaluated; 0 for none.
             "average_decay": 0.0,
+            # Trains the head alone, on what the rest of the model gives in evaluation.
+            "frozen_trunk": False,
             "data": {
                 "name": "cifar10",
                 # Where TFDS keeps prepared data sets; empty for its own default.
@@ -41,12 +61,18 @@ def base() -> Config:
                 "manual_dir": "",
                 # Images are brought to this size once, when they are decoded; 0 leaves them.
                 "image_size": 0,
+                # Indices of the classes kept, numbered anew in this order; () for all.
+                "classes": (),
+                # Of each channel, for pixels in [0, 1]; () for those of the training images in use.
+                "mean": (),
+                "std": (),
                 "train_fraction": 1.0,
                 "validation_fraction": 0.0,
                 # device: all images live there; stream: they are read for each batch; auto: what
                 # takes more than half of the free memory is streamed. Batches are the same.
                 "placement": "auto",
             },
+            "init": RANDOM_WEIGHTS,
             "log": {"every_steps": 50, "tensorboard": False},
             # Kept: the newest two, the best on a validation split, every n-th epoch's (0: none).
             "checkpoint": {"every_epochs": 1, "keep_every_epochs": 0},

@@ -31,6 +31,8 @@ def get_config(variant: str = "") -> Config:
         "beta_2": 0.999,
         "weight_decay": 0.05,
         "clip_norm": 1.0,
+        # Each layer learns at this times the rate of the one above it; 1 for all alike.
+        "layer_decay": 1.0,
     }
     config.schedule = {"peak_learning_rate": 1e-3, "warmup_epochs": 10.0}
     config.augment = {

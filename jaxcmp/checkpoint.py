@@ -204,18 +204,20 @@ class Checkpoints:
         return JaxcmpError(f"{where} ({_one_line(error)}); {before}")
 
 
-def restore_variables(folder: str | Path, which: int | str = "newest") -> dict[str, Any]:
-    """The variables to apply a model with, whatever optimizer and devices it was trained with.
+def restore_variables(
+    folder: str | Path, which: int | str = "newest"
+) -> tuple[int, dict[str, Any]]:
+    """The step and the variables, whatever optimizer and devices a model was trained with.
 
-    `which` is "newest", "best" or a step. Returns nested dicts of arrays on the default device:
-    "params", "batch_stats" (may be empty) and, where there is one, "average". Raises JaxcmpError as
-    `Checkpoints.restore` does, and if there is no checkpoint.
+    `which` is "newest", "best" or a step. The variables are nested dicts of arrays on the default
+    device: "params", "batch_stats" (may be empty) and, where there is one, "average". Raises
+    JaxcmpError as `Checkpoints.restore` does, and if there is no checkpoint.
     """
     with Checkpoints(folder, keep_every=0, keep_best=False, read_only=True) as checkpoints:
         found = checkpoints.read(None if which == "newest" else which)
     if found is None:
         raise JaxcmpError(f"there is no checkpoint in {folder}: train first, or name another run")
-    return leaves.variables(found[1])
+    return found[0], leaves.variables(found[1])
 
 
 def _read_sound(path: Path) -> tuple[leaves.Arrays, str | None]:

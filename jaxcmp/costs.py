@@ -21,9 +21,14 @@ def sizes(model: models.ViT | models.ResNet, params: Any, *, num_channels: int) 
     }
 
 
-def training_flops(multiply_adds: int, num_images: int) -> int:
-    """Two operations a multiply-add; a backward pass is taken as two forward passes."""
-    return 2 * 3 * multiply_adds * num_images
+def training_flops(multiply_adds: int, num_images: int, *, trained: int | None = None) -> int:
+    """Two operations a multiply-add; a backward pass is taken as two forward passes.
+
+    Where only a part of the model is trained, `trained` are the multiply-adds of that part, as no
+    backward pass goes through the others.
+    """
+    backward = 2 * (multiply_adds if trained is None else trained)
+    return 2 * (multiply_adds + backward) * num_images
 
 
 def speed(metrics: Sequence[Mapping[str, Any]], *, batch_size: int) -> dict[str, Any]:

@@ -121,12 +121,16 @@ def on_first_process(action: Callable[[], Result]) -> Result | None:
             result = action()
         except JaxcmpError as raised:
             error = raised
-    has_failed = error is not None
-    if jax.process_count() > 1:
-        has_failed = bool(multihost_utils.broadcast_one_to_all(np.bool_(has_failed)))
-    if has_failed:
+    if said_by_first(error is not None):
         raise error or JaxcmpError("the first process cannot go on; it says why")
     return result
+
+
+def said_by_first(value: bool) -> bool:
+    """What the first process says, in all of them: each calls it."""
+    if jax.process_count() == 1:
+        return value
+    return bool(multihost_utils.broadcast_one_to_all(np.bool_(value)))
 
 
 def check_batch_size(batch_size: int, *, num_devices: int, accumulation: int) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from jaxcmp.augment import normalise
+from jaxcmp.augment import unaugmented
 
 # Enough that the device does not wait for the host.
 BATCHES_IN_LINE = 2
@@ -19,7 +19,8 @@ BATCHES_IN_LINE = 2
 def make_eval_step(model: nn.Module, *, mean: np.ndarray, std: np.ndarray) -> Callable[..., Array]:
     """Binds (variables, all images uint8, indices [batch]) -> logits [batch, classes].
 
-    `take` is how the step finds rows where each device holds a part of the images.
+    Images of another size than the model's are resized. `take` is how the step finds rows where
+    each device holds a part of the images.
     """
 
     def eval_step(
@@ -29,7 +30,8 @@ def make_eval_step(model: nn.Module, *, mean: np.ndarray, std: np.ndarray) -> Ca
         *,
         take: Callable[[Array, Array], Array] = operator.getitem,
     ) -> Array:
-        images = normalise(take(all_images, indices), mean, std)
+        images = take(all_images, indices)
+        images = unaugmented(images, mean, std, image_size=model.image_size)
         return jnp.asarray(model.apply(variables, images, is_training=False))
 
     return eval_step

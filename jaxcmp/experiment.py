@@ -8,10 +8,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 from jax import Array
 from jax.sharding import Mesh
 
-from jaxcmp import data, devices, models, program
+from jaxcmp import costs, data, devices, models, pretrained, program
 from jaxcmp.augment import make_augment
 from jaxcmp.clock import Clock
 from jaxcmp.data import Dataset, Split
@@ -38,6 +39,7 @@ class Experiment:
     init: Callable[[Array], TrainState]
     train_step: Callable[..., tuple[TrainState, Metrics]]
     eval_step: Callable[..., Array]
+    is_trunk_frozen: bool
 
     def evaluated_splits(self) -> list[tuple[str, Split]]:
         """The test split, and the held-out one where there is one."""
@@ -55,39 +57,64 @@ class Experiment:
             "num_train": sizes["train"],
             "num_validation": sizes.get("validation", 0),
             "num_test": sizes["test"],
+            "image_size": list(dataset.train.images.shape[1:3]),
             "mean": dataset.mean.tolist(),
             "std": dataset.std.tolist(),
             "placement": dataset.placement.name,
             "placement_reason": dataset.placement.reason,
         }
 
+    def notes(self) -> list[str]:
+        """What a person should know of the images before the run begins, in lines."""
+        lines = [self.dataset.placement.reason]
+        height, width = self.dataset.train.images.shape[1:3]
+        size = self.model.image_size
+        if (height, width) != (size, size):
+            pixels = f"{height}x{width} pixels"
+            lines.append(f"images of {pixels} are resized to {size}x{size} on the device")
+        return lines
 
-def prepare(config: Config, dataset: Dataset | None = None, num_devices: int = 0) -> Experiment:
+    def training_flops(self, num_images: int) -> int:
+        """Two operations a multiply-add, of so many images passed forward and backward."""
+        counts = self.model.multiply_adds(self.dataset.train.images.shape[-1])
+        trained = counts["head"] if self.is_trunk_frozen else None
+        return costs.training_flops(sum(counts.values()), num_images, trained=trained)
+
+
+def read_weights(config: Config) -> pretrained.Source | None:
+    """What the run is to begin with, read and checked against the model; None for random weights.
+
+    Needs no data, which may take minutes to be read. Raises CommandError or JaxcmpError.
+    """
+    if not config.init.path:
+        return None
+    weights = pretrained.read(**config.init)
+    pretrained.check(weights, _model(config))
+    return weights
+
+
+def prepare(
+    config: Config,
+    dataset: Dataset | None = None,
+    num_devices: int = 0,
+    weights: pretrained.Source | None = None,
+) -> Experiment:
     """Raises CommandError where the parts of the configuration do not fit together.
 
     A given data set is used in place of the one that the configuration names, and a given number
-    of devices in place of those that are there.
+    of devices in place of those that are there. Given weights are checked against the images.
     """
-    if config.compute_dtype not in COMPUTE_DTYPES:
-        raise CommandError(
-            f"compute_dtype={config.compute_dtype!r} must be one of {', '.join(COMPUTE_DTYPES)}"
-        )
     _check_ranges(config)
-    model = models.build(**config.model, dtype=COMPUTE_DTYPES[config.compute_dtype])
+    model = _model(config)
     optimizer = make_optimizer(**config.optimizer)
     num_devices = num_devices or jax.device_count()
     devices.check_batch_size(
         config.batch_size, num_devices=num_devices, accumulation=config.accumulation
     )
     dataset = dataset or _load(config)
-    _check_data(dataset, model)
+    _check_data(dataset, model, weights)
     clock = Clock.of(
         len(dataset.train.labels), batch_size=config.batch_size, num_epochs=config.num_epochs
-    )
-    schedule = make_schedule(
-        peak_learning_rate=config.schedule.peak_learning_rate,
-        warmup_steps=round(config.schedule.warmup_epochs * clock.steps_per_epoch),
-        total_steps=clock.total_steps,
     )
     options = dict(config.augment)
     mixing_epochs = options.pop("mixing_epochs") or config.num_epochs
@@ -97,24 +124,27 @@ def prepare(config: Config, dataset: Dataset | None = None, num_devices: int = 0
     train_step = make_train_step(
         model,
         optimizer,
-        schedule,
+        _schedule(config, clock),
         augment,
         mixing_steps=mixing_epochs * clock.steps_per_epoch,
         label_smoothing=config.label_smoothing,
         accumulation=config.accumulation,
         average_decay=config.average_decay,
         steps_per_epoch=clock.steps_per_epoch,
+        is_trunk_frozen=config.frozen_trunk,
     )
     init = partial(
         init_state,
         model=model,
         optimizer=optimizer,
-        image_shape=dataset.train.images.shape[1:],
+        image_shape=(model.image_size, model.image_size, dataset.train.images.shape[-1]),
         is_averaging=config.average_decay > 0,
         is_scaling=config.compute_dtype == "float16",
+        is_trunk_frozen=config.frozen_trunk,
     )
     eval_step = make_eval_step(model, mean=dataset.mean, std=dataset.std)
-    return Experiment(dataset, model, clock, augment, init, train_step, eval_step)
+    parts = (dataset, model, clock, augment, init, train_step, eval_step)
+    return Experiment(*parts, is_trunk_frozen=config.frozen_trunk)
 
 
 def compile_program(experiment: Experiment, mesh: Mesh, config: Config) -> Program:
@@ -133,6 +163,22 @@ def compile_program(experiment: Experiment, mesh: Mesh, config: Config) -> Progr
         eval_batch_size=config.eval_batch_size,
         steps_per_dispatch=min(config.steps_per_dispatch, room),
     )
+
+
+def _schedule(config: Config, clock: Clock) -> optax.Schedule:
+    return make_schedule(
+        peak_learning_rate=config.schedule.peak_learning_rate,
+        warmup_steps=round(config.schedule.warmup_epochs * clock.steps_per_epoch),
+        total_steps=clock.total_steps,
+    )
+
+
+def _model(config: Config) -> models.ViT | models.ResNet:
+    if config.compute_dtype not in COMPUTE_DTYPES:
+        raise CommandError(
+            f"compute_dtype={config.compute_dtype!r} must be one of {', '.join(COMPUTE_DTYPES)}"
+        )
+    return models.build(**config.model, dtype=COMPUTE_DTYPES[config.compute_dtype])
 
 
 def _load(config: Config) -> Dataset:
@@ -168,17 +214,14 @@ def _check_ranges(config: Config) -> None:
         )
 
 
-def _check_data(dataset: Dataset, model: models.ViT | models.ResNet) -> None:
+def _check_data(
+    dataset: Dataset, model: models.ViT | models.ResNet, weights: pretrained.Source | None
+) -> None:
     num_classes = len(dataset.class_names)
     if num_classes > model.num_classes:
         raise CommandError(
             f"{dataset.name} has {num_classes} classes and the model {model.num_classes}; "
             f"--config.model.num_classes={num_classes} would fit"
         )
-    height, width = dataset.train.images.shape[1:3]
-    if (height, width) != (model.image_size, model.image_size):
-        raise CommandError(
-            f"the images of {dataset.name} are {height}x{width} and the model's "
-            f"{model.image_size}x{model.image_size}; --config.model.image_size={height} or "
-            f"--config.data.image_size={model.image_size} would fit"
-        )
+    if weights is not None:
+        pretrained.check(weights, model, dataset.train.images.shape[-1])

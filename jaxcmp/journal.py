@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from jaxcmp.pretrained import Loaded, table
 from jaxcmp.progress import Reporter
-from jaxcmp.runs import RunWriter
+from jaxcmp.runs import INIT, RunWriter
 
 
 class Journal:
@@ -23,6 +24,12 @@ class Journal:
     def step(self, record: dict[str, Any]) -> None:
         self._write({"kind": "train", **record})
         self._reporter.step(record["step"], record["images_per_second"])
+
+    def weights(self, loaded: Loaded) -> None:
+        """What a run began with: shown as a table, and written to init.json."""
+        self._reporter.show(table(loaded.rows))
+        if self._run is not None:
+            self._run.write_json(INIT, loaded.description)
 
     def epoch(self, record: dict[str, Any], seconds_left: float) -> None:
         self._write({"kind": "epoch", **record})

@@ -17,7 +17,7 @@ VARIABLES = ("params", "batch_stats", "average")
 
 def to_host(state: Any) -> Arrays:
     """Copies of a pytree's leaves by path ("params/head/kernel"), on the host."""
-    named = _named_leaves(state)
+    named = named_leaves(state)
     for leaf in named.values():
         if isinstance(leaf, jax.Array):
             leaf.copy_to_host_async()
@@ -43,7 +43,7 @@ def nest(arrays: Arrays) -> dict[str, Any]:
 
 def verified(index: Index, tree: Any) -> Arrays:
     """The arrays of a nested tree by path; raises ValueError naming one that is not as saved."""
-    arrays = {name: np.asarray(leaf) for name, leaf in _named_leaves(tree).items()}
+    arrays = {name: np.asarray(leaf) for name, leaf in named_leaves(tree).items()}
     for name in [*index, *sorted(arrays.keys() - index.keys())]:
         if name not in arrays or name not in index:
             raise ValueError(f"{name} is missing from {'it' if name in index else 'its index'}")
@@ -58,7 +58,7 @@ def onto(template: Any, arrays: Arrays, source: str) -> Any:
     The template's leaves are arrays or ShapeDtypeStructs; without a sharding, a leaf goes to the
     default device. Raises JaxcmpError, with `source` in it, that names the first leaf that differs.
     """
-    named = _named_leaves(template)
+    named = named_leaves(template)
     for name in [*named, *sorted(arrays.keys() - named.keys())]:
         here, there = _describe(named.get(name)), _describe(arrays.get(name))
         if here != there:
@@ -83,7 +83,7 @@ def variables(arrays: Arrays) -> dict[str, Any]:
     return {"params": {}, "batch_stats": {}, **nest(placed)}
 
 
-def _named_leaves(tree: Any) -> dict[str, Any]:
+def named_leaves(tree: Any) -> dict[str, Any]:
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     named = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
     if len(named) < len(leaves):

@@ -2,6 +2,8 @@
 
 import inspect
 import math
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -47,14 +49,52 @@ def sgd(*, momentum: float, weight_decay: float) -> optax.GradientTransformation
     )
 
 
+def decay_by_layer(decay: float) -> optax.GradientTransformation:
+    """Scales changes by `decay` for each layer above (Clark et al. 2020; Bao et al. 2022).
+
+    The layers are those of `layers_above`; weight decay is scaled alike, as with a learning rate.
+    """
+
+    def scaled(directions: Any, params: Any) -> Any:
+        above = layers_above(directions)
+        return jax.tree.map(lambda d, number: decay**number * d, directions, above)
+
+    return optax.stateless(scaled)
+
+
+def layers_above(params: Any) -> Any:
+    """The number of layers above that of each parameter.
+
+    A layer is a block. All that comes before the first block is one more, and so is what follows
+    the last: the head, and a norm before it, have none above them.
+    """
+    leaves, structure = jax.tree_util.tree_flatten_with_path(params)
+    places = [_place([key.key for key in path]) for path, _ in leaves]
+    order = sorted(set(places), reverse=True)
+    return jax.tree.unflatten(structure, [order.index(place) for place in places])
+
+
+def _place(names: Sequence[str]) -> tuple[float, ...]:
+    """Where a parameter stands: the numbers of its stage and block, before or after all of them."""
+    if names[0] in ("patch_embedding", "cls", "positions", "stem"):
+        return (-math.inf,)
+    if names[0] in ("norm", "head"):
+        return (math.inf,)
+    found = (re.fullmatch(r"(?:stage|block)_(\d+)", name) for name in names[:2])
+    return tuple(int(match[1]) for match in found if match)
+
+
 OPTIMIZERS = {"adamw": adamw, "sgd": sgd}
 
 
-def make_optimizer(name: str, *, clip_norm: float, **options: Any) -> optax.GradientTransformation:
+def make_optimizer(
+    name: str, *, clip_norm: float, layer_decay: float, **options: Any
+) -> optax.GradientTransformation:
     """An optimizer without its learning rate: the update is minus the rate times its output.
 
     Gradients whose global norm is above `clip_norm` are scaled down to it; 0 leaves them as they
-    are. Raises CommandError for an unknown name or option, or a value out of range.
+    are. The learning rate of a layer is `layer_decay` times that of the layer above it. Raises
+    CommandError for an unknown name or option, or a value out of range.
     """
     if name not in OPTIMIZERS:
         raise CommandError(f"optimizer.name={name!r} is unknown; there are {', '.join(OPTIMIZERS)}")
@@ -69,5 +109,10 @@ def make_optimizer(name: str, *, clip_norm: float, **options: Any) -> optax.Grad
         if not 0 <= value < (1 if is_rate else math.inf):
             bound = " and below 1" if is_rate else ""
             raise CommandError(f"optimizer.{option}={value} must be at least 0{bound}")
+    if not 0 < layer_decay <= 1:
+        raise CommandError(f"optimizer.layer_decay={layer_decay} must be above 0 and at most 1")
     clip = optax.clip_by_global_norm(clip_norm) if clip_norm else optax.identity()
-    return optax.chain(clip, OPTIMIZERS[name](**options))
+    parts = [clip, OPTIMIZERS[name](**options)]
+    # Left out, not 1: programs and checkpoints stay as they are without it.
+    parts += [decay_by_layer(layer_decay)] if layer_decay < 1 else []
+    return optax.chain(*parts)

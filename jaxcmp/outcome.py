@@ -45,7 +45,7 @@ def write_outcome(
     sizes = costs.sizes(experiment.model, state.params, num_channels=dataset.train.images.shape[-1])
     multiply_adds = sizes["multiply_adds"]["total"]
     measured = {
-        "training_flops": costs.training_flops(multiply_adds, num_images),
+        "training_flops": experiment.training_flops(num_images),
         "compile_seconds": program.compile_seconds,
         "peak_memory": costs.peak_memory(),
         "step_temporary_bytes": program.temporary_bytes,

@@ -17,9 +17,9 @@ from jax import Array
 from PIL import Image
 
 from jaxcmp import models
-from jaxcmp.augment import normalise
+from jaxcmp.augment import unaugmented
 from jaxcmp.checkpoint import restore_variables
-from jaxcmp.data.images import decode
+from jaxcmp.data.images import Size, decode
 from jaxcmp.errors import CommandError, JaxcmpError, carry_out
 from jaxcmp.experiment import COMPUTE_DTYPES
 from jaxcmp.runs import CHECKPOINTS, read_run
@@ -29,7 +29,8 @@ from jaxcmp.runs import CHECKPOINTS, read_run
 class Trained:
     """A model with its variables, on the default device.
 
-    `mean` and `std`, float32 [channels], are those of the images that it was trained on.
+    `mean` and `std`, float32 [channels], and `image_size`, height and width, are those of the
+    images that it was trained on; `step` is that of the checkpoint.
     """
 
     model: models.ViT | models.ResNet
@@ -37,16 +38,19 @@ class Trained:
     class_names: tuple[str, ...]
     mean: np.ndarray
     std: np.ndarray
+    image_size: Size
+    step: int
 
     def predict(self, images: np.ndarray | Array) -> Array:
         """Class probabilities float32 [n, classes] of images uint8 [n, height, width, channels].
 
-        Raises ValueError for images of another type or size than the model's.
+        They are resized as in training, where the model takes another size. Raises ValueError for
+        images of another type or size than those that it was trained on.
         """
-        size, channels = self.model.image_size, len(self.mean)
-        if images.dtype != np.uint8 or images.shape[1:] != (size, size, channels):
+        (height, width), channels = self.image_size, len(self.mean)
+        if images.dtype != np.uint8 or images.shape[1:] != (height, width, channels):
             raise ValueError(
-                f"images must be uint8 [n, {size}, {size}, {channels}], "
+                f"images must be uint8 [n, {height}, {width}, {channels}], "
                 f"not {images.dtype} {list(images.shape)}"
             )
         return _probabilities(self.model, self.variables, images, self.mean, self.std)
@@ -62,17 +66,19 @@ def restore(folder: str | Path, which: int | str = "newest") -> Trained:
     if data is None:
         raise JaxcmpError(f"{folder} is no run: its environment.json does not describe the data")
     model = models.build(**config["model"], dtype=COMPUTE_DTYPES[config["compute_dtype"]])
-    restored = restore_variables(Path(folder) / CHECKPOINTS, which)
+    step, restored = restore_variables(Path(folder) / CHECKPOINTS, which)
     variables = restored.get("average") or restored
     mean, std = np.array(data["mean"], np.float32), np.array(data["std"], np.float32)
     names = data["class_names"]
     # A model may have more outputs than the data has classes.
     names += [f"class {i}" for i in range(len(names), model.num_classes)]
-    return Trained(model, variables, tuple(names), mean, std)
+    # Older runs do not say it: their images have the model's size.
+    height, width = data.get("image_size") or 2 * [model.image_size]
+    return Trained(model, variables, tuple(names), mean, std, (height, width), step)
 
 
-def read_image(path: Path, *, image_size: int, num_channels: int) -> np.ndarray:
-    """A picture as uint8 [1, image_size, image_size, channels]: its middle square, resized.
+def read_image(path: Path, *, image_size: int | Size, num_channels: int) -> np.ndarray:
+    """A picture's middle as uint8 [1, height, width, channels], resized; one number is a square.
 
     Raises CommandError where there is no picture at `path`.
     """
@@ -100,7 +106,7 @@ def main(argv: Sequence[str]) -> int:
 
     def show() -> None:
         trained = restore(options.run, which)
-        size, channels = trained.model.image_size, len(trained.mean)
+        size, channels = trained.image_size, len(trained.mean)
         for path in options.pictures:
             image = read_image(path, image_size=size, num_channels=channels)
             probabilities = np.asarray(trained.predict(image))[0]
@@ -119,7 +125,8 @@ def _probabilities(
     mean: np.ndarray,
     std: np.ndarray,
 ) -> Array:
-    logits = model.apply(variables, normalise(images, mean, std), is_training=False)
+    images = unaugmented(images, mean, std, image_size=model.image_size)
+    logits = model.apply(variables, images, is_training=False)
     return jax.nn.softmax(jnp.asarray(logits))
 
 

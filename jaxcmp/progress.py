@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -43,6 +43,10 @@ class Reporter:
 
     def say(self, text: str) -> None:
         self._console.print(text, markup=False)
+
+    def show(self, renderable: RenderableType) -> None:
+        """Prints a table, say, as wide as the terminal."""
+        self._console.print(renderable, soft_wrap=False)
 
     def step(self, step: int, images_per_second: float | None = None) -> None:
         """Moves the bar; a `step` before the last one seen is fine."""

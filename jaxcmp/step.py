@@ -3,7 +3,6 @@
 import dataclasses
 import operator
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -13,6 +12,8 @@ from flax import linen as nn
 from jax import Array
 
 from jaxcmp import loss_scale as scaling
+from jaxcmp.augment.geometry import resize
+from jaxcmp.loops import in_parts, scan
 
 Metrics = dict[str, Array]
 NEVER = jnp.iinfo(jnp.int32).max
@@ -55,6 +56,14 @@ def empty_sums() -> Metrics:
     }
 
 
+def trained_part(params: dict[str, Any], is_trunk_frozen: bool) -> tuple[Any, Any]:
+    """What is trained of the parameters, all or the head alone, and the others."""
+    if not is_trunk_frozen:
+        return params, {}
+    others = {name: part for name, part in params.items() if name != "head"}
+    return {"head": params["head"]}, others
+
+
 def init_state(
     key: Array,
     model: nn.Module,
@@ -63,10 +72,12 @@ def init_state(
     image_shape: tuple[int, int, int],
     is_averaging: bool,
     is_scaling: bool = False,
+    is_trunk_frozen: bool = False,
 ) -> TrainState:
-    """A fresh state for images of `image_shape` [height, width, channels].
+    """A fresh state for images of `image_shape` [height, width, channels], as the model takes them.
 
-    `is_scaling` gives it a loss scale, which a model that computes in float16 needs.
+    `is_scaling` gives it a loss scale, which a model that computes in float16 needs. With
+    `is_trunk_frozen` the optimizer knows the head alone.
     """
     variables = model.init(key, jnp.zeros((1, *image_shape)))
     params, batch_stats = variables["params"], variables.get("batch_stats", {})
@@ -76,7 +87,7 @@ def init_state(
         step=jnp.zeros((), jnp.int32),
         params=params,
         batch_stats=batch_stats,
-        opt_state=optimizer.init(params),
+        opt_state=optimizer.init(trained_part(params, is_trunk_frozen)[0]),
         average=jax.tree.map(jnp.copy, average),
         sums=empty_sums(),
         loss_scale=scaling.fresh() if is_scaling else None,
@@ -94,6 +105,7 @@ def make_train_step(
     accumulation: int,
     average_decay: float,
     steps_per_epoch: int,
+    is_trunk_frozen: bool = False,
 ) -> Callable[..., tuple[TrainState, Metrics]]:
     """Binds what never changes; the result is pure and ready for `jax.jit`.
 
@@ -102,17 +114,23 @@ def make_train_step(
     device holds a part of them. `mixing_steps` is the last step that mixes images, `accumulation`
     the number of parts the batch is worked through in, one after the other (batch normalisation
     sees a part at a time), and `average_decay` the weight average's decay per step, 0 for none. The
-    state's sums start anew every `steps_per_epoch` steps.
+    state's sums start anew every `steps_per_epoch` steps. Augmented images of another size than the
+    model's are resized.
+
+    With `is_trunk_frozen` the head alone is trained, on what the trunk gives in evaluation: without
+    dropout, with running statistics that stay as they are, and without a backward pass through it.
+    The gradient's norm is then the head's.
 
     Where the state has a loss scale, a step whose gradients are not finite changes nothing but the
     step number and the scale, and stands in no sum.
     """
 
-    def loss_fn(params, batch_stats, images, targets, dropout_key, factor):
+    def loss_fn(trained, batch_stats, images, targets, dropout_key, factor, frozen):
         logits, updated = model.apply(
-            {"params": params, "batch_stats": batch_stats},
-            images,
-            is_training=True,
+            {"params": frozen | trained, "batch_stats": batch_stats},
+            # Here, and not before, so that a part of the batch at a time takes the memory.
+            resize(images, model.image_size),
+            is_training=not is_trunk_frozen,
             mutable=["batch_stats"],
             rngs={"dropout": dropout_key},
         )
@@ -124,7 +142,7 @@ def make_train_step(
         scaled = loss if factor is None else loss * factor
         return scaled, (updated.get("batch_stats", {}), jnp.mean(hit))
 
-    grad_fn = _in_parts(jax.value_and_grad(loss_fn, has_aux=True), accumulation)
+    grad_fn = in_parts(jax.value_and_grad(loss_fn, has_aux=True), accumulation)
 
     def averaged(old: Any, latest: dict[str, Any], step: Array) -> Any:
         if old is None:
@@ -147,14 +165,16 @@ def make_train_step(
         images, labels = take(all_images, indices), take(all_labels, indices)
         images, targets = augment(augment_key, images, labels, state.step < mixing_steps)
         factor = None if state.loss_scale is None else state.loss_scale.factor
+        trained, frozen = trained_part(state.params, is_trunk_frozen)
         (loss, (batch_stats, accuracy)), grads = grad_fn(
-            state.params, state.batch_stats, images, targets, dropout_key, factor
+            trained, state.batch_stats, images, targets, dropout_key, factor, frozen
         )
         if factor is not None:
             loss, grads = jax.tree.map(lambda x: x / factor, (loss, grads))
-        directions, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        directions, opt_state = optimizer.update(grads, state.opt_state, trained)
         learning_rate = jnp.asarray(schedule(state.step), jnp.float32)
-        params = jax.tree.map(lambda p, d: p - learning_rate * d, state.params, directions)
+        trained = jax.tree.map(lambda p, d: p - learning_rate * d, trained, directions)
+        params = frozen | trained
         latest = {"params": params, "batch_stats": batch_stats}
         average = averaged(state.average, latest, state.step)
         metrics = {
@@ -187,45 +207,10 @@ def several_steps(train_step: Callable) -> Callable:
         def body(state: TrainState, indices: Array) -> tuple[TrainState, Metrics]:
             return train_step(state, all_images, all_labels, indices, key)
 
-        state, metrics = _scan(body, state, indices)
+        state, metrics = scan(body, state, indices)
         return state, jax.tree.map(lambda x: x[-1], metrics)
 
     return train_steps
-
-
-def _scan(body: Callable, carry: Any, rows: Any) -> Any:
-    """Is `jax.lax.scan`, unrolled on a CPU, where XLA's convolutions crawl inside a loop."""
-    loop = partial(jax.lax.scan, body)
-    unrolled = partial(jax.lax.scan, body, unroll=True)
-    return jax.lax.platform_dependent(carry, rows, cpu=unrolled, default=loop)
-
-
-def _in_parts(grad_fn: Callable, num_parts: int) -> Callable:
-    """Averages loss, accuracy and gradients over equal parts of the batch, in turn."""
-    if num_parts == 1:
-        return grad_fn
-
-    def cut(x: Array) -> Array:
-        # Every n-th example: a part then needs nothing that lies on another device.
-        return x.reshape(-1, num_parts, *x.shape[1:]).swapaxes(0, 1)
-
-    def accumulated(params, batch_stats, images, targets, key, factor):
-        def body(carry, part):
-            batch_stats, totals = carry
-            part_images, part_targets, part_key = part
-            (loss, (batch_stats, accuracy)), grads = grad_fn(
-                params, batch_stats, part_images, part_targets, part_key, factor
-            )
-            return (batch_stats, jax.tree.map(jnp.add, totals, (loss, accuracy, grads))), None
-
-        parts = (cut(images), cut(targets), jax.random.split(key, num_parts))
-        zero = jnp.zeros((), jnp.float32)
-        empty = (batch_stats, (zero, zero, jax.tree.map(jnp.zeros_like, params)))
-        (batch_stats, totals), _ = _scan(body, empty, parts)
-        loss, accuracy, grads = jax.tree.map(lambda x: x / num_parts, totals)
-        return (loss, (batch_stats, accuracy)), grads
-
-    return accumulated
 
 
 def _counted(before: TrainState, after: TrainState, metrics: Metrics) -> TrainState:

@@ -11,11 +11,11 @@ import jax
 import numpy as np
 import optax
 
-from jaxcmp import devices, runs
+from jaxcmp import checkpoint_folder, devices, pretrained, runs
 from jaxcmp.checkpoint import Checkpoints
 from jaxcmp.environment import describe_environment
 from jaxcmp.errors import Interrupted, JaxcmpError
-from jaxcmp.experiment import Config, Experiment, compile_program, prepare
+from jaxcmp.experiment import Config, Experiment, compile_program, prepare, read_weights
 from jaxcmp.interrupt import Interrupt
 from jaxcmp.journal import Journal
 from jaxcmp.outcome import score, write_outcome
@@ -36,7 +36,8 @@ def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
     runs.refuse_another_config(workdir, config.to_dict())
     if _is_finished(workdir):
         return
-    experiment = prepare(config)
+    weights = _weights_to_begin_with(config, workdir)
+    experiment = prepare(config, weights=weights)
     is_first = jax.process_index() == 0
     with contextlib.ExitStack() as stack:
         run = devices.on_first_process(lambda: runs.open_run(workdir, config.to_dict(), overrides))
@@ -66,11 +67,11 @@ def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
         )
         events = workdir / "tensorboard" if config.log.tensorboard else None
         journal = stack.enter_context(contextlib.closing(Journal(run, reporter, events)))
-        reporter.say(experiment.dataset.placement.reason)
+        reporter.say("\n".join(experiment.notes()))
         program = compile_program(experiment, devices.make_mesh(), config)
         stack.callback(program.close)
         session = Session(config, experiment, program, checkpoints, journal, interrupt)
-        state = session.restore_or_begin()
+        state = session.restore_or_begin(weights)
         if int(state.step):
             reporter.say(f"going on after step {int(state.step)} of {clock.total_steps}")
         state = session.fit(state)
@@ -90,11 +91,19 @@ class Session:
     journal: Journal
     interrupt: Interrupt
 
-    def restore_or_begin(self) -> TrainState:
-        """The newest sound checkpoint, or a fresh state where there is none."""
+    def restore_or_begin(self, weights: pretrained.Source | None) -> TrainState:
+        """The newest sound checkpoint, or, where there is none, a fresh state: with the weights."""
         fresh = self.program.init()
         restored = self.checkpoints.restore(fresh)
-        return fresh if restored is None else restored[1]
+        if restored is not None:
+            return restored[1]
+        # A checkpoint that was seen at first may have been deleted since.
+        if (weights := weights or read_weights(self.config)) is None:
+            return fresh
+        names = self.experiment.dataset.class_names
+        state, loaded = pretrained.start(fresh, weights, self.experiment.model, names)
+        devices.on_first_process(lambda: self.journal.weights(loaded))
+        return state
 
     def fit(self, state: TrainState) -> TrainState:
         """The loop. Raises Interrupted once a signal came and the state is saved."""
@@ -217,6 +226,12 @@ def _is_finished(workdir: Path) -> bool:
         print(f"{workdir} is finished already; another --workdir starts another run")
         return True
     return False
+
+
+def _weights_to_begin_with(config: Config, workdir: Path) -> pretrained.Source | None:
+    """Read before data is; None for random weights, and for a run that goes on."""
+    has_begun = bool(checkpoint_folder.listed_steps(workdir / runs.CHECKPOINTS))
+    return None if devices.said_by_first(has_begun) else read_weights(config)
 
 
 def _environment(experiment: Experiment, config: Config) -> dict[str, Any]:

@@ -16,21 +16,21 @@ LAYERS = (
     {"predictions", "models.layers"},
     {
         *("augment.*", "data.*", "clock", "metrics", "models.attention"),
-        *("models.convolution", "models.gelu", "loss_scale", "host_memory"),
+        *("models.convolution", "models.gelu", "loops", "loss_scale", "host_memory"),
         *("checkpoint_folder", "leaves", "environment", "interrupt", "progress", "quiet"),
         *("stopwatch", "runs", "compare", "compare.statistics.*", "compare.document"),
     },
     {"models.vit", "models.resnet", "compilation_cache", "compare.settings", "compare.origin"},
-    {"checkpoint", "cluster", "devices", "evaluate", "journal", "models", "optim", "step"}
+    {"checkpoint", "cluster", "devices", "evaluate", "models", "optim", "step"}
     | {"compare.arms", "compare.pages.*", "compare.report_json"},
-    {"feeds"},
-    {"costs", "program", "compare.cells", "compare.grouping", "compare.sources"},
+    {"feeds", "pretrained.*"},
+    {"costs", "journal", "program", "compare.cells", "compare.grouping", "compare.sources"},
     {"experiment"},
     {"outcome", "compare.verdict"},
     {"train", "predict", "compare.tables", "compare.sections.*"},
     {"compare.report"},
     {"main", "compare.__main__"},
-    {"bench.*", "gpu.*", "study.*"},
+    {"bench.*", "export.*", "gpu.*", "probe.*", "study.*"},
     {"collectives.*"},
 )
 MAX_FILE_LINES = 250
@@ -148,8 +148,8 @@ def test_the_comparison_imports_nothing_of_the_training():
 
 
 def test_the_training_imports_nothing_of_the_comparison():
-    # A study stands above both halves.
-    above = {"study"}
+    # A study stands above both halves, and so does a model card.
+    above = {"study", "export"}
     training = {module for module in ROOMS if module.partition(".")[0] not in {"compare", *above}}
     assert not [module for module in reached_from(training) if is_comparison(module)]
 

@@ -85,7 +85,7 @@ def test_the_state_may_be_donated_while_it_is_written(tmp_path):
         for step in range(1, 6):
             checkpoints.save(step, state, {})
             state = add_one(add_one(state))
-    assert float(restore_variables(tmp_path)["params"]["kernel"].max()) == 9
+    assert float(restore_variables(tmp_path)[1]["params"]["kernel"].max()) == 9
 
 
 @pytest.mark.parametrize("num_devices", [1, 2, 8])
@@ -104,12 +104,13 @@ def test_variables_come_without_the_optimizer(tmp_path):
         for step, accuracy in ((1, 0.1), (2, 0.9), (3, 0.5)):
             state = jax.device_put(make_state(step), replicated(8))
             checkpoints.save(step, state, {"validation_accuracy": accuracy})
-    variables, newest = restore_variables(tmp_path), make_state(3)
+    (step, variables), newest = restore_variables(tmp_path), make_state(3)
+    assert step == 3
     assert variables.keys() == {"params", "batch_stats", "average"}
     assert_same(variables, {name: getattr(newest, name) for name in variables})
     assert {leaf.device for leaf in jax.tree.leaves(variables)} == {jax.devices()[0]}
-    assert_same(restore_variables(tmp_path, "best")["params"], make_state(2).params)
-    assert_same(restore_variables(tmp_path, 1)["params"], make_state(1).params)
+    assert_same(restore_variables(tmp_path, "best")[1]["params"], make_state(2).params)
+    assert_same(restore_variables(tmp_path, 1)[1]["params"], make_state(1).params)
 
 
 def test_newest_two_best_and_every_nth_are_kept(tmp_path):

@@ -2,6 +2,8 @@
 
 import importlib
 
+import jax
+import jax.numpy as jnp
 import pytest
 
 from jaxcmp import models
@@ -69,3 +71,73 @@ def test_the_strong_recipes_are_longer_or_regularised_further():
 def test_an_unknown_variant_is_named_with_those_there_are():
     with pytest.raises(CommandError, match="'nix' is unknown; there are digits, cpu, strong"):
         load("vit", "nix")
+
+
+SIZES = ("vit_ti16", "vit_s16", "vit_b16", "vit_b32", "vit_l16")
+
+
+def transfer_model(variant):
+    model = models.build(**load("transfer", variant).model)
+    images = jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32)
+    return model, jax.eval_shape(model.init, jax.random.key(0), images)["params"]
+
+
+@pytest.mark.parametrize(
+    ("variant", "parameters"),
+    # With ten classes, as counted from the published shapes.
+    [
+        ("vit_ti16", 5_526_346),
+        ("vit_s16", 21_669_514),
+        ("vit_b16", 85_806_346),
+        ("vit_b32", 87_462_922),
+        ("vit_l16", 303_311_882),
+    ],
+)
+def test_transfer_has_vits_of_the_published_sizes(variant, parameters):
+    model, params = transfer_model(variant)
+    assert isinstance(model, models.ViT) and model.image_size == 224
+    assert sum(models.count_parameters(params).values()) == parameters
+
+
+def test_transfer_has_torchvisions_resnet_18():
+    model, params = transfer_model("resnet18")
+    assert (model.image_size, load("transfer", "resnet18").model.stem) == (224, "imagenet")
+    assert sum(models.count_parameters(params).values()) == 11_181_642
+
+
+@pytest.mark.parametrize("recipe", ["", "-adamw"])
+def test_both_arms_are_fine_tuned_alike_but_for_the_scale_of_their_pixels(recipe):
+    vit, resnet = (load("transfer", f"{arm}{recipe}").to_dict() for arm in ("vit_ti16", "resnet18"))
+    assert {key for key in vit if vit[key] != resnet[key]} == {
+        *("arm", "recipe", "model", "data", "init")
+    }
+    unlike = [key for key in vit["data"] if vit["data"][key] != resnet["data"][key]]
+    assert unlike == ["mean", "std"]
+    assert vit["data"]["mean"] == vit["data"]["std"] == (0.5, 0.5, 0.5)
+    assert vit["init"]["seen"].startswith("ImageNet-21k,")
+    assert resnet["init"]["seen"].startswith("ImageNet-1k,")
+    assert (vit["num_epochs"], vit["batch_size"], vit["schedule"]["warmup_epochs"]) == (
+        10,
+        512,
+        0.5,
+    )
+
+
+@pytest.mark.parametrize("arm", [*SIZES, "resnet18"])
+def test_the_recipes_of_transfer_are_the_published_ones(arm):
+    sgd, adamw = (load("transfer", f"{arm}{recipe}") for recipe in ("", "-adamw"))
+    for config in (sgd, adamw):
+        assert (config.arm, config.recipe) == (arm, arm)
+        make_optimizer(**config.optimizer)
+    assert sgd.optimizer.to_dict() == {
+        **{"name": "sgd", "momentum": 0.9, "weight_decay": 0.0},
+        **{"clip_norm": 1.0, "layer_decay": 1.0},
+    }
+    assert (sgd.schedule.peak_learning_rate, adamw.schedule.peak_learning_rate) == (0.03, 5e-5)
+    assert (adamw.optimizer.name, adamw.optimizer.layer_decay) == ("adamw", 0.75)
+
+
+@pytest.mark.parametrize(("variant", "words"), [("", "is missing"), ("vit_h14", "is unknown")])
+def test_transfer_without_a_known_variant_names_those_there_are(variant, words):
+    with pytest.raises(CommandError, match=f"{words}; there are vit_ti16, .*resnet18-adamw$"):
+        load("transfer", variant)

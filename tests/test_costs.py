@@ -21,6 +21,11 @@ def test_training_takes_six_operations_a_multiply_add():
     assert costs.training_flops(1000, num_images=5) == 30_000
 
 
+def test_no_backward_pass_is_counted_for_what_is_not_trained():
+    assert costs.training_flops(1000, 5, trained=100) == 2 * (1000 + 2 * 100) * 5
+    assert costs.training_flops(1000, 5, trained=1000) == costs.training_flops(1000, 5)
+
+
 def test_the_peak_on_the_host_covers_what_is_held_now():
     block = bytearray(300_000_000)
     peak = costs.peak_memory()

@@ -19,6 +19,9 @@ def load(name="digits", **options):
         "data_dir": None,
         "manual_dir": None,
         "image_size": 0,
+        "classes": (),
+        "mean": (),
+        "std": (),
         "train_fraction": 1.0,
         "validation_fraction": 0.0,
         "placement": "auto",
@@ -93,7 +96,7 @@ def test_mean_and_spread_are_those_of_the_training_images_in_use():
 def test_digits_start_without_tfds():
     code = (
         "import sys; from jaxcmp import data; data.load('digits', data_dir=None, manual_dir=None,"
-        "image_size=None, train_fraction=1.0, validation_fraction=0.0,"
+        "image_size=None, classes=(), mean=(), std=(), train_fraction=1.0, validation_fraction=0.0,"
         "placement='auto', free_bytes=2**40, seed=0);"
         "assert not {'tensorflow_datasets', 'tensorflow', 'jax', 'grain'} & set(sys.modules)"
     )
@@ -140,6 +143,50 @@ def test_what_has_to_fit_are_the_images_in_use(tmp_path, free_bytes, expected):
     assert part.placement.name == expected
 
 
+@pytest.mark.parametrize("name", ["digits", "tiny"])
+@pytest.mark.parametrize("placement", ["device", "stream"])
+def test_some_classes_are_numbered_anew_and_keep_their_ids(tmp_path, name, placement):
+    if name == "tiny":
+        splits = {"train": examples(0, 90), "test": examples(1, 30)}
+        make(image_features(), splits, data_dir=tmp_path)
+    options = {"data_dir": str(tmp_path), "placement": placement}
+    whole, some = load(name, **options), load(name, **options, classes=(2, 0))
+    assert some.class_names == (whole.class_names[2], whole.class_names[0])
+    assert some.splits().keys() == whole.splits().keys()
+    for every, split in zip(whole.splits().values(), some.splits().values(), strict=True):
+        label_of = dict(zip(every.ids.tolist(), every.labels.tolist(), strict=True))
+        assert set(split.ids) == {i for i, label in label_of.items() if label in (0, 2)}
+        assert [(2, 0)[label] for label in split.labels] == [label_of[i] for i in split.ids]
+        rows = np.flatnonzero(np.isin(every.ids, split.ids))
+        np.testing.assert_array_equal(split.images[:], every.images[:][rows])
+
+
+def test_held_out_and_chosen_images_are_of_the_classes_kept():
+    part = load(classes=(3, 8), validation_fraction=0.2, train_fraction=0.5)
+    whole = load(classes=(3, 8))
+    assert part.validation is not None
+    np.testing.assert_allclose(len(part.validation.labels), 0.2 * len(whole.train.labels), atol=1)
+    np.testing.assert_allclose(len(part.train.labels), 0.4 * len(whole.train.labels), atol=1)
+    np.testing.assert_array_equal(
+        (part.mean, part.std), channel_statistics(np.asarray(part.train.images))
+    )
+    assert set(part.train.labels) == set(part.validation.labels) == {0, 1}
+
+
+def test_what_has_to_fit_are_the_images_of_the_classes_kept():
+    whole = load()
+    num_bytes = 64 * (len(whole.train.labels) + len(whole.test.labels))
+    assert load(free_bytes=num_bytes).placement.name == "stream"
+    assert load(free_bytes=num_bytes, classes=(0, 1, 2, 3)).placement.name == "device"
+
+
+def test_a_given_mean_and_spread_take_the_place_of_the_images_own():
+    for placement in ("device", "stream"):
+        given = load(mean=(0.5,), std=(0.25,), placement=placement)
+        np.testing.assert_array_equal((given.mean, given.std), [[0.5], [0.25]])
+        assert given.mean.dtype == np.float32
+
+
 def test_splits_of_unlike_sizes_ask_for_a_size(tmp_path):
     splits = {"train": examples(0, 3, shape=(4, 4, 3)), "test": examples(1, 3, shape=(5, 5, 3))}
     make(image_features((None, None, 3)), splits, data_dir=tmp_path)
@@ -163,6 +210,8 @@ def test_training_images_without_labels_are_told(tmp_path):
         ({"image_size": -1}, "image_size"),
         ({"seed": -1}, "seed"),
         ({"placement": "disk"}, "data.placement='disk' must be one of auto, device, stream"),
+        ({"classes": (0, 10)}, "data.classes has 10: it takes whole numbers from 0 to 9"),
+        ({"mean": (0.5, 0.5), "std": (1, 1)}, "data.mean has 2 values and the images 1 channels"),
     ],
 )
 def test_a_value_outside_its_range_is_told_in_one_line(options, message):

@@ -1,6 +1,7 @@
 """Evaluation sees each example exactly once, whatever the batch and the devices."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -44,3 +45,19 @@ def test_logits_do_not_depend_on_batch_or_devices(num_devices, batch_size):
         num_examples=21,
     )
     np.testing.assert_allclose(logits, expected, atol=1e-5)
+
+
+def test_images_of_another_size_are_resized_and_those_of_the_models_size_pass_as_they_are():
+    images = IMAGES[:, :7, :6]
+    variables = jax.jit(MODEL.init)(jax.random.key(0), np.zeros((1, 8, 8, 1), np.float32))
+    step, indices = make_eval_step(MODEL, mean=MEAN, std=STD), np.arange(4)
+    resized = jax.image.resize(normalise(images[:4], MEAN, STD), (4, 8, 8, 1), "bicubic")
+    logits = jax.jit(step)(variables, images, indices)
+    np.testing.assert_allclose(logits, jax.jit(MODEL.apply)(variables, resized), atol=1e-5)
+
+    def plain(variables, all_images, indices):
+        return MODEL.apply(variables, normalise(all_images[indices], MEAN, STD), is_training=False)
+
+    # The same program, operation by operation.
+    programs = (jax.make_jaxpr(f)(variables, jnp.asarray(IMAGES), indices) for f in (step, plain))
+    assert len(set(map(str, programs))) == 1

@@ -1,5 +1,6 @@
 """What a configuration stands for."""
 
+import dataclasses
 import importlib
 
 import jax
@@ -9,7 +10,10 @@ import pytest
 from jaxcmp import data, devices, experiment
 from jaxcmp.errors import CommandError
 
-DIGITS = {"name": "digits", "data_dir": None, "manual_dir": None, "image_size": None}
+DIGITS = {
+    **{"name": "digits", "data_dir": None, "manual_dir": None, "image_size": None},
+    **{"classes": (), "mean": (), "std": ()},
+}
 PLACED = {"placement": "device", "free_bytes": 0}
 
 
@@ -85,6 +89,8 @@ def test_a_run_does_not_depend_on_what_was_run_before(program):
         ({"model.num_classes": 3}, "has 10 classes and the model 3"),
         ({"steps_per_dispatch": 0}, "steps_per_dispatch=0 must be at least 1"),
         ({"compute_dtype": "float8"}, "must be one of float32, bfloat16, float16"),
+        ({"data.classes": (3, 3)}, "data.classes has 3 twice"),
+        ({"optimizer.layer_decay": 2.0}, "optimizer.layer_decay=2.0 must be above 0 and at most 1"),
         ({"accumulation": 3}, "not divisible by 8 devices x accumulation 3"),
     ],
 )
@@ -98,8 +104,6 @@ def test_a_given_data_set_takes_the_place_of_the_configured_one():
     prepared = experiment.prepare(config_of("vit", **{"data.name": "cifar10"}), given)
     assert prepared.dataset is given
     assert prepared.clock.steps_per_epoch == len(given.train.labels) // 32
-    with pytest.raises(CommandError, match="the images of digits are 8x8"):
-        experiment.prepare(config_of("vit", **{"model.image_size": 32}), given)
 
 
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
@@ -120,3 +124,57 @@ def test_both_steps_are_programs_for_cuda_too(arm, dtype):
         assert "f64" not in text
         # Nothing is handed to the host in the middle of a step.
         assert "callback" not in text and "infeed" not in text and "outfeed" not in text
+
+
+def traced(prepared):
+    """The text of both steps, operation by operation."""
+    key = jax.random.key(0)
+    state = jax.eval_shape(prepared.init, key)
+    train, test = prepared.dataset.train, prepared.dataset.test
+    indices = jax.ShapeDtypeStruct((32,), np.int32)
+    arguments = (state, train.images, train.labels, indices, key)
+    return (
+        str(jax.make_jaxpr(prepared.train_step)(*arguments)),
+        str(jax.make_jaxpr(prepared.eval_step)(state.variables, test.images, indices)),
+    )
+
+
+@pytest.mark.parametrize("arm", ["vit", "resnet"])
+def test_images_are_resized_to_the_models_size_where_theirs_is_another(arm):
+    own, larger = (
+        experiment.prepare(config_of(arm, **{"model.image_size": size})) for size in (8, 12)
+    )
+    # On the device, so what is sent there is as small as before.
+    assert larger.dataset.train.images.shape[1:] == (8, 8, 1)
+    assert ["_resize" in text for text in traced(own)] == [False, False]
+    assert ["_resize" in text for text in traced(larger)] == [True, True]
+    assert own.notes() == [own.dataset.placement.reason]
+    assert larger.notes()[1:] == ["images of 8x8 pixels are resized to 12x12 on the device"]
+    assert larger.describe_data()["image_size"] == [8, 8]
+    # What is counted is what the model sees.
+    assert larger.training_flops(1) > 2 * own.training_flops(1)
+
+
+def test_oblong_images_are_resized_to_the_models_square():
+    given = data.load(**DIGITS, **PLACED, train_fraction=1.0, validation_fraction=0.0, seed=0)
+    cut = {
+        name: data.Split(np.asarray(split.images)[:, :6], split.labels, split.ids)
+        for name, split in given.splits().items()
+    }
+    prepared = experiment.prepare(config_of("vit"), dataclasses.replace(given, **cut))
+    assert prepared.notes()[1:] == ["images of 6x8 pixels are resized to 8x8 on the device"]
+    assert all("_resize" in text for text in traced(prepared))
+
+
+def test_of_a_frozen_trunk_the_optimizer_and_the_cost_know_the_head_alone():
+    whole, frozen = (
+        experiment.prepare(config_of("resnet", frozen_trunk=each)) for each in (False, True)
+    )
+    states = [jax.eval_shape(each.init, jax.random.key(0)) for each in (whole, frozen)]
+    sizes = [len(jax.tree.leaves(state.opt_state)) for state in states]
+    # Momentum of every array, and that of the head's kernel and bias.
+    assert sizes == [len(jax.tree.leaves(states[0].params)), 2]
+    counts = whole.model.multiply_adds(1)
+    total = sum(counts.values())
+    assert whole.training_flops(7) == 6 * total * 7
+    assert frozen.training_flops(7) == 2 * (total + 2 * counts["head"]) * 7

@@ -89,7 +89,9 @@ def run(program, groups):
     return state, losses, logits
 
 
-@pytest.mark.parametrize(("model", "num_devices"), [(VIT, 8), (RESNET, 1)])
+@pytest.mark.parametrize(
+    ("model", "num_devices"), [(VIT, 8), (RESNET, 1), (VIT.clone(image_size=12), 1)]
+)
 def test_a_streamed_run_is_the_resident_run(model, num_devices):
     trial = Trial(model, augment=MIXED, average_decay=0.5)
     groups = [range(step, step + 1) for step in range(1, 6)]

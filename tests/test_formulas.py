@@ -42,6 +42,11 @@ MODELS = {
     "an odd size": (resnet(image_size=33), 1),
     "one class": (resnet(image_size=5, num_classes=1), 2),
     "a narrowing stage": (resnet(stage_widths=(16, 8), stage_depths=(2, 2)), 3),
+    "another stem": (resnet(stem="imagenet", image_size=224), 3),
+    "another stem, an odd size": (
+        resnet(stem="imagenet", image_size=37, stage_depths=(1, 1, 1, 1)),
+        1,
+    ),
 }
 
 

@@ -1,8 +1,10 @@
-"""Crops and flips against NumPy; shears and turns are held against Pillow with the operations."""
+"""Crops and flips against NumPy, sizes against Pillow; shears and turns with the operations."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
+from PIL import Image
 
 from jaxcmp.augment import geometry
 
@@ -37,3 +39,27 @@ def test_a_flip_mirrors_left_to_right_about_half_of_the_time():
     is_flipped = (flips == image[None, :, ::-1]).all(axis=(1, 2, 3))
     assert (is_flipped | (flips == image[None]).all(axis=(1, 2, 3))).all()
     assert 150 < is_flipped.sum() < 250
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (20, 32), (32, 20), (32, 32)])
+def test_another_size_is_pillows_bicubic_without_its_rounding(shape):
+    images = IMAGE[None, : shape[0], : shape[1]].astype(np.float32)
+    resized = jax.jit(geometry.resize, static_argnums=1)(images, 24)
+    assert resized.shape == (1, 24, 24, 3)
+    for channel in range(3):
+        # A picture of floats, which Pillow does not round.
+        picture = Image.fromarray(images[0, :, :, channel]).resize(
+            (24, 24), Image.Resampling.BICUBIC
+        )
+        np.testing.assert_allclose(resized[0, :, :, channel], picture, atol=2e-2)
+
+
+def test_an_even_colour_stays_even_to_the_edge():
+    grey = jnp.full((2, 5, 7, 1), 0.3)
+    np.testing.assert_allclose(geometry.resize(grey, 16), 0.3, rtol=1e-5)
+
+
+def test_images_of_the_size_asked_for_cost_no_operation():
+    images = jnp.zeros((3, 24, 24, 1))
+    assert not jax.make_jaxpr(lambda x: geometry.resize(x, 24))(images).eqns
+    assert jax.make_jaxpr(lambda x: geometry.resize(x[:, 1:], 24))(images).eqns

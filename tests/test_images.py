@@ -62,3 +62,19 @@ def test_a_smaller_image_averages_rather_than_skips_pixels():
     small = resize(checkerboard[..., None], image_size=8)
     assert small.shape == (8, 8, 1)
     assert abs(small.astype(int) - 127).max() < 40
+
+
+@pytest.mark.parametrize("shape", [(8, 24), (24, 8), (30, 30), (4, 6)])
+def test_an_oblong_size_is_covered_and_its_centre_kept(shape):
+    pixels = random_pixels(*shape, 3)
+    decoded = decode(encode(pixels), num_channels=3, image_size=(4, 6))
+    assert decoded.shape == (4, 6, 3)
+    if shape == (4, 6):
+        np.testing.assert_array_equal(decoded, pixels)
+
+
+def test_an_oblong_crop_takes_the_centre():
+    pixels = np.zeros((12, 6, 3), np.uint8)
+    pixels[4:8] = 200
+    decoded = decode(encode(pixels), num_channels=3, image_size=(4, 6))
+    np.testing.assert_array_equal(decoded, np.full((4, 6, 3), 200, np.uint8))

@@ -52,7 +52,13 @@ def call(monkeypatch, capsys, tmp_path):
             [f"{VIT}:digits", "--config.model.num_classes=9"],
             "has 10 classes and the model 9",
         ),
-        ([f"{VIT}:digits", "--config.model.image_size=16"], "are 8x8 and the model's 16x16"),
+        ([f"{VIT}:digits", "--config.data.classes=0,1,0"], "data.classes has 0 twice"),
+        ([f"{VIT}:digits", "--config.data.classes=(0, 10)"], "whole numbers from 0 to 9"),
+        ([f"{VIT}:digits", "--config.data.classes=3"], "has 3 alone: name at least two"),
+        ([f"{VIT}:digits", "--config.data.classes=0;1"], "has '0;1': it takes whole numbers"),
+        ([f"{VIT}:digits", "--config.data.std=1,1,1"], "data.mean has 0 values and the images 1"),
+        ([f"{VIT}:digits", "--config.optimizer.layer_decay=0"], "must be above 0 and at most 1"),
+        (["--config=configs/transfer.py"], "a variant is missing; there are vit_ti16, vit_s16"),
         ([f"{VIT}:digits", "--config.batch_size=12"], "not divisible by 8 devices"),
         ([f"{VIT}:digits", "--config.batch_size=2048"], "larger than the 1438 training images"),
         ([f"{VIT}:digits", "--config.compute_dtype=half"], "must be one of float32, bfloat16"),
@@ -90,6 +96,26 @@ def test_a_config_file_that_cannot_be_loaded_is_one_line(call, tmp_path, text, m
     assert code == 2
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["--config.data.classes=0,1,4"], (0, 1, 4)),
+        (["--config.data.classes=(0, 1, 4)"], (0, 1, 4)),
+        (["--config.data.classes=(0,1,4)"], (0, 1, 4)),
+        (["--config.data.classes", "4,0"], (4, 0)),
+        (["--config.data.classes=[4, 0]"], (4, 0)),
+        (["--config.data.classes=()"], ()),
+        ([], ()),
+    ],
+)
+def test_a_tuple_takes_as_many_values_as_are_given(monkeypatch, given, expected):
+    monkeypatch.chdir(processes.ROOT)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "config_config", raising=False)
+    config = main.parse(["jaxcmp.main", f"{VIT}:digits", *given]).config
+    assert config.data.classes == expected
 
 
 def test_a_run_of_another_config_is_refused_with_the_first_difference(tmp_path):

@@ -1,5 +1,7 @@
 """The models by name: exact sizes, and errors that name the field."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -83,6 +85,8 @@ def test_multiply_adds_are_those_of_the_traced_program(name, expected):
         models.ViT(width=96, depth=6, mlp_width=384, num_heads=2, patch_size=8, num_classes=7),
         models.ResNet(stage_widths=(8, 12, 12), stage_depths=(1, 3, 2), num_classes=7),
         models.ResNet(stage_widths=(8, 8), stage_depths=(2, 1)),
+        models.ResNet(stem="imagenet", stage_widths=(8, 12), stage_depths=(1, 1)),
+        models.ResNet(stem="imagenet", image_size=32, stage_widths=(8, 8), stage_depths=(2, 1)),
     ],
 )
 def test_multiply_adds_hold_for_other_sizes(model):
@@ -103,6 +107,10 @@ def test_multiply_adds_hold_for_other_sizes(model):
         ({"name": "resnet", "stage_widths": (), "stage_depths": ()}, "at least one"),
         ({"name": "resnet", "stage_depths": (2, 0, 2, 2)}, "takes only whole numbers from 1 on"),
         ({"name": "resnet", "stage_widths": ("a",)}, "takes only whole numbers from 1 on"),
+        (
+            {"name": "resnet", "stem": "3x3"},
+            "model.stem='3x3' is unknown; there are cifar, imagenet",
+        ),
         ({"name": "resnet", "depth": 12}, "unknown to 'resnet'; it takes image_size, stage_widths"),
     ],
 )
@@ -116,3 +124,26 @@ def test_lists_do_for_tuples_as_json_gives_them_back():
     fields = {"stage_widths": [8, 16], "stage_depths": [1, 1]}
     model = models.build("resnet", **fields)
     assert hash(model) == hash(models.ResNet(stage_widths=(8, 16), stage_depths=(1, 1)))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        models.ViT(image_size=8, width=8, depth=2, num_heads=2, mlp_width=8, dtype=jnp.bfloat16),
+        models.ResNet(image_size=8, stage_widths=(4, 6), stage_depths=(1, 1), dropout_rate=0.5),
+    ],
+)
+def test_features_are_what_the_head_turns_into_logits_in_evaluation(model):
+    images = jax.random.uniform(jax.random.key(1), (3, 8, 8, 3))
+    variables = jax.jit(model.init)(jax.random.key(0), images)
+    # A ViT's head starts at zero, which would hide everything.
+    kernel = variables["params"]["head"]["kernel"]
+    head = {"kernel": jnp.ones_like(kernel), "bias": jnp.arange(10.0)}
+    variables = variables | {"params": variables["params"] | {"head": head}}
+    found = jax.jit(partial(models.features, model))(variables, images)
+    assert found.shape == (3, kernel.shape[0]) and found.dtype == jnp.float32
+    logits = jax.jit(model.apply)(variables, images)
+    expected = found @ head["kernel"] + head["bias"][None]
+    assert jnp.allclose(logits, expected, rtol=1e-5, atol=1e-5)
+    # Who does not ask for them has nothing of them.
+    assert "intermediates" not in variables

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from jaxcmp.data import normalisation
-from jaxcmp.data.normalisation import channel_statistics, image_sums, statistics_of_sums
+from jaxcmp.data.normalisation import (
+    channel_statistics,
+    given_statistics,
+    image_sums,
+    statistics_of_sums,
+)
+from jaxcmp.errors import CommandError
 
 
 @pytest.mark.parametrize("shape", [(7, 5, 6, 3), (3, 8, 8, 1), (1, 1, 1, 3)])
@@ -48,3 +54,25 @@ def test_sums_of_single_images_give_the_statistics_of_the_set_to_the_bit():
     np.testing.assert_array_equal(statistics_of_sums(sums, num_pixels=30), expected)
     white = np.full((1, 300, 300, 1), 255, np.uint8)
     assert image_sums(white).tolist() == [[[255 * 90_000], [255 * 255 * 90_000]]]
+
+
+def test_given_numbers_are_used_as_they_are():
+    mean, std = given_statistics((0.5, 0, -1), (0.25, 1, 2.0), num_channels=3)
+    np.testing.assert_array_equal((mean, std), [[0.5, 0, -1], [0.25, 1, 2]])
+    assert mean.dtype == std.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "message"),
+    [
+        ((0.5,), (0.5,), "data.mean has 1 values and the images 3 channels; give one for each"),
+        ((0.5, 0.5, 0.5), (), "data.std has 0 values .* or neither data.mean nor data.std"),
+        ((0.5, 0.5, 0.5), (0.5, 0.0, 0.5), "data.std has 0.0: it takes numbers above 0"),
+        ((0.5, 0.5, 0.5), (0.5, 0.5, float("inf")), "data.std has inf: it takes numbers above 0"),
+        ((0.5, "a", 0.5), (0.5, 0.5, 0.5), "data.mean has 'a': it takes numbers"),
+        ((0.5, float("nan"), 0.5), (0.5, 0.5, 0.5), "data.mean has nan: it takes numbers"),
+    ],
+)
+def test_numbers_that_no_channel_can_be_normalised_by_are_refused(mean, std, message):
+    with pytest.raises(CommandError, match=message):
+        given_statistics(mean, std, num_channels=3)

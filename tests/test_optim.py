@@ -10,10 +10,10 @@ import pytest
 
 from jaxcmp import models
 from jaxcmp.errors import CommandError
-from jaxcmp.optim import is_decayed, make_optimizer, make_schedule
+from jaxcmp.optim import is_decayed, layers_above, make_optimizer, make_schedule
 
-ADAMW = {"beta_1": 0.9, "beta_2": 0.99, "weight_decay": 0.1}
-SGD = {"momentum": 0.9, "weight_decay": 0.01}
+ADAMW = {"layer_decay": 1.0, "beta_1": 0.9, "beta_2": 0.99, "weight_decay": 0.1}
+SGD = {"layer_decay": 1.0, "momentum": 0.9, "weight_decay": 0.01}
 
 
 def rate(schedule, step):
@@ -91,7 +91,7 @@ def test_sgd_has_nesterov_momentum_and_decays_everything():
 
 def test_clipping_scales_the_global_norm_down_and_never_up():
     params: Any = {"kernel": jnp.zeros(2)}
-    optimizer = make_optimizer("sgd", clip_norm=1.0, momentum=0.0, weight_decay=0.0)
+    optimizer = make_optimizer("sgd", clip_norm=1.0, **SGD | {"momentum": 0.0, "weight_decay": 0.0})
     long: Any
     short: Any
     long, _ = optimizer.update({"kernel": jnp.array([3.0, 4.0])}, optimizer.init(params), params)
@@ -125,6 +125,16 @@ def test_decay_spares_biases_norms_positions_and_the_class_token():
         ("sgd", ADAMW, "optimizer 'sgd' takes momentum, weight_decay, not beta_1"),
         ("sgd", SGD | {"momentum": 1.0}, "optimizer.momentum=1.0 must be at least 0 and below 1"),
         ("adamw", ADAMW | {"weight_decay": -1.0}, "optimizer.weight_decay=-1.0 must be at least 0"),
+        (
+            "sgd",
+            SGD | {"layer_decay": 0.0},
+            "optimizer.layer_decay=0.0 must be above 0 and at most",
+        ),
+        (
+            "sgd",
+            SGD | {"layer_decay": 1.1},
+            "optimizer.layer_decay=1.1 must be above 0 and at most",
+        ),
     ],
 )
 def test_options_that_do_not_fit_are_named(name, options, message):
@@ -143,3 +153,69 @@ def test_the_chain_equals_the_librarys_own_adamw_once_the_rate_is_applied():
         updates, state = library.update(grad, state, params)
         params = optax.apply_updates(params, updates)
     np.testing.assert_allclose(ours["kernel"], params["kernel"], rtol=1e-6)
+
+
+VIT = models.ViT(image_size=8, width=8, depth=3, num_heads=2, mlp_width=8)
+RESNET = models.ResNet(image_size=8, stage_widths=(4, 6), stage_depths=(1, 2))
+
+
+def params_of(model):
+    images = jnp.zeros((1, 8, 8, 3))
+    return jax.eval_shape(model.init, jax.random.key(0), images)["params"]
+
+
+def by_part(tree, depth):
+    """The values in a tree by the first names of their paths, which have to agree in them."""
+    found: dict[str, set[Any]] = {}
+    for path, value in jax.tree_util.tree_leaves_with_path(tree):
+        found.setdefault("/".join(key.key for key in path[:depth]), set()).add(value)
+    return {name: value for name, (value,) in found.items()}
+
+
+def test_layers_are_counted_from_the_head_down():
+    assert by_part(layers_above(params_of(VIT)), 1) == {
+        **{"head": 0, "norm": 0, "block_2": 1, "block_1": 2, "block_0": 3},
+        **{"patch_embedding": 4, "cls": 4, "positions": 4},
+    }
+    assert by_part(layers_above(params_of(RESNET)), 2) == {
+        **{"head/kernel": 0, "head/bias": 0, "stage_2/block_1": 1, "stage_2/block_0": 2},
+        **{"stage_1/block_0": 3, "stem/conv": 4, "stem/norm": 4},
+    }
+
+
+def test_more_than_nine_blocks_are_in_order():
+    deep = models.ViT(image_size=8, width=8, depth=12, num_heads=2, mlp_width=8)
+    above = by_part(layers_above(params_of(deep)), 1)
+    assert [above[f"block_{i}"] for i in range(12)] == list(range(12, 0, -1))
+
+
+@pytest.mark.parametrize(("name", "options"), [("adamw", ADAMW), ("sgd", SGD)])
+def test_layer_decay_is_a_lower_learning_rate_for_lower_layers(name, options):
+    params = jax.tree.map(lambda x: jnp.full(x.shape, 0.5), params_of(RESNET))
+    grads = jax.tree.map(lambda x: jnp.full(x.shape, 0.1), params)
+    plain, decayed = (
+        descend(
+            make_optimizer(name, clip_norm=0.0, **options | {"layer_decay": decay}),
+            params,
+            2 * [grads],
+            0.01,
+        )
+        for decay in (1.0, 0.5)
+    )
+    ratios = jax.tree.map(
+        lambda a, b, start: float(jnp.mean((b - start) / (a - start))), plain, decayed, params
+    )
+    expected = jax.tree.map(lambda above: 0.5**above, layers_above(params))
+    for ratio, factor in zip(jax.tree.leaves(ratios), jax.tree.leaves(expected), strict=True):
+        assert ratio == pytest.approx(factor, rel=0.02)
+
+
+def test_without_layer_decay_the_optimizer_is_the_one_before():
+    params = params_of(VIT)
+    plain, decayed = (
+        make_optimizer("sgd", clip_norm=0.0, **SGD | {"layer_decay": d}) for d in (1.0, 0.5)
+    )
+    state, other = (jax.eval_shape(each.init, params) for each in (plain, decayed))
+    assert len(state) == 2
+    # A checkpoint names what it holds by its place.
+    assert jax.tree.leaves_with_path(state) == jax.tree.leaves_with_path(other)

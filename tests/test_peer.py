@@ -36,6 +36,8 @@ def test_only_the_same_work_on_the_same_device_is_compared():
         ({"compute_dtype": "float16"}, "float32 and bfloat16, not float16"),
         ({"accumulation": 2}, "set --config.accumulation=1"),
         ({"average_decay": 0.5}, "set --config.average_decay=0"),
+        ({"frozen_trunk": True}, "set --config.frozen_trunk=False"),
+        ({"optimizer.layer_decay": 0.5}, "set --config.optimizer.layer_decay=1"),
     ],
 )
 def test_what_has_no_counterpart_is_refused(overrides, message):

@@ -69,11 +69,14 @@ def our_weights(variables, names):
     return state
 
 
-@pytest.mark.parametrize("arm", ["vit", "resnet"])
-def test_the_models_are_the_same_function(arm):
+@pytest.mark.parametrize(
+    ("arm", "fields"),
+    [("vit", {}), ("resnet", {}), ("resnet", {"model.stem": "imagenet", "model.image_size": 16})],
+)
+def test_the_models_are_the_same_function(arm, fields):
     from jaxcmp.bench.peer_models import build
 
-    config = config_of(arm)
+    config = config_of(arm, **fields)
     experiment = prepare(config, workload.synthetic(config))
     variables = jax.jit(experiment.init)(jax.random.key(0)).variables
     # Noise, so that no weight is at a start that would hide where it goes.

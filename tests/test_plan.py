@@ -124,3 +124,13 @@ def test_one_arm_alone_is_a_study_too():
     config = only(study.get_config("digits"), "x", recipes=("own", "other"))
     del config.arms["resnet"]
     assert list(expanded(config)) == ["vit/seed-0"]
+
+
+def test_a_frozen_trunk_is_part_of_the_recipe_and_costs_no_backward_pass():
+    config = only(study.get_config("digits"), "x", recipes=("own", "other"))
+    config.arms.resnet.frozen_trunk = True
+    runs = expanded(config)
+    assert runs["vit-recipe-of-resnet/seed-0"].config.frozen_trunk
+    assert not runs["resnet-recipe-of-vit/seed-0"].config.frozen_trunk
+    frozen, whole = (runs[f"{name}/seed-0"].flops for name in ("resnet", "resnet-recipe-of-vit"))
+    assert frozen == pytest.approx(whole / 3, rel=0.01)

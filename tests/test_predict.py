@@ -1,5 +1,8 @@
 """A trained run in other programs."""
 
+import json
+import shutil
+
 import numpy as np
 import processes
 import pytest
@@ -7,6 +10,7 @@ from PIL import Image
 
 import jaxcmp
 from jaxcmp import predict
+from jaxcmp.data import digits
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.runs import read_run
 
@@ -37,6 +41,9 @@ def test_probabilities_are_those_of_the_final_evaluation(folder, trained):
         data_dir=None,
         manual_dir=None,
         image_size=None,
+        classes=(),
+        mean=(),
+        std=(),
         train_fraction=1.0,
         validation_fraction=0.2,
         placement="device",
@@ -55,6 +62,7 @@ def test_the_best_and_any_kept_step_can_be_had_too(folder, trained):
     best = jaxcmp.restore(folder, "best")
     assert best.model == trained.model
     numbered = jaxcmp.restore(folder, 32)
+    assert numbered.step == trained.step == 32
     kernel = np.asarray(numbered.variables["params"]["head"]["kernel"])
     np.testing.assert_array_equal(kernel, trained.variables["params"]["head"]["kernel"])
 
@@ -103,3 +111,47 @@ def test_what_is_no_picture_is_one_line(folder, tmp_path, capsys):
         assert predict.main([str(folder), str(path)]) == 2
         err = capsys.readouterr().err
         assert err.startswith("jaxcmp: ") and path.name in err and err.count("\n") == 1
+
+
+def test_a_picture_is_brought_to_the_shape_of_the_images_trained_on(tmp_path):
+    Image.new("RGB", (50, 30)).save(tmp_path / "picture.png")
+    image = predict.read_image(tmp_path / "picture.png", image_size=(6, 4), num_channels=3)
+    assert image.shape == (1, 6, 4, 3)
+
+
+def test_a_run_from_before_image_sizes_were_noted_has_the_models(folder, tmp_path):
+    older = tmp_path / "older"
+    shutil.copytree(folder, older)
+    noted = json.loads((older / "environment.json").read_text())
+    assert noted["data"].pop("image_size") == [8, 8]
+    (older / "environment.json").write_text(json.dumps(noted))
+    assert jaxcmp.restore(older).image_size == (8, 8)
+
+
+def test_a_model_of_another_size_sees_images_as_in_training(tmp_path):
+    code, out, err = processes.run(
+        *processes.TINY,
+        "--config.num_epochs=1",
+        "--config.schedule.warmup_epochs=0",
+        "--config.model.image_size=12",
+        "--config.data.classes=7,1,4",
+        "--config.model.num_classes=3",
+        "--config.data.mean=0.5",
+        "--config.data.std=0.25",
+        f"--workdir={tmp_path / 'run'}",
+    )
+    assert code == 0, err
+    assert "images of 8x8 pixels are resized to 12x12 on the device\n" in out
+    trained, run = jaxcmp.restore(tmp_path / "run"), read_run(tmp_path / "run")
+    assert (trained.image_size, trained.class_names) == ((8, 8), ("7", "1", "4"))
+    assert (trained.mean.tolist(), trained.std.tolist()) == ([0.5], [0.25])
+    # The run's own answers, from the images by their place in the source.
+    images, labels, _, _ = digits.read(image_size=0)
+    predictions = run.load_predictions()
+    np.testing.assert_array_equal(np.array([7, 1, 4])[predictions.labels], labels[predictions.ids])
+    probabilities = np.asarray(trained.predict(images[predictions.ids]))
+    logits = predictions.logits.astype(np.float64)
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    # 36 patches of 2x2 pixels and the class token.
+    assert run.cost["multiply_adds"]["components"]["blocks.qkv"] == 37 * 16 * 48

@@ -45,16 +45,6 @@ def test_descent_without_momentum_is_not_said_to_have_it():
     assert recipe.optimizer(found) == "SGD, weight decay 0.0005, gradient norm up to 0.5"
 
 
-def test_what_is_tuned_less_or_not_at_all_is_told():
-    found = config_of()
-    found["optimizer"]["layer_decay"] = 0.75
-    assert recipe.optimizer(found).endswith(", learning rate times 0.75 per layer down")
-    found["frozen_trunk"] = True
-    assert recipe.optimizer(found).endswith(", of the head alone")
-    found["optimizer"]["layer_decay"], found["frozen_trunk"] = 1.0, False
-    assert recipe.optimizer(found) == recipe.optimizer(config_of())
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -85,3 +75,13 @@ def test_no_augmentation_is_called_none():
         recipe.augmentation(config_of("resnet", augment__crop_padding=0, augment__flip=False))
         == "none"
     )
+
+
+def test_what_is_trained_less_than_the_rest_or_not_at_all_is_told():
+    found = config_of(optimizer__layer_decay=0.75, frozen_trunk=True)
+    assert recipe.optimizer(found).endswith(
+        "each layer at 0.75 times the rate of that above it, for the head alone"
+    )
+    older = config_of()
+    del older["frozen_trunk"], older["optimizer"]["layer_decay"]
+    assert recipe.optimizer(older) == recipe.optimizer(config_of())

@@ -7,6 +7,7 @@ import pytest
 from scipy.signal import correlate
 
 from jaxcmp.models import ResNet
+from jaxcmp.models.resnet import Stem
 
 SMALL = ResNet(image_size=8, stage_widths=(4, 6), stage_depths=(1, 2), num_classes=5)
 
@@ -69,6 +70,25 @@ def test_logits_are_those_of_the_definition(variables, images):
     np.testing.assert_allclose(
         jax.jit(SMALL.apply)(variables, images), expected, rtol=1e-4, atol=1e-3
     )
+
+
+def test_the_stem_for_large_images_halves_them_twice():
+    rng = np.random.default_rng(2)
+    images = rng.standard_normal((2, 9, 9, 3), np.float32)
+    stem = Stem("imagenet", 4, jnp.float32)
+    shapes = jax.eval_shape(stem.init, jax.random.key(0), images, is_training=False)
+    variables = jax.tree.map(lambda x: rng.random(x.shape, np.float32) - 0.3, shapes)
+    variables["batch_stats"] = jax.tree.map(np.abs, variables["batch_stats"])
+    kernel, norm = variables["params"]["conv"]["kernel"], variables["params"]["norm"]
+    stats = variables["batch_stats"]["norm"]
+    for image, found in zip(images, stem.apply(variables, images, is_training=False), strict=True):
+        padded = np.pad(image, ((3, 3), (3, 3), (0, 0)))
+        taps = [correlate(padded, kernel[..., f], "valid")[::2, ::2, 0] for f in range(4)]
+        y = (np.stack(taps, axis=-1) - stats["mean"]) / np.sqrt(stats["var"] + 1e-5)
+        # Nothing is below zero, so that zeros around it win nowhere.
+        framed = np.pad(np.maximum(y * norm["scale"] + norm["bias"], 0), ((1, 1), (1, 1), (0, 0)))
+        windows = np.lib.stride_tricks.sliding_window_view(framed, (3, 3), axis=(0, 1))
+        np.testing.assert_allclose(found, windows[::2, ::2].max((-2, -1)), rtol=1e-4, atol=1e-4)
 
 
 def test_training_normalises_by_the_batch_and_moves_the_statistics_by_a_tenth(variables, images):

@@ -1,11 +1,11 @@
-"""Subsets are stratified and nested; what is held out never trains."""
+"""Classes are renumbered, subsets stratified and nested; what is held out never trains."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxcmp.data.splits import held_out, stratified_fraction
+from jaxcmp.data.splits import check_classes, held_out, of_classes, stratified_fraction
 from jaxcmp.errors import CommandError
 
 LABELS = st.lists(st.integers(0, 5), min_size=1, max_size=200).map(np.array)
@@ -90,3 +90,29 @@ def test_a_fraction_that_rounds_to_no_example_is_refused():
 def test_a_validation_fraction_outside_its_range_is_refused(fraction):
     with pytest.raises(CommandError, match=r"validation_fraction.*\[0, 1\)"):
         held_out(rng(0), np.zeros(4, int), fraction)
+
+
+@given(LABELS, st.lists(st.integers(0, 5), min_size=2, unique=True))
+def test_some_classes_are_all_of_their_examples_numbered_as_they_are_named(labels, classes):
+    positions, renumbered = of_classes(labels, classes)
+    np.testing.assert_array_equal(positions, np.flatnonzero(np.isin(labels, classes)))
+    assert [classes[label] for label in renumbered] == labels[positions].tolist()
+    assert renumbered.dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ((0, 3), "data.classes has 3: it takes whole numbers from 0 to 2"),
+        ((-1, 0), "has -1: it takes"),
+        (("cat", 0), "has 'cat': it takes"),
+        ((0.0, 1), "has 0.0: it takes"),
+        ((0, 1, 0), "has 0 twice"),
+        ((2,), "has 2 alone: name at least two classes, or none for all"),
+    ],
+)
+def test_classes_that_are_not_there_or_too_few_or_named_twice_are_refused(classes, message):
+    with pytest.raises(CommandError, match=message):
+        check_classes(classes, ("cat", "dog", "deer"))
+    check_classes((), ("cat", "dog", "deer"))
+    check_classes((2, 0), ("cat", "dog", "deer"))

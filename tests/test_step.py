@@ -93,9 +93,11 @@ def test_mixing_stops_after_its_last_step():
     assert any(value != int(value) for value in sixteenths[:2])
 
 
-def test_accumulation_gives_the_gradient_of_the_whole_batch():
-    whole, metrics = Trial(momentum=0.0).run(2)
-    parts, in_parts = Trial(momentum=0.0, accumulation=4).run(2)
+@pytest.mark.parametrize("image_size", [8, 12])
+def test_accumulation_gives_the_gradient_of_the_whole_batch(image_size):
+    model = VIT.clone(image_size=image_size)
+    whole, metrics = Trial(model, momentum=0.0).run(2)
+    parts, in_parts = Trial(model, momentum=0.0, accumulation=4).run(2)
     assert_same(whole.params, parts.params, atol=1e-6)
     assert in_parts[0]["loss"] == pytest.approx(metrics[0]["loss"], rel=1e-5)
 
@@ -146,7 +148,10 @@ def test_the_first_step_with_a_loss_that_is_not_finite_is_remembered(plain):
     assert int(state.sums["first_bad_step"]) == 2
 
 
-@pytest.mark.parametrize("model", [VIT, RESNET], ids=["vit", "resnet"])
+LARGER = VIT.clone(image_size=12)
+
+
+@pytest.mark.parametrize("model", [VIT, RESNET, LARGER], ids=["vit", "resnet", "resized"])
 def test_eight_devices_and_one_give_the_same_losses(model):
     trial = Trial(model, augment=MIXED)
     losses = []

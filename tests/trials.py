@@ -37,7 +37,9 @@ class Trial:
     """One model with a fresh state and its compiled step."""
 
     def __init__(self, model: Any = VIT, augment=PLAIN, *, momentum=0.9, **options):
-        optimizer = make_optimizer("sgd", clip_norm=0.0, momentum=momentum, weight_decay=0.0)
+        optimizer = make_optimizer(
+            "sgd", clip_norm=0.0, layer_decay=1.0, momentum=momentum, weight_decay=0.0
+        )
         self.model = model
         self.schedule = optax.linear_schedule(0.1, 0.0, 100)
         self.augment = make_augment(num_classes=4, mean=MEAN, std=STD, **augment)
@@ -56,9 +58,10 @@ class Trial:
             init_state,
             model=model,
             optimizer=optimizer,
-            image_shape=(8, 8, 1),
+            image_shape=(model.image_size, model.image_size, 1),
             is_averaging=options.get("average_decay", 0) > 0,
             is_scaling=model.dtype == jnp.float16,
+            is_trunk_frozen=options.get("is_trunk_frozen", False),
         )
         self.state = jax.jit(self.init)(jax.random.key(1))
 

@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 
 from jaxcmp.augment.erasing import random_erase
-from jaxcmp.augment.geometry import random_crop, random_flip
+from jaxcmp.augment.geometry import random_crop, random_flip, resize
 from jaxcmp.augment.mixing import random_mix
 from jaxcmp.augment.trivial import random_operation
 from jaxcmp.errors import CommandError
@@ -89,6 +89,16 @@ def normalise(images: Array | np.ndarray, mean: np.ndarray, std: np.ndarray) -> 
     channels = (1,) * (images.ndim - 1) + (-1,)
     levels = jnp.asarray(images, jnp.float32) / 255
     return (levels - jnp.reshape(mean, channels)) / jnp.reshape(std, channels)
+
+
+def unaugmented(
+    images: Array | np.ndarray, mean: np.ndarray, std: np.ndarray, *, image_size: int
+) -> Array:
+    """What the network sees where nothing is drawn, as in evaluation: normalised, then resized.
+
+    Maps images uint8 [..., H, W, C] to float32 [..., image_size, image_size, C].
+    """
+    return resize(normalise(images, mean, std), image_size)
 
 
 def _check_mixing(

@@ -1,4 +1,4 @@
-"""Image operations that move pixels: crop, flip, shear, translation, rotation."""
+"""Image operations that move pixels: crop, flip, resize, shear, translation, rotation."""
 
 import math
 
@@ -32,6 +32,19 @@ def flip(image: Array) -> Array:
 def random_flip(key: Array, image: Array) -> Array:
     """Mirrors every second image, on average, left to right."""
     return jnp.where(jax.random.bernoulli(key), flip(image), image)
+
+
+def resize(images: Array, size: int) -> Array:
+    """Brings images float [..., H, W, C] to size x size pixels, whatever shape they had.
+
+    Bicubic (Keys 1981), antialiased where a side shrinks, as in Pillow; but nothing is rounded, and
+    beside an edge levels may lie beyond those of the image. Images of that size stay as they are,
+    without any work in the compiled program.
+    """
+    *leading, height, width, channels = images.shape
+    if height == width == size:
+        return images
+    return jax.image.resize(images, (*leading, size, size, channels), "bicubic", antialias=True)
 
 
 def affine(image: Array, matrix: np.ndarray | Array) -> Array:

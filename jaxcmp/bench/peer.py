@@ -43,9 +43,14 @@ def check(config: Config) -> None:
         raise CommandError(
             f"--peer=torch compares {' and '.join(PRECISIONS)}, not {config.compute_dtype}"
         )
-    for name, plain in (("accumulation", 1), ("average_decay", 0)):
-        if config[name] != plain:
-            raise CommandError(f"--peer=torch compares plain steps: set --config.{name}={plain}")
+    plain = {"accumulation": 1, "average_decay": 0, "frozen_trunk": False}
+    for name, value in plain.items():
+        if config[name] != value:
+            raise CommandError(f"--peer=torch compares plain steps: set --config.{name}={value}")
+    if config.optimizer.layer_decay != 1:
+        raise CommandError(
+            "--peer=torch compares plain steps: set --config.optimizer.layer_decay=1"
+        )
 
 
 def compare_task(task: str, arguments: Sequence[str], *, num_pairs: int) -> dict[str, Any]:

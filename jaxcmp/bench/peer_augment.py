@@ -19,9 +19,10 @@ except RuntimeError as error:
     if "torchvision::nms" not in str(error):
         raise
     # A torchvision built for CUDA beside a torch without: its compiled part does not load, and then
-    # a declaration fails that refers to it. No transform used here needs it.
+    # declarations fail that refer to it, of the second from 0.28 on. Nothing used here needs them.
     LIBRARY = torch.library.Library("torchvision", "DEF")
-    LIBRARY.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    for name in ("nms", "qnms"):
+        LIBRARY.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     from torchvision.transforms import v2
 
 Batch = tuple[Tensor, Tensor]

@@ -119,6 +119,7 @@ class ResNet(nn.Module):
         *,
         stage_widths: tuple[int, ...],
         stage_depths: tuple[int, ...],
+        stem: str,
         num_classes: int,
         dropout_rate: float,
         drop_path_rate: float,
@@ -126,7 +127,10 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         width_in, num_blocks = stage_widths[0], sum(stage_depths)
-        self.stem, self.norm = conv(num_channels, width_in, 3, 1), nn.BatchNorm2d(width_in)
+        size, stride = (7, 2) if stem == "imagenet" else (3, 1)
+        self.stem = conv(num_channels, width_in, size, stride)
+        self.norm = nn.BatchNorm2d(width_in)
+        self.pool = nn.MaxPool2d(3, 2, 1) if stem == "imagenet" else nn.Identity()
         blocks: list[nn.Module] = []
         for i, (width, depth) in enumerate(zip(stage_widths, stage_depths, strict=True)):
             for j in range(depth):
@@ -139,7 +143,7 @@ class ResNet(nn.Module):
         self.head = nn.Linear(width_in, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        x = self.blocks(F.relu(self.norm(self.stem(images))))
+        x = self.blocks(self.pool(F.relu(self.norm(self.stem(images)))))
         return self.head(self.dropout(x.mean((2, 3))))
 
 

@@ -40,7 +40,7 @@ def measure(config: Config, *, rounds: int) -> dict[str, Any]:
     samples = alternate(calls, rounds=rounds, wait=jax.block_until_ready)
     num_steps = program.steps_per_dispatch
     prefixes = make_prefixes(experiment, mesh, batch_size=config.batch_size)
-    flops = _model_flops(experiment, config.batch_size) * num_steps / samples["step"].median
+    flops = experiment.training_flops(config.batch_size) * num_steps / samples["step"].median
     matmul_flops = matmul.flops / samples["matmul"].median
     return {
         "compile_seconds": program.compile_seconds,
@@ -127,9 +127,3 @@ def input_path(experiment: Experiment, mesh: Mesh, config: Config) -> Callable[[
         return devices.place(indices, split_up)
 
     return next_batch
-
-
-def _model_flops(experiment: Experiment, batch_size: int) -> int:
-    num_channels = experiment.dataset.train.images.shape[-1]
-    multiply_adds = sum(experiment.model.multiply_adds(num_channels).values())
-    return costs.training_flops(multiply_adds, batch_size)

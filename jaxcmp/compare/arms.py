@@ -204,9 +204,14 @@ def outcome_of(run: Run, predictions: Predictions) -> Outcome:
         parameters=int(result["parameters"]),
         multiply_adds=int(result["multiply_adds"]),
         train_seconds=float(result["train_seconds"]),
-        device=" and ".join(dict.fromkeys(_device(each) for each in run.sessions)),
+        device=devices_of(run),
         origin=origin,
     )
+
+
+def devices_of(run: Run) -> str:
+    """What a run was trained on, in the order of its sessions."""
+    return " and ".join(dict.fromkeys(map(_device, run.sessions)))
 
 
 def _device(session: dict[str, Any]) -> str:

@@ -5,16 +5,19 @@ import io
 import numpy as np
 from PIL import Image
 
+# Height and width.
+Size = tuple[int, int]
+
 _MODES = {1: "L", 3: "RGB"}
 
 
-def decode(encoded: bytes, *, num_channels: int, image_size: int) -> np.ndarray:
+def decode(encoded: bytes, *, num_channels: int, image_size: int | Size) -> np.ndarray:
     """Decodes a JPEG, PNG or other image that Pillow reads, to uint8 [H, W, num_channels].
 
     Args:
       encoded: the bytes of the file.
       num_channels: 1 (grey) or 3 (RGB); an image of another kind is converted.
-      image_size: 0 keeps the size; otherwise see `fit`.
+      image_size: 0 keeps the size; otherwise a side, or height and width: see `fit`.
     """
     with Image.open(io.BytesIO(encoded)) as image:
         return _to_array(fit(image.convert(_MODES[num_channels]), image_size))
@@ -26,18 +29,22 @@ def resize(pixels: np.ndarray, *, image_size: int) -> np.ndarray:
     return _to_array(fit(Image.fromarray(squeezed), image_size))
 
 
-def fit(image: Image.Image, image_size: int) -> Image.Image:
-    """Brings the short side to `image_size` (bicubic, antialiased) and crops the centre square.
+def fit(image: Image.Image, image_size: int | Size) -> Image.Image:
+    """Scales the image until it covers the size (bicubic, antialiased), and crops its centre.
 
-    An image that has the size already, or any image when the size is 0, is returned as it is.
+    The size is a square's side, or height and width. An image that has it already, or any image
+    when it is 0, is returned as it is.
     """
-    if image_size == 0 or image.size == (image_size, image_size):
+    if image_size == 0:
         return image
-    scale = image_size / min(image.size)
-    width, height = (max(image_size, round(side * scale)) for side in image.size)
-    image = image.resize((width, height), Image.Resampling.BICUBIC)
-    left, top = (width - image_size) // 2, (height - image_size) // 2
-    return image.crop((left, top, left + image_size, top + image_size))
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    if image.size == (width, height):
+        return image
+    scale = max(width / image.width, height / image.height)
+    covering = max(width, round(image.width * scale)), max(height, round(image.height * scale))
+    image = image.resize(covering, Image.Resampling.BICUBIC)
+    left, top = (covering[0] - width) // 2, (covering[1] - height) // 2
+    return image.crop((left, top, left + width, top + height))
 
 
 def _to_array(image: Image.Image) -> np.ndarray:

@@ -1,8 +1,11 @@
 """The mean and spread of each channel of a set of images."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+
+from jaxcmp.errors import CommandError
 
 # Bounds the memory that a pass over a large set takes.
 _CHUNK_BYTES = 1 << 24
@@ -56,6 +59,24 @@ def statistics_of_sums(sums: np.ndarray, *, num_pixels: int) -> tuple[np.ndarray
     # The squares of 10**14 pixels fit.
     total, squares = sums.sum(axis=0, dtype=np.uint64).tolist()
     return _statistics(total, squares, len(sums) * num_pixels)
+
+
+def given_statistics(
+    mean: Sequence[float], std: Sequence[float], *, num_channels: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what was asked for, as float32 [C]; raises CommandError where it cannot be used."""
+    for name, values in (("mean", mean), ("std", std)):
+        if len(values) != num_channels:
+            raise CommandError(
+                f"data.{name} has {len(values)} values and the images {num_channels} channels; "
+                "give one for each, or neither data.mean nor data.std"
+            )
+        words = "numbers above 0" if name == "std" else "numbers"
+        for value in values:
+            is_number = isinstance(value, (int, float)) and math.isfinite(value)
+            if not is_number or (name == "std" and value <= 0):
+                raise CommandError(f"data.{name} has {value!r}: it takes {words}")
+    return np.asarray(mean, np.float32), np.asarray(std, np.float32)
 
 
 def _statistics(

@@ -1,6 +1,6 @@
-"""Stratified choices of examples: a training subset, a held-out validation split."""
+"""Choices of examples: some classes, a stratified training subset, a held-out validation split."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -8,6 +8,39 @@ from jaxcmp.errors import CommandError
 
 # How many examples to take of each class, from the sizes of the classes.
 Count = Callable[[np.ndarray], np.ndarray]
+
+
+def check_classes(classes: Sequence[int], class_names: Sequence[str]) -> None:
+    """Raises CommandError where these are no two or more classes, by index, each named once."""
+    last = len(class_names) - 1
+    for index in classes:
+        if type(index) is not int or not 0 <= index <= last:
+            raise CommandError(
+                f"data.classes has {index!r}: it takes whole numbers from 0 to {last}"
+            )
+    if twice := [index for index in classes if classes.count(index) > 1]:
+        raise CommandError(f"data.classes has {twice[0]} twice")
+    if len(classes) == 1:
+        raise CommandError(
+            f"data.classes has {classes[0]} alone: name at least two classes, or none for all"
+        )
+
+
+def of_classes(labels: np.ndarray, classes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Chooses the examples of some classes, which are numbered anew in the order given.
+
+    Args:
+      labels: the class of each example, int32 [n].
+      classes: indices, each once.
+
+    Returns:
+      The positions chosen, int64 and ascending, and their new labels, int32.
+    """
+    renumbered = np.full(max(labels.max(), *classes) + 1, -1, np.int32)
+    renumbered[list(classes)] = np.arange(len(classes))
+    found = renumbered[labels]
+    positions = np.flatnonzero(found >= 0)
+    return positions, found[positions]
 
 
 def stratified_fraction(

@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxcmp.costs import training_flops
 from jaxcmp.data import Dataset, Split
 from jaxcmp.experiment import Config, prepare
 from jaxcmp.step import several_steps
@@ -57,7 +56,7 @@ def steps(config: Config, *, precision: str, batch_size: int | None = None) -> d
             (state, train_images, train_labels, indices, key),
             (0,),
             config.batch_size,
-            num_steps * training_flops(multiply_adds, config.batch_size),
+            num_steps * experiment.training_flops(config.batch_size),
         ),
         "eval": Step(
             experiment.eval_step,

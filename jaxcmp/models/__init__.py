@@ -7,12 +7,13 @@ import re
 from typing import Any
 
 import jax
+from jax import Array
 
 from jaxcmp.errors import CommandError
 from jaxcmp.models.resnet import ResNet
 from jaxcmp.models.vit import ViT
 
-__all__ = ["ResNet", "ViT", "build", "count_parameters"]
+__all__ = ["ResNet", "ViT", "build", "count_parameters", "features"]
 
 MODELS = {"vit": ViT, "resnet": ResNet}
 
@@ -45,6 +46,16 @@ def count_parameters(params: Any) -> dict[str, int]:
         component = f"blocks.{names[1]}" if is_block else names[0]
         counts[component] = counts.get(component, 0) + math.prod(leaf.shape)
     return counts
+
+
+def features(model: ViT | ResNet, variables: Any, images: Array) -> Array:
+    """Maps images as the model takes them to what enters the head, float32 [batch, width].
+
+    As in evaluation: without dropout, and with running statistics.
+    """
+    _, kept = model.apply(variables, images, is_training=False, mutable=["intermediates"])
+    (found,) = kept["intermediates"]["features"]
+    return found
 
 
 def _check_value(field: str, value: Any) -> None:

@@ -201,7 +201,10 @@ def _cpu_neighbours(x: Array) -> Array:
 
 def _cpu_in_words(move: Callable[[Array], Array], x: Array) -> Array:
     """Moves bfloat16 numbers as pairs along the last axis: XLA copies those faster."""
-    if x.dtype != jnp.bfloat16 or x.shape[-1] % 2:
+    # A program exported for any number of images cannot have pairs: XLA then fails to tell their
+    # shape.
+    is_known = all(isinstance(size, int) for size in x.shape)
+    if x.dtype != jnp.bfloat16 or x.shape[-1] % 2 or not is_known:
         return move(x)
     words = lax.bitcast_convert_type(x.reshape(*x.shape[:-1], -1, 2), jnp.uint32)
     moved = lax.bitcast_convert_type(move(words), jnp.bfloat16)

@@ -1,4 +1,4 @@
-"""The residual network for small images (He et al. 2016): a 3x3 stem, basic blocks."""
+"""The residual network (He et al. 2016) of basic blocks, with a stem for small images or large."""
 
 from typing import Any
 
@@ -13,6 +13,8 @@ from jaxcmp.models.convolution import conv_general_dilated
 HE_FAN_OUT = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 # A head drawn from +-1/sqrt(fan in), for kernel and bias alike.
 HEAD_KERNEL = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+# The side of each stem's kernel.
+STEMS = {"cifar": 3, "imagenet": 7}
 
 
 def conv(width: int, kernel_size: int, stride: int, dtype: Any, name: str) -> nn.Conv:
@@ -67,16 +69,21 @@ class BasicBlock(nn.Module):
 
 
 class Stem(nn.Module):
-    """One 3x3 convolution at full resolution."""
+    """A 3x3 convolution at full resolution; for "imagenet" 7x7 at half of it, then pooled to half.
 
+    Both as in He et al. (2016): the one for CIFAR-10, the other for images of 224 pixels.
+    """
+
+    kind: str
     width: int
     dtype: Any
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
-        x = conv(self.width, 3, 1, self.dtype, "conv")(x)
-        x = batch_norm(is_training, self.dtype, "norm")(x)
-        return nn.relu(x)
+        is_pooled = self.kind == "imagenet"
+        x = conv(self.width, STEMS[self.kind], 1 + is_pooled, self.dtype, "conv")(x)
+        x = nn.relu(batch_norm(is_training, self.dtype, "norm")(x))
+        return nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1))) if is_pooled else x
 
 
 class Stage(nn.Module):
@@ -102,16 +109,17 @@ class Stage(nn.Module):
 class ResNet(nn.Module):
     """Maps images [batch, image_size, image_size, channels] to logits [batch, num_classes].
 
-    Convolutions start He-normal over the fan-out (He et al. 2015), norms at one and zero. With
-    `zero_init_residual` the last norm of each block starts at zero, so that every block starts as
-    the identity (Goyal et al. 2017). `drop_path_rate` is the last block's stochastic depth (Huang
-    et al. 2016); it grows linearly from zero. Running variances are the batch's own, without
-    Bessel's correction.
+    `stem` is "cifar" or "imagenet". Convolutions start He-normal over the fan-out (He et al. 2015),
+    norms at one and zero. With `zero_init_residual` the last norm of each block starts at zero, so
+    that every block starts as the identity (Goyal et al. 2017). `drop_path_rate` is the last
+    block's stochastic depth (Huang et al. 2016); it grows linearly from zero. Running variances are
+    the batch's own, without Bessel's correction.
     """
 
     image_size: int = 32
     stage_widths: tuple[int, ...] = (64, 128, 256, 512)
     stage_depths: tuple[int, ...] = (2, 2, 2, 2)
+    stem: str = "cifar"
     num_classes: int = 10
     dropout_rate: float = 0.0
     drop_path_rate: float = 0.0
@@ -120,7 +128,7 @@ class ResNet(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array, *, is_training: bool = False) -> Array:
-        x = Stem(self.stage_widths[0], self.dtype, name="stem")(
+        x = Stem(self.stem, self.stage_widths[0], self.dtype, name="stem")(
             images.astype(self.dtype), is_training=is_training
         )
         num_blocks, first = sum(self.stage_depths), 0
@@ -135,6 +143,8 @@ class ResNet(nn.Module):
             first += depth
         x = jnp.mean(x.astype(jnp.float32), axis=(1, 2))
         x = nn.Dropout(self.dropout_rate)(x, deterministic=not is_training)
+        # Kept for who asks for it, as models.features does; else no work.
+        self.sow("intermediates", "features", x)
         width = self.stage_widths[-1]
         # Flax's uniform(scale) draws from [0, scale); the bias is centred by hand.
         bias_init = lambda key, shape, dtype: (  # noqa: E731
@@ -146,7 +156,9 @@ class ResNet(nn.Module):
 
     @nn.nowrap
     def validate(self) -> None:
-        """Raises CommandError for sizes that do not fit together."""
+        """Raises CommandError for an unknown stem, and for sizes that do not fit together."""
+        if self.stem not in STEMS:
+            raise CommandError(f"model.stem={self.stem!r} is unknown; there are {', '.join(STEMS)}")
         if not self.stage_widths or len(self.stage_widths) != len(self.stage_depths):
             raise CommandError(
                 f"model.stage_widths has {len(self.stage_widths)} stages and model.stage_depths "
@@ -156,8 +168,12 @@ class ResNet(nn.Module):
     @nn.nowrap
     def multiply_adds(self, num_channels: int) -> dict[str, int]:
         """Multiply-adds of one image's forward pass by component, without norms and activations."""
-        size = self.image_size
-        counts = {"stem": size**2 * 9 * num_channels * self.stage_widths[0]}
+        is_pooled = self.stem == "imagenet"
+        # The convolution of that stem halves the image, a pixel left over being kept.
+        size = (self.image_size + 1) // 2 if is_pooled else self.image_size
+        taps = STEMS[self.stem] ** 2 * num_channels
+        counts = {"stem": size**2 * taps * self.stage_widths[0]}
+        size = (size + 1) // 2 if is_pooled else size
         width_in = self.stage_widths[0]
         for i, (width, depth) in enumerate(zip(self.stage_widths, self.stage_depths, strict=True)):
             size = size if i == 0 else (size + 1) // 2

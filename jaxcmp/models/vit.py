@@ -131,8 +131,10 @@ class ViT(nn.Module):
                 name=f"block_{i}",
             )(x, is_training=is_training)
         x = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, dtype=self.dtype, name="norm")(x[:, 0])
-        head = nn.Dense(self.num_classes, kernel_init=nn.initializers.zeros, name="head")
-        return head(x.astype(jnp.float32))
+        x = x.astype(jnp.float32)
+        # Kept for who asks for it, as models.features does; else no work.
+        self.sow("intermediates", "features", x)
+        return nn.Dense(self.num_classes, kernel_init=nn.initializers.zeros, name="head")(x)
 
     @property
     def num_tokens(self) -> int:

@@ -19,7 +19,7 @@ RECIPES = ("own", "other")
 # What makes a recipe, whatever model it trains.
 RECIPE_KEYS = (
     *("num_epochs", "batch_size", "optimizer", "schedule", "augment"),
-    *("label_smoothing", "average_decay"),
+    *("label_smoothing", "average_decay", "frozen_trunk"),
 )
 
 
@@ -138,9 +138,10 @@ def _flops(config: Config, sizes: Sizes, fraction: float | None = None) -> int:
     """Of the whole training; on another fraction of the images where one is given."""
     num_train = sizes.num_train[fraction or config.data.train_fraction]
     model = models.build(**config.model)
-    multiply_adds = sum(model.multiply_adds(sizes.num_channels).values())
+    counts = model.multiply_adds(sizes.num_channels)
+    trained = counts["head"] if config.frozen_trunk else None
     num_images = _clock(config, num_train).total_steps * config.batch_size
-    return training_flops(multiply_adds, num_images)
+    return training_flops(sum(counts.values()), num_images, trained=trained)
 
 
 def tasks(runs: Sequence[PlannedRun]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from jaxcmp.compare.arms import Outcome
 from jaxcmp.compare.settings import TRAIN_FRACTION
+from jaxcmp.runs import Run
 
 STUDY = "jaxcmp.study"
 STUDY_VARIANTS = ("cpu", "digits")
@@ -14,12 +15,17 @@ PUBLISHED = {"vit": ("vit_ti16", "Ti_16.npz"), "resnet": ("resnet18", "resnet18.
 
 
 def repeat(outcome: Outcome) -> str:
+    """As `repeat_run`."""
+    return repeat_run(outcome.run)
+
+
+def repeat_run(run: Run) -> str:
     """What was typed to start the run, else what would start one of the same configuration."""
-    typed = [str(each["command"]) for each in outcome.run.sessions if each.get("command")]
+    typed = [str(each["command"]) for each in run.sessions if each.get("command")]
     if typed:
         return typed[0]
-    flags = [f"--config.{override}" for override in outcome.run.overrides]
-    file = f"--config=configs/{outcome.name}.py"
+    flags = [f"--config.{override}" for override in run.overrides]
+    file = f"--config=configs/{run.config['arm']}.py"
     return shlex.join(["python", "-m", "jaxcmp.main", file, *flags])
 
 

@@ -47,6 +47,7 @@ def _amount(count: int, unit: str = "") -> _Amount:
 
 TWO, THREE = _amount(2), _amount(3)
 KERNEL = THREE * THREE
+SEVEN = _amount(7)
 
 
 FIELDS = {
@@ -185,9 +186,25 @@ class _Stage:
         return _amount(2 * self.depth + self.is_projected, "norm") * TWO * _amount(self.width)
 
 
+def _is_pooled(model: Mapping[str, Any]) -> bool:
+    """Whether the stem is that of ImageNet; runs from before there were two do not say."""
+    return model.get("stem", "cifar") == "imagenet"
+
+
+def _stem_kernel(model: Mapping[str, Any]) -> _Amount:
+    return SEVEN * SEVEN if _is_pooled(model) else KERNEL
+
+
+def _stem_sizes(model: Mapping[str, Any]) -> tuple[int, int]:
+    """The image's side after the stem's convolution, and after its pooling."""
+    size = model["image_size"]
+    halved = (size + 1) // 2
+    return (halved, (halved + 1) // 2) if _is_pooled(model) else (size, size)
+
+
 def _stages(model: Mapping[str, Any]) -> list[_Stage]:
     """Every stage but the first halves the image, a pixel left over being kept."""
-    stages, size, width_in = [], model["image_size"], model["stage_widths"][0]
+    stages, size, width_in = [], _stem_sizes(model)[1], model["stage_widths"][0]
     for i, width in enumerate(model["stage_widths"]):
         size_in, size = size, size if i == 0 else (size + 1) // 2
         is_projected = (size_in, width_in) != (size, width)
@@ -202,14 +219,16 @@ def _resnet_parameters(model: Mapping[str, Any], num_channels: int) -> list[Term
     stages = [(stage.weights() + stage.norms()).named(stage.name) for stage in _stages(model)]
     width, classes = _amount(model["stage_widths"][-1]), _amount(model["num_classes"], "class")
     head = width * classes + _amount(model["num_classes"])
-    return [(KERNEL * channels * stem + TWO * stem).named("stem"), *stages, head.named("head")]
+    stem_weights = _stem_kernel(model) * channels * stem
+    return [(stem_weights + TWO * stem).named("stem"), *stages, head.named("head")]
 
 
 def _resnet_work(model: Mapping[str, Any], num_channels: int) -> list[Term]:
     channels, stem = _amount(num_channels, "channel"), _amount(model["stage_widths"][0])
     width, classes = _amount(model["stage_widths"][-1]), _amount(model["num_classes"], "class")
     stages = [(_pixels(stage.size) * stage.weights()).named(stage.name) for stage in _stages(model)]
-    first = (_pixels(model["image_size"]) * KERNEL * channels * stem).named("stem")
+    pixels = _pixels(_stem_sizes(model)[0])
+    first = (pixels * _stem_kernel(model) * channels * stem).named("stem")
     return [first, *stages, (width * classes).named("head")]
 
 

@@ -15,10 +15,11 @@ def optimizer(config: Config) -> str:
     parts.append(f"weight decay {settings['weight_decay']:g}")
     if settings["clip_norm"]:
         parts.append(f"gradient norm up to {settings['clip_norm']:g}")
+    # Runs from before these two settings do not say them.
     if settings.get("layer_decay", 1) != 1:
-        parts.append(f"learning rate times {settings['layer_decay']:g} per layer down")
+        parts.append(f"each layer at {settings['layer_decay']:g} times the rate of that above it")
     if config.get("frozen_trunk"):
-        parts.append("of the head alone")
+        parts.append("for the head alone")
     return ", ".join(parts)
 
 

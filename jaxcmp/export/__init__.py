@@ -1,0 +1,1 @@
+"""A trained run for other software: weights in published names, a program, a model card."""

@@ -1,0 +1,95 @@
+"""Files of weights: read by other software, the same each time, and ours again to the bit."""
+
+import io
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxcmp.pretrained.layouts import from_published, to_published
+from safetensors import numpy as safetensors
+from sample_models import CLASS_NAMES, make_trained
+
+from jaxcmp import leaves
+from jaxcmp.errors import CommandError
+from jaxcmp.export.named_weights import named_weights
+
+FILES = [("vit", "safetensors"), ("vit", "npz"), ("resnet", "safetensors")]
+LAYOUTS = {
+    ("vit", "safetensors"): "timm_vit",
+    ("vit", "npz"): "vit_npz",
+    ("resnet", "safetensors"): "torch_resnet",
+}
+
+
+def read(content: bytes, format: str) -> dict[str, np.ndarray]:
+    """As the libraries that the formats come from read them."""
+    if format == "safetensors":
+        return safetensors.load(content)
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return dict(stored)
+
+
+@pytest.mark.parametrize(("name", "format"), FILES)
+def test_the_file_holds_the_published_arrays_and_no_others(name, format):
+    trained = make_trained(name)
+    content, note = named_weights(trained, format)
+    found = read(content, format)
+    expected = to_published(LAYOUTS[name, format], trained.variables, trained.model)
+    assert found.keys() == expected.keys()
+    for key, array in found.items():
+        assert array.dtype == np.float32
+        np.testing.assert_array_equal(array, expected[key], err_msg=key)
+    assert note.startswith(f"{len(expected)} float32 arrays of a ")
+
+
+@pytest.mark.parametrize(("name", "format"), FILES)
+def test_what_is_read_back_is_the_model_to_the_bit(name, format):
+    trained = make_trained(name)
+    arrays = read(named_weights(trained, format)[0], format)
+    found = from_published(LAYOUTS[name, format], arrays, trained.model)
+    expected = leaves.to_host(trained.variables)
+    assert found.keys() == expected.keys()
+    for path, array in found.items():
+        assert array.tobytes() == expected[path].tobytes(), path
+
+
+def test_both_formats_of_a_vit_hold_the_same_variables():
+    trained = make_trained("vit")
+    one, other = (
+        from_published(layout, read(named_weights(trained, format)[0], format), trained.model)
+        for format, layout in (("safetensors", "timm_vit"), ("npz", "vit_npz"))
+    )
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+@pytest.mark.parametrize(("name", "format"), FILES)
+def test_the_same_weights_give_the_same_bytes(name, format):
+    trained = make_trained(name)
+    # The library alone writes its description in an order of chance.
+    assert len({named_weights(trained, format)[0] for _ in range(10)}) == 1
+
+
+def test_the_header_says_what_the_file_is_in_a_few_words():
+    content, _ = named_weights(make_trained("vit"), "safetensors")
+    length = int.from_bytes(content[:8], "little")
+    described = json.loads(content[8 : 8 + length])["__metadata__"]
+    assert described.keys() == {"format", "architecture", "class_names"}
+    assert (described["format"], described["architecture"]) == ("pt", "ViT")
+    assert json.loads(described["class_names"]) == list(CLASS_NAMES)
+    # Readers map the arrays into memory.
+    assert (8 + length) % 8 == 0
+
+
+def test_a_network_that_computes_in_fewer_bits_is_written_in_float32():
+    content, _ = named_weights(make_trained("vit", dtype=jnp.bfloat16), "safetensors")
+    assert {array.dtype for array in read(content, "safetensors").values()} == {np.dtype("f4")}
+
+
+def test_a_resnet_as_npz_is_told_what_it_has_instead():
+    with pytest.raises(CommandError) as caught:
+        named_weights(make_trained("resnet"), "npz")
+    assert str(caught.value) == (
+        "weights of a ResNet are not published as npz: give --format=safetensors"
+    )
