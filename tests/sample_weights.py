@@ -48,7 +48,7 @@ def published(layout: str, seed: int = 0) -> dict[str, np.ndarray]:
 def write(path: Path, arrays: dict[str, np.ndarray]) -> Path:
     """As the suffix says."""
     if path.suffix == ".npz":
-        np.savez(path, **arrays)
+        np.savez(path, allow_pickle=False, **arrays)
     else:
         save_file(arrays, path)
     return path

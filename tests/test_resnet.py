@@ -1,5 +1,8 @@
 """The residual network's numerics, against a second implementation in NumPy and SciPy."""
 
+from functools import partial
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -76,12 +79,13 @@ def test_the_stem_for_large_images_halves_them_twice():
     rng = np.random.default_rng(2)
     images = rng.standard_normal((2, 9, 9, 3), np.float32)
     stem = Stem("imagenet", 4, jnp.float32)
-    shapes = jax.eval_shape(stem.init, jax.random.key(0), images, is_training=False)
+    shapes: Any = jax.eval_shape(partial(stem.init, is_training=False), jax.random.key(0), images)
     variables = jax.tree.map(lambda x: rng.random(x.shape, np.float32) - 0.3, shapes)
     variables["batch_stats"] = jax.tree.map(np.abs, variables["batch_stats"])
     kernel, norm = variables["params"]["conv"]["kernel"], variables["params"]["norm"]
     stats = variables["batch_stats"]["norm"]
-    for image, found in zip(images, stem.apply(variables, images, is_training=False), strict=True):
+    pooled: Any = stem.apply(variables, images, is_training=False)
+    for image, found in zip(images, pooled, strict=True):
         padded = np.pad(image, ((3, 3), (3, 3), (0, 0)))
         taps = [correlate(padded, kernel[..., f], "valid")[::2, ::2, 0] for f in range(4)]
         y = (np.stack(taps, axis=-1) - stats["mean"]) / np.sqrt(stats["var"] + 1e-5)

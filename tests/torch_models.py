@@ -1,5 +1,6 @@
 """The established PyTorch models, with random weights; who imports this skips without them."""
 
+import importlib
 import importlib.util
 import warnings
 from typing import Any
@@ -16,9 +17,9 @@ with warnings.catch_warnings():
     # Theirs, of how they import each other.
     warnings.simplefilter("ignore")
     # Declares what torchvision lacks where its compiled operations do not fit this PyTorch.
-    import jaxcmp.bench.peer_augment  # noqa: F401, I001
-    import timm  # pyright: ignore[reportMissingImports]
-    import torchvision  # pyright: ignore[reportMissingImports]
+    importlib.import_module("jaxcmp.bench.peer_augment")
+    timm: Any = importlib.import_module("timm")
+    torchvision: Any = importlib.import_module("torchvision")
 
 __all__ = ["images", "logits_of", "randomised", "state_of", "timm", "torch", "torchvision"]
 

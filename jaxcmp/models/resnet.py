@@ -83,7 +83,10 @@ class Stem(nn.Module):
         is_pooled = self.kind == "imagenet"
         x = conv(self.width, STEMS[self.kind], 1 + is_pooled, self.dtype, "conv")(x)
         x = nn.relu(batch_norm(is_training, self.dtype, "norm")(x))
-        return nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1))) if is_pooled else x
+        if not is_pooled:
+            return x
+        frame = ((1, 1), (1, 1))  # Its own annotation knows no pairs.
+        return nn.max_pool(x, (3, 3), (2, 2), frame)  # pyright: ignore[reportArgumentType]
 
 
 class Stage(nn.Module):
