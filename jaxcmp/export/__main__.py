@@ -32,7 +32,6 @@ def main(argv: Sequence[str]) -> int:
 
     def command() -> None:
         options = parse(argv)
-        show_messages()
         export(
             options.run,
             format=options.format,
@@ -135,4 +134,5 @@ def _is_new(path: Path, content: bytes) -> bool:
 
 
 if __name__ == "__main__":
+    show_messages()
     sys.exit(main(sys.argv[1:]))

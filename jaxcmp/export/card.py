@@ -82,8 +82,8 @@ def _what_it_is(run: Run, trained: Trained, file: ExportedFile) -> str:
     data = escape(run.environment["data"]["name"])
     weights = "averaged weights, those evaluated" if run.config["average_decay"] else "weights"
     text = (
-        f"{kind} that tells {len(names)} classes apart in images of {height}x{width} pixels, trained "
-        f"with jaxcmp on {data}; `{file.name}` holds its {weights}."
+        f"{kind} that tells {len(names)} classes apart in images of {height}x{width} pixels, "
+        f"trained with jaxcmp on {data}; `{file.name}` holds its {weights}."
     )
     if not run.is_finished:
         text += (

@@ -29,7 +29,9 @@ def model_rows(trained: Trained) -> dict[str, str]:
         "parameters": f"{counted['parameters']['total']:,}",
         "multiply-adds of an image, forward": f"{counted['multiply_adds']['total']:,}",
         "input": f"{height}x{width} pixels of {colours}, levels 0 to 255",
-        "normalisation": f"/ 255, minus {_row(trained.mean)}, divided by {_row(trained.std)}{resized}",
+        "normalisation": (
+            f"/ 255, minus {_row(trained.mean)}, divided by {_row(trained.std)}{resized}"
+        ),
     }
 
 

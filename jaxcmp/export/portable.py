@@ -28,12 +28,12 @@ def portable_program(trained: Trained, platforms: Sequence[str]) -> tuple[bytes,
     with _without_source_lines():
         exported = export.export(jax.jit(probabilities), platforms=list(platforms))(images)
     note = (
-        f"A program of StableHLO for {' and '.join(platforms)}, with weights, normalisation "
-        f"and any resizing inside: from images uint8 [n, {', '.join(map(str, shape))}] to "
-        f"probabilities float32 [n, {trained.model.num_classes}]. It was exported by JAX {jax.__version__} (calling "
-        f"convention {exported.calling_convention_version}). JAX promises that it runs with "
-        "releases up to six months newer and three weeks older; after that, export the run again, "
-        "or keep the weights as safetensors as well."
+        f"A program of StableHLO for {' and '.join(platforms)}, with weights, normalisation and "
+        f"any resizing inside: from images uint8 [n, {', '.join(map(str, shape))}] to "
+        f"probabilities float32 [n, {trained.model.num_classes}]. It was exported by JAX "
+        f"{jax.__version__} (calling convention {exported.calling_convention_version}). JAX "
+        "promises that it runs with releases up to six months newer and three weeks older; after "
+        "that, export the run again, or keep the weights as safetensors as well."
     )
     return bytes(exported.serialize()), note
 
