@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxcmp import devices, experiment
+from jaxcmp.checkpoint import restore_variables
 from jaxcmp.errors import CommandError
 from jaxcmp.probe import frozen
 
@@ -68,3 +69,14 @@ def test_a_part_too_small_or_too_large_is_refused(num_images):
     message = f"--num_train={num_images} must be 0 for all, or from 30 .* to 1438"
     with pytest.raises(CommandError, match=message):
         frozen.part(split, num_images, seed=0)
+
+
+def test_weights_of_a_run_are_what_it_would_be_evaluated_with(unbroken):
+    config = config_of("vit", **{"init.path": str(unbroken)})
+    variables, said = frozen.weights_of(config, experiment.prepare(config))
+    assert said is not None and said["kind"] == "run"
+    expected = restore_variables(unbroken / "checkpoints")["params"]
+    for ours, theirs in zip(
+        jax.tree.leaves(variables["params"]), jax.tree.leaves(expected), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax import Array
 
-from jaxcmp import devices, models
+from jaxcmp import devices, models, pretrained
 from jaxcmp.augment import unaugmented
 from jaxcmp.data import Split
 from jaxcmp.data.splits import stratified_fraction
@@ -46,14 +46,12 @@ def weights_of(
     if not config.init.path:
         state = jax.jit(experiment.init)(key)
         return {"params": state.params, "batch_stats": state.batch_stats}, None
-    from jaxcmp import pretrained
-
     state = jax.eval_shape(experiment.init, key)
     loaded = pretrained.load(
         template={"params": state.params, "batch_stats": state.batch_stats},
         model=experiment.model,
         class_names=experiment.dataset.class_names,
-        **config.init,
+        **dict(config.init),
     )
     return loaded.variables, loaded.description
 
