@@ -96,7 +96,7 @@ def write(records: Records, folder: str) -> Lines:
     if speeds := of_kind(records, "speed"):
         yield RUNS
         for name, record in speeds.items():
-            yield f"\n{title(record)} ([{name}]({folder}/{name})):\n"
+            yield f"\n{title(record)} ([{name}]({folder}/{name})):"
             # The parts of a step have a section of their own.
             rows = [row for row in terminal.speed_rows(record["measured"]) if "*" not in row[0]]
             yield from table(("", "median", ""), rows)
@@ -105,14 +105,14 @@ def write(records: Records, folder: str) -> Lines:
     if scales := of_kind(records, "scale"):
         yield SCALE.format(figure=f"{folder}.svg")
         for name, record in scales.items():
-            yield f"\n{title(record)} ([{name}]({folder}/{name})):\n"
+            yield f"\n{title(record)} ([{name}]({folder}/{name})):"
             headings = ("", "size", "images/s", "step", "temporary memory", "peak memory", "n")
             yield from table(headings, scale_rows(record["measured"]["axes"]))
     if inputs := of_kind(records, "input"):
         yield INPUT
         for name, record in inputs.items():
             measured, config = record["measured"], record["config"]
-            yield f"\n{terminal.input_words(measured, config)} ([{name}]({folder}/{name})):\n"
+            yield f"\n{terminal.input_words(measured, config)} ([{name}]({folder}/{name})):"
             headings = ("", *terminal.INPUT_HEADINGS)
             yield from table(headings, terminal.input_rows(measured))
     yield MEASUREMENTS
