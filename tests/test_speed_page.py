@@ -9,13 +9,15 @@ import pytest
 from markdown_it import MarkdownIt
 
 from jaxcmp.bench.record import read_record
+from jaxcmp.bench.scale_figure import TITLES
 from jaxcmp.bench.speed_page import write
 
 ROOT = processes.ROOT
 PAGE = ROOT / "docs/speed.md"
 FILES = sorted((ROOT / "docs/speed").glob("*.json"))
 # Rows of speed in the README: a model and a precision come first, or what the size is of.
-MEASURED = re.compile(r"\| (vit|resnet), (float32|bfloat16) \||\| batch size \|")
+AXES = "|".join(TITLES.values())
+MEASURED = re.compile(rf"\| (vit|resnet), (float32|bfloat16) \||\| ({AXES}) \|")
 
 KINDS = {
     "speed": records.measured_speed(),
