@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxcmp.pretrained.layouts import from_published, to_published
 from safetensors import numpy as safetensors
 from sample_models import CLASS_NAMES, make_trained
 
 from jaxcmp import leaves
 from jaxcmp.errors import CommandError
 from jaxcmp.export.named_weights import named_weights
+from jaxcmp.pretrained.layouts import from_published, to_published
 
 FILES = [("vit", "safetensors"), ("vit", "npz"), ("resnet", "safetensors")]
 LAYOUTS = {
