@@ -15,7 +15,7 @@ def texts(svg):
 
 def test_every_axis_has_a_column_and_every_arm_a_name():
     shown = texts(scale_figure.draw({"vit, float32": AXES, "resnet, float32": AXES}))
-    assert {"batch size", "depth, blocks", "images/s", "peak memory, MiB"} <= shown
+    assert {"batch size", "depth, blocks", "images/s", "memory of a step, MiB"} <= shown
     assert {"vit, float32", "resnet, float32"} <= shown
     assert "width" not in shown
 

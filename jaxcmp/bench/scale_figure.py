@@ -65,9 +65,11 @@ def draw_speed(panel: Axes, points: Sequence[Mapping[str, Any]], style: Mapping[
 
 
 def draw_memory(panel: Axes, points: Sequence[Mapping[str, Any]], style: Mapping[str, Any]) -> None:
-    known = [(p["value"], peak(p["memory"])) for p in points]
-    values = [value for value, _ in known]
-    panel.plot(values, [x / MEBIBYTE for _, x in known], markersize=4, linewidth=1.2, **style)
+    # Peak memory has the compiler's in it, whose own differs from run to run.
+    known = [(p["value"], p["memory"]["step_temporary_bytes"]) for p in points]
+    known = [(value, num_bytes) for value, num_bytes in known if num_bytes is not None]
+    values, sizes = [value for value, _ in known], [x / MEBIBYTE for _, x in known]
+    panel.plot(values, sizes, markersize=4, linewidth=1.2, **style)
 
 
 def peak(memory: Mapping[str, Any]) -> int:
@@ -85,12 +87,16 @@ def finish(speed: Axes, memory: Axes, axis: str, *, is_first: bool) -> None:
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(axis="y", color="#e4e4e4", linewidth=0.6)
         low, high = panel.get_ylim()
-        ticks = [m * 10**e for e in range(-3, 9) for m in (1, 2, 5) if low <= m * 10**e <= high]
+        marks = [m * 10.0**e for e in range(-3, 9) for m in (1, 2, 5)]
+        # From a mark to a mark, so that each axis has two at least.
+        bottom, top = max(x for x in marks if x <= low), min(x for x in marks if x >= high)
+        panel.set_ylim(bottom, top)
+        ticks = [x for x in marks if bottom <= x <= top]
         panel.set_yticks(ticks, [f"{tick:,g}" for tick in ticks])
     memory.set_xlabel(TITLES[axis])
     if is_first:
         speed.set_ylabel("images/s")
-        memory.set_ylabel("peak memory, MiB")
+        memory.set_ylabel("memory of a step, MiB")
 
 
 def _rate(point: Mapping[str, Any], end: str) -> float:

@@ -51,10 +51,11 @@ a small one can come out below zero."""
 SCALE = """
 ## Against the size of the work
 
-![Images/s and peak memory against batch size, image size, depth, width and steps per dispatch]\
+![Images/s and temporary memory against batch size, image size, depth, width, steps per dispatch]\
 ({figure})
 
-Each size is measured in a process of its own with everything else as configured. Peak memory is the
+Each size is measured in a process of its own with everything else as configured. Temporary memory
+is what a step takes beside its state and the images, as the compiler has it; peak memory is the
 device's, and on a CPU that of the process with the compiler and the images."""
 
 INPUT = """
