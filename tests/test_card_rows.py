@@ -76,6 +76,12 @@ def test_a_part_of_the_images_is_named(tmp_path):
     assert "held-out images" not in rows
 
 
+def test_a_choice_of_the_classes_is_said_to_be_one(run):
+    data = run.config["data"] | {"classes": [0, 2, 3, 4, 7]}
+    rows = data_rows(changed(run, config=run.config | {"data": data}))
+    assert rows["classes"] == "5, chosen from those of the data set"
+
+
 def test_training_is_the_recipe_and_what_it_ran_on(run):
     rows = training_rows(run)
     assert rows["began from"] == "random weights"

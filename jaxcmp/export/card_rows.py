@@ -51,12 +51,13 @@ def data_rows(run: Run) -> dict[str, str]:
     """The images that it was trained and tested on."""
     data, share = run.environment["data"], run.config["data"].get("train_fraction", 1.0)
     of_all = "" if share == 1 else f", {100 * share:g} % of the training set"
+    chosen = ", chosen from those of the data set" if run.config["data"].get("classes") else ""
     rows = {
         "data set": f"{data['name']} {data['version']}",
         "training images": f"{data['num_train']:,}{of_all}",
         "held-out images": f"{data['num_validation']:,}",
         "test images": f"{data['num_test']:,}",
-        "classes": f"{len(data['class_names']):,}",
+        "classes": f"{len(data['class_names']):,}{chosen}",
     }
     return rows if data["num_validation"] else {k: v for k, v in rows.items() if "held" not in k}
 
