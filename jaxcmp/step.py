@@ -56,7 +56,7 @@ def empty_sums() -> Metrics:
     }
 
 
-def trained_part(params: dict[str, Any], is_trunk_frozen: bool) -> tuple[Any, Any]:
+def trained_part(params: Any, is_trunk_frozen: bool) -> tuple[Any, Any]:
     """What is trained of the parameters, all or the head alone, and the others."""
     if not is_trunk_frozen:
         return params, {}

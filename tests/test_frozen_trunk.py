@@ -1,5 +1,7 @@
 """A frozen trunk: the head alone is trained, and the rest costs no more than a forward pass."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,7 +67,7 @@ def test_no_backward_pass_goes_through_the_trunk(model):
     key = jax.random.key(0)
 
     def flops(step, *arguments):
-        cost = jax.jit(step).lower(*arguments).compile().cost_analysis()
+        cost: Any = jax.jit(step).lower(*arguments).compile().cost_analysis()
         return cost["flops"]
 
     trials = [Trial(model, is_trunk_frozen=is_frozen) for is_frozen in (False, True)]

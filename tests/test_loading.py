@@ -97,7 +97,9 @@ def test_weights_of_another_model_are_refused_before_there_are_images(tmp_path, 
 @pytest.mark.parametrize("is_averaging", [False, True])
 def test_a_state_begins_with_the_weights_on_its_devices(tmp_path, is_averaging):
     everywhere = devices.replicated(devices.make_mesh())
-    optimizer = make_optimizer("sgd", clip_norm=0.0, momentum=0.9, weight_decay=0.0)
+    optimizer = make_optimizer(
+        "sgd", clip_norm=0.0, layer_decay=1.0, momentum=0.9, weight_decay=0.0
+    )
 
     def init(key):
         return init_state(
@@ -122,7 +124,9 @@ def test_a_state_begins_with_the_weights_on_its_devices(tmp_path, is_averaging):
 
 
 def test_what_stays_new_is_as_the_state_had_it(tmp_path):
-    optimizer = make_optimizer("sgd", clip_norm=0.0, momentum=0.9, weight_decay=0.0)
+    optimizer = make_optimizer(
+        "sgd", clip_norm=0.0, layer_decay=1.0, momentum=0.9, weight_decay=0.0
+    )
     key = jax.random.key(0)
     state = init_state(key, VIT, optimizer, image_shape=(8, 8, 3), is_averaging=False)
     arrays = published("timm_vit")

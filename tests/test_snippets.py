@@ -59,7 +59,7 @@ def test_the_program_runs_by_the_lines_beside_it(tmp_path, monkeypatch):
 
 
 def test_a_vit_of_a_known_size_goes_by_its_name():
-    sizes = {"width": 192, "depth": 12, "num_heads": 3, "mlp_width": 768}
+    sizes: dict[str, Any] = {"width": 192, "depth": 12, "num_heads": 3, "mlp_width": 768}
     code = for_torch(make_trained("vit", **sizes), "safetensors")
     assert 'timm.create_model("vit_tiny_patch16_224",' in code
     assert "img_size=8, patch_size=2, in_chans=3, num_classes=3)" in code

@@ -53,6 +53,7 @@ def features(model: ViT | ResNet, variables: Any, images: Array) -> Array:
 
     As in evaluation: without dropout, and with running statistics.
     """
+    kept: Any
     _, kept = model.apply(variables, images, is_training=False, mutable=["intermediates"])
     (found,) = kept["intermediates"]["features"]
     return found
