@@ -60,8 +60,13 @@ def joined() -> Iterator[None]:
         if distributed.global_state.num_processes == 1:
             raise
         if is_loss(error):
-            _say(LOST)
-            _end(Interrupted.exit_code)
+            if _ending.is_set():  # Another thread saw it first, and ends this process.
+                _watch.join()
+            # One that fails breaks its connections as well, but has said so.
+            has_failed = _has_failed()
+            _ending.set()
+            _say(FAILED if has_failed else LOST)
+            _end(JaxcmpError.exit_code if has_failed else Interrupted.exit_code)
         _begin_end(error.exit_code if isinstance(error, JaxcmpError) else 1)
         raise
     _begin_end(0)

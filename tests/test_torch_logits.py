@@ -5,13 +5,15 @@ import functools
 import jax
 import numpy as np
 import pytest
-import safetensors.torch
 from sample_weights import shapes_of
 from torch_models import images, logits_of, randomised, state_of, timm, torch, torchvision
 
 from jaxcmp import models
 from jaxcmp.pretrained import load
 from jaxcmp.pretrained.layouts import to_published
+
+# It imports torch.
+files = pytest.importorskip("safetensors.torch")
 
 TINY_16 = models.ViT(image_size=224, patch_size=16)
 
@@ -44,7 +46,7 @@ def timm_vit(image_size, patch_size):
 @pytest.mark.parametrize(("image_size", "patch_size"), [(224, 16), (32, 16), (32, 4)])
 def test_a_vits_logits_are_timms(tmp_path, image_size, patch_size):
     theirs, path = randomised(timm_vit(image_size, patch_size)), tmp_path / "vit.safetensors"
-    safetensors.torch.save_file(state_of(theirs), path)
+    files.save_file(state_of(theirs), path)
     model = models.ViT(image_size=image_size, patch_size=patch_size)
     assert_same_logits(path, model, theirs)
 
@@ -54,7 +56,7 @@ def published(tmp_path_factory):
     """A Ti/16 for 224 pixels, as the published files are named."""
     path = tmp_path_factory.mktemp("published") / "Ti_16.npz"
     theirs = randomised(timm_vit(224, 16), seed=2)
-    safetensors.torch.save_file(state_of(theirs), path.with_suffix(".safetensors"))
+    files.save_file(state_of(theirs), path.with_suffix(".safetensors"))
     loaded = load(path.with_suffix(".safetensors"), shapes_of(TINY_16), TINY_16)
     np.savez(path, allow_pickle=False, **to_published("vit_npz", loaded.variables, TINY_16))
     return path
@@ -70,7 +72,7 @@ def test_a_published_files_logits_are_those_of_timms_own_loader(published):
 def test_a_file_for_224_pixels_fits_others_as_timm_fits_it(published, image_size, patch_size):
     """Each side resizes positions and patches in its own way."""
     theirs = timm_vit(image_size, patch_size)
-    given = safetensors.torch.load_file(published.with_suffix(".safetensors"))
+    given = files.load_file(published.with_suffix(".safetensors"))
     theirs.load_state_dict(timm.models.vision_transformer.checkpoint_filter_fn(given, theirs))
     model = models.ViT(image_size=image_size, patch_size=patch_size)
     assert_same_logits(published, model, theirs.eval())
@@ -109,13 +111,13 @@ RESNETS = {
 @pytest.mark.parametrize(("make", "stem", "image_size"), RESNETS.values(), ids=RESNETS)
 def test_a_resnets_logits_are_pytorchs(tmp_path, make, stem, image_size):
     theirs, path = randomised(make()), tmp_path / "resnet18.safetensors"
-    safetensors.torch.save_file(state_of(theirs), path)
+    files.save_file(state_of(theirs), path)
     assert_same_logits(path, models.ResNet(image_size=image_size, stem=stem), theirs)
 
 
 def test_what_we_write_pytorch_reads_whole(tmp_path):
     theirs, model = randomised(cifar_resnet()), models.ResNet()
-    safetensors.torch.save_file(state_of(theirs), tmp_path / "a.safetensors")
+    files.save_file(state_of(theirs), tmp_path / "a.safetensors")
     loaded = load(tmp_path / "a.safetensors", shapes_of(model), model)
     arrays = to_published("torch_resnet", loaded.variables, model)
     again = cifar_resnet()
