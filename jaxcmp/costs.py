@@ -1,14 +1,12 @@
 """What a run costs: parameters, multiply-adds, seconds and memory."""
 
-import resource
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxcmp import models
+from jaxcmp import host_memory, models
 
 
 def sizes(model: models.ViT | models.ResNet, params: Any, *, num_channels: int) -> dict[str, Any]:
@@ -53,7 +51,4 @@ def peak_memory() -> dict[str, int | None]:
     """The most bytes held so far: on the fullest device (None on a CPU), and on the host."""
     stats = [device.memory_stats() or {} for device in jax.local_devices()]
     peaks = [each["peak_bytes_in_use"] for each in stats if "peak_bytes_in_use" in each]
-    # The kernel counts in KiB, on macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return {"device_bytes": max(peaks, default=None), "host_bytes": host}
+    return {"device_bytes": max(peaks, default=None), "host_bytes": host_memory.peak_bytes()}

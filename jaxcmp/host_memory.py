@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import importlib.util
 import os
+import resource
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,9 +42,7 @@ def available_bytes() -> int:
     Where the system does not say what is free, it is all that the host has.
     """
     try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-        kibibytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
-        available = int(kibibytes) << 10
+        available = _kernel_bytes("/proc/meminfo", "MemAvailable:")
     except (OSError, StopIteration):
         available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     with contextlib.suppress(OSError, ValueError):
@@ -53,7 +52,22 @@ def available_bytes() -> int:
     return available
 
 
+def peak_bytes() -> int:
+    """The most memory that this process held so far."""
+    with contextlib.suppress(OSError, StopIteration):
+        return _kernel_bytes("/proc/self/status", "VmHWM:")
+    # On Linux this would count what the process held that started this one. macOS counts in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
 def is_cpu_only(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether JAX has nothing but the CPU to compute on, before it is imported."""
     is_told = environment.get("JAX_PLATFORMS") == "cpu"
     return is_told or importlib.util.find_spec("jax_plugins") is None
+
+
+def _kernel_bytes(path: str, name: str) -> int:
+    """One line's number; a system without the file or the line raises."""
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(name))) << 10

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from jaxcmp.host_memory import available_bytes, is_cpu_only
+from jaxcmp.host_memory import available_bytes, is_cpu_only, peak_bytes
 
 # Takes and touches 256 MB three times, and prints the page faults of each time.
 TOUCH = """
@@ -36,6 +36,14 @@ def test_memory_taken_again_is_there_already():
     assert first > 1000
     assert max(second, third) < 100
     assert min(faults("give back")) > 1000
+
+
+def test_the_peak_is_this_processes_and_not_that_of_the_one_that_started_it():
+    block = bytearray(1 << 30)
+    assert peak_bytes() > len(block)
+    code = "from jaxcmp.host_memory import peak_bytes; print(peak_bytes())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 1 << 20 < int(done.stdout) < 1 << 29
 
 
 def test_a_machine_with_an_accelerators_plugin_is_left_alone_unless_told(monkeypatch, tmp_path):

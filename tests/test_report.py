@@ -119,15 +119,17 @@ def test_forty_runs_of_ten_thousand_answers_take_a_minute_and_two_gigabytes_at_m
     ]
     sample_runs.write_runs(tmp_path / "runs", *samples)
     code = (
-        "import resource, sys; from jaxcmp.compare.__main__ import main; code = main(sys.argv[1:]);"
-        "used = resource.getrusage(resource.RUSAGE_SELF);"
-        "print(code, used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)"
+        "import sys, time\n"
+        "from jaxcmp import host_memory\n"
+        "from jaxcmp.compare.__main__ import main\n"
+        "code = main(sys.argv[1:])\n"
+        "print(code, time.process_time(), host_memory.peak_bytes(), file=sys.stderr)"
     )
     command = [sys.executable, "-c", code, tmp_path / "runs", f"--out={tmp_path / 'report'}"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    exit_code, seconds, kilobytes = map(float, done.stderr.split())
+    exit_code, seconds, num_bytes = map(float, done.stderr.split())
     # Seconds of the processor: a busy machine is no fault of the report.
-    assert exit_code == 0 and seconds < 60 and kilobytes < 2e6
+    assert exit_code == 0 and seconds < 60 and num_bytes < 2e9
 
 
 def test_a_folder_that_cannot_be_written_is_named(report, tmp_path):
