@@ -32,3 +32,10 @@ def test_the_same_points_give_the_same_bytes():
 def test_memory_is_the_devices_where_it_has_its_own():
     assert scale_figure.peak({"device_bytes": 5, "host_bytes": 7}) == 5
     assert scale_figure.peak({"device_bytes": None, "host_bytes": 7}) == 7
+
+
+def test_labels_of_sizes_do_not_run_into_each_other():
+    labels = scale_figure.tick_labels([21, 43, 64, 128, 192, 384])
+    assert labels == ["21", "43", "", "128", "", "384"]
+    assert scale_figure.tick_labels([4, 8]) == ["4", "8"]
+    assert scale_figure.tick_labels([]) == []

@@ -82,7 +82,7 @@ def finish(speed: Axes, memory: Axes, axis: str, *, is_first: bool) -> None:
     for panel in (speed, memory):
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
-        panel.set_xticks(values, [f"{value:g}" for value in values])
+        panel.set_xticks(values, tick_labels(values))
         panel.minorticks_off()
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(axis="y", color="#e4e4e4", linewidth=0.6)
@@ -97,6 +97,17 @@ def finish(speed: Axes, memory: Axes, axis: str, *, is_first: bool) -> None:
     if is_first:
         speed.set_ylabel("images/s")
         memory.set_ylabel("memory of a step, MiB")
+
+
+def tick_labels(values: Sequence[float]) -> list[str]:
+    """Of ascending values on a logarithmic axis; empty where one would run into that before it."""
+    room = 0.15 * np.log(values[-1] / values[0]) if values else 0
+    labels, last = [], 0.0
+    for value in values:
+        is_apart = last == 0 or np.log(value / last) >= room
+        labels.append(f"{value:g}" if is_apart else "")
+        last = value if is_apart else last
+    return labels
 
 
 def _rate(point: Mapping[str, Any], end: str) -> float:
