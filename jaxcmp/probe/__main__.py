@@ -17,10 +17,10 @@ from typing import Any
 
 from absl import flags
 from rich.console import Console
-from rich.table import Table
 
 from jaxcmp import files, host_memory, main
 from jaxcmp.errors import carry_out
+from jaxcmp.plain_table import plain_table
 from jaxcmp.quiet import show_messages
 
 
@@ -103,10 +103,7 @@ def show(found: dict[str, Any]) -> None:
         told = ", ".join(f"{number} {what}" for what, number in counts.items())
         words = f"{Path(weights['path']).name} ({told})"
     console.print(f"{found['arm']}, {words}: logistic regression on frozen features")
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("images")
-    for heading in ("accuracy", "95 % interval", "n"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = plain_table("images", "accuracy", "95 % interval", "n")
     for name in ("train", "test"):
         low, high = found[name]["interval"]
         cells = (f"{found[name]['accuracy']:.2%}", f"{low:.2%} to {high:.2%}")
