@@ -52,15 +52,17 @@ def probe(config: Any, *, num_train: int) -> dict[str, Any]:
     import jax
 
     from jaxcmp.environment import describe_environment
-    from jaxcmp.experiment import prepare
+    from jaxcmp.experiment import prepare, read_weights
     from jaxcmp.probe import frozen, regression
 
     start = time.perf_counter()
-    experiment = prepare(config)
+    # Before data is read, which may take minutes.
+    source = read_weights(config)
+    experiment = prepare(config, weights=source)
     dataset = experiment.dataset
     train = frozen.part(dataset.train, num_train, seed=config.seed)
     splits = {"train": train, "test": dataset.test}
-    variables, weights = frozen.weights_of(config, experiment)
+    variables, weights = frozen.weights_of(config, experiment, source)
     ready = time.perf_counter()
     features = {
         name: frozen.features_of(
