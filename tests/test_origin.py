@@ -75,6 +75,11 @@ def test_weights_that_had_seen_something_else_or_were_fitted_otherwise_are_not_a
     assert origin(from_run()).settings != origin(other).settings
 
 
+def test_the_order_in_which_arrays_are_told_makes_no_other_start():
+    turned = from_run() | {"rows": from_run()["rows"][::-1]}
+    assert origin(from_run()).settings == origin(turned).settings
+
+
 def test_two_files_are_never_alike_whatever_is_said_of_them():
     here, there = from_file(path="a.npz"), from_file(path="b.npz")
     assert origin(here).settings != origin(there).settings
