@@ -3,7 +3,7 @@
 python -m jaxcmp.main --config=configs/resnet.py           the study's recipe, 100 epochs
 python -m jaxcmp.main --config=configs/resnet.py:strong    with label smoothing and erasing
 python -m jaxcmp.main --config=configs/resnet.py:cpu       a small model, 10 epochs
-python -m jaxcmp.main --config=configs/resnet.py:digits    the demonstration, under a minute
+python -m jaxcmp.main --config=configs/resnet.py:digits    the demonstration, on any machine
 """
 
 from configs import shared

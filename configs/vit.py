@@ -3,7 +3,7 @@
 python -m jaxcmp.main --config=configs/vit.py           the study's recipe, 100 epochs
 python -m jaxcmp.main --config=configs/vit.py:strong    300 epochs, regularised further
 python -m jaxcmp.main --config=configs/vit.py:cpu       a small model, 10 epochs
-python -m jaxcmp.main --config=configs/vit.py:digits    the demonstration, under a minute
+python -m jaxcmp.main --config=configs/vit.py:digits    the demonstration, on any machine
 """
 
 from configs import shared

@@ -196,9 +196,14 @@ def _check_ranges(config: Config) -> None:
             f"schedule.warmup_epochs={config.schedule.warmup_epochs} must be at least 0 and less "
             f"than num_epochs={config.num_epochs}"
         )
-    for name in ("every_epochs", "keep_every_epochs"):
-        if config.checkpoint[name] < 0:
-            raise CommandError(f"checkpoint.{name}={config.checkpoint[name]} must be at least 0")
+    for section, name in (
+        ("log", "every_steps"),
+        ("checkpoint", "every_epochs"),
+        ("checkpoint", "keep_every_epochs"),
+    ):
+        value = config[section][name]
+        if value < 0:
+            raise CommandError(f"{section}.{name}={value} must be at least 0")
     if config.log.tensorboard and importlib.util.find_spec("tensorboardX") is None:
         raise CommandError("log.tensorboard needs tensorboardX: pip install 'jaxcmp[tensorboard]'")
     for name in ("label_smoothing", "average_decay"):

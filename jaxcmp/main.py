@@ -69,8 +69,10 @@ def parse(
 ) -> flags.FlagValues:
     """The flags that `define` names, among them the configuration with its overrides.
 
-    Raises CommandError for anything on the command line that cannot be used.
+    Of a setting that is given twice, the last counts. Raises CommandError for anything on the
+    command line that cannot be used.
     """
+    argv = _last_of_each(argv)
     values = define(argv)
     if not HELP.isdisjoint(argv):
         print(f"{about}\n{values.get_help()}")
@@ -149,6 +151,25 @@ def _config_value(argv: Sequence[str]) -> str:
     if not Path(path).is_file():
         raise CommandError(f"configuration {path!r} is not a file; {HINT}")
     return values[-1]
+
+
+def _last_of_each(argv: Sequence[str]) -> list[str]:
+    """Without what is given again further on: tuples would be joined, and two files not be read."""
+    parts: list[tuple[str, list[str]]] = []
+    for word in argv:
+        name = word.lstrip("-").partition("=")[0] if word[:2] in ("--", "-c") else ""
+        last_name, last_words = parts[-1] if parts else ("", [])
+        if last_name and not name and len(last_words) == 1 and "=" not in last_words[0]:
+            last_words.append(word)
+        else:
+            parts.append((name, [word]))
+    names = [name for name, _ in parts]
+    return [
+        word
+        for i, (name, words) in enumerate(parts)
+        if name.partition(".")[0] != "config" or name not in names[i + 1 :]
+        for word in words
+    ]
 
 
 def _explain(error: Exception, argv: Sequence[str]) -> str:

@@ -30,6 +30,9 @@ MEANS = {
     ("resnet", "pretrained", 5_000): 0.75,
 }
 
+# What a run says that it had itself begun from: a file, of which little is known.
+IMAGENET = {"name": "ImageNet-21k, 14 million images", "class_names": None, "before": None}
+
 
 def from_run(arm: str = "vit", seed: int = 0, sha256: str = "", **seen: Any) -> dict[str, Any]:
     """init.json of a run that began from a run folder."""

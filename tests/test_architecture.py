@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 # From the ground up: a room imports from lower layers only. "data.*" is the package and all in it.
 LAYERS = (
     {"errors"},
-    {"files"},
+    {"files", "plain_table"},
     {"predictions", "models.layers"},
     {
         *("augment.*", "data.*", "clock", "metrics", "models.attention"),

@@ -4,7 +4,14 @@ import dataclasses
 
 import pytest
 import sections
-from sample_runs import TWO_SEEDS_EACH, Sample, alter, make_group, with_files
+from sample_runs import (
+    TWO_SEEDS_EACH,
+    Sample,
+    alter,
+    every_other_epoch_of,
+    make_group,
+    with_files,
+)
 from sample_transfer import from_run, pretrained
 
 from jaxcmp.compare.arms import Group, Outcome
@@ -111,6 +118,15 @@ def test_lines_follow_the_mean_over_seeds(made_up):
     line = sections.series(sections.plot(figure, "Training time"), "resnet")
     assert line.x == pytest.approx([1.5, 4])
     assert line.runs == made_up.arms[0].runs
+
+
+def test_lines_meet_the_epochs_that_all_seeds_recorded(group):
+    panels = [
+        sections.plot(sections.figure(budget_section(each), "cost"), "Training operations")
+        for each in (group, every_other_epoch_of(group, 1))
+    ]
+    whole, thin = (sections.series(panel, "vit") for panel in panels)
+    assert (thin.x, thin.y) == (whole.x[1::2], whole.y[1::2])
 
 
 def test_parameters_stand_beside_the_final_accuracy_with_its_interval(made_up):

@@ -7,6 +7,7 @@ import yaml
 from markdown_it import MarkdownIt
 from sample_models import make_trained
 from sample_runs import Sample, write_run
+from sample_transfer import from_file
 
 from jaxcmp.export.card import ExportedFile, accuracy_of, model_card
 from jaxcmp.runs import Run, read_run
@@ -100,6 +101,25 @@ def test_the_tables_are_those_of_model_data_training_and_file(run):
     assert (rows["SHA-256"], rows["size"]) == ("ab12", "1,234 bytes")
     assert rows["checkpoint"] == "step 2,340"
     assert "python -m jaxcmp.main --config=configs/vit.py:cpu" in card(run)
+
+
+def test_the_command_names_no_folder_of_the_machine_that_trained(run):
+    typed = (
+        "python -m jaxcmp.main --config=/home/me/configs/vit.py:cpu --config.init.path=../a/b.npz "
+        "--workdir '/scratch/my runs/0' --config.data.dir=~/data --config.data.name=digits "
+        "--config.model.width=8"
+    )
+    shown = card(changed(run, environment=run.environment | {"command": typed}))
+    assert (
+        "python -m jaxcmp.main --config=vit.py:cpu --config.init.path=b.npz --workdir 0 "
+        "--config.data.dir=data --config.data.name=digits --config.model.width=8\n"
+    ) in shown
+
+
+def test_terms_are_those_of_the_weights_as_well(run):
+    assert "within the terms of the data." in card(run)
+    begun = changed(run, init=from_file())
+    assert "within the terms of the data and of the weights that it began from." in card(begun)
 
 
 def test_averaged_weights_are_called_so(run):

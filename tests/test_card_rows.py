@@ -105,6 +105,12 @@ def test_what_a_run_began_from_is_told_with_what_became_of_it(run):
     )
 
 
+def test_weights_that_nobody_recorded_are_not_called_random(run):
+    config = run.config | {"init": {"path": "Ti_16.npz"}}
+    with pytest.raises(ValueError, match=r"names weights, and init.json is missing"):
+        training_rows(changed(run, config=config))
+
+
 @pytest.mark.parametrize(
     ("commit", "is_dirty", "words"),
     [(None, None, "not known"), ("ab", False, "ab"), ("ab", True, "ab, with changes of its own")],

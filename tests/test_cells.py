@@ -117,7 +117,3 @@ def test_times_on_different_machines_stay_apart():
         ("cpu", [1500.0, 1620.0], [0, 2]),
         ("T4", [1560.0], [1]),
     ]
-
-
-def test_an_average_goes_as_far_as_all_runs_do():
-    assert cells.average([[1, 2, 3], [3, 4]]) == [2, 3]

@@ -16,6 +16,9 @@ def test_a_process_is_given_the_configuration_and_nothing_else():
     expected = ["--config", "configs/vit.py:digits", "--config.seed=1"]
     expected += ["--config.model.width", "8", "-config.batch_size=2"]
     assert command.overrides(argv) == expected
+    # A setting that is true or false needs no value.
+    argv = ["program", "--config.frozen_trunk", "--rounds=2", "--config.seed", "-1"]
+    assert command.overrides(argv) == ["--config.frozen_trunk", "--config.seed", "-1"]
 
 
 @pytest.mark.parametrize("module", MODULES)

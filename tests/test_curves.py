@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 import sections
-from sample_runs import TWO_SEEDS_EACH, Sample, alter, make_group, with_files
+from sample_runs import (
+    TWO_SEEDS_EACH,
+    Sample,
+    alter,
+    every_other_epoch_of,
+    make_group,
+    with_files,
+)
 
 from jaxcmp.compare.arms import Group, Outcome
 from jaxcmp.compare.document import Figure, Section
@@ -87,6 +94,15 @@ def test_a_mean_ends_where_the_first_of_its_runs_ends(group):
     )
     assert sections.series(panel, "vit").x == [1, 2, 3, 4]
     assert sections.series(panel, "vit, seed 0").x == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_mean_is_of_the_same_epoch_of_all_runs(group, section):
+    thin = sections.figure(curves_section(every_other_epoch_of(group, 1)), "curves")
+    line = sections.series(sections.plot(thin, "Test accuracy"), "vit")
+    whole = sections.series(
+        sections.plot(sections.figure(section, "curves"), "Test accuracy"), "vit"
+    )
+    assert line.x == [2, 4, 6] and line.y == whole.y[1::2]
 
 
 def test_records_of_steps_are_no_epochs(group):

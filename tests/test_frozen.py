@@ -25,7 +25,7 @@ def config_of(arm="resnet", **overrides):
 def test_random_weights_are_those_that_a_run_begins_with():
     config = config_of(seed=3)
     prepared = experiment.prepare(config)
-    variables, said = frozen.weights_of(config, prepared)
+    variables, said = frozen.weights_of(config, prepared, None)
     program = experiment.compile_program(prepared, devices.make_mesh(jax.devices()[:1]), config)
     state = program.init()
     assert said is None
@@ -41,7 +41,7 @@ def test_random_weights_are_those_that_a_run_begins_with():
 def test_the_head_on_the_features_is_the_runs_own_evaluation(overrides):
     config = config_of(**overrides)
     prepared = experiment.prepare(config)
-    variables, _ = frozen.weights_of(config, prepared)
+    variables, _ = frozen.weights_of(config, prepared, None)
     test = prepared.dataset.test
     features = frozen.features_of(prepared, variables, test.images, batch_size=100)
     assert features.shape == (359, 6) and features.dtype == np.float32
@@ -73,7 +73,8 @@ def test_a_part_too_small_or_too_large_is_refused(num_images):
 
 def test_weights_of_a_run_are_what_it_would_be_evaluated_with(unbroken):
     config = config_of("vit", **{"init.path": str(unbroken)})
-    variables, said = frozen.weights_of(config, experiment.prepare(config))
+    source = experiment.read_weights(config)
+    variables, said = frozen.weights_of(config, experiment.prepare(config), source)
     assert said is not None and said["kind"] == "run"
     _, restored = restore_variables(unbroken / "checkpoints")
     for ours, theirs in zip(

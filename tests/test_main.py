@@ -70,6 +70,7 @@ def call(monkeypatch, capsys, tmp_path):
         ([f"{VIT}:digits", "--config.schedule.warmup_epochs=inf"], "warmup_epochs=inf must be"),
         ([f"{VIT}:digits", "--config.schedule.peak_learning_rate=nan"], "must be above 0"),
         ([f"{VIT}:digits", "--config.checkpoint.every_epochs=-1"], "must be at least 0"),
+        ([f"{VIT}:digits", "--config.log.every_steps=-1"], "log.every_steps=-1 must be at least 0"),
         ([f"{VIT}:digits", "--preview="], "no PNG file name"),
         ([f"{VIT}:digits", "--config.eval_batch_size=0"], "eval_batch_size=0 must be at least 1"),
     ],
@@ -110,12 +111,32 @@ def test_a_config_file_that_cannot_be_loaded_is_one_line(call, tmp_path, text, m
         ([], ()),
     ],
 )
-def test_a_tuple_takes_as_many_values_as_are_given(monkeypatch, given, expected):
+def test_a_tuple_takes_as_many_values_as_are_given(parsed, given, expected):
+    assert parsed(f"{VIT}:digits", *given).config.data.classes == expected
+
+
+@pytest.fixture
+def parsed(monkeypatch):
     monkeypatch.chdir(processes.ROOT)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.delitem(sys.modules, "config_config", raising=False)
-    config = main.parse(["jaxcmp.main", f"{VIT}:digits", *given]).config
-    assert config.data.classes == expected
+    return lambda *arguments: main.parse(["jaxcmp.main", *arguments])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [VIT, "--config.data.classes=0,1", "--config.data.classes=2,3"],
+        [VIT, "--config.data.classes", "0,1", "--config.data.classes=2,3"],
+        [VIT, "--config.data.classes=0,1", "--workdir", "x", "-config.data.classes", "2,3"],
+        [VIT, "--config.seed", "-1", "--config.seed=0", "--config.data.classes=2,3"],
+        ["--config=configs/resnet.py:cpu", VIT, "--config.data.classes=2,3"],
+        ["--config", "configs/resnet.py", VIT, "--config.data.classes=2,3"],
+    ],
+)
+def test_of_what_is_given_twice_the_last_counts(parsed, given):
+    config = parsed(*given).config
+    assert (config.arm, config.seed, config.data.classes) == ("vit", 0, (2, 3))
 
 
 def test_a_run_of_another_config_is_refused_with_the_first_difference(tmp_path):

@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from jaxcmp import devices
 from jaxcmp.collectives.messages import Message, read, total_bytes
@@ -45,11 +44,3 @@ def test_a_looked_up_row_is_a_gather_of_indices_and_a_scattered_sum_of_rows():
     found = {each.kind: each.bytes for each in read(text)}
     # Each device puts in its own two indices, and the sixteen rows that it may hold.
     assert found == {"all-gather": 2 * 4, "reduce-scatter": 16 * 5}
-
-
-@pytest.mark.parametrize(
-    ("kind", "sent"),
-    [("all-reduce", 1500), ("all-gather", 3000), ("reduce-scatter", 750), ("all-to-all", 750)],
-)
-def test_what_a_ring_of_four_sends(kind, sent):
-    assert Message(kind, 1000, 1, "").sent_bytes(4) == sent

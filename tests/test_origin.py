@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 import pytest
-from sample_transfer import OTHERS, from_file, from_run
+from sample_transfer import IMAGENET, OTHERS, from_file, from_run
 
 from jaxcmp.compare.origin import Origin, origin_of
 
@@ -27,6 +27,7 @@ def test_a_run_without_weights_began_nowhere():
         (from_file(""), "from the weights of Ti_16.npz"),
         (from_run(), "pretrained on cifar10 (5 classes)"),
         (from_run(num_classes=1, class_names=["cat"]), "pretrained on cifar10 (1 class)"),
+        (from_run(before=IMAGENET), "pretrained on ImageNet-21k, then cifar10 (5 classes)"),
     ],
 )
 def test_the_name_of_an_arm_says_what_its_weights_had_seen(init, title):
@@ -39,6 +40,11 @@ def test_the_name_of_an_arm_says_what_its_weights_had_seen(init, title):
         (from_run(), "cifar10 (25,000 images, 5 classes, 10 epochs)"),
         (from_file("ImageNet-21k, 14 million images"), "ImageNet-21k, 14 million images"),
         (from_file(""), "Ti_16.npz, of which nothing is said"),
+        (
+            from_run(before=from_run(name="cifar100", before={"name": ""})["seen"]),
+            "what nobody has said, then cifar100, then cifar10 (25,000 images, 5 classes, "
+            "10 epochs)",
+        ),
         (from_file(num_classes=1000, epochs=1), "ImageNet-21k (1,000 classes, 1 epoch)"),
     ],
 )
@@ -59,6 +65,7 @@ def test_seeds_of_one_training_are_alike_wherever_they_lie():
         from_run(class_names=OTHERS[::-1]),
         from_run(epochs=20),
         from_run(arm="resnet"),
+        from_run(before=IMAGENET),
         from_run() | {"layout": "timm_vit"},
         from_run() | {"rows": from_run()["rows"][1:]},
         from_file(),
@@ -66,6 +73,11 @@ def test_seeds_of_one_training_are_alike_wherever_they_lie():
 )
 def test_weights_that_had_seen_something_else_or_were_fitted_otherwise_are_not_alike(other):
     assert origin(from_run()).settings != origin(other).settings
+
+
+def test_the_order_in_which_arrays_are_told_makes_no_other_start():
+    turned = from_run() | {"rows": from_run()["rows"][::-1]}
+    assert origin(from_run()).settings == origin(turned).settings
 
 
 def test_two_files_are_never_alike_whatever_is_said_of_them():
@@ -79,6 +91,19 @@ def test_classes_are_found_again_however_they_are_written():
     assert seen.shared(["fire truck", "dog", "Cat"]) == ["fire truck", "Cat"]
     assert origin(from_run()).shared(["cat", "deer"]) == []
     assert origin(from_file()).shared(["cat"]) is None
+
+
+def test_classes_are_those_of_all_that_the_weights_had_seen():
+    twice = origin(from_run(before=from_run(class_names=["cat"])["seen"]))
+    assert twice.shared(["cat", "deer", "dog"]) == ["cat", "dog"]
+    assert origin(from_run(before=IMAGENET)).shared(["cat"]) is None
+
+
+def test_weights_whose_first_training_was_another_are_not_alike():
+    starts = [{"name": name, "class_names": names, "before": None}
+              for name, names in (("a", ["x"]), ("b", ["x"]), ("a", ["y"]))]  # fmt: skip
+    found = {origin(from_run(before=start)).settings for start in starts}
+    assert len(found) == len(starts)
 
 
 def test_the_number_of_classes_follows_from_their_names():

@@ -47,6 +47,11 @@ def test_weights_of_a_run_are_told_and_their_arrays_counted(unbroken, tmp_path):
     [
         ([], "no configuration given"),
         (["--config=configs/vit.py:digits", "--num_train=10"], "--num_train=10 must be 0 for all"),
+        (
+            # That data is not there is found out later.
+            ["--config=configs/vit.py", "--config.init.path=none.npz", "--config.data.name=none"],
+            "none.npz cannot be read",
+        ),
         (["--config=configs/vit.py:digits", "--num_trian=10"], "Did you mean: num_train"),
     ],
 )

@@ -3,7 +3,7 @@
 import pytest
 import sections
 from sample_runs import CLASS_NAMES, Sample, make_group
-from sample_transfer import OTHERS, from_file, from_run, make_transfer, pretrained
+from sample_transfer import IMAGENET, OTHERS, from_file, from_run, make_transfer, pretrained
 
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Section
@@ -80,6 +80,20 @@ def test_images_of_the_same_data_set_are_told_from_those_of_another(tmp_path):
     assert "images of these classes, too" in overlap
     other = sections.texts(of_one(tmp_path / "other", from_run(name="cifar100")))
     assert "another data set than cifar10" in other and "no test image" not in other
+
+
+def test_what_the_weights_had_seen_first_is_told_and_not_taken_for_checked(tmp_path):
+    section = of_one(tmp_path / "file", from_run(before=IMAGENET))
+    (row,) = sections.table(section, TITLE).rows
+    assert row[1].text == "ImageNet-21k, 14 million images, then cifar10"
+    assert row[2].text == "not known"
+    text = sections.texts(section)
+    assert "had seen ImageNet-21k, 14 million images, then cifar10 (25,000 images" in text
+    assert "Whether these test images were among that, nobody has checked." in text
+    first = from_run(name="cifar100")["seen"]
+    text = sections.texts(of_one(tmp_path / "run", from_run(before=first)))
+    assert "had seen none of these 5 classes. They come from cifar100, then cifar10" in text
+    assert "no test image" not in text
 
 
 def test_runs_that_share_their_weights_show_less_spread_than_there_is(tmp_path):

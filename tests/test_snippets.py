@@ -40,6 +40,14 @@ def test_the_command_begins_a_run_of_the_files_sizes(name, fields, monkeypatch):
     assert models.build(**config.model) == expected
 
 
+def test_the_new_run_scales_its_pixels_as_the_weights_have_seen_them(monkeypatch):
+    monkeypatch.chdir(processes.ROOT)
+    data = DATA | {"mean": [0.5, 0.25, 0.1], "std": [1.0, 2.0, 3.0]}
+    words = shlex.split(snippets(make_trained("vit"), NAME, "npz", data)[0].code)
+    found = parse(words[2:]).config.data
+    assert (found.mean, found.std) == ((0.5, 0.25, 0.1), (1.0, 2.0, 3.0))
+
+
 def test_sizes_that_are_the_defaults_are_not_told():
     trained = make_trained("vit", image_size=32, patch_size=4, num_classes=10)
     words = shlex.split(snippets(trained, NAME, "npz", DATA)[0].code)

@@ -2,7 +2,7 @@
 
 import pytest
 import sections
-from sample_runs import Sample, alter, make_group, with_files
+from sample_runs import Sample, alter, every_other_epoch_of, make_group, with_files
 from sample_transfer import from_file, keep, make_transfer, pretrained
 
 from jaxcmp.compare.arms import Group
@@ -61,6 +61,15 @@ def test_epochs_have_a_panel_for_each_architecture_and_size_with_an_interval(gro
     assert line.y[0] == pytest.approx(sum(first) / 2) and line.x == [1, 2, 3, 4, 5, 6]
     half = 12.706 * abs(first[1] - first[0]) / 2
     assert line.high is not None and line.high[0] == pytest.approx(line.y[0] + half, rel=1e-4)
+
+
+def test_runs_that_were_evaluated_less_often_are_averaged_where_all_were(group):
+    lines = [
+        sections.figure(figures(each), "transfer-curves").panels[0].series[0]  # pyright: ignore
+        for each in (group, every_other_epoch_of(group, 0))
+    ]
+    whole, thin = lines
+    assert thin.x == [2, 4, 6] and thin.y == whole.y[1::2]
 
 
 def test_runs_without_epochs_are_named_and_those_without_a_counterpart_not_drawn(group, tmp_path):

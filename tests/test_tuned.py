@@ -65,6 +65,13 @@ def test_the_nearest_recipe_comes_first_then_the_architectures_own(tmp_path):
     ]
 
 
+def test_of_recipes_that_are_as_near_the_one_of_more_runs_is_taken(tmp_path):
+    one, two = ({"label_smoothing": share} for share in (0.1, 0.2))
+    samples = [Sample("vit", config=one), Sample("vit", config=two), Sample("vit", 1, config=two)]
+    found = of(make_group(tmp_path, *samples, pretrained("vit")), "vit")
+    assert [len(each.runs) for each in found.baselines[:1]] == [2]
+
+
 def test_without_the_same_recipe_the_nearest_is_taken_and_its_differences_are_told(tmp_path):
     tuned = pretrained("vit", **{"optimizer.weight_decay": 0.0})
     group = make_group(tmp_path, Sample("vit"), Sample("resnet"), crossed("vit"), tuned)

@@ -126,6 +126,12 @@ def test_only_runs_that_fit_a_claim_about_pretraining_judge_it(name, config, dat
     assert (found is None) if reason is None else (found or "").startswith(reason)
 
 
+def test_weights_that_had_seen_more_than_the_studys_judge_no_claim():
+    twice = origin(from_run(name="ImageNet-21k", before=from_run()["seen"]))
+    reason = study_difference(STUDY, CONFIG, DATA, twice)
+    assert (reason or "").startswith("their weights had seen cifar10, then ImageNet-21k")
+
+
 def test_a_resnet_from_any_imagenet_fits():
     config = CONFIG | {"model": {"name": "resnet"}}
     for name in ("ImageNet-1k", "ImageNet-21k"):

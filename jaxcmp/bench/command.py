@@ -34,7 +34,7 @@ def overrides(argv: Sequence[str]) -> list[str]:
     for argument in argv[1:]:
         name = argument.lstrip("-").partition("=")[0]
         is_flag = argument.startswith("-") and (name == "config" or name.startswith("config."))
-        if is_flag or is_value:
+        if is_flag or (is_value and not argument.startswith("--")):
             chosen.append(argument)
         is_value = is_flag and "=" not in argument
     return chosen

@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from jaxcmp.plain_table import plain_table
+
 Rows = Iterator[tuple[str, str, str]]
 
 
@@ -40,14 +42,6 @@ def commit(environment: dict[str, Any]) -> str:
     if environment["git_commit"] is None:
         return "unknown"
     return environment["git_commit"][:8] + (" and changes" if environment["git_dirty"] else "")
-
-
-def plain_table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(headings[0], overflow="fold")
-    for heading in headings[1:]:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
 
 
 def speed_rows(measured: dict[str, Any]) -> Rows:

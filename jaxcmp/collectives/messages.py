@@ -17,12 +17,6 @@ class Message:
     num_arrays: int
     source: str
 
-    def sent_bytes(self, num_devices: int) -> float:
-        """What each device sends if the devices stand in a ring (Patarasuk and Yuan 2009)."""
-        share = (num_devices - 1) / num_devices
-        factors = {"all-reduce": 2 * share, "all-gather": num_devices - 1, "collective-permute": 1}
-        return factors.get(self.kind, share) * self.bytes
-
 
 def read(text: str) -> list[Message]:
     """The collectives of an optimised HLO module, each once, whatever computation it stands in.

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,18 @@ class Arm:
     def logits(self) -> list[np.ndarray]:
         """Of each run, [n, classes]."""
         return [outcome.predictions.logits for outcome in self.outcomes]
+
+    def by_epoch(self, values: Callable[[Outcome], Sequence[float]]) -> dict[int, list[float]]:
+        """What `values` gives for each epoch that a run recorded, [runs], where all runs did.
+
+        How often a run is evaluated may differ between seeds.
+        """
+        found = [
+            dict(zip((int(epoch["epoch"]) for epoch in each.epochs), values(each), strict=True))
+            for each in self.outcomes
+        ]
+        shared = [epoch for epoch in found[0] if all(epoch in each for each in found)]
+        return {epoch: [each[epoch] for each in found] for epoch in shared}
 
     @functools.cached_property
     def answers(self) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from jaxcmp.compare.arms import Arm
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.statistics.means import estimate_mean
@@ -119,12 +117,6 @@ def durations(arm: Arm) -> list[tuple[str, list[float], list[int]]]:
         )
         for device in devices
     ]
-
-
-def average(rows: Sequence[Sequence[float]]) -> list[float]:
-    """The mean over runs at each place, as far as all of them go."""
-    length = min(len(row) for row in rows)
-    return np.mean([row[:length] for row in rows], axis=0).tolist()
 
 
 def _signed(value: float, digits: int) -> str:

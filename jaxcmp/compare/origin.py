@@ -2,9 +2,10 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -14,9 +15,11 @@ class Origin:
     """Weights that a run began from, and the training that they come from.
 
     `kind` is "run" for a run folder of ours, else "file". `name` is that of a data set, or what was
-    said of a file, "" if nothing was; the fields after it are None where nobody knows. `arrays`
-    counts those of our model by what became of them: loaded, resized, new, unused. `fitted` tells
-    whether two runs took the same of their weights.
+    said of a file, "" if nothing was; the fields after it are None where nobody knows. `before` has
+    the names of what they had been trained on before that, the first one first, "" for what nobody
+    has said, and `classes_before` the classes of all that. `arrays` counts those of our model by
+    what became of them: loaded, resized, new, unused. `fitted` tells whether two runs took the same
+    of their weights.
     """
 
     kind: str
@@ -30,6 +33,8 @@ class Origin:
     epochs: int | None
     arm: str | None
     seed: int | None
+    before: tuple[str, ...]
+    classes_before: tuple[str, ...] | None
     arrays: Mapping[str, int]
     fitted: str
 
@@ -43,7 +48,8 @@ class Origin:
         if not self.name:
             return f"from the weights of {self.file}"
         classes = f" ({self._classes})" if self.is_run and self.num_classes else ""
-        return f"pretrained on {self.name.partition(',')[0].strip()}{classes}"
+        names = (name.partition(",")[0].strip() for name in (*self.told_before, self.name))
+        return f"pretrained on {', then '.join(names)}{classes}"
 
     @property
     def words(self) -> str:
@@ -52,7 +58,8 @@ class Origin:
         told += [self._classes] if self.num_classes else []
         told += [f"{self.epochs:,} epoch{'' if self.epochs == 1 else 's'}"] if self.epochs else []
         name = self.name or f"{self.file}, of which nothing is said"
-        return f"{name} ({', '.join(told)})" if told else name
+        last = f"{name} ({', '.join(told)})" if told else name
+        return ", then ".join((*self.told_before, last))
 
     @property
     def settings(self) -> tuple[tuple[str, str], ...]:
@@ -65,14 +72,21 @@ class Origin:
         told |= {"epochs": self.epochs, "arm": self.arm, "layout": self.layout}
         told |= {} if self.is_run else {"sha256": self.sha256[:12]}
         told |= {"class_names": self.class_names, "fitted": self.fitted}
+        if self.before:
+            told |= {"before": self.before, "classes_before": self.classes_before}
         return tuple((f"init.{key}", json.dumps(value)) for key, value in told.items())
 
     def shared(self, class_names: Sequence[str]) -> list[str] | None:
         """Which of these classes they had seen, by name; None where that is not known."""
-        if self.class_names is None:
+        if self.class_names is None or self.classes_before is None:
             return None
-        seen = set(map(_plain, self.class_names))
+        seen = set(map(_plain, (*self.class_names, *self.classes_before)))
         return [name for name in class_names if _plain(name) in seen]
+
+    @property
+    def told_before(self) -> tuple[str, ...]:
+        """Names of what the weights had seen before the last training, the first one first."""
+        return tuple(name or "what nobody has said" for name in self.before)
 
     @property
     def _classes(self) -> str:
@@ -91,6 +105,7 @@ def origin_of(init: Mapping[str, Any]) -> Origin | None:
         raise ValueError('init.json has no object "seen" and list "rows"')
     names = seen.get("class_names")
     num_classes = seen.get("num_classes")
+    before = list(_before(seen))
     return Origin(
         kind=str(init["kind"]),
         layout=str(init["layout"]),
@@ -99,13 +114,31 @@ def origin_of(init: Mapping[str, Any]) -> Origin | None:
         name=str(seen["name"] or ""),
         num_train=_whole(seen.get("num_train")),
         num_classes=_whole(len(names) if num_classes is None and names else num_classes),
-        class_names=None if names is None else tuple(map(str, names)),
+        class_names=_strings(names),
         epochs=_whole(seen.get("epochs")),
         arm=seen.get("arm"),
         seed=_whole(seen.get("seed")),
+        before=tuple(str(each["name"] or "") for each in reversed(before)),
+        classes_before=_joined([_strings(each.get("class_names")) for each in before]),
         arrays=Counter(str(row["what"]) for row in rows),
         fitted=_digest(rows),
     )
+
+
+def _before(seen: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What a run's weights had seen before the run itself, the last first."""
+    while seen := seen.get("before") or {}:
+        yield seen
+
+
+def _joined(names: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
+    """All of them; None where some are not known."""
+    known = [each for each in names if each is not None]
+    return tuple(itertools.chain(*known)) if len(known) == len(names) else None
+
+
+def _strings(names: Sequence[Any] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(map(str, names))
 
 
 def _whole(value: Any) -> int | None:

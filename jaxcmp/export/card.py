@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from jaxcmp.compare.pages.markdown import escape
@@ -57,7 +59,7 @@ def model_card(run: Run, trained: Trained, which: int | str, file: ExportedFile)
         "## Training",
         _table(training_rows(run)),
         "The command that repeats the run:",
-        f"```sh\n{repeat_run(run)}\n```",
+        f"```sh\n{_without_folders(repeat_run(run))}\n```",
         "## Loading",
         file.note,
     ]
@@ -116,13 +118,24 @@ def _accuracy(run: Run, step: int, which: int | str) -> list[str]:
 
 def _limits(run: Run, trained: Trained) -> str:
     names, data = trained.class_names, escape(run.environment["data"]["name"])
+    terms = "the data and of the weights that it began from" if run.init else "the data"
     return (
         f"Made to compare architectures, not for use where a mistake does harm. It answers every "
         f"image with one of its {len(names)} classes, whatever the image shows. It was tested on "
         f"images of {data} alone: on others, from another source or of another size, it may do "
         "much worse, and how sure it says it is has not been corrected. The weights carry no "
-        "licence here: whoever publishes them chooses one, within the terms of the data."
+        f"licence here: whoever publishes them chooses one, within the terms of {terms}."
     )
+
+
+def _without_folders(command: str) -> str:
+    """Paths that hold for one machine alone by their last names: a card is for others."""
+    words = []
+    for word in shlex.split(command):
+        flag, equals, path = word.rpartition("=") if word.startswith("-") else ("", "", word)
+        is_local = path.startswith(("/", "~", "../"))
+        words.append(f"{flag}{equals}{PurePath(path).name}" if is_local else word)
+    return shlex.join(words)
 
 
 def _file(trained: Trained, file: ExportedFile) -> dict[str, str]:

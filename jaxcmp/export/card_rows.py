@@ -69,7 +69,7 @@ def training_rows(run: Run) -> dict[str, str]:
     seconds = result.get("train_seconds")
     versions = {"python": now.get("python"), **now.get("packages", {})}
     return {
-        "began from": _beginning(run.init),
+        "began from": _beginning(run),
         "optimizer": recipe.optimizer(config),
         "schedule": recipe.schedule(config),
         "epochs": f"{config['num_epochs']}, batches of {config['batch_size']}",
@@ -84,10 +84,13 @@ def training_rows(run: Run) -> dict[str, str]:
     }
 
 
-def _beginning(init: Mapping[str, Any]) -> str:
+def _beginning(run: Run) -> str:
     """The weights that a run began from, what they had seen, and what became of each array."""
-    origin = origin_of(init)
+    origin = origin_of(run.init)
     if origin is None:
+        # Runs from before there was the setting do not say it.
+        if run.config.get("init", {}).get("path"):
+            raise ValueError("its configuration names weights, and init.json is missing")
         return "random weights"
     seen = f"trained on {origin.words}" if origin.name else "of which nothing is said"
     arrays = ", ".join(f"{num} {what}" for what, num in origin.arrays.items())

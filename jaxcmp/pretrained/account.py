@@ -8,6 +8,7 @@ from typing import Any, Literal
 from rich.table import Table
 from rich.text import Text
 
+from jaxcmp.plain_table import plain_table
 from jaxcmp.pretrained.forms import Shape
 
 What = Literal["loaded", "resized", "new", "unused"]
@@ -49,9 +50,7 @@ def table(rows: Sequence[Row]) -> Table:
     """At most 25 lines."""
     lines = summarise(rows)
     shown = lines if len(lines) <= MAX_LINES else lines[: MAX_LINES - 1]
-    result = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    result.add_column("weights", overflow="fold")
-    result.add_column("arrays", justify="right", no_wrap=True)
+    result = plain_table("weights", "arrays")
     result.add_column("what", no_wrap=True)
     result.add_column("how", overflow="fold")
     for name, num, what, note in shown:

@@ -17,10 +17,10 @@ from typing import Any
 
 from absl import flags
 from rich.console import Console
-from rich.table import Table
 
 from jaxcmp import files, host_memory, main
 from jaxcmp.errors import carry_out
+from jaxcmp.plain_table import plain_table
 from jaxcmp.quiet import show_messages
 
 
@@ -52,15 +52,17 @@ def probe(config: Any, *, num_train: int) -> dict[str, Any]:
     import jax
 
     from jaxcmp.environment import describe_environment
-    from jaxcmp.experiment import prepare
+    from jaxcmp.experiment import prepare, read_weights
     from jaxcmp.probe import frozen, regression
 
     start = time.perf_counter()
-    experiment = prepare(config)
+    # Before data is read, which may take minutes.
+    source = read_weights(config)
+    experiment = prepare(config, weights=source)
     dataset = experiment.dataset
     train = frozen.part(dataset.train, num_train, seed=config.seed)
     splits = {"train": train, "test": dataset.test}
-    variables, weights = frozen.weights_of(config, experiment)
+    variables, weights = frozen.weights_of(config, experiment, source)
     ready = time.perf_counter()
     features = {
         name: frozen.features_of(
@@ -103,10 +105,7 @@ def show(found: dict[str, Any]) -> None:
         told = ", ".join(f"{number} {what}" for what, number in counts.items())
         words = f"{Path(weights['path']).name} ({told})"
     console.print(f"{found['arm']}, {words}: logistic regression on frozen features")
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("images")
-    for heading in ("accuracy", "95 % interval", "n"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = plain_table("images", "accuracy", "95 % interval", "n")
     for name in ("train", "test"):
         low, high = found[name]["interval"]
         cells = (f"{found[name]['accuracy']:.2%}", f"{low:.2%} to {high:.2%}")

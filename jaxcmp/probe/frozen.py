@@ -38,21 +38,21 @@ def part(split: Split, num_images: int, *, seed: int) -> Split:
 
 
 def weights_of(
-    config: Config, experiment: Experiment
+    config: Config, experiment: Experiment, source: pretrained.Source | None
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The variables that a run would begin with, and what init.json would say; None if random."""
+    """The variables that a run would begin with, and what init.json would say; None if random.
+
+    `source` is what `read_weights` found. Raises CommandError or JaxcmpError where it does not fit.
+    """
     # As a program splits it: random weights are those of a run of this seed.
     key, _ = jax.random.split(jax.random.key(config.seed))
-    if not config.init.path:
+    if source is None:
         state = jax.jit(experiment.init)(key)
         return {"params": state.params, "batch_stats": state.batch_stats}, None
     state = jax.eval_shape(experiment.init, key)
-    loaded = pretrained.load(
-        template={"params": state.params, "batch_stats": state.batch_stats},
-        model=experiment.model,
-        class_names=experiment.dataset.class_names,
-        **dict(config.init),
-    )
+    template = {"params": state.params, "batch_stats": state.batch_stats}
+    names = experiment.dataset.class_names
+    loaded = pretrained.fit(source, template, experiment.model, names)
     return loaded.variables, loaded.description
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxcmp.compare.cells import duration, powers
+from jaxcmp.plain_table import plain_table
 from jaxcmp.study.estimates import Taken
 from jaxcmp.study.folder import Entry, Progress, State
 
@@ -18,7 +19,7 @@ MEGABYTE = 2**20
 
 def plan_table(entries: Sequence[Entry], taken: Sequence[Taken]) -> Table:
     """One row for each folder of seeds, and a sum."""
-    table = _table("runs", "seeds", "steps each", "FLOPs each", "time each", "disk each")
+    table = plain_table("runs", "seeds", "steps each", "FLOPs each", "time each", "disk each")
     by_arm = collections.defaultdict(list)
     for entry, took in zip(entries, taken, strict=True):
         by_arm[str(Path(entry.folder).parent)].append((entry, took))
@@ -60,7 +61,7 @@ def plan_summary(
 
 def status_table(entries: Sequence[Entry], progresses: Sequence[Progress]) -> Table:
     """One row for each run."""
-    table = _table("run", "state", "step", "of", "left", "failures")
+    table = plain_table("run", "state", "step", "of", "left", "failures")
     for number, (entry, progress) in enumerate(zip(entries, progresses, strict=True)):
         left = "" if progress.seconds_left is None else duration(progress.seconds_left)
         table.add_row(
@@ -83,14 +84,6 @@ def status_summary(entries: Sequence[Entry], progresses: Sequence[Progress]) -> 
         if progress.state is State.FAILED:
             lines.append(f"{entry.folder} failed: {progress.reason}")
     return lines
-
-
-def _table(first: str, *headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(first, overflow="fold")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
 
 
 def _size(num_bytes: float | None) -> str:

@@ -70,7 +70,7 @@ def budget_section(group: Group) -> Section:
 
 def accuracy_at(outcome: Outcome, spent: Spent, budget: float) -> float | None:
     """Test accuracy in [0, 1] once `budget` is spent, linear between epochs; None before one."""
-    x, y = spent(outcome), [epoch["test_accuracy"] for epoch in outcome.epochs]
+    x, y = spent(outcome), _accuracies(outcome)
     # Sums of the same numbers in another order differ in the last digit.
     if budget < x[0] * (1 - 1e-9):
         return None
@@ -79,6 +79,10 @@ def accuracy_at(outcome: Outcome, spent: Spent, budget: float) -> float | None:
 
 def _can_tell(outcome: Outcome) -> bool:
     return bool(outcome.epochs) and outcome.run.cost.get("training_flops") is not None
+
+
+def _accuracies(outcome: Outcome) -> list[float]:
+    return [epoch["test_accuracy"] for epoch in outcome.epochs]
 
 
 def _teraflops(outcome: Outcome) -> list[float]:
@@ -101,9 +105,8 @@ def _say_minutes(minutes: float) -> str:
 def _along(title: str, label: str, arms: Sequence[Arm], spent: Spent) -> Plot:
     series = []
     for arm in arms:
-        x = cells.average([spent(outcome) for outcome in arm.outcomes])
-        rows = [[epoch["test_accuracy"] for epoch in each.epochs] for each in arm.outcomes]
-        y = [100 * value for value in cells.average(rows)]
+        x = [float(np.mean(values)) for values in arm.by_epoch(spent).values()]
+        y = [100 * float(np.mean(values)) for values in arm.by_epoch(_accuracies).values()]
         series.append(Series(arm.name, x, list(y), "thick", arm.index, runs=arm.runs))
     return Plot(title, Axis(label), Axis("test accuracy, %"), series)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from jaxcmp.compare import cells
+import numpy as np
+
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import Axis, Block, Commands, Figure, Plot, Section, Series, Text
 from jaxcmp.compare.sections import recipe
@@ -91,14 +92,15 @@ def _series(
     """The runs of each arm as thin lines, then their mean as a thick or a dashed one."""
     series = []
     for arm in arms:
-        rows = [[scale * epoch[key] for epoch in outcome.epochs] for outcome in arm.outcomes]
-        for outcome, row in zip(arm.outcomes, rows, strict=True):
+        # Of one seed alone the mean is the line.
+        for outcome in arm.outcomes if len(arm.outcomes) > 1 else ():
             x = [float(epoch["epoch"]) for epoch in outcome.epochs]
+            y = [scale * epoch[key] for epoch in outcome.epochs]
             name = f"{label}, seed {outcome.seed}"
-            if len(rows) > 1:
-                series.append(Series(name, x, list(row), "thin", arm.index, runs=[outcome.number]))
-        mean = cells.average(rows)
-        x = [float(epoch["epoch"]) for epoch in arm.outcomes[0].epochs[: len(mean)]]
+            series.append(Series(name, x, list(y), "thin", arm.index, runs=[outcome.number]))
+        found = arm.by_epoch(lambda each: [scale * epoch[key] for epoch in each.epochs])
+        mean = [float(np.mean(values)) for values in found.values()]
         style = "dashed" if is_second else "thick"
+        x = [float(epoch) for epoch in found]
         series.append(Series(label, x, list(mean), style, arm.index, runs=arm.runs))
     return series

@@ -79,8 +79,9 @@ def study_difference(
     arms = study.tuned if origin else study.arms
     if name not in arms:
         return f"the study has no model {name}"
-    if origin and not _normal(origin.name).startswith(_normal(arms[name].seen)):
-        return f"their weights had seen {origin.words}, the study's {arms[name].seen}"
+    seen = arms[name].seen
+    if origin and (origin.before or not _normal(origin.name).startswith(_normal(seen))):
+        return f"their weights had seen {origin.words}, the study's {seen}"
     difference = _difference(arms[name].config, config)
     if difference is None and num_train != study.num_train:
         return f"they trained on {num_train} images, the study on {study.num_train}"

@@ -14,7 +14,8 @@ from jaxcmp.compare.statistics.means import Difference, compare_means
 TITLE = "The gap between architectures, from random and from pretrained weights"
 NOTE = (
     "Gaps: Welch's test. Their change is a contrast of the four means, each with its own spread "
-    "between seeds (Satterthwaite's degrees of freedom). n counts the seeds of each arm."
+    "between seeds (Satterthwaite's degrees of freedom); an arm with one seed is taken to vary as "
+    "the others do, pooled. n counts the seeds of each arm."
 )
 
 

@@ -48,7 +48,7 @@ def _row(group: Group, sizes: Sequence[Tuned]) -> list[Cell]:
     told = (origin.num_train, origin.num_classes, origin.epochs)
     return [
         cells.words(tuned.label, arm=tuned.index),
-        cells.words(origin.name or "not said"),
+        cells.words(", then ".join((*origin.told_before, origin.name or "not said"))),
         cells.words(_overlap(group, tuned)),
         *(cells.number(value, f"{value or 0:,}", runs) for value in told),
         cells.words(", ".join(arrays)),
@@ -93,6 +93,9 @@ def _nearness(group: Group, origin: Origin) -> str:
             f"{seen} So it was said of the file; whether it had seen any of these test images, "
             "nobody has checked."
         )
+    if origin.before:
+        told = "" if shared is None else f" They come from {origin.words}."
+        return f"{seen}{told} Whether these test images were among that, nobody has checked."
     here = str(group.arms[0].config["data"]["name"])
     if origin.name != here:
         return f"{seen} They come from {origin.words}, another data set than {here}."

@@ -108,12 +108,12 @@ def _curve(tuned: Tuned) -> Plot:
 
 
 def _epochs(label: str, arm: Arm, style, index: int | None) -> Series:
-    rows = [[100 * epoch["test_accuracy"] for epoch in each.epochs] for each in arm.outcomes]
-    means = [estimate_mean(values) for values in zip(*rows, strict=False)]
+    found = arm.by_epoch(lambda each: [100 * epoch["test_accuracy"] for epoch in each.epochs])
+    means = [estimate_mean(values) for values in found.values()]
     bounds = [each.interval or (None, None) for each in means]
     return Series(
         label,
-        [float(epoch["epoch"]) for epoch in arm.outcomes[0].epochs[: len(means)]],
+        [float(epoch) for epoch in found],
         [each.mean for each in means],
         style,
         index,
