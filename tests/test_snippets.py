@@ -40,6 +40,14 @@ def test_the_command_begins_a_run_of_the_files_sizes(name, fields, monkeypatch):
     assert models.build(**config.model) == expected
 
 
+def test_the_command_scales_pixels_as_the_weights_have_seen_them(monkeypatch):
+    monkeypatch.chdir(processes.ROOT)
+    data = {**DATA, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.5, 0.5]}
+    words = shlex.split(snippets(make_trained("vit"), NAME, "npz", data)[0].code)
+    config = parse(words[2:]).config
+    assert (config.data.mean, config.data.std) == ((0.5, 0.5, 0.5), (0.25, 0.5, 0.5))
+
+
 def test_sizes_that_are_the_defaults_are_not_told():
     trained = make_trained("vit", image_size=32, patch_size=4, num_classes=10)
     words = shlex.split(snippets(trained, NAME, "npz", DATA)[0].code)
