@@ -43,7 +43,7 @@ def fitted(source, model, class_names=None):
     return named(loaded.variables), {row.name: row for row in loaded.rows}, named(template)
 
 
-def complaint(source, model, error=CommandError) -> str:
+def complaint(source, model, error: type[JaxcmpError] = CommandError) -> str:
     with pytest.raises(error) as caught:
         fit(source, shapes_of(model), model)
     assert type(caught.value) is error

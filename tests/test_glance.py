@@ -191,3 +191,18 @@ def test_what_arms_began_from_is_told_where_it_was_not_random(two, tmp_path):
 
 def test_every_number_names_its_runs(uneven):
     assert not list(sections.without_source(glance_section(uneven)))
+
+
+def test_peak_memory_is_the_highest_of_all_runs_and_of_the_device_where_there_is_one(tmp_path):
+    group = make_group(tmp_path, *TWO_SEEDS_EACH)
+    assert "Peak memory" not in str(glance_section(group))
+
+    def change(outcome: Outcome) -> Outcome:
+        device = (3 + outcome.seed) * 10**9 if outcome.name == "vit" else None
+        peaks = {"device_bytes": device, "host_bytes": (6 + outcome.seed) * 10**9}
+        run = dataclasses.replace(outcome.run, cost={**outcome.run.cost, "peak_memory": peaks})
+        return dataclasses.replace(outcome, run=run)
+
+    measured = alter(group, change)
+    assert cell(measured, "Peak memory", "vit").text == "4.00 GB of the device"
+    assert cell(measured, "Peak memory", "resnet").text == "7.00 GB of the process"

@@ -135,3 +135,8 @@ def test_what_stays_new_is_as_the_state_had_it(tmp_path):
     begun, _ = loading.start(state, loading.read(path, allow_missing="positions"), VIT, ())
     np.testing.assert_array_equal(begun.params["positions"], state.params["positions"])
     assert jnp.array_equal(begun.params["cls"], arrays["cls_token"])
+
+
+def test_a_name_too_long_for_the_system_cannot_be_read():
+    with pytest.raises(CommandError, match="cannot be read: File name too long"):
+        loading.read("x" * 300)

@@ -75,7 +75,7 @@ def test_the_header_says_what_the_file_is_in_a_few_words():
     content, _ = named_weights(make_trained("vit"), "safetensors")
     length = int.from_bytes(content[:8], "little")
     described = json.loads(content[8 : 8 + length])["__metadata__"]
-    assert described.keys() == {"format", "architecture", "class_names"}
+    assert described.keys() == {"format", "architecture", "class_names", "num_heads"}
     assert (described["format"], described["architecture"]) == ("pt", "ViT")
     assert json.loads(described["class_names"]) == list(CLASS_NAMES)
     # Readers map the arrays into memory.

@@ -8,6 +8,7 @@ import numpy as np
 from safetensors import numpy as safetensors
 
 from jaxcmp.errors import CommandError
+from jaxcmp.models import ViT
 from jaxcmp.predict import Trained
 from jaxcmp.pretrained.layouts import LAYOUTS, layouts_of, to_published
 
@@ -42,6 +43,8 @@ def named_weights(trained: Trained, format: str) -> tuple[bytes, str]:
     # Software for PyTorch asks for the format; the rest tells a reader what the file is.
     names = json.dumps(trained.class_names, ensure_ascii=False)
     described = {"format": "pt", "architecture": kind, "class_names": names}
+    if isinstance(trained.model, ViT):
+        described["num_heads"] = str(trained.model.num_heads)
     return _sorted_header(safetensors.save(arrays, described), described), note
 
 

@@ -18,8 +18,7 @@ TIMM_SIZES = {
     (768, 12, 12, 3072): "base",
     (1024, 24, 16, 4096): "large",
 }
-# What of the settings of the data says which images there are and how they are scaled, where it is
-# set.
+# What of the settings of the data says which images there are and how their pixels are scaled.
 DATA = ("name", "image_size", "classes", "mean", "std")
 TORCHVISION_WIDTHS = (64, 128, 256, 512)
 

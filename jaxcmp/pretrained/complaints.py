@@ -19,11 +19,13 @@ STEMS = {
 class Complainer:
     """Makes errors that speak of one source, `path`, and one model.
 
-    `differences` are the fields in which the source's model is another one, with its values.
+    `differences` are the fields in which the source's model is another one, with its values, and
+    `likely` those that are to be set besides.
     """
 
     path: str
     differences: Mapping[str, Any]
+    likely: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def other_model(self, there: str, here: str, name: str, shape: Shape) -> CommandError:
         """Weights of the model named `there`, of whose arrays `name` is the first."""
@@ -80,7 +82,8 @@ class Complainer:
         """The fields to set, or else those words."""
         if not self.differences:
             return otherwise
-        settings = " ".join(_setting(*each) for each in self.differences.items())
+        fields = {**self.differences, **self.likely}
+        settings = " ".join(_setting(*each) for each in fields.items())
         return f"{settings} would fit"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxcmp import leaves
 from jaxcmp.errors import CommandError
-from jaxcmp.pretrained import resizing
+from jaxcmp.pretrained import heads, resizing
 from jaxcmp.pretrained.account import Row, What
 from jaxcmp.pretrained.complaints import FIRST_KERNELS, Complainer
 from jaxcmp.pretrained.forms import Entry, Layout, Shape
@@ -78,9 +78,11 @@ class _Fitting:
     def __init__(
         self, source: Source, template: Any, model: Model, class_names: Sequence[str] | None
     ) -> None:
-        self.source = source
+        self.source, self.model = source, model
         self.layout: Layout = layout_for(source.layout, model)
-        self.complain = Complainer(source.path, _differences(source.fields, model))
+        self.complain = Complainer(
+            source.path, _differences(source.fields, model), heads.likely(source.fields, model)
+        )
         if source.model_name != name_of(model):
             first = next(iter(source.arrays))
             raise self.complain.other_model(
@@ -128,8 +130,10 @@ class _Fitting:
         wrong = next((name for name in found if found[name].shape != expected[name]), None)
         if wrong is None:
             other_types = {x.dtype.name for x in found.values()} - {"float32"}
-            note = f"from {' and '.join(sorted(other_types))}" if other_types else ""
-            self._add(entry, entry.form.read(weights), "loaded", note)
+            notes = [f"from {' and '.join(sorted(other_types))}"] if other_types else []
+            if entry.ours.endswith("/attention/qkv/kernel"):
+                notes += heads.unsaid(self.source.fields, self.model, here)
+            self._add(entry, entry.form.read(weights), "loaded", ", ".join(notes))
             return True
         channels = ()
         if len(found) == 1 and found[wrong].ndim == len(expected[wrong]):
@@ -156,7 +160,8 @@ class _Fitting:
             note = f"grid {side}x{side} to {new_side}x{new_side}"
             note += "" if has_cls else ", the class token's position zero"
             return resizing.resize_positions(array, here[1]), note
-        if ours == "params/patch_embedding/kernel" and array.shape[2:] == here[2:]:
+        square = (len(array), len(array), *here[2:])
+        if ours == FIRST_KERNELS[0] and array.size and array.shape == square:
             note = f"patches {len(array)}x{len(array)} to {here[0]}x{here[0]}"
             return resizing.resize_patches(array, here[0]), note
         return None
@@ -179,7 +184,9 @@ class _Fitting:
         here, there = self.here[entry.ours].shape, None
         array = self.source.arrays.get(entry.theirs[0])
         if array is not None and array.ndim == len(here):
-            there = entry.form.read([array]).shape
+            # A head that is damaged speaks against the rest.
+            weight = as_weight(self.source.path, entry.theirs[0], array)
+            there = entry.form.read([weight]).shape
         self._add(entry, np.zeros(here, np.float32), "new", self.head_note, there)
 
     def _leave(self, entry: Entry) -> None:

@@ -1,6 +1,7 @@
 """From the path of weights to a model's variables, or to a training state that begins with them."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from jax.experimental import multihost_utils
 
 from jaxcmp import leaves
 from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.pretrained import heads
 from jaxcmp.pretrained.complaints import FIRST_KERNELS
 from jaxcmp.pretrained.fit import Loaded, Source, fit
 from jaxcmp.pretrained.layouts import LAYOUTS, Model, layout_for, name_of, recognise
 from jaxcmp.pretrained.run_weights import read_run_weights
-from jaxcmp.pretrained.weight_files import digest, read_file
+from jaxcmp.pretrained.weight_files import description, digest, read_file
 from jaxcmp.step import TrainState
 
 
@@ -61,7 +63,8 @@ def read(
         raise CommandError(
             f"init.checkpoint={checkpoint!r} must be newest, best, or the number of a step"
         )
-    if path.is_dir():
+    # Where pathlib raises, as for a name too long for the system, this says no.
+    if os.path.isdir(path):
         source = read_run_weights(path, checkpoint)
     elif checkpoint != "newest":
         raise CommandError(f"init.checkpoint={checkpoint} is for run folders, which {path} is not")
@@ -111,6 +114,7 @@ def _of_file(path: Path, seen: str) -> Source:
             f"{known}"
         )
     shapes = {name: array.shape for name, array in arrays.items()}
+    described = description(path) if file_format == "safetensors" else {}
     unknown = ("num_train", "num_classes", "class_names", "epochs", "arm", "seed")
     return Source(
         path=str(path),
@@ -120,7 +124,7 @@ def _of_file(path: Path, seen: str) -> Source:
         arrays=arrays,
         sha256=digest(path),
         model_name=LAYOUTS[layout].model_name,
-        fields=LAYOUTS[layout].fields(shapes),
+        fields=LAYOUTS[layout].fields(shapes) | heads.in_description(described),
         seen={"name": seen, **dict.fromkeys(unknown), "before": None},
     )
 

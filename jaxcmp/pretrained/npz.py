@@ -5,6 +5,7 @@ What a file says of itself is not believed: a few bytes can claim terabytes, or 
 
 import math
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,8 +43,8 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
     # What PyTorch saves is a zip file as well, around a pickle.
     if any(name.endswith("data.pkl") for name in names):
         refuse_pickle(path)
-    for name in names:
-        if not name.endswith(".npy") or names.count(name) > 1:
+    for name, times in Counter(names).items():
+        if not name.endswith(".npy") or times > 1:
             fault = "is no .npy array" if not name.endswith(".npy") else "is in it twice"
             raise JaxcmpError(f"{path} cannot be read: {name!r} {fault}")
     total, size = sum(member.file_size for member in members), path.stat().st_size

@@ -26,7 +26,7 @@ def grid_of(num_tokens: int) -> tuple[int, bool]:
     Raises ValueError where there is no such grid.
     """
     for has_cls in (True, False):
-        side = math.isqrt(num_tokens - has_cls)
+        side = math.isqrt(max(num_tokens - has_cls, 0))
         if side and side**2 == num_tokens - has_cls:
             return side, has_cls
     raise ValueError(

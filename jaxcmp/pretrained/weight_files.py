@@ -66,6 +66,12 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
+def description(path: Path) -> dict[str, str]:
+    """What a sound .safetensors file says of itself beside its arrays."""
+    with safetensors.safe_open(path, framework="numpy") as file:
+        return file.metadata() or {}
+
+
 def as_weight(path: Path | str, name: str, array: np.ndarray) -> np.ndarray:
     """The array in float32; raises JaxcmpError for another kind of numbers, or infinite ones."""
     if array.dtype.name not in FLOATS:

@@ -55,6 +55,7 @@ def facts(group: Group) -> list[Fact]:
 def _rows(group: Group) -> list[tuple[str, Callable[[Arm], Cell]]]:
     num_test = len(group.labels)
     begun = [("Began from", _began_from)] if any(map(_origin, group.arms)) else []
+    measured = [("Peak memory", _peak_memory)] if any(map(_peaks, group.arms)) else []
     return [
         ("Test accuracy, last epoch", lambda arm: cells.percent(arm.accuracies, arm.runs)),
         ("Runs (n)", lambda arm: cells.count(len(arm.outcomes), arm.runs)),
@@ -68,6 +69,7 @@ def _rows(group: Group) -> list[tuple[str, Callable[[Arm], Cell]]]:
         ("Training FLOPs", _training_flops),
         ("Training time, on", _training_time),
         ("Images per second, in training", _images_per_second),
+        *measured,
         ("Epochs to converge", _epochs_to_converge),
         ("Epochs", lambda arm: cells.count(arm.config["num_epochs"], arm.runs)),
         ("Training images", lambda arm: cells.count(arm.outcomes[0].num_train, arm.runs)),
@@ -141,6 +143,26 @@ def _images_per_second(arm: Arm) -> Cell:
     if len(cells.durations(arm)) > 1:
         return Cell("several machines: see how it was measured", runs=arm.runs)
     return cells.mean(list(known.values()), list(known), digits=0)
+
+
+def _peaks(arm: Arm) -> dict[str, dict[int, int]]:
+    """Bytes by run, of each place where memory was measured; of the devices' first."""
+    found: dict[str, dict[int, int]] = {}
+    for place, key in (("the device", "device_bytes"), ("the process", "host_bytes")):
+        for outcome in arm.outcomes:
+            peak = outcome.run.cost.get("peak_memory", {}).get(key)
+            if peak is not None:
+                found.setdefault(place, {})[outcome.number] = peak
+    return found
+
+
+def _peak_memory(arm: Arm) -> Cell:
+    """The highest of all runs: what a machine has to have; a CPU has no memory of its own."""
+    place, peaks = next(iter(_peaks(arm).items()), ("", {}))
+    if not peaks:
+        return Cell("–")
+    gigabytes = max(peaks.values()) / 1e9
+    return cells.number(gigabytes, f"{gigabytes:.2f} GB of {place}", list(peaks))
 
 
 def _epochs_to_converge(arm: Arm) -> Cell:
