@@ -185,7 +185,7 @@ def test_three_arms_have_a_column_each_and_a_sentence_for_each_but_the_leader(tm
 def test_what_arms_began_from_is_told_where_it_was_not_random(two, tmp_path):
     assert "Began from" not in sections.names(sections.table(glance_section(two)))
     group = make_group(tmp_path, pretrained("vit"), pretrained("resnet"))
-    found = cell(group, "Began from", "vit, pretrained on cifar10 (5 classes)")
+    found = cell(group, "Began from", "vit, pretrained on 5 classes of cifar10")
     assert found.text == ("weights that had seen cifar10 (25,000 images, 5 classes, 10 epochs)")
 
 

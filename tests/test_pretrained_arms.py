@@ -28,8 +28,8 @@ def test_they_stand_beside_the_arms_and_change_neither_names_nor_averages(tmp_pa
         ("vit", 1, 1),
     ]
     assert told(group) == [
-        ("vit, pretrained on cifar10 (5 classes)", 1, 1),
-        ("resnet, pretrained on cifar10 (5 classes)", 0, 1),
+        ("vit, pretrained on 5 classes of cifar10", 1, 1),
+        ("resnet, pretrained on 5 classes of cifar10", 0, 1),
     ]
     assert not (group.smaller or group.other_lengths or group.crossed)
 
@@ -38,7 +38,7 @@ def test_seeds_of_one_source_and_of_several_are_one_arm(tmp_path):
     several = [pretrained("vit", seed) for seed in (0, 1, 2)]
     same = [pretrained("vit", seed, from_run("vit", 0)) for seed in (3, 4)]
     group = make_group(tmp_path, *PLAIN, *several, *same)
-    assert told(group) == [("vit, pretrained on cifar10 (5 classes)", 1, 5)]
+    assert told(group) == [("vit, pretrained on 5 classes of cifar10", 1, 5)]
 
 
 def test_one_seed_from_several_sources_is_as_many_runs(tmp_path):
@@ -67,8 +67,8 @@ def test_the_same_seed_from_the_same_weights_is_a_repeat(tmp_path):
             from_run(seed=0),
             from_run(seed=1, epochs=20),
             {
-                "vit, pretrained on cifar10 (5 classes) (init.epochs=10)",
-                "vit, pretrained on cifar10 (5 classes) (init.epochs=20)",
+                "vit, pretrained on 5 classes of cifar10 (init.epochs=10)",
+                "vit, pretrained on 5 classes of cifar10 (init.epochs=20)",
             },
         ),
     ],
@@ -89,8 +89,8 @@ def test_one_seed_of_two_trainings_tells_them_apart_though_they_describe_themsel
     samples += [pretrained("vit", 1, from_run(seed=0, sha256="bbbb"))]
     names = [name for name, _, _ in told(make_group(tmp_path, *PLAIN, *samples))]
     assert names == [
-        "vit, pretrained on cifar10 (5 classes) (init.sha256=aaaa)",
-        "vit, pretrained on cifar10 (5 classes) (init.sha256=bbbb)",
+        "vit, pretrained on 5 classes of cifar10 (init.sha256=aaaa)",
+        "vit, pretrained on 5 classes of cifar10 (init.sha256=bbbb)",
     ]
 
 
@@ -120,8 +120,8 @@ def test_a_damaged_init_json_is_named_and_its_folder_left_out(tmp_path, content)
 def test_alone_they_are_the_arms_and_their_names_say_so(tmp_path):
     group = make_group(tmp_path, pretrained("vit"), pretrained("resnet"))
     assert [arm.name for arm in group.arms] == [
-        "resnet, pretrained on cifar10 (5 classes)",
-        "vit, pretrained on cifar10 (5 classes)",
+        "resnet, pretrained on 5 classes of cifar10",
+        "vit, pretrained on 5 classes of cifar10",
     ]
     assert not group.pretrained
 
@@ -130,13 +130,13 @@ def test_random_runs_on_fewer_images_than_pretrained_ones_are_the_arms_all_the_s
     part = {"data.train_fraction": 0.1}
     group = make_group(tmp_path, Sample("resnet", config=part), pretrained("vit"))
     assert [(arm.name, arm.outcomes[0].num_train) for arm in group.arms] == [("resnet", 5_000)]
-    assert told(group) == [("vit, pretrained on cifar10 (5 classes)", -1, 1)]
+    assert told(group) == [("vit, pretrained on 5 classes of cifar10", -1, 1)]
 
 
 def test_parts_of_the_images_have_one_name_and_are_never_averaged(tmp_path):
     group = make_transfer(tmp_path)
     sizes = [(arm.name, arm.outcomes[0].num_train, len(arm.runs)) for arm in group.pretrained]
-    name = "cifar10 (5 classes)"
+    name = "5 classes of cifar10"
     assert sorted(sizes) == [
         (f"{arm}, pretrained on {name}", size, 2)
         for arm in ("resnet", "vit")
@@ -151,7 +151,7 @@ def test_every_run_is_a_source_of_the_report(tmp_path: Path):
     assert [source.arm for source in report.runs] == [
         "vit",
         "resnet",
-        "vit, pretrained on cifar10 (5 classes)",
-        "resnet, pretrained on cifar10 (5 classes)",
+        "vit, pretrained on 5 classes of cifar10",
+        "resnet, pretrained on 5 classes of cifar10",
     ]
     assert sorted(report.comparisons[0].runs) == [0, 1, 2, 3]

@@ -99,7 +99,7 @@ def test_what_the_weights_had_seen_first_is_told_and_not_taken_for_checked(tmp_p
 def test_runs_that_share_their_weights_show_less_spread_than_there_is(tmp_path):
     same = [pretrained("vit", seed, from_run("vit", 0)) for seed in (0, 1)]
     text = sections.texts(seen(make_group(tmp_path / "a", Sample("vit"), *same)))
-    assert "The 2 runs of vit, pretrained on cifar10 (5 classes) began from the same" in text
+    assert "The 2 runs of vit, pretrained on 5 classes of cifar10 began from the same" in text
     own = [pretrained("vit", seed) for seed in (0, 1)]
     assert "leaves out" not in sections.texts(seen(make_group(tmp_path / "b", Sample("vit"), *own)))
 

@@ -12,7 +12,7 @@ from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Column
 from jaxcmp.compare.sections.transfer import transfer_section
 
-NAME = "vit, pretrained on cifar10 (5 classes)"
+NAME = "vit, pretrained on 5 classes of cifar10"
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_what_began_at_random_is_missing_with_its_command(tmp_path):
     section = transfer_section(group)
     assert [cells[5].text for cells in gains(group)] == ["not trained", "not trained"]
     text = sections.texts(section)
-    assert f"Nothing beside {NAME} and resnet, pretrained on cifar10 (5 classes) began" in text
+    assert f"Nothing beside {NAME} and resnet, pretrained on 5 classes of cifar10 began" in text
     assert any(line.endswith("-random-weights") for line in sections.commands(section))
     assert not [block for block in section.blocks if block.kind == "figure"]
 

@@ -42,7 +42,7 @@ def test_labels_are_short_where_one_source_is_enough(group, tmp_path):
     labels = [each.label for each in tuned_arms(make_group(tmp_path, Sample("vit"), *two))]
     assert sorted(labels) == [
         "vit, pretrained on ImageNet-21k",
-        "vit, pretrained on cifar10 (5 classes)",
+        "vit, pretrained on 5 classes of cifar10",
     ]
 
 

@@ -60,8 +60,8 @@ def test_random_and_pretrained_weights_are_never_compared_without_a_word(tmp_pat
     random, tuned = answer(group)
     assert random.startswith("From random weights: resnet is ahead of vit by 10.00 points")
     assert tuned.startswith(
-        "From pretrained weights: vit, pretrained on cifar10 (5 classes) is ahead of resnet, "
-        "pretrained on cifar10 (5 classes) by 5.00 points"
+        "From pretrained weights: vit, pretrained on 5 classes of cifar10 is ahead of resnet, "
+        "pretrained on 5 classes of cifar10 by 5.00 points"
     )
     # The runs on fewer images are in neither.
     assert len(pretrained_arms(group)) == 2
@@ -73,6 +73,6 @@ def test_a_single_pretrained_arm_is_not_said_to_be_ahead_of_one_that_began_at_ra
 ):
     _, tuned = answer(keep(make_transfer(tmp_path), "vit"))
     assert tuned == (
-        "From pretrained weights: vit, pretrained on cifar10 (5 classes) is the only arm here: "
+        "From pretrained weights: vit, pretrained on 5 classes of cifar10 is the only arm here: "
         "there is nothing to compare it with."
     )

@@ -47,9 +47,9 @@ class Origin:
         """What the name of an arm says of it."""
         if not self.name:
             return f"from the weights of {self.file}"
-        classes = f" ({self._classes})" if self.is_run and self.num_classes else ""
-        names = (name.partition(",")[0].strip() for name in (*self.told_before, self.name))
-        return f"pretrained on {', then '.join(names)}{classes}"
+        classes = f"{self._classes} of " if self.is_run and self.num_classes else ""
+        *before, last = (name.partition(",")[0].strip() for name in (*self.told_before, self.name))
+        return f"pretrained on {', then '.join((*before, classes + last))}"
 
     @property
     def words(self) -> str:
