@@ -26,7 +26,7 @@ def test_a_run_without_weights_began_nowhere():
         (from_file("ImageNet-21k, 14 million images"), "pretrained on ImageNet-21k"),
         (from_file(""), "from the weights of Ti_16.npz"),
         (from_run(), "pretrained on 5 classes of cifar10"),
-        (from_run(num_classes=1, class_names=["cat"]), "pretrained on cifar10 (1 class)"),
+        (from_run(num_classes=1, class_names=["cat"]), "pretrained on 1 class of cifar10"),
         (from_run(before=IMAGENET), "pretrained on ImageNet-21k, then 5 classes of cifar10"),
     ],
 )

@@ -41,8 +41,8 @@ def test_labels_are_short_where_one_source_is_enough(group, tmp_path):
     two = [pretrained("vit"), pretrained("vit", 0, from_file())]
     labels = [each.label for each in tuned_arms(make_group(tmp_path, Sample("vit"), *two))]
     assert sorted(labels) == [
-        "vit, pretrained on ImageNet-21k",
         "vit, pretrained on 5 classes of cifar10",
+        "vit, pretrained on ImageNet-21k",
     ]
 
 
