@@ -190,4 +190,7 @@ def test_the_cost_of_the_weights_is_said_to_be_missing(group, tmp_path):
     assert "training the weights" not in sections.texts(budget_section(group))
     tuned = make_group(tmp_path, pretrained("vit"), Sample("resnet", init=from_run("resnet")))
     text = sections.texts(budget_section(tuned))
-    assert "Without what training the weights took that resnet, pretrained on 5 classes of cifar10" in text
+    assert (
+        "Without what training the weights took that resnet, pretrained on 5 classes of cifar10"
+        in text
+    )
