@@ -145,6 +145,25 @@ def test_parts_of_the_images_have_one_name_and_are_never_averaged(tmp_path):
     assert len(group.smaller) == 2
 
 
+def test_a_length_that_goes_with_the_part_is_no_part_of_the_name(tmp_path):
+    small = {"data.train_fraction": 0.1, "num_epochs": 1_000}
+    group = make_group(tmp_path, *PLAIN, pretrained("vit"), pretrained("vit", **small))
+    assert {arm.name for arm in group.pretrained} == {"vit, pretrained on 5 classes of cifar10"}
+    assert len(group.pretrained) == 2
+
+
+def test_two_lengths_on_one_part_are_told_apart(tmp_path):
+    long = pretrained("vit", num_epochs=1_000)
+    small = pretrained("vit", **{"data.train_fraction": 0.1})
+    group = make_group(tmp_path, *PLAIN, pretrained("vit"), long, small)
+    name = "vit, pretrained on 5 classes of cifar10"
+    assert [(arm.name, arm.outcomes[0].num_epochs) for arm in group.pretrained] == [
+        (f"{name} (num_epochs=6)", 6),
+        (f"{name} (num_epochs=1000)", 1_000),
+        (f"{name} (num_epochs=6)", 6),
+    ]
+
+
 def test_every_run_is_a_source_of_the_report(tmp_path: Path):
     groups = make_groups(tmp_path, *PLAIN, pretrained("vit"), pretrained("resnet"))
     report = build(groups, [])

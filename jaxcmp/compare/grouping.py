@@ -1,11 +1,12 @@
 """Which runs belong together: seeds of a recipe are an arm, arms on the same images a group."""
 
+import collections
 import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 
 from jaxcmp.compare.arms import Arm, Group, Outcome
-from jaxcmp.compare.settings import Settings, unsized, untimed
+from jaxcmp.compare.settings import Settings, part_of, unsized, untimed
 
 
 def group(outcomes: Sequence[Outcome]) -> list[Group]:
@@ -152,13 +153,25 @@ def _crossed(outcomes: Sequence[Outcome], arms: Sequence[Arm], largest: float) -
 def _pretrained(outcomes: Sequence[Outcome], arms: Sequence[Arm]) -> tuple[Arm, ...]:
     """One name on all parts of the images, and the colour of the first arm of the architecture."""
     runs = _by_recipe(outcomes)
-    titles = {unsized(recipe): each[0].title for recipe, each in runs.items()}
+    shared = _without_size(runs)
+    titles = {shared[recipe]: each[0].title for recipe, each in runs.items()}
     names = dict(zip(titles, labels(list(titles.values()), list(titles)), strict=True))
     found = []
     for recipe, each in runs.items():
         homes = [arm for arm in arms if arm.outcomes[0].architecture == each[0].architecture]
-        found.append(Arm(names[unsized(recipe)], each, homes[0].index if homes else -1))
+        found.append(Arm(names[shared[recipe]], each, homes[0].index if homes else -1))
     return tuple(found)
+
+
+def _without_size(recipes: Iterable[Settings]) -> dict[Settings, Settings]:
+    """What a recipe has in common on all parts of the images, whose lengths may go with the part.
+
+    A length tells recipes apart only where there are several on one part.
+    """
+    recipes = list(recipes)
+    parts = collections.Counter((untimed(each), part_of(each)) for each in recipes)
+    several = {common for (common, _), num in parts.items() if num > 1}
+    return {each: unsized(each) if untimed(each) in several else untimed(each) for each in recipes}
 
 
 def _epochs(outcome: Outcome) -> str:

@@ -66,6 +66,11 @@ def unsized(recipe: Settings) -> Settings:
     return tuple(each for each in recipe if each[0] != TRAIN_FRACTION)
 
 
+def part_of(recipe: Settings) -> str | None:
+    """The part of the training images, as JSON."""
+    return dict(recipe).get(TRAIN_FRACTION)
+
+
 def differing(one: Settings, other: Settings) -> list[str]:
     """The keys in which two recipes differ, but for names, and for what weights they began from."""
     first, second = dict(one), dict(other)

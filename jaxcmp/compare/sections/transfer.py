@@ -62,17 +62,20 @@ def _table(arms: Sequence[Tuned]) -> Table:
     columns = [Column("", is_numeric=False), Column("training images")]
     columns += [Column("gain, points [95 % interval]"), Column("p"), Column("pretrained")]
     columns += [Column("from random weights"), Column("which is of", is_numeric=False)]
+    columns += [Column("epochs")]
     rows = [_row(each, baseline) for each in arms for baseline in each.baselines or (None,)]
     return Table("Test accuracy from random and from pretrained weights", columns, rows, NOTE)
 
 
 def _row(tuned: Tuned, baseline: Arm | None) -> list[Cell]:
+    epochs = cells.count(tuned.arm.outcomes[0].num_epochs, tuned.arm.runs)
     first = [
         cells.words(tuned.label, arm=tuned.index),
         cells.count(tuned.num_train, tuned.arm.runs),
     ]
     if baseline is None:
-        return [*first, Cell("–"), Cell("–"), _accuracy(tuned.arm), Cell("not trained"), Cell("–")]
+        accuracies = [_accuracy(tuned.arm), Cell("not trained")]
+        return [*first, Cell("–"), Cell("–"), *accuracies, Cell("–"), epochs]
     gain = compare_means(tuned.arm.accuracies, baseline.accuracies)
     runs = tuned.arm.runs + baseline.runs
     told = differences(tuned, baseline)
@@ -83,6 +86,7 @@ def _row(tuned: Tuned, baseline: Arm | None) -> list[Cell]:
         _accuracy(tuned.arm),
         _accuracy(baseline),
         cells.words(f"{baseline.name}, another {', '.join(told)}" if told else baseline.name),
+        epochs,
     ]
 
 
