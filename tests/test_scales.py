@@ -1,5 +1,7 @@
 """Numbers as a reader would write them, and axes that names and odd values cannot break."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -95,6 +97,21 @@ def test_long_names_below_an_axis_are_turned():
 def test_a_log_axis_without_a_positive_value_is_linear():
     assert drawn(Axis("", "log"), (0.0, -1.0)).get_xscale() == "linear"
     assert drawn(Axis("", "log")).get_xscale() == "log"
+
+
+@pytest.mark.parametrize(
+    ("values", "ends", "ticks"),
+    [
+        ((1, 2), (0.9, 2.1), [1, 2]),
+        ((3,), (2.9, 3.1), [3]),
+        ((1, math.nan, 2), (0.9, 2.1), [1, 2]),
+        ((1, 1.5), (1, 1.5), [1, 1.1, 1.2, 1.3, 1.4, 1.5]),
+    ],
+)
+def test_between_whole_numbers_along_an_axis_there_is_no_tick(values, ends, ticks):
+    axes = drawn(Axis("epoch", limits=ends), values)
+    shown = [tick for tick in axes.get_xticks() if ends[0] <= tick <= ends[1]]
+    assert shown == pytest.approx(ticks)
 
 
 def test_limits_that_cannot_be_are_left_to_the_data():

@@ -105,7 +105,12 @@ def set_scale(axis: Drawn, spec: Axis, values: np.ndarray) -> None:
         axis.set_major_locator(ticker.LogLocator(subs=steps, numticks=8))
         axis.set_minor_locator(ticker.NullLocator())
     else:
-        axis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        # Where only whole numbers were measured, as of epochs, none between is named.
+        is_whole = _name(axis) == "x" and bool(np.all(np.mod(values[np.isfinite(values)], 1) == 0))
+        locator = ticker.MaxNLocator(
+            5, steps=[1, 2, 2.5, 5, 10], integer=is_whole, min_n_ticks=1 if is_whole else 2
+        )
+        axis.set_major_locator(locator)
     axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: tick_text(value)))
     if spec.limits is not None:
         low, high = spec.limits
