@@ -87,6 +87,9 @@ def read_weights(config: Config) -> pretrained.Source | None:
     Needs no data, which may take minutes to be read. Raises CommandError or JaxcmpError.
     """
     if not config.init.path:
+        for key, unset in (("checkpoint", "newest"), ("allow_missing", ""), ("allow_unused", "")):
+            if config.init[key] != unset:
+                raise CommandError(f"init.{key}={config.init[key]!r} needs init.path, the weights")
         return None
     weights = pretrained.read(**config.init)
     pretrained.check(weights, _model(config))

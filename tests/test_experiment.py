@@ -178,3 +178,17 @@ def test_of_a_frozen_trunk_the_optimizer_and_the_cost_know_the_head_alone():
     total = sum(counts.values())
     assert whole.training_flops(7) == 6 * total * 7
     assert frozen.training_flops(7) == 2 * (total + 2 * counts["head"]) * 7
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("checkpoint", "best"), ("allow_missing", "stem/*"), ("allow_unused", "conv1.*")],
+)
+def test_what_to_take_of_weights_needs_weights(key, value):
+    config = config_of("vit", **{f"init.{key}": value})
+    with pytest.raises(CommandError, match=rf"init\.{key}='.*' needs init\.path"):
+        experiment.read_weights(config)
+
+
+def test_without_weights_there_is_nothing_to_read():
+    assert experiment.read_weights(config_of("vit", **{"init.seen": "ImageNet-21k"})) is None
