@@ -71,6 +71,8 @@ def test_sides_take_turns_and_the_ratios_are_written(tmp_path):
         *(*TINY, "--peer=torch", "--pairs=2", f"--json={file}"),
         module="jaxcmp.bench",
         TORCH_COMPILE_DISABLE="1",
+        # Of small images there are so many a second that eighty columns may fold a name.
+        COLUMNS="120",
     )
     assert code == 0, err
     measured = json.loads(file.read_text())["measured"]
