@@ -40,6 +40,7 @@ def test_each_gain_is_the_pretrained_arms_accuracy_minus_the_others(group):
     assert (high - low) / 2 == pytest.approx(3.042, abs=1e-3)
     assert whole[4].text.endswith("%, n = 2") and whole[6].text == "vit"
     assert len(whole[4].runs) == 2 and len(whole[2].runs) == 4
+    assert [cells[7].value for cells in rows] == [6, 6]
 
 
 def test_sentences_say_what_the_weights_are_worth_on_the_most_and_the_fewest_images(group):
@@ -78,6 +79,7 @@ def test_what_began_at_random_is_missing_with_its_command(tmp_path):
     group = make_group(tmp_path, pretrained("vit"), pretrained("resnet"))
     section = transfer_section(group)
     assert [cells[5].text for cells in gains(group)] == ["not trained", "not trained"]
+    assert [cells[7].value for cells in gains(group)] == [6, 6]
     text = sections.texts(section)
     assert f"Nothing beside {NAME} and resnet, pretrained on 5 classes of cifar10 began" in text
     assert any(line.endswith("-random-weights") for line in sections.commands(section))
