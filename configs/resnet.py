@@ -3,11 +3,12 @@
 python -m jaxcmp.main --config=configs/resnet.py           the study's recipe, 100 epochs
 python -m jaxcmp.main --config=configs/resnet.py:strong    with label smoothing and erasing
 python -m jaxcmp.main --config=configs/resnet.py:cpu       a small model, 10 epochs
-python -m jaxcmp.main --config=configs/resnet.py:digits    the demonstration, on any machine
+python -m jaxcmp.main --config=configs/resnet.py:digits    a demonstration for any machine
 """
 
 from configs import shared
 from configs.shared import Config
+from jaxcmp.settings import NO_AUGMENTATION
 
 
 def get_config(variant: str = "") -> Config:
@@ -18,9 +19,8 @@ def get_config(variant: str = "") -> Config:
         "image_size": 32,
         "stage_widths": (64, 128, 256, 512),
         "stage_depths": (2, 2, 2, 2),
-        # imagenet: 7x7 at stride 2, then pooled, as weights for larger images have it.
         "stem": "cifar",
-        "num_classes": 10,
+        "num_classes": 0,
         "dropout_rate": 0.0,
         "drop_path_rate": 0.0,
         "zero_init_residual": False,
@@ -30,20 +30,12 @@ def get_config(variant: str = "") -> Config:
         "momentum": 0.9,
         "weight_decay": 5e-4,
         "clip_norm": 0.0,
-        # Each layer learns at this times the rate of the one above it; 1 for all alike.
         "layer_decay": 1.0,
     }
-    config.schedule = {"peak_learning_rate": 0.1, "warmup_epochs": 0.0}
-    config.augment = {
+    config.schedule = {"peak_learning_rate": 0.1, "warmup_epochs": 0.0, "warmup_fraction": 0.0}
+    config.augment = NO_AUGMENTATION | {
         "crop_padding": 4,
         "flip": True,
-        "trivial_augment": False,
-        "erase_rate": 0.0,
-        "mixup_alpha": 0.0,
-        "cutmix_alpha": 0.0,
-        "mix_rate": 0.0,
-        "cutmix_rate": 0.0,
-        # Mixing stops after this epoch; 0 for never.
         "mixing_epochs": 0,
     }
     return shared.apply_variant(config, variant, {"digits": digits, "cpu": cpu, "strong": strong})

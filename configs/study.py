@@ -1,10 +1,10 @@
 """The whole study: seeds, recipes crossed, sizes of the training set, equal training FLOPs.
 
 python -m jaxcmp.study --config=configs/study.py             the study, for GPUs
-python -m jaxcmp.study --config=configs/study.py:cpu         shrunk models, for two cores
+python -m jaxcmp.study --config=configs/study.py:cpu         small models, for two cores
 python -m jaxcmp.study --config=configs/study.py:digits      minutes on any machine
 
-A grid is every combination of its entries; a run that several grids ask for is made once.
+A grid is every combination of its entries; a run that is in several grids is made once.
 """
 
 from ml_collections import ConfigDict
@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from configs import resnet, vit
 from configs.shared import Config, apply_variant
 
-# One setting for both arms; an override of `data`, say, holds for both.
+# Sections that both arms share: an override of `data`, for example, applies to both.
 SHARED = ("data", "log", "checkpoint")
 
 
@@ -23,7 +23,7 @@ def get_config(variant: str = "") -> Config:
         {
             "arms": {"vit": vit.get_config(arms), "resnet": resnet.get_config(arms)},
             "grids": {
-                # With a sd of 0.15 points between runs, 4 seeds an arm detect 0.3 points.
+                # With a sd of 0.15 points between runs, 4 seeds per arm detect 0.3 points.
                 "seeds": grid(seeds=4),
                 # Each model with its own recipe and the other's: architecture or recipe?
                 "recipes": grid(seeds=4, recipes=("own", "other")),
@@ -32,7 +32,7 @@ def get_config(variant: str = "") -> Config:
                     fractions=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
                     budgets=("epochs", "steps"),
                 ),
-                # The cheaper arm trains for longer, until both have cost the same.
+                # The cheaper arm trains longer, until both have used the same FLOPs.
                 "training_flops": grid(seeds=4, budgets=("flops",)),
             },
         }
@@ -50,8 +50,10 @@ def grid(
     fractions: tuple[float, ...] = (1.0,),
     budgets: tuple[str, ...] = ("epochs",),
 ) -> Config:
-    """Recipes are "own" and "other"; budgets, what both arms have in common, "epochs", "steps" or
-    "flops"; fractions are those of the training images, the same images for both arms."""
+    """Makes a grid: recipes are "own" and "other", fractions are shares of the training images.
+
+    A budget is the quantity that the arms spend equally: "epochs", "steps" or "flops".
+    """
     return {"seeds": seeds, "recipes": recipes, "fractions": fractions, "budgets": budgets}
 
 
@@ -66,7 +68,7 @@ def digits(config: Config) -> None:
 
 
 def cpu(config: Config) -> None:
-    # Sizes at which half as many epochs again make the smaller model's FLOPs the larger one's.
+    # At these sizes, the smaller model needs 1.5 times the epochs to use the larger one's FLOPs.
     config.arms.vit.model.update({"width": 48, "depth": 3, "mlp_width": 160})
     config.arms.resnet.model.update({"stage_widths": (8, 16, 32, 64), "stage_depths": (1, 1, 1, 1)})
     for arm in config.arms.values():

@@ -1,31 +1,31 @@
-"""Fine-tuning on CIFAR-10 from weights that somebody else trained, at 224 pixels, 10 epochs.
+"""Fine-tuning on CIFAR-10 from published weights, at 224 pixels, for 10 epochs.
 
 python -m jaxcmp.main --config=configs/transfer.py:vit_ti16 --config.init.path=Ti_16.npz
 python -m jaxcmp.main --config=configs/transfer.py:vit_ti16-adamw --config.init.path=Ti_16.npz
 python -m jaxcmp.main --config=configs/transfer.py:resnet18 --config.init.path=resnet18.safetensors
 python -m jaxcmp.probe --config=configs/transfer.py:vit_ti16 --config.init.path=Ti_16.npz
 
-The variants are vit_ti16, vit_s16, vit_b16, vit_b32, vit_l16 and resnet18, and each with -adamw.
-Both arms have the same recipe and the same augmentation, in the images' own 32 pixels:
+The variants are vit_ti16, vit_s16, vit_b16, vit_b32, vit_l16 and resnet18, each also with -adamw.
+Both arms have the same recipe and the same augmentation, at the images' own 32 pixels:
 
-without    SGD with momentum 0.9 (here Nesterov's), peak 0.03, gradients clipped to a norm of 1, no
+without    SGD with momentum 0.9 (here Nesterov), peak 0.03, gradients clipped to a norm of 1, no
            weight decay, batches of 512: Dosovitskiy et al. (2021) and Steiner et al. (2021), who
-           fine-tune for 10,000 steps where this takes 970
--adamw     AdamW, peak 5e-5, weight decay 0.05, each layer at 0.75 times the rate of that above it
-           (Bao et al. 2022), the rest alike
+           fine-tune for 10,000 steps; this takes 970
+-adamw     AdamW, peak 5e-5, weight decay 0.05, each layer at 0.75 times the rate of the layer above
+           (Bao et al. 2022), otherwise the same
 
-Pixels are scaled as the weights have seen them: the published ViTs [-1, 1], torchvision's ResNet by
-ImageNet's mean and spread. A batch takes much memory: --config.accumulation=4 works through it in
-parts, --config.compute_dtype=bfloat16 halves it. Of the head alone: --config.frozen_trunk=True. On
-some of the classes: --config.data.classes=0,1,2,3,4 --config.model.num_classes=5.
+Pixels are scaled as for the weights: to [-1, 1] for the published ViTs, by ImageNet's mean and
+standard deviation for torchvision's ResNet. A batch takes much memory: --config.accumulation=4
+processes it in parts, --config.compute_dtype=bfloat16 halves it. To train only the head, add
+--config.frozen_trunk=True; for some of the classes, --config.data.classes=0,1,2,3,4.
 """
 
 from configs import resnet, vit
 from configs.shared import Config
 from jaxcmp.errors import CommandError
 
-# Patch size, width, depth and heads; a hidden layer is four times as wide (Dosovitskiy et al. 2021;
-# the two smaller ones are Touvron et al.'s, 2021).
+# Patch size, width, depth and heads; the MLP is four times as wide (Dosovitskiy et al. 2021; the
+# two smaller ones are from Touvron et al. 2021).
 VITS = {
     "vit_ti16": (16, 192, 12, 3),
     "vit_s16": (16, 384, 12, 6),
@@ -54,7 +54,7 @@ def get_config(variant: str = "") -> Config:
     config.model.image_size = 224
     optimizer = {"clip_norm": 1.0, "layer_decay": 1.0} | RECIPES[f"{dash}{recipe}"]
     peak_learning_rate = optimizer.pop("peak_learning_rate")
-    config.schedule = {"peak_learning_rate": peak_learning_rate, "warmup_epochs": 0.5}
+    config.schedule.update({"peak_learning_rate": peak_learning_rate, "warmup_epochs": 0.5})
     config.optimizer = optimizer
     config.augment = resnet.get_config().augment
     config.num_epochs, config.batch_size, config.eval_batch_size = 10, 512, 500

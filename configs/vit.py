@@ -1,9 +1,9 @@
 """ViT-Tiny with AdamW, MixUp, CutMix, TrivialAugment and erasing.
 
 python -m jaxcmp.main --config=configs/vit.py           the study's recipe, 100 epochs
-python -m jaxcmp.main --config=configs/vit.py:strong    300 epochs, regularised further
+python -m jaxcmp.main --config=configs/vit.py:strong    300 epochs, more regularisation
 python -m jaxcmp.main --config=configs/vit.py:cpu       a small model, 10 epochs
-python -m jaxcmp.main --config=configs/vit.py:digits    the demonstration, on any machine
+python -m jaxcmp.main --config=configs/vit.py:digits    a demonstration for any machine
 """
 
 from configs import shared
@@ -21,7 +21,7 @@ def get_config(variant: str = "") -> Config:
         "depth": 12,
         "num_heads": 3,
         "mlp_width": 768,
-        "num_classes": 10,
+        "num_classes": 0,
         "dropout_rate": 0.0,
         "drop_path_rate": 0.0,
     }
@@ -31,10 +31,9 @@ def get_config(variant: str = "") -> Config:
         "beta_2": 0.999,
         "weight_decay": 0.05,
         "clip_norm": 1.0,
-        # Each layer learns at this times the rate of the one above it; 1 for all alike.
         "layer_decay": 1.0,
     }
-    config.schedule = {"peak_learning_rate": 1e-3, "warmup_epochs": 10.0}
+    config.schedule = {"peak_learning_rate": 1e-3, "warmup_epochs": 10.0, "warmup_fraction": 0.0}
     config.augment = {
         "crop_padding": 4,
         "flip": True,
@@ -44,7 +43,6 @@ def get_config(variant: str = "") -> Config:
         "cutmix_alpha": 1.0,
         "mix_rate": 1.0,
         "cutmix_rate": 0.5,
-        # Mixing stops after this epoch; 0 for never.
         "mixing_epochs": 0,
     }
     return shared.apply_variant(config, variant, {"digits": digits, "cpu": cpu, "strong": strong})
@@ -56,7 +54,7 @@ def digits(config: Config) -> None:
         {"patch_size": 2, "width": 64, "depth": 4, "num_heads": 4, "mlp_width": 128}
     )
     config.schedule.update({"peak_learning_rate": 2e-3, "warmup_epochs": 4.0})
-    # Its operations are made for larger images: 32 pixels of translation leave nothing of 8.
+    # TrivialAugment is meant for larger images: it can shift 8 pixels out of view.
     config.augment.update({"trivial_augment": False, "mixup_alpha": 1.0, "mix_rate": 0.2})
 
 

@@ -1,4 +1,12 @@
-"""On small images, a Vision Transformer or a convolutional network? Trains both, and compares."""
+"""Training and comparison of a Vision Transformer and a ResNet on small images."""
+
+import sys
+
+# True while Python looks for the module of `python -m jaxcmp.x`: a command starts here.
+if sys.argv[:1] == ["-m"]:
+    from jaxcmp.runtime import entry_points
+
+    entry_points.begin()
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def restore(folder: "str | Path", which: int | str = "newest") -> "Trained":
-    """The trained model of a run folder: see `jaxcmp.predict.restore`."""
+    """Returns the trained model of a run folder: see `jaxcmp.predict.restore`."""
     # Imported here: the comparison runs where JAX is not installed.
     from jaxcmp import predict
 

@@ -1,21 +1,25 @@
-"""Epochs and steps: how many there are, and what is due when."""
+"""Epochs and steps: how many there are, and what is due after which step."""
 
 import dataclasses
+import time
 from collections.abc import Iterator
 
 from jaxcmp.errors import CommandError
 
+# The step number is an int32.
+MAX_STEPS = 2**31 - 1
+
 
 @dataclasses.dataclass(frozen=True)
 class Clock:
-    """Counts steps from 1; an epoch ends with its last complete batch."""
+    """The number of steps and epochs. Steps count from 1; incomplete batches are dropped."""
 
     steps_per_epoch: int
     num_epochs: int
 
     @classmethod
     def of(cls, num_examples: int, *, batch_size: int, num_epochs: int) -> "Clock":
-        """Raises CommandError where there is not one whole batch, or no epoch."""
+        """Makes the clock of a training set; raises CommandError without a full batch."""
         if batch_size < 1 or num_epochs < 1:
             raise CommandError(
                 f"batch_size={batch_size} and num_epochs={num_epochs} must both be at least 1"
@@ -25,29 +29,36 @@ class Clock:
                 f"batch_size={batch_size} is larger than the {num_examples} training images; "
                 f"--config.batch_size={num_examples} or less would do"
             )
-        return cls(num_examples // batch_size, num_epochs)
+        clock = cls(num_examples // batch_size, num_epochs)
+        if clock.total_steps > MAX_STEPS:
+            raise CommandError(
+                f"num_epochs={num_epochs} of {clock.steps_per_epoch} steps are "
+                f"{clock.total_steps:,} steps; {MAX_STEPS:,} can be counted"
+            )
+        return clock
 
     @property
     def total_steps(self) -> int:
         return self.steps_per_epoch * self.num_epochs
 
     def epoch(self, step: int) -> int:
-        """The epoch, from 1, that a step belongs to; 0 before the first step."""
+        """Returns the epoch, from 1, of a step; 0 before the first step."""
         return -(-step // self.steps_per_epoch)
 
     def is_epoch_end(self, step: int, *, every: int = 1) -> bool:
-        """Whether `step` ends every n-th epoch, or the run; never where `every` is 0."""
+        """Returns whether `step` ends every n-th epoch, or the run; False if `every` is 0."""
         if not every or step % self.steps_per_epoch:
             return False
         return self.epoch(step) % every == 0 or step == self.total_steps
 
     def is_due(self, step: int, *, every: int) -> bool:
-        """Whether something done every n steps is due; never where `every` is 0."""
+        """Returns whether an action of every n steps is due at `step`; False if `every` is 0."""
         return every > 0 and step % every == 0
 
     def dispatches(self, step: int, *, most: int, log_every: int) -> Iterator[range]:
-        """The steps after `step` in groups of `most` or, where fewer are left before one that is
-        logged or ends an epoch, of one: what is due after a step finds it at the end of a group.
+        """Yields the steps after `step` in groups of `most`.
+
+        Where fewer steps are left before one that is logged or ends an epoch, groups have one step.
         """
         while step < self.total_steps:
             epoch_end = self.epoch(step + 1) * self.steps_per_epoch
@@ -55,3 +66,34 @@ class Clock:
             num_steps = most if step + most <= min(epoch_end, log) else 1
             yield range(step + 1, step + num_steps + 1)
             step += num_steps
+
+
+class Stopwatch:
+    """A timer. Call `lap` after the device has finished a step, `new_epoch` before an epoch."""
+
+    def __init__(self, *, first_step: int) -> None:
+        self._first_step = self._last_step = self._epoch_step = first_step
+        self._began = time.perf_counter()
+        self.new_epoch()
+
+    def new_epoch(self) -> None:
+        """Restarts the epoch's time; time since the last lap is not counted."""
+        self._started = time.perf_counter()
+        self._epoch_seconds, self._epoch_step = 0.0, self._last_step
+
+    def lap(self, step: int) -> float:
+        """Returns the mean seconds of a step since the last lap."""
+        now = time.perf_counter()
+        elapsed, self._started = now - self._started, now
+        num_steps, self._last_step = step - self._last_step, step
+        self._epoch_seconds += elapsed
+        return elapsed / num_steps
+
+    def seconds_per_step(self) -> float:
+        """Returns the mean over this epoch's steps so far, since the resume in a resumed epoch."""
+        return self._epoch_seconds / (self._last_step - self._epoch_step)
+
+    def seconds_left(self, step: int, total_steps: int) -> float:
+        """Estimates the remaining time from the pace so far, with evaluation and checkpoints."""
+        pace = (time.perf_counter() - self._began) / (step - self._first_step)
+        return pace * (total_steps - step)

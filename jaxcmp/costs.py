@@ -1,4 +1,4 @@
-"""What a run costs: parameters, multiply-adds, seconds and memory."""
+"""The costs of a run: parameters, multiply-adds, seconds and memory."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,11 +6,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxcmp import host_memory, models
+from jaxcmp import models
+from jaxcmp.runtime import host_memory
 
 
 def sizes(model: models.ViT | models.ResNet, params: Any, *, num_channels: int) -> dict[str, Any]:
-    """Parameters and one image's forward multiply-adds, by component and in all."""
+    """Counts parameters and the multiply-adds of one forward pass, in total and by component."""
     parameters = models.count_parameters(params)
     multiply_adds = model.multiply_adds(num_channels)
     return {
@@ -20,35 +21,43 @@ def sizes(model: models.ViT | models.ResNet, params: Any, *, num_channels: int) 
 
 
 def training_flops(multiply_adds: int, num_images: int, *, trained: int | None = None) -> int:
-    """Two operations a multiply-add; a backward pass is taken as two forward passes.
+    """Counts two operations for each multiply-add, and a backward pass as two forward passes.
 
-    Where only a part of the model is trained, `trained` are the multiply-adds of that part, as no
-    backward pass goes through the others.
+    If only a part of the model is trained, `trained` is the number of multiply-adds of that part:
+    the backward pass runs through no other.
     """
     backward = 2 * (multiply_adds if trained is None else trained)
     return 2 * (multiply_adds + backward) * num_images
 
 
 def speed(metrics: Sequence[Mapping[str, Any]], *, batch_size: int) -> dict[str, Any]:
-    """Seconds and images/s of the whole run, whatever stopped it in between, from its records.
+    """Returns seconds and images/s of a whole run, of all its sessions, from its metrics.
 
-    A record of kind "train" is one sample of a step's seconds. What was not recorded is None.
+    Each record of kind "train" is one sample of the seconds per step. A value that was not recorded
+    is None; `train_seconds` is None too unless every epoch recorded its seconds.
     """
-    rates = [r["images_per_second"] for r in metrics if r["kind"] == "train"]
-    samples = [batch_size / rate for rate in rates]
+    samples = [batch_size / r["images_per_second"] for r in metrics if _is_known(r, "train")]
     median, p95 = np.percentile(samples, [50, 95]).tolist() if samples else (None, None)
     epochs = [r for r in metrics if r["kind"] == "epoch"]
-    seconds = sum(r["seconds"] for r in epochs)
-    images = sum(r["seconds"] * r["images_per_second"] for r in epochs)
+    known = [r for r in epochs if _is_known(r, "epoch", "seconds")]
+    seconds = sum(r["seconds"] for r in known)
+    images = sum(r["seconds"] * r["images_per_second"] for r in known)
     return {
         "step_seconds": {"median": median, "p95": p95, "num_samples": len(samples)},
-        "train_seconds": seconds if epochs else None,
-        "images_per_second": images / seconds if epochs else None,
+        "train_seconds": seconds if known and len(known) == len(epochs) else None,
+        "images_per_second": images / seconds if known else None,
     }
 
 
+def _is_known(record: Mapping[str, Any], kind: str, *names: str) -> bool:
+    """Returns whether a record is of this kind, with a rate and all named numbers above 0."""
+    return record["kind"] == kind and all(
+        0 < record.get(name, 0) < np.inf for name in ("images_per_second", *names)
+    )
+
+
 def peak_memory() -> dict[str, int | None]:
-    """The most bytes held so far: on the fullest device (None on a CPU), and on the host."""
-    stats = [device.memory_stats() or {} for device in jax.local_devices()]
-    peaks = [each["peak_bytes_in_use"] for each in stats if "peak_bytes_in_use" in each]
+    """Returns the peak bytes on the fullest device (None on a CPU) and on the host."""
+    all_stats = [device.memory_stats() or {} for device in jax.local_devices()]
+    peaks = [stats["peak_bytes_in_use"] for stats in all_stats if "peak_bytes_in_use" in stats]
     return {"device_bytes": max(peaks, default=None), "host_bytes": host_memory.peak_bytes()}

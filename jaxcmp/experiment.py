@@ -1,9 +1,8 @@
-"""What a configuration stands for: its data, its model and its compiled functions, checked."""
+"""The data, the model and the training step that a configuration describes, checked together."""
 
 import dataclasses
 import importlib.util
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -11,43 +10,55 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 from jax.sharding import Mesh
+from msgspec import to_builtins
+from msgspec.structs import asdict, replace
 
-from jaxcmp import costs, data, devices, models, pretrained, program
-from jaxcmp.augment import make_augment
+from jaxcmp import costs, data, models, pretrained
+from jaxcmp.augment import Augment
 from jaxcmp.clock import Clock
 from jaxcmp.data import Dataset, Split
 from jaxcmp.errors import CommandError
-from jaxcmp.evaluate import make_eval_step
 from jaxcmp.optim import make_optimizer, make_schedule
-from jaxcmp.program import Program
-from jaxcmp.step import Metrics, TrainState, init_state, make_train_step
-
-# An ml_collections ConfigDict, whose keys type checkers do not know.
-Config = Any
+from jaxcmp.runner import Runner
+from jaxcmp.runtime import devices, requirements
+from jaxcmp.settings import Settings
+from jaxcmp.step import TrainState, TrainStep
 
 COMPUTE_DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
 
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """The pure parts of a run, made from its configuration; nothing is compiled or written yet."""
+    """The pure parts of a run, made from its settings; nothing is compiled or written yet.
 
+    `settings` includes values that follow from the data. `dataset.class_names` has a name for each
+    output of the model, even for outputs without a class.
+    """
+
+    settings: Settings
     dataset: Dataset
-    model: models.ViT | models.ResNet
     clock: Clock
-    augment: Callable[..., tuple[Array, Array]]
-    init: Callable[[Array], TrainState]
-    train_step: Callable[..., tuple[TrainState, Metrics]]
-    eval_step: Callable[..., Array]
-    is_trunk_frozen: bool
+    step: TrainStep
+
+    @property
+    def model(self) -> models.ViT | models.ResNet:
+        return self.step.model
+
+    def init(self, key: Array) -> TrainState:
+        """Draws a fresh state for images of the data set's channels."""
+        return self.step.init(key, num_channels=self.dataset.train.images.shape[-1])
+
+    def num_parameters(self) -> int:
+        state = jax.eval_shape(self.init, jax.random.key(0))
+        return sum(models.count_parameters(state.params).values())
 
     def evaluated_splits(self) -> list[tuple[str, Split]]:
-        """The test split, and the held-out one where there is one."""
+        """Lists the validation split, if there is one, and the test split, by name."""
         splits = self.dataset.splits()
         return [(name, split) for name, split in splits.items() if name != "train"]
 
     def describe_data(self) -> dict[str, Any]:
-        """Which images these are, and how a restored model has to see others."""
+        """Describes the images, and how a restored model must preprocess others."""
         dataset = self.dataset
         sizes = {name: len(split.labels) for name, split in dataset.splits().items()}
         return {
@@ -65,7 +76,7 @@ class Experiment:
         }
 
     def notes(self) -> list[str]:
-        """What a person should know of the images before the run begins, in lines."""
+        """Returns lines to print before a run: where images live and whether they are resized."""
         lines = [self.dataset.placement.reason]
         height, width = self.dataset.train.images.shape[1:3]
         size = self.model.image_size
@@ -75,161 +86,154 @@ class Experiment:
         return lines
 
     def training_flops(self, num_images: int) -> int:
-        """Two operations a multiply-add, of so many images passed forward and backward."""
+        """Counts the operations, two for each multiply-add, of training on this many images."""
         counts = self.model.multiply_adds(self.dataset.train.images.shape[-1])
-        trained = counts["head"] if self.is_trunk_frozen else None
+        trained = counts["head"] if self.step.is_trunk_frozen else None
         return costs.training_flops(sum(counts.values()), num_images, trained=trained)
 
 
-def read_weights(config: Config) -> pretrained.Source | None:
-    """What the run is to begin with, read and checked against the model; None for random weights.
+def count_classes(settings: Settings) -> Settings:
+    """Returns the settings with the number of classes filled in, before images are read.
 
-    Needs no data, which may take minutes to be read. Raises CommandError or JaxcmpError.
+    Raises CommandError for an unknown data set, and for a model with too few outputs.
     """
-    if not config.init.path:
+    return _with_classes(settings, settings.data.name, data.count_classes(settings.data))
+
+
+def _with_classes(settings: Settings, name: str, num_classes: int) -> Settings:
+    """Sets the number of outputs if it is 0; more outputs than classes are allowed."""
+    model = settings.model
+    if not model.num_classes:
+        return replace(settings, model=replace(model, num_classes=num_classes))
+    if model.num_classes < num_classes:
+        raise CommandError(
+            f"{name} has {num_classes} classes and the model {model.num_classes}; "
+            f"--config.model.num_classes={num_classes} would fit, and 0 follows from the data"
+        )
+    return settings
+
+
+def read_weights(settings: Settings) -> pretrained.Source | None:
+    """Reads `init.path` and checks it against the model; returns None for random weights.
+
+    Needs no images, whose reading may take minutes. Raises CommandError or JaxcmpError.
+    """
+    if not settings.init.path:
         for key, unset in (("checkpoint", "newest"), ("allow_missing", ""), ("allow_unused", "")):
-            if config.init[key] != unset:
-                raise CommandError(f"init.{key}={config.init[key]!r} needs init.path, the weights")
+            if (given := getattr(settings.init, key)) != unset:
+                raise CommandError(f"init.{key}={given!r} needs init.path, the weights")
         return None
-    weights = pretrained.read(**config.init)
-    pretrained.check(weights, _model(config))
+    _check_memory(settings)
+    weights = pretrained.read(**asdict(settings.init))
+    pretrained.check(weights, _model(count_classes(settings)))
     return weights
 
 
 def prepare(
-    config: Config,
+    settings: Settings,
     dataset: Dataset | None = None,
     num_devices: int = 0,
     weights: pretrained.Source | None = None,
 ) -> Experiment:
-    """Raises CommandError where the parts of the configuration do not fit together.
+    """Makes the experiment of a configuration; raises CommandError where its parts do not fit.
 
-    A given data set is used in place of the one that the configuration names, and a given number
-    of devices in place of those that are there. Given weights are checked against the images.
+    A `dataset` replaces the one that the configuration names, and `num_devices` above 0 the number
+    of devices present. `weights` are checked against the images.
     """
-    _check_ranges(config)
-    model = _model(config)
-    optimizer = make_optimizer(**config.optimizer)
-    num_devices = num_devices or jax.device_count()
-    devices.check_batch_size(
-        config.batch_size, num_devices=num_devices, accumulation=config.accumulation
-    )
-    dataset = dataset or _load(config)
-    _check_data(dataset, model, weights)
+    _check_machine(settings, num_devices or jax.device_count())
+    dataset = dataset or _load(settings)
+    settings = _with_classes(settings, dataset.name, len(dataset.class_names))
+    dataset = _with_outputs(dataset, settings.model.num_classes)
+    model = _model(settings)
+    if weights is not None:
+        pretrained.check(weights, model, dataset.train.images.shape[-1])
     clock = Clock.of(
-        len(dataset.train.labels), batch_size=config.batch_size, num_epochs=config.num_epochs
+        len(dataset.train.labels), batch_size=settings.batch_size, num_epochs=settings.num_epochs
     )
-    options = dict(config.augment)
-    mixing_epochs = options.pop("mixing_epochs") or config.num_epochs
-    augment = make_augment(
-        num_classes=model.num_classes, mean=dataset.mean, std=dataset.std, **options
-    )
-    train_step = make_train_step(
-        model,
-        optimizer,
-        _schedule(config, clock),
-        augment,
-        mixing_steps=mixing_epochs * clock.steps_per_epoch,
-        label_smoothing=config.label_smoothing,
-        accumulation=config.accumulation,
-        average_decay=config.average_decay,
-        steps_per_epoch=clock.steps_per_epoch,
-        is_trunk_frozen=config.frozen_trunk,
-    )
-    init = partial(
-        init_state,
+    options = asdict(settings.augment)
+    mixing_epochs = options.pop("mixing_epochs") or settings.num_epochs
+    augment = Augment(num_classes=model.num_classes, mean=dataset.mean, std=dataset.std, **options)
+    optimizer = make_optimizer(**to_builtins(settings.optimizer))
+    step = TrainStep(
         model=model,
         optimizer=optimizer,
-        image_shape=(model.image_size, model.image_size, dataset.train.images.shape[-1]),
-        is_averaging=config.average_decay > 0,
-        is_scaling=config.compute_dtype == "float16",
-        is_trunk_frozen=config.frozen_trunk,
+        schedule=_schedule(settings, clock),
+        augment=augment,
+        mixing_steps=mixing_epochs * clock.steps_per_epoch,
+        steps_per_epoch=clock.steps_per_epoch,
+        label_smoothing=settings.label_smoothing,
+        accumulation=settings.accumulation,
+        average_decay=settings.average_decay,
+        is_trunk_frozen=settings.frozen_trunk,
     )
-    eval_step = make_eval_step(model, mean=dataset.mean, std=dataset.std)
-    parts = (dataset, model, clock, augment, init, train_step, eval_step)
-    return Experiment(*parts, is_trunk_frozen=config.frozen_trunk)
+    return Experiment(settings=settings, dataset=dataset, clock=clock, step=step)
 
 
-def compile_program(experiment: Experiment, mesh: Mesh, config: Config) -> Program:
-    """Puts the data on the devices, where it is not streamed, and compiles the steps for them."""
-    clock = experiment.clock
-    # More steps than between two logs, or in an epoch, would never be taken at once.
-    room = min(clock.steps_per_epoch, config.log.every_steps or clock.steps_per_epoch)
-    return program.compile_program(
-        experiment.init,
-        experiment.train_step,
-        experiment.eval_step,
-        {name: (split.images, split.labels) for name, split in experiment.dataset.splits().items()},
+def make_runner(experiment: Experiment, mesh: Mesh) -> Runner:
+    """Puts the data on the devices, unless it is streamed; compiles nothing yet."""
+    devices.check_can_compile()
+    settings, dataset, clock = experiment.settings, experiment.dataset, experiment.clock
+    # A dispatch never crosses a log or the end of an epoch.
+    room = min(clock.steps_per_epoch, settings.log.every_steps or clock.steps_per_epoch)
+    return Runner(
+        experiment.step,
+        {name: (split.images, split.labels) for name, split in dataset.splits().items()},
         mesh,
-        seed=config.seed,
-        batch_size=config.batch_size,
-        eval_batch_size=config.eval_batch_size,
-        steps_per_dispatch=min(config.steps_per_dispatch, room),
+        mean=dataset.mean,
+        std=dataset.std,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        eval_batch_size=settings.eval_batch_size,
+        steps_per_dispatch=min(settings.steps_per_dispatch, room),
     )
 
 
-def _schedule(config: Config, clock: Clock) -> optax.Schedule:
+def _check_machine(settings: Settings, num_devices: int) -> None:
+    """Raises CommandError if devices or packages do not suffice for the settings."""
+    if settings.log.tensorboard and importlib.util.find_spec("tensorboardX") is None:
+        raise CommandError("log.tensorboard needs tensorboardX: pip install 'jaxcmp[tensorboard]'")
+    devices.check_batch_size(
+        settings.batch_size, num_devices=num_devices, accumulation=settings.accumulation
+    )
+
+
+def _check_memory(settings: Settings) -> None:
+    """Raises CommandError if a step cannot fit even for grey images, which take the least."""
+    num_devices, free = jax.device_count(), devices.free_bytes()
+    requirements.check_memory(settings, num_channels=1, num_devices=num_devices, free=free)
+
+
+def _schedule(settings: Settings, clock: Clock) -> optax.Schedule:
     return make_schedule(
-        peak_learning_rate=config.schedule.peak_learning_rate,
-        warmup_steps=round(config.schedule.warmup_epochs * clock.steps_per_epoch),
+        peak_learning_rate=settings.schedule.peak_learning_rate,
+        warmup_steps=round(settings.schedule.warmup_epochs * clock.steps_per_epoch),
         total_steps=clock.total_steps,
     )
 
 
-def _model(config: Config) -> models.ViT | models.ResNet:
-    if config.compute_dtype not in COMPUTE_DTYPES:
-        raise CommandError(
-            f"compute_dtype={config.compute_dtype!r} must be one of {', '.join(COMPUTE_DTYPES)}"
-        )
-    return models.build(**config.model, dtype=COMPUTE_DTYPES[config.compute_dtype])
+def _model(settings: Settings) -> models.ViT | models.ResNet:
+    fields = to_builtins(settings.model)
+    # 0 is replaced later, when the data set is known.
+    fields["num_classes"] = fields["num_classes"] or 1
+    return models.build(**fields, dtype=COMPUTE_DTYPES[settings.compute_dtype])
 
 
-def _load(config: Config) -> Dataset:
-    options = dict(config.data)
-    folder, free_bytes = options.pop("dir"), devices.free_bytes()
-    return data.load(data_dir=folder, **options, free_bytes=free_bytes, seed=config.seed)
+def _load(settings: Settings) -> Dataset:
+    # Checked before data is read, which may take minutes.
+    _model(count_classes(settings))
+    _check_memory(settings)
+    return data.load(settings.data, free_bytes=devices.free_bytes(), seed=settings.seed)
 
 
-def _check_ranges(config: Config) -> None:
-    # Beyond, different seeds would give the same key.
-    if not 0 <= config.seed < 2**32:
-        raise CommandError(f"seed={config.seed} must be at least 0 and below 2**32")
-    if not 0 <= config.schedule.warmup_epochs <= config.num_epochs:
-        raise CommandError(
-            f"schedule.warmup_epochs={config.schedule.warmup_epochs} must be at least 0 and less "
-            f"than num_epochs={config.num_epochs}"
-        )
-    for section, name in (
-        ("log", "every_steps"),
-        ("checkpoint", "every_epochs"),
-        ("checkpoint", "keep_every_epochs"),
-    ):
-        value = config[section][name]
-        if value < 0:
-            raise CommandError(f"{section}.{name}={value} must be at least 0")
-    if config.log.tensorboard and importlib.util.find_spec("tensorboardX") is None:
-        raise CommandError("log.tensorboard needs tensorboardX: pip install 'jaxcmp[tensorboard]'")
-    for name in ("label_smoothing", "average_decay"):
-        if not 0 <= config[name] < 1:
-            raise CommandError(f"{name}={config[name]} must be at least 0 and below 1")
-    for name in ("eval_batch_size", "eval_every_epochs", "steps_per_dispatch"):
-        if config[name] < 1:
-            raise CommandError(f"{name}={config[name]} must be at least 1")
-    if not 0 <= config.augment.mixing_epochs <= config.num_epochs:
-        raise CommandError(
-            f"augment.mixing_epochs={config.augment.mixing_epochs} must be 0 (to the end) or an "
-            f"epoch up to num_epochs={config.num_epochs}"
-        )
+def _with_outputs(dataset: Dataset, num_outputs: int) -> Dataset:
+    """Returns the data set with one class name per model output."""
+    if len(dataset.class_names) == num_outputs:
+        return dataset
+    names = name_outputs(dataset.class_names, num_outputs)
+    return dataclasses.replace(dataset, class_names=names)
 
 
-def _check_data(
-    dataset: Dataset, model: models.ViT | models.ResNet, weights: pretrained.Source | None
-) -> None:
-    num_classes = len(dataset.class_names)
-    if num_classes > model.num_classes:
-        raise CommandError(
-            f"{dataset.name} has {num_classes} classes and the model {model.num_classes}; "
-            f"--config.model.num_classes={num_classes} would fit"
-        )
-    if weights is not None:
-        pretrained.check(weights, model, dataset.train.images.shape[-1])
+def name_outputs(class_names: Sequence[str], num_outputs: int) -> tuple[str, ...]:
+    """Names the outputs of a model: by class, and by number where an output has no class."""
+    others = range(len(class_names), num_outputs)
+    return (*class_names, *(f"class {index}" for index in others))

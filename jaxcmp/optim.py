@@ -1,4 +1,4 @@
-"""Optimizers as directions and schedules as factors: the step multiplies one by the other."""
+"""Optimizers without a learning rate, and learning rate schedules; the step multiplies the two."""
 
 import inspect
 import math
@@ -15,7 +15,7 @@ from jaxcmp.errors import CommandError
 def make_schedule(
     *, peak_learning_rate: float, warmup_steps: int, total_steps: int
 ) -> optax.Schedule:
-    """Linear warm-up from 0 to the peak, then a cosine to 0 (Loshchilov and Hutter 2017)."""
+    """Returns a linear warm-up from 0 and a cosine back to 0 (Loshchilov and Hutter 2017)."""
     if not 0 < peak_learning_rate < math.inf:
         raise CommandError(f"schedule.peak_learning_rate={peak_learning_rate} must be above 0")
     if warmup_steps >= total_steps:
@@ -29,12 +29,12 @@ def make_schedule(
 
 
 def is_decayed(params: Any) -> Any:
-    """True for kernels of dense and convolution layers: no bias, norm, position, class token."""
+    """Marks kernels of dense and convolution layers True; biases, norms, positions, cls False."""
     return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
 
 
 def adamw(*, beta_1: float, beta_2: float, weight_decay: float) -> optax.GradientTransformation:
-    """Adam with decoupled weight decay on the kernels alone (Loshchilov and Hutter 2019)."""
+    """Returns Adam with decoupled weight decay on kernels only (Loshchilov and Hutter 2019)."""
     return optax.chain(
         optax.scale_by_adam(beta_1, beta_2),
         optax.add_decayed_weights(weight_decay, is_decayed),
@@ -42,7 +42,7 @@ def adamw(*, beta_1: float, beta_2: float, weight_decay: float) -> optax.Gradien
 
 
 def sgd(*, momentum: float, weight_decay: float) -> optax.GradientTransformation:
-    """Nesterov momentum; the decay of every parameter is part of the gradient (He et al. 2016)."""
+    """Returns Nesterov momentum; weight decay is part of every gradient (He et al. 2016)."""
     return optax.chain(
         optax.add_decayed_weights(weight_decay),
         optax.trace(momentum, nesterov=True),
@@ -50,38 +50,38 @@ def sgd(*, momentum: float, weight_decay: float) -> optax.GradientTransformation
 
 
 def decay_by_layer(decay: float) -> optax.GradientTransformation:
-    """Scales changes by `decay` for each layer above (Clark et al. 2020; Bao et al. 2022).
+    """Scales updates by `decay` once for each layer above (Clark et al. 2020; Bao et al. 2022).
 
-    The layers are those of `layers_above`; weight decay is scaled alike, as with a learning rate.
+    `layers_above` counts the layers. Weight decay is scaled too, as by a learning rate per layer.
     """
 
-    def scaled(directions: Any, params: Any) -> Any:
+    def scale(directions: Any, params: Any) -> Any:
         above = layers_above(directions)
         return jax.tree.map(lambda d, number: decay**number * d, directions, above)
 
-    return optax.stateless(scaled)
+    return optax.stateless(scale)
 
 
 def layers_above(params: Any) -> Any:
-    """The number of layers above that of each parameter.
+    """Counts the layers above each parameter.
 
-    A layer is a block. All that comes before the first block is one more, and so is what follows
-    the last: the head, and a norm before it, have none above them.
+    Each block is a layer. Everything before the first block is one layer, and everything after the
+    last block (the final norm and the head) is another, with none above it.
     """
-    leaves, structure = jax.tree_util.tree_flatten_with_path(params)
-    places = [_place([key.key for key in path]) for path, _ in leaves]
-    order = sorted(set(places), reverse=True)
-    return jax.tree.unflatten(structure, [order.index(place) for place in places])
+    paths_and_params, structure = jax.tree_util.tree_flatten_with_path(params)
+    positions = [_position([key.key for key in path]) for path, _ in paths_and_params]
+    from_top = sorted(set(positions), reverse=True)
+    return jax.tree.unflatten(structure, [from_top.index(position) for position in positions])
 
 
-def _place(names: Sequence[str]) -> tuple[float, ...]:
-    """Where a parameter stands: the numbers of its stage and block, before or after all of them."""
+def _position(names: Sequence[str]) -> tuple[float, ...]:
+    """Returns the numbers of a parameter's stage and block; infinite outside all blocks."""
     if names[0] in ("patch_embedding", "cls", "positions", "stem"):
         return (-math.inf,)
     if names[0] in ("norm", "head"):
         return (math.inf,)
-    found = (re.fullmatch(r"(?:stage|block)_(\d+)", name) for name in names[:2])
-    return tuple(int(match[1]) for match in found if match)
+    matches = (re.fullmatch(r"(?:stage|block)_(\d+)", name) for name in names[:2])
+    return tuple(int(match[1]) for match in matches if match)
 
 
 OPTIMIZERS = {"adamw": adamw, "sgd": sgd}
@@ -90,11 +90,11 @@ OPTIMIZERS = {"adamw": adamw, "sgd": sgd}
 def make_optimizer(
     name: str, *, clip_norm: float, layer_decay: float, **options: Any
 ) -> optax.GradientTransformation:
-    """An optimizer without its learning rate: the update is minus the rate times its output.
+    """Makes an optimizer without its learning rate: an update is minus the rate times its output.
 
-    Gradients whose global norm is above `clip_norm` are scaled down to it; 0 leaves them as they
-    are. The learning rate of a layer is `layer_decay` times that of the layer above it. Raises
-    CommandError for an unknown name or option, or a value out of range.
+    Gradients whose global norm exceeds `clip_norm` are scaled down to it; 0 turns clipping off. The
+    learning rate of a layer is `layer_decay` times that of the layer above it. Raises CommandError
+    for an unknown name or option, or a value out of range.
     """
     if name not in OPTIMIZERS:
         raise CommandError(f"optimizer.name={name!r} is unknown; there are {', '.join(OPTIMIZERS)}")
@@ -113,6 +113,6 @@ def make_optimizer(
         raise CommandError(f"optimizer.layer_decay={layer_decay} must be above 0 and at most 1")
     clip = optax.clip_by_global_norm(clip_norm) if clip_norm else optax.identity()
     parts = [clip, OPTIMIZERS[name](**options)]
-    # Left out, not 1: programs and checkpoints stay as they are without it.
+    # Left out at 1, so that compiled programs and checkpoints are the same as without it.
     parts += [decay_by_layer(layer_decay)] if layer_decay < 1 else []
     return optax.chain(*parts)

@@ -1,9 +1,8 @@
-"""A trained run for other programs: its model, its variables, and class probabilities.
+"""A trained model for other programs: restoring it from a run, and class probabilities.
 
 python -m jaxcmp.predict runs/vit/seed-0 picture.png
 """
 
-import argparse
 import dataclasses
 import sys
 from collections.abc import Sequence
@@ -14,23 +13,28 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from PIL import Image
 
 from jaxcmp import models
 from jaxcmp.augment import unaugmented
-from jaxcmp.checkpoint import restore_variables
+from jaxcmp.checkpoint.manager import restore_variables
+from jaxcmp.cli import Parser, carry_out, checkpoint_argument, positive
 from jaxcmp.data.images import Size, decode
-from jaxcmp.errors import CommandError, JaxcmpError, carry_out
-from jaxcmp.experiment import COMPUTE_DTYPES
-from jaxcmp.runs import CHECKPOINTS, read_run
+from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.experiment import COMPUTE_DTYPES, name_outputs
+from jaxcmp.files import path_argument
+from jaxcmp.runs import CHECKPOINTS, CONFIG, ENVIRONMENT, read_run, schemas
+from jaxcmp.text import say
+
+# What environment.json has to say of the images.
+DATA_KEYS = ("data.class_names", "data.image_size", "data.mean", "data.std")
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
     """A model with its variables, on the default device.
 
-    `mean` and `std`, float32 [channels], and `image_size`, height and width, are those of the
-    images that it was trained on; `step` is that of the checkpoint.
+    `mean` and `std`, float32 [channels], and `image_size`, height and width, describe the images
+    that it was trained on; `step` is the checkpoint's.
     """
 
     model: models.ViT | models.ResNet
@@ -41,12 +45,27 @@ class Trained:
     image_size: Size
     step: int
 
-    def predict(self, images: np.ndarray | Array) -> Array:
-        """Class probabilities float32 [n, classes] of images uint8 [n, height, width, channels].
+    def __repr__(self) -> str:
+        height, width = self.image_size
+        num_parameters = sum(x.size for x in jax.tree.leaves(self.variables["params"]))
+        return (
+            f"<Trained {type(self.model).__name__} of {num_parameters:,} parameters, step "
+            f"{self.step:,}: images {height}x{width}x{len(self.mean)} to {len(self.class_names)} "
+            "classes>"
+        )
 
-        They are resized as in training, where the model takes another size. Raises ValueError for
-        images of another type or size than those that it was trained on.
+    def predict(self, images: np.ndarray | Array | Sequence[np.ndarray]) -> Array:
+        """Computes class probabilities float32 [n, classes].
+
+        `images` are uint8 [n, height, width, channels], of the size that the model was trained on,
+        and are resized as in training if the model takes another one. Without images, as for [],
+        the result is [0, classes]. Raises ValueError for images of another type or size.
         """
+        if not isinstance(images, (np.ndarray, Array)):
+            images = np.stack(images) if len(images) else np.zeros((0,), np.uint8)
+        # Not `not images.shape[0]`: an exported program has a symbolic number of images.
+        if images.shape[0] == 0:
+            return jnp.zeros((0, self.model.num_classes))
         (height, width), channels = self.image_size, len(self.mean)
         if images.dtype != np.uint8 or images.shape[1:] != (height, width, channels):
             raise ValueError(
@@ -57,64 +76,73 @@ class Trained:
 
 
 def restore(folder: str | Path, which: int | str = "newest") -> Trained:
-    """The trained model of a run folder, from its "newest" or "best" checkpoint, or that of a step.
+    """Returns the trained model of a run folder.
 
-    Raises JaxcmpError where the folder or the checkpoint cannot be read.
+    `which` is the checkpoint: "newest", "best" or the number of a step. Raises JaxcmpError if the
+    folder or the checkpoint cannot be read.
     """
     run = read_run(folder)
-    config, data = run.config, run.environment.get("data")
-    if data is None:
-        raise JaxcmpError(f"{folder} is no run: its environment.json does not describe the data")
+    for name, content, keys in (
+        (CONFIG, run.config, ("model.name", "compute_dtype")),
+        (ENVIRONMENT, run.environment, DATA_KEYS),
+    ):
+        if key := schemas.lacking(content, keys):
+            raise JaxcmpError(f"{folder} cannot be restored: its {name} has no {key}")
+    config, data = run.config, run.environment["data"]
     model = models.build(**config["model"], dtype=COMPUTE_DTYPES[config["compute_dtype"]])
     step, restored = restore_variables(Path(folder) / CHECKPOINTS, which)
     variables = restored.get("average") or restored
     mean, std = np.array(data["mean"], np.float32), np.array(data["std"], np.float32)
-    names = data["class_names"]
-    # A model may have more outputs than the data has classes.
-    names += [f"class {i}" for i in range(len(names), model.num_classes)]
-    # Older runs do not say it: their images have the model's size.
-    height, width = data.get("image_size") or 2 * [model.image_size]
-    return Trained(model, variables, tuple(names), mean, std, (height, width), step)
+    names = name_outputs(data["class_names"], model.num_classes)
+    height, width = data["image_size"]
+    return Trained(model, variables, names, mean, std, (height, width), step)
 
 
 def read_image(path: Path, *, image_size: int | Size, num_channels: int) -> np.ndarray:
-    """A picture's middle as uint8 [1, height, width, channels], resized; one number is a square.
+    """Reads a picture's centre, resized to `image_size`, as uint8 [1, height, width, channels].
 
-    Raises CommandError where there is no picture at `path`.
+    `image_size` is a square's side, or height and width. Raises CommandError if there is no picture
+    at `path`.
     """
     try:
         encoded = path.read_bytes()
-        return decode(encoded, num_channels=num_channels, image_size=image_size)[None]
-    except (OSError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or "no picture that Pillow can read, or too large"
-        raise CommandError(f"{path} cannot be read: {reason}") from error
+        options = {"num_channels": num_channels, "image_size": image_size}
+        return decode(encoded, name=str(path), **options)[None]
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}") from error
+    except JaxcmpError as error:
+        raise CommandError(str(error)) from error
 
 
-def main(argv: Sequence[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Prints the most probable classes of each picture; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="jaxcmp.predict", description="Prints the most probable classes of pictures."
-    )
-    parser.add_argument("run", type=Path, help="a run folder")
-    parser.add_argument("pictures", type=Path, nargs="+", help="image files")
-    parser.add_argument("--checkpoint", default="newest", help="newest, best, or a step")
-    parser.add_argument("--top", type=int, default=3, help="how many classes to print")
-    options = parser.parse_args(argv)
-    which = int(options.checkpoint) if options.checkpoint.isdecimal() else options.checkpoint
-    if which not in ("newest", "best") and not isinstance(which, int):
-        parser.error(f"--checkpoint={which}: newest, best, or the number of a step")
 
-    def show() -> None:
-        trained = restore(options.run, which)
-        size, channels = trained.image_size, len(trained.mean)
-        for path in options.pictures:
-            image = read_image(path, image_size=size, num_channels=channels)
-            probabilities = np.asarray(trained.predict(image))[0]
-            best = np.argsort(-probabilities)[: max(options.top, 1)]
-            named = [f"{trained.class_names[i]} {probabilities[i]:.1%}" for i in best]
-            print(f"{path}: {', '.join(named)}")
+    def command() -> None:
+        parser = Parser("jaxcmp.predict", "Prints the most probable classes of pictures.")
+        parser.add_argument("run", type=path_argument, help="a run folder")
+        parser.add_argument("pictures", type=path_argument, nargs="+", help="image files")
+        parser.add_argument(
+            "--checkpoint",
+            type=checkpoint_argument,
+            default="newest",
+            help="newest, best, or a step",
+        )
+        parser.add_argument("--top", type=positive, default=3, help="how many classes to print")
+        options = parser.parse_args(words)
+        show(restore(options.run, options.checkpoint), options.pictures, top=options.top)
 
-    return carry_out(show)
+    return carry_out(command)
+
+
+def show(trained: Trained, paths: Sequence[Path], *, top: int) -> None:
+    """Prints the `top` most probable classes of each picture."""
+    size, channels = trained.image_size, len(trained.mean)
+    for path in paths:
+        image = read_image(path, image_size=size, num_channels=channels)
+        probabilities = np.asarray(trained.predict(image))[0]
+        best = np.argsort(-probabilities)[:top]
+        named = [f"{trained.class_names[i]} {probabilities[i]:.1%}" for i in best]
+        say(f"{path}: {', '.join(named)}")
 
 
 @jax.jit(static_argnums=0)

@@ -1,32 +1,70 @@
-"""One training step: state, examples and a key in, the next state and its metrics out."""
+"""One training step, from a state, a batch and a key to the next state and its metrics."""
 
 import dataclasses
-import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
-from flax import linen as nn
 from jax import Array
 
-from jaxcmp import loss_scale as scaling
+from jaxcmp import models
+from jaxcmp.augment import Augment
 from jaxcmp.augment.geometry import resize
-from jaxcmp.loops import in_parts, scan
 
 Metrics = dict[str, Array]
 NEVER = jnp.iinfo(jnp.int32).max
+
+# Powers of two, so that scaling a loss and unscaling its gradients is exact.
+FIRST_FACTOR, SMALLEST_FACTOR, LARGEST_FACTOR = 2.0**16, 1.0, 2.0**24
+GROWTH_INTERVAL = 2000
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class LossScale:
+    """The factor of the loss, float32, and the number of good steps in a row, int32.
+
+    It lifts gradients that float16 would round to zero (Micikevicius et al. 2018, section 3.2).
+    Flax's DynamicScale differentiates and adjusts in one call; gradient accumulation differentiates
+    several times and has to adjust once.
+    """
+
+    factor: Array
+    good_steps: Array
+
+    @classmethod
+    def fresh(cls) -> "LossScale":
+        return cls(jnp.asarray(FIRST_FACTOR, jnp.float32), jnp.zeros((), jnp.int32))
+
+    @property
+    def is_exhausted(self) -> Array:
+        """Returns whether the factor cannot be halved any further."""
+        return self.factor <= SMALLEST_FACTOR
+
+    def after_step(self, is_good: Array) -> "LossScale":
+        """Halves the factor, to 1 at the least, after a step with gradients that are not finite.
+
+        After 2,000 good steps in a row it doubles, up to 2**24.
+        """
+        good_steps = self.good_steps + 1
+        is_growing = good_steps == GROWTH_INTERVAL
+        grown = jnp.where(is_growing, self.factor * 2, self.factor)
+        factor = jnp.where(is_good, grown, self.factor / 2)
+        good_steps = jnp.where(is_growing | ~is_good, 0, good_steps)
+        return LossScale(jnp.clip(factor, SMALLEST_FACTOR, LARGEST_FACTOR), good_steps)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """All that changes from step to step, and nothing else.
+    """Everything that changes from step to step, and nothing else.
 
-    `average` holds the moving average of parameters and statistics, or None. `sums` are the
-    epoch's running sums: a run that stops within an epoch goes on with the same ones. `loss_scale`
-    is there for float16 alone.
+    `average` is the moving average of parameters and batch statistics, or None. `sums` are running
+    sums over the epoch, so that a run resumed within an epoch continues them. Only float16 has a
+    `loss_scale`.
     """
 
     step: Array
@@ -35,17 +73,200 @@ class TrainState:
     opt_state: Any
     average: Any
     sums: Metrics
-    loss_scale: scaling.LossScale | None = None
+    loss_scale: LossScale | None = None
 
     @property
     def variables(self) -> dict[str, Any]:
-        """What evaluation uses: the averaged variables where there is an average."""
+        """Returns the variables to evaluate: the moving average if there is one."""
         if self.average is not None:
             return self.average
         return {"params": self.params, "batch_stats": self.batch_stats}
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainStep:
+    """The training step of one recipe: everything about it that never changes.
+
+    `mixing_steps` is the last step that mixes images. `accumulation` is the number of parts that a
+    batch is divided into, processed one after the other; batch normalisation sees one part at a
+    time. `average_decay` is the decay per step of the weights' moving average, 0 for no average.
+    The state's sums restart every `steps_per_epoch` steps.
+
+    With `is_trunk_frozen` only the head is trained. The trunk runs as in evaluation: without
+    dropout, with the running statistics, and without a backward pass. The gradient norm is the
+    head's.
+    """
+
+    model: models.ViT | models.ResNet
+    optimizer: optax.GradientTransformation
+    schedule: optax.Schedule
+    augment: Augment
+    mixing_steps: int
+    steps_per_epoch: int
+    label_smoothing: float = 0.0
+    accumulation: int = 1
+    average_decay: float = 0.0
+    is_trunk_frozen: bool = False
+
+    def init(self, key: Array, *, num_channels: int) -> TrainState:
+        """Draws a fresh state for images with `num_channels` channels."""
+        size = self.model.image_size
+        variables = self.model.init(key, jnp.zeros((1, size, size, num_channels)))
+        params, batch_stats = variables["params"], variables.get("batch_stats", {})
+        average = None
+        if self.average_decay:
+            # A copy: the state is donated, and one buffer cannot be given away twice.
+            average = jax.tree.map(jnp.copy, {"params": params, "batch_stats": batch_stats})
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            params=params,
+            batch_stats=batch_stats,
+            opt_state=self.optimizer.init(self._trained_part(params)[0]),
+            average=average,
+            sums=empty_sums(),
+            loss_scale=LossScale.fresh() if self.model.dtype == jnp.float16 else None,
+        )
+
+    def __call__(
+        self, state: TrainState, images: Array, labels: Array, key: Array
+    ) -> tuple[TrainState, Metrics]:
+        """Takes one step on images uint8 [batch, height, width, channels], labels int32 [batch].
+
+        `key` is the run's. Augmented images of another size than the model's are resized. If the
+        state has a loss scale, a step whose gradients are not finite changes only the step number
+        and the scale, and counts in no sum.
+        """
+        # The key follows from the step number, so a resumed run draws the same numbers.
+        augment_key, dropout_key = jax.random.split(jax.random.fold_in(key, state.step))
+        images, targets = self.augment(augment_key, images, labels, state.step < self.mixing_steps)
+        loss, accuracy, batch_stats, grads = self.gradients(state, images, targets, dropout_key)
+        learning_rate = jnp.asarray(self.schedule(state.step), jnp.float32)
+        trained, frozen = self._trained_part(state.params)
+        directions, opt_state = self.optimizer.update(grads, state.opt_state, trained)
+        trained = jax.tree.map(lambda p, d: p - learning_rate * d, trained, directions)
+        after = TrainState(
+            step=state.step + 1,
+            params=frozen | trained,
+            batch_stats=batch_stats,
+            opt_state=opt_state,
+            average=None,
+            sums=self._sums_before(state),
+        )
+        after = dataclasses.replace(after, average=self._averaged(state, after))
+        metrics = {
+            "loss": loss,
+            "accuracy_mixed": accuracy,
+            "gradient_norm": optax.tree.norm(grads),
+            "learning_rate": learning_rate,
+        }
+        if state.loss_scale is not None:
+            metrics["loss_scale"] = state.loss_scale.factor
+        return count_step(state, after, metrics), metrics
+
+    def gradients(
+        self, state: TrainState, images: Array, targets: Array, key: Array
+    ) -> tuple[Array, Array, Any, Any]:
+        """Returns loss, accuracy, new batch statistics and gradients, averaged over the parts."""
+        trained, frozen = self._trained_part(state.params)
+        factor = None if state.loss_scale is None else state.loss_scale.factor
+
+        def part_gradients(batch_stats: Any, part: tuple[Array, Array, Array]) -> tuple[Any, Any]:
+            (loss, (batch_stats, accuracy)), grads = jax.value_and_grad(self.loss, has_aux=True)(
+                trained, frozen, batch_stats, *part, factor
+            )
+            return batch_stats, (loss, accuracy, grads)
+
+        if self.accumulation == 1:
+            batch_stats, sums = part_gradients(state.batch_stats, (images, targets, key))
+        else:
+            batch_stats, sums = self._accumulate(part_gradients, state, images, targets, key)
+        loss, accuracy, grads = sums
+        if factor is not None:
+            loss, grads = jax.tree.map(lambda x: x / factor, (loss, grads))
+        return loss, accuracy, batch_stats, grads
+
+    def loss(
+        self,
+        trained: Any,
+        frozen: Any,
+        batch_stats: Any,
+        images: Array,
+        targets: Array,
+        key: Array,
+        factor: Array | None,
+    ) -> tuple[Array, tuple[Any, Array]]:
+        """Returns the cross-entropy times `factor`, the new batch statistics and the accuracy.
+
+        The accuracy is the share of the mixed target that belongs to the predicted class.
+        """
+        logits, updated = self.model.apply(
+            {"params": frozen | trained, "batch_stats": batch_stats},
+            # Resized here, so that only one part of the batch takes memory at a time.
+            resize(images, self.model.image_size),
+            is_training=not self.is_trunk_frozen,
+            mutable=["batch_stats"],
+            rngs={"dropout": key},
+        )
+        smooth = targets
+        if self.label_smoothing:
+            smooth = optax.smooth_labels(targets, self.label_smoothing)
+        loss = jnp.mean(optax.softmax_cross_entropy(logits, smooth))
+        predicted = jnp.argmax(logits, axis=-1)
+        hit = jnp.take_along_axis(targets, predicted[:, None], axis=1)
+        scaled = loss if factor is None else loss * factor
+        return scaled, (updated.get("batch_stats", {}), jnp.mean(hit))
+
+    def _accumulate(
+        self,
+        part_gradients: Callable[..., tuple[Any, Any]],
+        state: TrainState,
+        images: Array,
+        targets: Array,
+        key: Array,
+    ) -> tuple[Any, Any]:
+        """Processes the batch in equal parts, one after the other, and averages their results."""
+        num_parts = self.accumulation
+
+        def cut(x: Array) -> Array:
+            # Every n-th example, so that no part needs examples from another device.
+            return x.reshape(-1, num_parts, *x.shape[1:]).swapaxes(0, 1)
+
+        def body(carry: tuple[Any, Any], part: Any) -> tuple[tuple[Any, Any], None]:
+            batch_stats, sums = carry
+            batch_stats, new = part_gradients(batch_stats, part)
+            return (batch_stats, jax.tree.map(jnp.add, sums, new)), None
+
+        zero = jnp.zeros((), jnp.float32)
+        trained, _ = self._trained_part(state.params)
+        start = (state.batch_stats, (zero, zero, jax.tree.map(jnp.zeros_like, trained)))
+        parts = (cut(images), cut(targets), jax.random.split(key, num_parts))
+        (batch_stats, sums), _ = scan(body, start, parts)
+        return batch_stats, jax.tree.map(lambda x: x / num_parts, sums)
+
+    def _trained_part(self, params: Any) -> tuple[Any, Any]:
+        """Splits the parameters into trained ones, all or only the head's, and frozen ones."""
+        if not self.is_trunk_frozen:
+            return params, {}
+        others = {name: part for name, part in params.items() if name != "head"}
+        return {"head": params["head"]}, others
+
+    def _averaged(self, before: TrainState, after: TrainState) -> Any:
+        if before.average is None:
+            return None
+        # A smaller decay at first: otherwise the random initial weights would dominate for long.
+        decay = jnp.minimum(self.average_decay, (1.0 + before.step) / (10.0 + before.step))
+        latest = {"params": after.params, "batch_stats": after.batch_stats}
+        return optax.incremental_update(latest, before.average, 1.0 - decay)
+
+    def _sums_before(self, state: TrainState) -> Metrics:
+        is_new_epoch = state.step % self.steps_per_epoch == 0
+        return jax.tree.map(
+            lambda old, empty: jnp.where(is_new_epoch, empty, old), state.sums, empty_sums()
+        )
+
+
 def empty_sums() -> Metrics:
+    """Returns the sums of an epoch before its first step."""
     zero = jnp.zeros((), jnp.float32)
     return {
         "loss": zero,
@@ -56,165 +277,8 @@ def empty_sums() -> Metrics:
     }
 
 
-def trained_part(params: Any, is_trunk_frozen: bool) -> tuple[Any, Any]:
-    """What is trained of the parameters, all or the head alone, and the others."""
-    if not is_trunk_frozen:
-        return params, {}
-    others = {name: part for name, part in params.items() if name != "head"}
-    return {"head": params["head"]}, others
-
-
-def init_state(
-    key: Array,
-    model: nn.Module,
-    optimizer: optax.GradientTransformation,
-    *,
-    image_shape: tuple[int, int, int],
-    is_averaging: bool,
-    is_scaling: bool = False,
-    is_trunk_frozen: bool = False,
-) -> TrainState:
-    """A fresh state for images of `image_shape` [height, width, channels], as the model takes them.
-
-    `is_scaling` gives it a loss scale, which a model that computes in float16 needs. With
-    `is_trunk_frozen` the optimizer knows the head alone.
-    """
-    variables = model.init(key, jnp.zeros((1, *image_shape)))
-    params, batch_stats = variables["params"], variables.get("batch_stats", {})
-    # A copy: the state is donated, and one buffer cannot be given away twice.
-    average = {"params": params, "batch_stats": batch_stats} if is_averaging else None
-    return TrainState(
-        step=jnp.zeros((), jnp.int32),
-        params=params,
-        batch_stats=batch_stats,
-        opt_state=optimizer.init(trained_part(params, is_trunk_frozen)[0]),
-        average=jax.tree.map(jnp.copy, average),
-        sums=empty_sums(),
-        loss_scale=scaling.fresh() if is_scaling else None,
-    )
-
-
-def make_train_step(
-    model: nn.Module,
-    optimizer: optax.GradientTransformation,
-    schedule: optax.Schedule,
-    augment: Callable[..., tuple[Array, Array]],
-    *,
-    mixing_steps: int,
-    label_smoothing: float,
-    accumulation: int,
-    average_decay: float,
-    steps_per_epoch: int,
-    is_trunk_frozen: bool = False,
-) -> Callable[..., tuple[TrainState, Metrics]]:
-    """Binds what never changes; the result is pure and ready for `jax.jit`.
-
-    The step takes the state, all images uint8 [n, height, width, channels], all labels int32 [n],
-    the batch's indices int32 [batch] and the run's key; `take` is how it finds rows where each
-    device holds a part of them. `mixing_steps` is the last step that mixes images, `accumulation`
-    the number of parts the batch is worked through in, one after the other (batch normalisation
-    sees a part at a time), and `average_decay` the weight average's decay per step, 0 for none. The
-    state's sums start anew every `steps_per_epoch` steps. Augmented images of another size than the
-    model's are resized.
-
-    With `is_trunk_frozen` the head alone is trained, on what the trunk gives in evaluation: without
-    dropout, with running statistics that stay as they are, and without a backward pass through it.
-    The gradient's norm is then the head's.
-
-    Where the state has a loss scale, a step whose gradients are not finite changes nothing but the
-    step number and the scale, and stands in no sum.
-    """
-
-    def loss_fn(trained, batch_stats, images, targets, dropout_key, factor, frozen):
-        logits, updated = model.apply(
-            {"params": frozen | trained, "batch_stats": batch_stats},
-            # Here, and not before, so that a part of the batch at a time takes the memory.
-            resize(images, model.image_size),
-            is_training=not is_trunk_frozen,
-            mutable=["batch_stats"],
-            rngs={"dropout": dropout_key},
-        )
-        smooth = optax.smooth_labels(targets, label_smoothing) if label_smoothing else targets
-        loss = jnp.mean(optax.softmax_cross_entropy(logits, smooth))
-        # The share of the mixed target that lies on the predicted class.
-        predicted = jnp.argmax(logits, axis=-1)
-        hit = jnp.take_along_axis(targets, predicted[:, None], axis=1)
-        scaled = loss if factor is None else loss * factor
-        return scaled, (updated.get("batch_stats", {}), jnp.mean(hit))
-
-    grad_fn = in_parts(jax.value_and_grad(loss_fn, has_aux=True), accumulation)
-
-    def averaged(old: Any, latest: dict[str, Any], step: Array) -> Any:
-        if old is None:
-            return None
-        # At the start the random weights would weigh for too long.
-        decay = jnp.minimum(average_decay, (1.0 + step) / (10.0 + step))
-        return optax.incremental_update(latest, old, 1.0 - decay)
-
-    def train_step(
-        state: TrainState,
-        all_images: Array,
-        all_labels: Array,
-        indices: Array,
-        key: Array,
-        *,
-        take: Callable[[Array, Array], Array] = operator.getitem,
-    ) -> tuple[TrainState, Metrics]:
-        # The step number picks the key, so a resumed run draws what it would have drawn.
-        augment_key, dropout_key = jax.random.split(jax.random.fold_in(key, state.step))
-        images, labels = take(all_images, indices), take(all_labels, indices)
-        images, targets = augment(augment_key, images, labels, state.step < mixing_steps)
-        factor = None if state.loss_scale is None else state.loss_scale.factor
-        trained, frozen = trained_part(state.params, is_trunk_frozen)
-        (loss, (batch_stats, accuracy)), grads = grad_fn(
-            trained, state.batch_stats, images, targets, dropout_key, factor, frozen
-        )
-        if factor is not None:
-            loss, grads = jax.tree.map(lambda x: x / factor, (loss, grads))
-        directions, opt_state = optimizer.update(grads, state.opt_state, trained)
-        learning_rate = jnp.asarray(schedule(state.step), jnp.float32)
-        trained = jax.tree.map(lambda p, d: p - learning_rate * d, trained, directions)
-        params = frozen | trained
-        latest = {"params": params, "batch_stats": batch_stats}
-        average = averaged(state.average, latest, state.step)
-        metrics = {
-            "loss": loss,
-            "accuracy_mixed": accuracy,
-            "gradient_norm": optax.tree.norm(grads),
-            "learning_rate": learning_rate,
-        }
-        is_new_epoch = state.step % steps_per_epoch == 0
-        sums = jax.tree.map(
-            lambda old, empty: jnp.where(is_new_epoch, empty, old), state.sums, empty_sums()
-        )
-        after = TrainState(state.step + 1, params, batch_stats, opt_state, average, sums)
-        if factor is not None:
-            metrics["loss_scale"] = factor
-        return _counted(state, after, metrics), metrics
-
-    return train_step
-
-
-def several_steps(train_step: Callable) -> Callable:
-    """Makes one program of as many steps as there are rows of indices [steps, batch].
-
-    Its metrics are those of the last step.
-    """
-
-    def train_steps(
-        state: TrainState, all_images: Array, all_labels: Array, indices: Array, key: Array
-    ) -> tuple[TrainState, Metrics]:
-        def body(state: TrainState, indices: Array) -> tuple[TrainState, Metrics]:
-            return train_step(state, all_images, all_labels, indices, key)
-
-        state, metrics = scan(body, state, indices)
-        return state, jax.tree.map(lambda x: x[-1], metrics)
-
-    return train_steps
-
-
-def _counted(before: TrainState, after: TrainState, metrics: Metrics) -> TrainState:
-    """Adds the step to the sums, and undoes it where gradients overflowed in float16."""
+def count_step(before: TrainState, after: TrainState, metrics: Metrics) -> TrainState:
+    """Adds the step to the sums; reverts it instead if gradients overflowed in float16."""
     is_good = jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"])
     is_bad = ~is_good
     added = {name: after.sums[name] + metrics[name] for name in metrics if name in after.sums}
@@ -222,11 +286,19 @@ def _counted(before: TrainState, after: TrainState, metrics: Metrics) -> TrainSt
     counted = dataclasses.replace(after, sums=after.sums | added)
     scale = before.loss_scale
     if scale is not None:
-        # At the smallest factor it is not the factor that makes them infinite.
-        is_bad &= scaling.is_exhausted(scale)
-        undone = dataclasses.replace(before, step=after.step, sums=after.sums, loss_scale=None)
-        kept = scaling.keep_if(is_good, counted, undone)
-        counted = dataclasses.replace(kept, loss_scale=scaling.adjust(scale, is_good))
+        # At the smallest factor, the overflow has another cause than the factor.
+        is_bad &= scale.is_exhausted
+        reverted = dataclasses.replace(before, step=after.step, sums=after.sums, loss_scale=None)
+        # Selecting array by array is cheaper on a device than a branch.
+        kept = jax.tree.map(lambda new, old: jnp.where(is_good, new, old), counted, reverted)
+        counted = dataclasses.replace(kept, loss_scale=scale.after_step(is_good))
     first_bad_step = jnp.where(is_bad, after.step, NEVER)
     first_bad_step = jnp.minimum(after.sums["first_bad_step"], first_bad_step)
     return dataclasses.replace(counted, sums=counted.sums | {"first_bad_step": first_bad_step})
+
+
+def scan(body: Callable, carry: Any, rows: Any) -> Any:
+    """Runs `jax.lax.scan`, unrolled on a CPU, where convolutions inside a loop are very slow."""
+    loop = partial(jax.lax.scan, body)
+    unrolled = partial(jax.lax.scan, body, unroll=True)
+    return jax.lax.platform_dependent(carry, rows, cpu=unrolled, default=loop)

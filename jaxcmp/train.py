@@ -1,9 +1,8 @@
-"""One run, from a configuration to a result: every side effect of training."""
+"""The training of one run, from a configuration to its result, with all its side effects."""
 
 import contextlib
 import dataclasses
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,151 +10,182 @@ import jax
 import numpy as np
 import optax
 
-from jaxcmp import checkpoint_folder, devices, pretrained, runs
-from jaxcmp.checkpoint import Checkpoints
-from jaxcmp.environment import describe_environment
+from jaxcmp import pretrained, result, runs
+from jaxcmp.checkpoint import folder as checkpoint_folder
+from jaxcmp.checkpoint.manager import Checkpoints
+from jaxcmp.clock import Stopwatch
 from jaxcmp.errors import Interrupted, JaxcmpError
-from jaxcmp.experiment import Config, Experiment, compile_program, prepare, read_weights
-from jaxcmp.interrupt import Interrupt
-from jaxcmp.journal import Journal
-from jaxcmp.outcome import score, write_outcome
-from jaxcmp.program import Program
-from jaxcmp.progress import Reporter
+from jaxcmp.experiment import Experiment, make_runner, prepare, read_weights
+from jaxcmp.log import Log, Reporter
+from jaxcmp.runner import Runner
 from jaxcmp.runs import RunWriter
+from jaxcmp.runtime import devices
+from jaxcmp.runtime.environment import describe_environment
+from jaxcmp.runtime.interrupt import Interrupt, end_with
+from jaxcmp.settings import Settings
+from jaxcmp.settings.configuration import NOTHING_GIVEN, ConfigWords
 from jaxcmp.step import NEVER, Metrics, TrainState
-from jaxcmp.stopwatch import Stopwatch
+from jaxcmp.text import say
 
 
-def train(config: Config, *, workdir: Path, overrides: Sequence[str]) -> None:
-    """Trains until the result is written; goes on where an earlier call with this folder stopped.
+def train(settings: Settings, *, workdir: Path, given: ConfigWords = NOTHING_GIVEN) -> None:
+    """Trains until the result is written; resumes a run that an earlier call left in the folder.
 
-    Raises CommandError for a configuration that cannot be, Interrupted after a signal, and
-    JaxcmpError for data, a disk or a loss that stand in the way.
+    `given` is the origin of the configuration; it is recorded.
+
+    Raises CommandError for an impossible configuration, Interrupted after a signal, and JaxcmpError
+    for failures of the data or the disk, and for a diverged loss.
     """
-    # Before data is read, which may take minutes; nothing is written yet.
-    runs.refuse_another_config(workdir, config.to_dict())
+    # Checked before data is read, which may take minutes; nothing is written yet.
+    runs.refuse_another_config(workdir, settings.to_dict())
     if _is_finished(workdir):
         return
-    weights = _weights_to_begin_with(config, workdir)
-    experiment = prepare(config, weights=weights)
-    is_first = jax.process_index() == 0
+    weights = _initial_weights(settings, workdir)
+    experiment = prepare(settings, weights=weights)
+    # Now with the values that follow from the data.
+    settings = experiment.settings
     with contextlib.ExitStack() as stack:
-        run = devices.on_first_process(lambda: runs.open_run(workdir, config.to_dict(), overrides))
+        run = devices.on_first_process(lambda: runs.open_run(workdir, settings.to_dict(), given))
         if run is not None:
             stack.enter_context(run)
-        # While data was read, another process may have had the folder.
+        # Another process may have finished the run while data was read.
         if _is_finished(workdir):
             return
         if run is not None:
-            run.write_environment(_environment(experiment, config))
-        clock = experiment.clock
-        reporter = stack.enter_context(
-            Reporter(
-                f"{config.arm} seed {config.seed}",
-                num_epochs=config.num_epochs,
-                total_steps=clock.total_steps,
-                is_quiet=not is_first,
-            )
-        )
-        interrupt = stack.enter_context(Interrupt())
-        checkpoints = stack.enter_context(
-            Checkpoints(
-                workdir / "checkpoints",
-                keep_every=config.checkpoint.keep_every_epochs * clock.steps_per_epoch,
-                keep_best=experiment.dataset.validation is not None,
-            )
-        )
-        events = workdir / "tensorboard" if config.log.tensorboard else None
-        journal = stack.enter_context(contextlib.closing(Journal(run, reporter, events)))
-        reporter.say("\n".join(experiment.notes()))
-        program = compile_program(experiment, devices.make_mesh(), config)
-        stack.callback(program.close)
-        session = Session(config, experiment, program, checkpoints, journal, interrupt)
+            run.write_environment(_environment(experiment, settings))
+        session = open_session(stack, run, experiment, workdir)
         state = session.restore_or_begin(weights)
-        if int(state.step):
-            reporter.say(f"going on after step {int(state.step)} of {clock.total_steps}")
-        state = session.fit(state)
-        devices.on_first_process(checkpoints.wait)
+        if run is not None:
+            result.rehearse(experiment, session.runner, state, batch_size=settings.batch_size)
+        with Interrupt() as interrupt:
+            state = session.fit(state, interrupt)
         session.finish(run, state)
-        reporter.say(f"finished: {workdir}")
+
+
+def open_session(
+    stack: contextlib.ExitStack, run: RunWriter | None, experiment: Experiment, workdir: Path
+) -> "Session":
+    """Opens the log and the checkpoints, prints what is trained, and compiles the steps.
+
+    Everything that has to be closed is entered into `stack`.
+    """
+    settings, clock = experiment.settings, experiment.clock
+    reporter = stack.enter_context(
+        Reporter(
+            f"{settings.arm} seed {settings.seed}",
+            num_epochs=settings.num_epochs,
+            total_steps=clock.total_steps,
+            is_quiet=jax.process_index() > 0,
+        )
+    )
+    checkpoints = stack.enter_context(
+        Checkpoints(
+            workdir / "checkpoints",
+            keep_every=settings.checkpoint.keep_every_epochs * clock.steps_per_epoch,
+            keep_best=experiment.dataset.validation is not None,
+        )
+    )
+    events = workdir / "tensorboard" if settings.log.tensorboard else None
+    log = stack.enter_context(contextlib.closing(Log(run, reporter, events)))
+    _introduce(log, experiment, workdir)
+    runner = make_runner(experiment, devices.make_mesh())
+    stack.enter_context(contextlib.closing(runner))
+    log.say("compiling the training step and the evaluation")
+    runner.compile()
+    log.say(f"compiled in {sum(runner.compile_seconds.values()):.1f} s")
+    return Session(settings, experiment, runner, checkpoints, log)
 
 
 @dataclasses.dataclass
 class Session:
-    """One process's part in a run, from the newest checkpoint on."""
+    """The part of one process in a run, from the newest checkpoint on."""
 
-    config: Config
+    settings: Settings
     experiment: Experiment
-    program: Program
+    runner: Runner
     checkpoints: Checkpoints
-    journal: Journal
-    interrupt: Interrupt
+    log: Log
 
     def restore_or_begin(self, weights: pretrained.Source | None) -> TrainState:
-        """The newest sound checkpoint, or, where there is none, a fresh state: with the weights."""
-        fresh = self.program.init()
+        """Restores the newest sound checkpoint, or makes a fresh state, with `weights` if given."""
+        fresh = self.runner.init()
         restored = self.checkpoints.restore(fresh)
         if restored is not None:
-            return restored[1]
-        # A checkpoint that was seen at first may have been deleted since.
-        if (weights := weights or read_weights(self.config)) is None:
+            step, state = restored
+            self.log.say(f"going on after step {step} of {self.experiment.clock.total_steps}")
+            return state
+        # Read them now if a checkpoint that existed at the start has been deleted since.
+        if (weights := weights or read_weights(self.settings)) is None:
             return fresh
         names = self.experiment.dataset.class_names
         state, loaded = pretrained.start(fresh, weights, self.experiment.model, names)
-        devices.on_first_process(lambda: self.journal.weights(loaded))
+        devices.on_first_process(lambda: self.log.weights(loaded))
         return state
 
-    def fit(self, state: TrainState) -> TrainState:
-        """The loop. Raises Interrupted once a signal came and the state is saved."""
-        clock, config = self.experiment.clock, self.config
+    def fit(self, state: TrainState, interrupt: Interrupt) -> TrainState:
+        """Runs the training loop and saves the last state; after a signal, raises Interrupted."""
+        clock, settings = self.experiment.clock, self.settings
         self.watch = Stopwatch(first_step=int(state.step))
         dispatches = clock.dispatches(
             int(state.step),
-            most=self.program.steps_per_dispatch,
-            log_every=config.log.every_steps,
+            most=self.runner.steps_per_dispatch,
+            log_every=settings.log.every_steps,
         )
+        count = 0
         for count, steps in enumerate(dispatches, start=1):
-            state, metrics = self.program.train_steps(state, steps)
+            state, metrics = self.runner.train(state, steps)
             step, scores = steps[-1], {}
-            is_evaluated = clock.is_epoch_end(step, every=config.eval_every_epochs)
+            is_evaluated = clock.is_epoch_end(step, every=settings.eval_every_epochs)
             is_saved = self._is_save_due(step)
-            # Reading a metric waits for the device; between logs, nothing does.
-            if is_evaluated or is_saved or clock.is_due(step, every=config.log.every_steps):
+            # Reading a metric waits for the device, so it is read only when needed.
+            if is_evaluated or is_saved or clock.is_due(step, every=settings.log.every_steps):
                 self._log_step(state, metrics, step)
             if is_evaluated:
                 scores = self._log_epoch(state, metrics, step)
             if is_saved:
                 self.checkpoints.save(step, state, scores)
-            if step < clock.total_steps and self.interrupt.is_due(count):
+            if interrupt.is_due(count):
                 self._stop(state, step, scores)
             if is_evaluated:
                 self.watch.new_epoch()
+        # Every process waits for the first one to write: leaving early would look like a loss.
+        devices.on_first_process(self.checkpoints.wait)
+        # The rest takes seconds and can be repeated: from here on a signal ends the process.
+        end_with(_stopped(clock.total_steps), Interrupted.exit_code)
+        if interrupt.is_due(count + 1):
+            raise Interrupted(_stopped(clock.total_steps))
         return state
 
     def _is_save_due(self, step: int) -> bool:
-        clock, checkpoint = self.experiment.clock, self.config.checkpoint
-        # A held-out split picks the best epoch: each one scored must then be there to be picked.
+        clock, checkpoint = self.experiment.clock, self.settings.checkpoint
+        # The validation split picks the best epoch, so every evaluated epoch must be saved.
         has_validation = self.experiment.dataset.validation is not None
-        scored = self.config.eval_every_epochs if has_validation else 0
-        intervals = (checkpoint.every_epochs, checkpoint.keep_every_epochs, scored)
+        eval_every = self.settings.eval_every_epochs if has_validation else 0
+        intervals = (checkpoint.every_epochs, checkpoint.keep_every_epochs, eval_every)
         is_due = any(clock.is_epoch_end(step, every=every) for every in intervals)
         return is_due or step == clock.total_steps
 
     def evaluate(self, state: TrainState) -> dict[str, np.ndarray]:
-        """Logits [n, classes] of the test split, and of the held-out one where there is one."""
+        """Returns logits [n, classes] of each evaluated split, by name."""
         names = [name for name, _ in self.experiment.evaluated_splits()]
-        return {name: self.program.evaluate(state, name) for name in names}
+        return {name: self.runner.evaluate(state, name) for name in names}
 
     def finish(self, run: RunWriter | None, state: TrainState) -> None:
-        """Evaluates in every process; the first one, which has `run`, writes it down."""
+        """Evaluates in every process; the first one, which has `run`, writes the result."""
         logits = self.evaluate(state)
 
         def write() -> None:
             if run is not None:
-                batch_size = self.config.batch_size
-                write_outcome(
-                    run, self.experiment, self.program, state, logits, batch_size=batch_size
+                measured = result.measure(
+                    self.experiment,
+                    self.runner,
+                    state,
+                    logits,
+                    runs.read_sound_metrics(run.folder),
+                    batch_size=self.settings.batch_size,
                 )
+                measured.write(run)
+                self.log.result(measured.result, run.folder)
 
         devices.on_first_process(write)
 
@@ -164,19 +194,19 @@ class Session:
         seconds_per_step = self.watch.lap(step)
         self._check_finite(state)
         record = {"step": step, "epoch": self.experiment.clock.epoch(step), **values}
-        record["images_per_second"] = self.config.batch_size / seconds_per_step
-        self.journal.step(record)
+        record["images_per_second"] = self.settings.batch_size / seconds_per_step
+        self.log.step(record)
 
     def _log_epoch(self, state: TrainState, metrics: Metrics, step: int) -> dict[str, float]:
         clock = self.experiment.clock
         num_taken = float(state.sums["num_steps"])
-        # In float16 all steps of a short epoch may have been undone: then the last one speaks.
+        # In float16 all steps of a short epoch may have been reverted: use the last one's metrics.
         means = {
             name: float(state.sums[name]) / num_taken if num_taken else float(metrics[name])
             for name in ("loss", "accuracy_mixed", "gradient_norm")
         }
-        scores = score(self.experiment, self.evaluate(state))
-        epochs = (clock.epoch(step) - 1) % self.config.eval_every_epochs + 1
+        scores = result.score(self.experiment, self.evaluate(state))
+        epochs = (clock.epoch(step) - 1) % self.settings.eval_every_epochs + 1
         num_steps = epochs * clock.steps_per_epoch
         seconds = self.watch.seconds_per_step() * num_steps
         record = {
@@ -188,13 +218,13 @@ class Session:
             "learning_rate": float(metrics["learning_rate"]),
             "gradient_norm": means["gradient_norm"],
             "parameter_norm": float(jax.jit(optax.tree.norm)(state.params)),
-            "images_per_second": self.config.batch_size * num_steps / seconds,
+            "images_per_second": self.settings.batch_size * num_steps / seconds,
             "seconds": seconds,
         }
-        # The losses seen were those before the last update: what it left may be worse.
+        # The losses so far precede the last update, which may have diverged.
         if not all(map(math.isfinite, (record["parameter_norm"], *scores.values()))):
             raise self._diverged(step)
-        self.journal.epoch(record, seconds_left=self.watch.seconds_left(step, clock.total_steps))
+        self.log.epoch(record, seconds_left=self.watch.seconds_left(step, clock.total_steps))
         return scores
 
     def _check_finite(self, state: TrainState) -> None:
@@ -216,30 +246,49 @@ class Session:
     def _stop(self, state: TrainState, step: int, scores: dict[str, float]) -> None:
         self._check_finite(state)
         self.checkpoints.save(step, state, scores)
-        # The first process writes; if another left before, it would be taken for lost.
         devices.on_first_process(self.checkpoints.wait)
-        raise Interrupted(f"stopped after step {step}, which is saved; the same command goes on")
+        # For another signal that arrives before the process ends.
+        end_with(_stopped(step), Interrupted.exit_code)
+        raise Interrupted(_stopped(step))
+
+
+def _stopped(step: int) -> str:
+    return f"stopped after step {step}, which is saved; the same command goes on"
 
 
 def _is_finished(workdir: Path) -> bool:
     if runs.is_finished(workdir):
-        print(f"{workdir} is finished already; another --workdir starts another run")
+        say(f"{workdir} is finished already; another --workdir starts another run")
         return True
     return False
 
 
-def _weights_to_begin_with(config: Config, workdir: Path) -> pretrained.Source | None:
-    """Read before data is; None for random weights, and for a run that goes on."""
+def _initial_weights(settings: Settings, workdir: Path) -> pretrained.Source | None:
+    """Reads the weights before any data; None for random weights, and for a run that resumes."""
     has_begun = bool(checkpoint_folder.listed_steps(workdir / runs.CHECKPOINTS))
-    return None if devices.said_by_first(has_begun) else read_weights(config)
+    return None if devices.broadcast_from_first(has_begun) else read_weights(settings)
 
 
-def _environment(experiment: Experiment, config: Config) -> dict[str, Any]:
-    """The machine, the packages and the data: how a restored model has to see its images."""
+def _introduce(log: Log, experiment: Experiment, workdir: Path) -> None:
+    """Prints what is trained, on which data and devices, and where the run is written."""
+    settings, clock = experiment.settings, experiment.clock
+    lines = [
+        f"{settings.arm}, seed {settings.seed}: {experiment.num_parameters():,} parameters, "
+        f"{settings.compute_dtype}, on {devices.describe()}",
+        f"{clock.num_epochs:,} epochs of {clock.steps_per_epoch:,} steps, {clock.total_steps:,} in "
+        f"all, each of {settings.batch_size:,} images",
+        f"written to {workdir}",
+    ]
+    for line in [*lines, *experiment.notes()]:
+        log.say(line)
+
+
+def _environment(experiment: Experiment, settings: Settings) -> dict[str, Any]:
+    """Describes the machine, the packages and the data, for environment.json."""
     described = describe_environment(
         device=jax.devices()[0].device_kind,
         device_count=jax.device_count(),
-        precision=config.compute_dtype,
+        precision=settings.compute_dtype,
     )
     return {
         **described,

@@ -1,4 +1,4 @@
-"""Settings of every test: several devices on one CPU, strict JAX, quick compilation."""
+"""Settings of all tests: eight devices on one CPU, strict JAX, quick compilation."""
 
 import os
 
@@ -19,7 +19,7 @@ jax.config.update("jax_debug_key_reuse", True)
 
 @pytest.fixture(scope="session")
 def unbroken(tmp_path_factory):
-    """The folder of a small run that nothing has interrupted."""
+    """Returns the folder of a small, uninterrupted run."""
     folder = tmp_path_factory.mktemp("unbroken") / "run"
     code, out, err = processes.run(*processes.TINY, f"--workdir={folder}")
     assert code == 0, err

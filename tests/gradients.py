@@ -15,8 +15,8 @@ def normal(seed: int, *shape: int) -> Array:
     return jax.random.normal(jax.random.key(seed), shape)
 
 
-def assert_close(found, wanted, dtype) -> None:
-    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+def assert_close(actual, wanted, dtype) -> None:
+    for one, other in zip(jax.tree.leaves(actual), jax.tree.leaves(wanted), strict=True):
         assert one.dtype == other.dtype
         one, other = np.asarray(one, np.float32), np.asarray(other, np.float32)
         atol = TOLERANCES[dtype] * max(np.abs(other).max(), 1e-3)
@@ -24,7 +24,7 @@ def assert_close(found, wanted, dtype) -> None:
 
 
 def value_and_gradients(function, *arguments):
-    """The result, and gradients of a sum of it with weights that each type holds, compiled."""
+    """Computes a function, and the gradients of a weighted sum of its result, compiled."""
 
     def both(*arguments):
         result, pull = jax.vjp(function, *arguments)

@@ -1,4 +1,4 @@
-"""Runs of the real command in processes of their own, small enough to take seconds."""
+"""Runs of the real command in separate processes, small enough to take seconds."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from jaxcmp.checkpoint import Checkpoints
+from jaxcmp.checkpoint.manager import Checkpoints
 from jaxcmp.runs import read_run
 
 ROOT = Path(__file__).parent.parent
@@ -44,7 +44,7 @@ TINY_RESNET = (
 
 
 def environment(*, num_devices: int = 1, **extra: str) -> dict[str, str]:
-    """A user's environment, but quick to compile in, with that many devices."""
+    """Returns a user's environment with quick compilation and that many devices."""
     flags = f"--xla_force_host_platform_device_count={num_devices}"
     quick = {
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
@@ -66,12 +66,12 @@ def start(*arguments: str, module: str = "jaxcmp.main", **options) -> subprocess
 
 
 def start_together(number: int, *arguments: str) -> list[subprocess.Popen]:
-    """So many processes of one run, one device each, as Open MPI would start them."""
+    """Starts the processes of one run, one device each, as Open MPI would."""
     return [start(*arguments, "--distributed", **job) for job in as_one_job(number)]
 
 
 def as_one_job(number: int) -> list[dict[str, str]]:
-    """What Open MPI's environment says to each process of a job on this machine."""
+    """Returns Open MPI's environment for each process of a job on this machine."""
     job = _free_job()
     return [
         {
@@ -85,21 +85,22 @@ def as_one_job(number: int) -> list[dict[str, str]]:
 
 
 def run_together(number: int, *arguments: str) -> list[tuple[int, str, str]]:
-    """Exit code, output and complaints of each, once all have ended."""
+    """Returns exit code, stdout and stderr of each process, once all have ended."""
     return [finish(process) for process in start_together(number, *arguments)]
 
 
 def _free_job() -> int:
-    """A job number of Open MPI's: JAX derives from it the port at which processes meet."""
+    """Returns an unused job number of Open MPI: JAX derives the port of the run from it."""
     while True:
-        job = random.SystemRandom().randrange(4096)
+        number = random.SystemRandom().randrange(4096)
         with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", 61440 + job))
-            return job
+            probe.bind(("127.0.0.1", 61440 + number))
+            # JAX divides by this: Open MPI's own numbers are multiples of it.
+            return number * 4096
 
 
 def finish(process: subprocess.Popen) -> tuple[int, str, str]:
-    """The exit code and what was printed and complained about."""
+    """Waits for a process; returns exit code, stdout and stderr."""
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 
@@ -109,7 +110,7 @@ def run(*arguments: str, **options) -> tuple[int, str, str]:
 
 
 def wait_for_lines(path: Path, number: int, process: subprocess.Popen) -> None:
-    """Returns once a file has that many lines, or the process has ended."""
+    """Waits until a file has that many lines, or the process has ended."""
     deadline = time.monotonic() + 240
     while process.poll() is None and time.monotonic() < deadline:
         if path.exists() and path.read_bytes().count(b"\n") >= number:
@@ -118,7 +119,7 @@ def wait_for_lines(path: Path, number: int, process: subprocess.Popen) -> None:
 
 
 def values(folder):
-    """The metrics without times."""
+    """Returns the metrics without times."""
     records = read_run(folder).metrics
     return [{k: v for k, v in record.items() if k not in TIMES} for record in records]
 
@@ -127,6 +128,6 @@ def final_arrays(folder):
     with Checkpoints(
         folder / "checkpoints", keep_every=0, keep_best=False, read_only=True
     ) as checkpoints:
-        found = checkpoints.read()
-    assert found is not None
-    return found
+        restored = checkpoints.read()
+    assert restored is not None
+    return restored

@@ -1,4 +1,4 @@
-"""Arms that have accuracies and little else."""
+"""Sample arms with accuracies and little else."""
 
 import dataclasses
 from pathlib import Path
@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from jaxcmp.compare.arms import Arm, Outcome
-from jaxcmp.predictions import Predictions
 from jaxcmp.runs import Run
+from jaxcmp.runs.predictions import Predictions
+from jaxcmp.settings.configuration import NOTHING_GIVEN
 
 
 def make_arm(name: str, accuracies: list[float], *, device: str = "cpu") -> Arm:
-    run = Run(Path(f"runs/{name}"), {}, [], {}, {}, [], {})
+    run = Run(Path(f"runs/{name}"), {}, NOTHING_GIVEN, {}, {}, [], {})
     predictions = Predictions.of(np.eye(2), np.arange(2), np.arange(2), ("cat", "dog"))
     outcome = Outcome(
         run=run,

@@ -1,4 +1,4 @@
-"""Small models with variables drawn at random: what training leaves, without the training."""
+"""Small models with random variables, as if trained."""
 
 import math
 from typing import Any
@@ -27,9 +27,9 @@ def make_trained(
     images: tuple[int, int] | None = None,
     **fields: Any,
 ) -> Trained:
-    """The same arguments give the same numbers; no variable is as initialisation leaves it.
+    """Makes a model, the same for the same arguments, without any variable at its initial value.
 
-    `images` is the height and width of those that it was trained on, if not the model's size.
+    `images` is the height and width of the training images, if not the model's size.
     """
     model = models.build(name, **FIELDS[name] | {"num_classes": len(CLASS_NAMES)} | fields)
     size = (model.image_size, model.image_size)
@@ -52,6 +52,6 @@ def make_trained(
 
 
 def draw_images(trained: Trained, num: int) -> np.ndarray:
-    """Noise uint8 [num, height, width, channels] of the size that it was trained on."""
+    """Draws noise uint8 [num, height, width, channels] of the training images' size."""
     shape = (num, *trained.image_size, len(trained.mean))
     return np.random.default_rng(1).integers(0, 256, size=shape, dtype=np.uint8)

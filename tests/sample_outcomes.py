@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from jaxcmp.compare.arms import Outcome, outcome_of
-from jaxcmp.predictions import Predictions
 from jaxcmp.runs import Run
+from jaxcmp.runs.predictions import Predictions
+from jaxcmp.settings.configuration import NOTHING_GIVEN
 
 NUM_TEST = 20
 
@@ -50,7 +51,7 @@ def make_outcome(
     }
     environment = {"device": "cpu", "device_count": 1, "data": {"version": "3.0.2"}}
     told = {"schema": 1, **values, **result}
-    run = Run(Path(folder), config, [], environment, {}, [], told, init or {})
+    run = Run(Path(folder), config, NOTHING_GIVEN, environment, {}, [], told, init or {})
     return outcome_of(run, predictions)
 
 

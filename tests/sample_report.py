@@ -56,7 +56,7 @@ def curves(arms=ARMS, num_epochs=40) -> Figure:
         mean = np.mean(runs, axis=0)
         low, high = (mean - 1.2).tolist(), (mean + 1.2).tolist()
         series.append(Series(name, epochs, mean.tolist(), "thick", arm, low, high))
-    accuracy = Plot("Test accuracy by epoch", Axis("Epoch"), Axis("Test accuracy (%)"), series)
+    accuracy = Plot("Test accuracy by epoch", Axis("Epoch"), Axis("Test accuracy, %"), series)
     rate = Plot(
         "Learning rate", Axis("Epoch"), Axis("Learning rate", scale="log"),
         [Series(name, epochs, [1e-3 * (arm + 1) * (1 - e / 41) for e in epochs], "thick", arm)
@@ -84,7 +84,7 @@ def gaps(names=CLASSES) -> Figure:
     ]  # fmt: skip
     return Figure(
         "gaps",
-        [Plot("Accuracy by class", Axis("Test accuracy (%)"), kinds, apart),
+        [Plot("Accuracy by class", Axis("Test accuracy, %"), kinds, apart),
          Plot("Gap by class", Axis("Gap (points)"), kinds, [points, zero])],
         "Sorted by gap; Wilson intervals.", "The gap is largest for the first class.",
     )  # fmt: skip
@@ -116,7 +116,7 @@ def single() -> Figure:
                              [e * 0.93 for e in error], [e * 1.07 for e in error]))  # fmt: skip
         series.append(Series(f"{name}, fit", sizes, list(error), "dashed", arm))
     series.append(Series("chance", [2500, 50000], [90, 90], "reference"))
-    axes = Axis("Training images", "log"), Axis("Test error (%)", "log")
+    axes = Axis("Training images", "log"), Axis("Test error, %", "log")
     return Figure(
         "data",
         [Plot("Error against training-set size", *axes, series)],

@@ -1,4 +1,4 @@
-"""The runs of a whole study, small: seeds, crossed recipes, parts of the images, equal FLOPs."""
+"""The runs of a whole study, small: seeds, crossed recipes, subsets of images, equal FLOPs."""
 
 import dataclasses
 from typing import Any
@@ -11,14 +11,14 @@ OTHER = {"vit": "resnet", "resnet": "vit"}
 
 
 def crossed(arm: str, seed: int = 0, *, accuracy: float | None = None, **config: Any) -> Sample:
-    """One model with the other's recipe; `config` by dotted key in place of that."""
+    """Makes a sample of one model with the other's recipe; `config` overrides by dotted key."""
     other = make_config(Sample(OTHER[arm], num_epochs=6))
     recipe = {key: other[key] for key in RECIPE} | {"recipe": OTHER[arm]}
     return Sample(arm, seed, accuracy=accuracy, config=recipe | config)
 
 
 def longer(arm: str, num_epochs: int, seed: int = 0, **config: Any) -> Sample:
-    """The arm's recipe for more or fewer epochs than 6; its warm-up keeps its share."""
+    """Changes the number of epochs of an arm from 6; the warm-up keeps its share."""
     warmup = make_config(Sample(arm))["schedule"]["warmup_epochs"] * num_epochs / 6
     return Sample(
         arm, seed, num_epochs=num_epochs, config={"schedule.warmup_epochs": warmup} | config
@@ -34,7 +34,10 @@ def equal_steps(arm: str, fraction: float, seed: int = 0) -> Sample:
 
 
 def whole_study(num_seeds: int = 3) -> list[Sample]:
-    """As configs/study.py plans one; the ResNet's operations in 7 epochs are the ViT's in 6."""
+    """Makes the runs that configs/study.py plans.
+
+    The ResNet in 7 epochs costs as many operations as the ViT in 6.
+    """
     samples = []
     for seed in range(num_seeds):
         for arm in ("vit", "resnet"):

@@ -18,7 +18,7 @@ ROWS = [
     {"name": "pre_logits/kernel", "what": "unused", "from": [96, 96], "to": None, "note": ""},
 ]
 SIZES = {50_000: 1.0, 5_000: 0.1}
-# The mean of two seeds that lie half a point to either side, by model, start and images.
+# The mean of seeds that lie within half a point to either side, by model, start and images.
 MEANS = {
     ("vit", "random", 50_000): 0.70,
     ("resnet", "random", 50_000): 0.80,
@@ -62,27 +62,32 @@ def pretrained(
     return Sample(arm, seed, config=config, init=init or from_run(arm, seed))
 
 
-def both_ways() -> list[Sample]:
-    """Two seeds of each model, from random and from pretrained weights, on two sizes."""
+def both_ways(num_seeds: int = 2) -> list[Sample]:
+    """Seeds of each model, from random and from pretrained weights, on two sizes."""
     samples = []
     for fraction in SIZES.values():
         part = {"data.train_fraction": fraction}
         for arm in ("vit", "resnet"):
-            for seed in (0, 1):
+            for seed in range(num_seeds):
                 samples += [Sample(arm, seed, config=part), pretrained(arm, seed, **part)]
     return samples
 
 
-def make_transfer(root: Path, means: dict[tuple[str, str, int], float] = MEANS) -> Group:
+def make_transfer(
+    root: Path, means: dict[tuple[str, str, int], float] = MEANS, *, num_seeds: int = 2
+) -> Group:
     """As if these had been the accuracies of `both_ways`."""
-    return with_means(make_group(root, *both_ways()), means)
+    group = make_group(root, *both_ways(num_seeds))
+    return with_means(group, means, num_seeds=num_seeds)
 
 
-def with_means(group: Group, means: dict[tuple[str, str, int], float]) -> Group:
+def with_means(group: Group, means: dict[tuple[str, str, int], float], *, num_seeds: int) -> Group:
+    last = num_seeds - 1
+
     def change(outcome: Outcome) -> Outcome:
         start = "pretrained" if outcome.origin else "random"
         mean = means[outcome.name, start, outcome.num_train]
-        return dataclasses.replace(outcome, test_accuracy=mean + (outcome.seed - 0.5) / 100)
+        return dataclasses.replace(outcome, test_accuracy=mean + (outcome.seed / last - 0.5) / 100)
 
     return alter(group, change)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from jaxcmp.compare.document import (
+    Block,
     Cell,
     Commands,
     Figure,
@@ -14,17 +15,26 @@ from jaxcmp.compare.document import (
     Table,
     Text,
 )
+from jaxcmp.compare.sections.answer import Answer
+
+Found = Section | Answer
 
 
-def table(section: Section, title: str = "") -> Table:
+def parts(found: Found) -> list[Block]:
+    """What a section shows and what it folds; nothing of one without data."""
+    section = found.section if isinstance(found, Answer) else found
+    return [*section.blocks, *section.details] if section else []
+
+
+def table(section: Found, title: str = "") -> Table:
     """The only table whose title has this in it."""
-    tables = [block for block in section.blocks if isinstance(block, Table)]
+    tables = [block for block in parts(section) if isinstance(block, Table)]
     (found,) = (each for each in tables if title in each.title)
     return found
 
 
-def has_table(section: Section, title: str) -> bool:
-    return any(isinstance(block, Table) and title in block.title for block in section.blocks)
+def has_table(section: Found, title: str) -> bool:
+    return any(isinstance(block, Table) and title in block.title for block in parts(section))
 
 
 def row(found: Table, name: str) -> dict[str, Cell]:
@@ -37,9 +47,9 @@ def names(found: Table) -> list[str]:
     return [cells[0].text for cells in found.rows]
 
 
-def figure(section: Section, name: str) -> Figure:
+def figure(section: Found, name: str) -> Figure:
     (found,) = (
-        block for block in section.blocks if isinstance(block, Figure) and block.name == name
+        block for block in parts(section) if isinstance(block, Figure) and block.name == name
     )
     return found
 
@@ -61,23 +71,25 @@ def series(found: Plot, label: str) -> Series:
     return line
 
 
-def gallery(section: Section) -> Gallery:
-    (found,) = (block for block in section.blocks if isinstance(block, Gallery))
+def gallery(section: Found) -> Gallery:
+    (found,) = (block for block in parts(section) if isinstance(block, Gallery))
     return found
 
 
-def commands(section: Section) -> list[str]:
-    found = (block for block in section.blocks if isinstance(block, Commands))
-    return [line for block in found for line in block.lines]
+def commands(section: Found) -> list[str]:
+    found = (block for block in parts(section) if isinstance(block, Commands))
+    more = [each.command for each in section.more] if isinstance(section, Answer) else []
+    return [line for block in found for line in block.lines] + more
 
 
-def texts(section: Section) -> str:
-    return "\n".join(block.text for block in section.blocks if isinstance(block, Text))
+def texts(section: Found) -> str:
+    more = [each.text for each in section.more] if isinstance(section, Answer) else []
+    return "\n".join([b.text for b in parts(section) if isinstance(b, Text)] + more)
 
 
-def without_source(section: Section) -> Iterator[str]:
+def without_source(section: Found) -> Iterator[str]:
     """What shows a number and names no run that it comes from."""
-    for block in section.blocks:
+    for block in parts(section):
         if isinstance(block, Table):
             for cells in block.rows:
                 for cell in cells:

@@ -1,4 +1,4 @@
-"""A SLURM of two nodes on this machine, in a folder of its own: no other SLURM knows of it."""
+"""A SLURM of two nodes on this machine, in its own folder, hidden from other SLURMs."""
 
 import contextlib
 import os
@@ -55,7 +55,7 @@ PartitionName=urgent Nodes=ALL State=UP PriorityTier=2
 
 
 def reason_to_skip() -> str | None:
-    """Why no SLURM can be brought up here; None where it can."""
+    """Says why no SLURM can be started here; None if it can."""
     path = os.pathsep.join(PATHS)
     missing = [name for name in PROGRAMS if shutil.which(name, path=path) is None]
     if missing:
@@ -64,7 +64,7 @@ def reason_to_skip() -> str | None:
 
 
 class Slurm:
-    """Its commands, in an environment that leads them to this SLURM and to no other."""
+    """The commands of this SLURM, in an environment that leads to no other."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -78,7 +78,7 @@ class Slurm:
         }
 
     def command(self, *arguments: str | Path) -> str:
-        """What a command prints; fails if it does."""
+        """Returns the output of a command; fails if the command does."""
         done = self.attempt(*arguments)
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -89,17 +89,17 @@ class Slurm:
         return subprocess.run(words, capture_output=True, text=True, **options)
 
     def submit(self, *arguments: str | Path) -> str:
-        """The number of a new job, which writes what it prints into a file of that name."""
+        """Submits a job that writes its output into a file of that name; returns its number."""
         output = f"--output={self.folder}/job-%A_%a.out"
         return self.command("sbatch", "--parsable", output, *arguments).strip()
 
     def show(self, job: str) -> dict[str, str]:
-        """JobState, ExitCode, Restarts and all else that SLURM knows of a job."""
+        """Returns JobState, ExitCode, Restarts and all else that SLURM reports about a job."""
         words = self.command("scontrol", "show", "job", "--oneliner", job).split()
         return dict(word.split("=", 1) for word in words if "=" in word)
 
     def wait(self, job: str, *states: str) -> dict[str, str]:
-        """Returns once a job is in one of these states; fails if it ends in another."""
+        """Waits until a job is in one of these states; fails if it ends in another."""
         deadline = time.monotonic() + SECONDS
         while (state := (shown := self.show(job))["JobState"]) not in states:
             is_hopeless = state in ENDED or time.monotonic() > deadline
@@ -108,14 +108,14 @@ class Slurm:
         return shown
 
     def output(self, job: str = "*") -> str:
-        """What a job or all jobs have printed, and the daemons' last words."""
+        """Returns the output of one or all jobs, and the end of the daemons' logs."""
         jobs = [path.read_text() for path in sorted(self.folder.glob(f"job-{job}_*.out"))]
         logs = [path.read_text()[-2000:] for path in sorted(self.folder.glob("*.log"))]
         return "\n".join([*jobs, *logs])
 
 
 def process_of(job: str, *, rank: int) -> int:
-    """The number that the system gave a process of a job's run."""
+    """Returns the process id of a job's run."""
     wanted = {f"SLURM_JOB_ID={job}".encode(), f"SLURM_PROCID={rank}".encode()}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -127,7 +127,7 @@ def process_of(job: str, *, rank: int) -> int:
 
 @contextlib.contextmanager
 def bring_up() -> Iterator[Slurm]:
-    """A SLURM that is up, and that ends with the block, its jobs first."""
+    """Starts a SLURM, and stops it at the end of the block, its jobs first."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jaxcmp-slurm-")))
         # Munge serves no socket in a folder that others may not enter.
@@ -149,7 +149,7 @@ def bring_up() -> Iterator[Slurm]:
 
 
 def _configure(folder: Path) -> tuple[str, str]:
-    """Writes the configuration and the key, and returns the names of the nodes."""
+    """Writes the configuration and the key; returns the names of the nodes."""
     host = socket.gethostname().partition(".")[0]
     # The processes of a run meet at the job's first node by its name, so it is this machine's.
     nodes = (host, f"{host}-second")
@@ -166,7 +166,7 @@ def _configure(folder: Path) -> tuple[str, str]:
 
 @contextlib.contextmanager
 def _daemon(slurm: Slurm, *words: str) -> Iterator[None]:
-    """A process that runs as long as the block, and writes into a file of its own."""
+    """Runs a process during the block; its output goes into its own file."""
     with (slurm.folder / f"{words[0]}-{words[-1]}.log".replace("/", "-")).open("wb") as log:
         process = subprocess.Popen(
             # Were the tests killed, the daemon would be left alone.

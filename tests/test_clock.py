@@ -25,7 +25,7 @@ def test_the_last_epoch_ends_whatever_the_interval():
     assert not any(clock.is_epoch_end(step, every=0) for step in range(1, 11))
 
 
-def test_what_is_due_every_zero_steps_is_never_due():
+def test_an_interval_of_zero_is_never_due():
     clock = Clock(steps_per_epoch=2, num_epochs=5)
     assert [step for step in range(1, 11) if clock.is_due(step, every=4)] == [4, 8]
     assert not any(clock.is_due(step, every=0) for step in range(1, 11))
@@ -49,15 +49,15 @@ def test_a_group_of_steps_ends_with_the_epoch_or_before_it():
     log_every=st.integers(0, 12),
     data=st.data(),
 )
-def test_every_step_is_taken_once_and_what_is_due_comes_last(
+def test_every_step_is_taken_once_and_due_steps_end_their_group(
     steps_per_epoch, num_epochs, most, log_every, data
 ):
     clock = Clock(steps_per_epoch, num_epochs)
     start = data.draw(st.integers(0, clock.total_steps))
-    found = groups(clock, start, most=most, log_every=log_every)
-    assert sum(found, []) == list(range(start + 1, clock.total_steps + 1))
-    assert {len(steps) for steps in found} <= {1, most}
-    for steps in found:
+    chunks = groups(clock, start, most=most, log_every=log_every)
+    assert sum(chunks, []) == list(range(start + 1, clock.total_steps + 1))
+    assert {len(steps) for steps in chunks} <= {1, most}
+    for steps in chunks:
         for step in steps[:-1]:
             assert not clock.is_epoch_end(step) and not clock.is_due(step, every=log_every)
 
@@ -70,6 +70,6 @@ def test_every_step_is_taken_once_and_what_is_due_comes_last(
         (90, 9, 0, "batch_size=9 and num_epochs=0 must both be at least 1"),
     ],
 )
-def test_a_run_without_a_whole_batch_is_refused(num_examples, batch_size, num_epochs, message):
+def test_a_run_without_a_full_batch_is_refused(num_examples, batch_size, num_epochs, message):
     with pytest.raises(CommandError, match=message):
         Clock.of(num_examples, batch_size=batch_size, num_epochs=num_epochs)

@@ -18,12 +18,18 @@ def load(arm, variant=""):
     return importlib.import_module(f"configs.{arm}").get_config(variant)
 
 
+def model_of(config):
+    """Returns the configuration's model with ten classes."""
+    assert config.model.num_classes == 0
+    return models.build(**config.model.to_dict() | {"num_classes": 10})
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("arm", ARMS)
 def test_every_variant_is_a_model_and_an_optimizer(arm, variant):
     config = load(arm, variant)
     assert config.arm == arm
-    assert models.build(**config.model).image_size == (8 if variant == "digits" else 32)
+    assert model_of(config).image_size == (8 if variant == "digits" else 32)
     make_optimizer(**config.optimizer)
 
 
@@ -50,11 +56,11 @@ def test_the_recipe_is_the_studys():
     assert resnet.optimizer.name == "sgd"
     assert (resnet.augment.crop_padding, resnet.augment.flip) == (4, True)
     assert not (resnet.augment.trivial_augment or resnet.augment.erase_rate)
-    assert models.build(**vit.model) == models.ViT()
-    assert models.build(**resnet.model) == models.ResNet()
+    assert model_of(vit) == models.ViT()
+    assert model_of(resnet) == models.ResNet()
 
 
-def test_the_models_for_a_cpu_are_the_same_recipe_shrunk():
+def test_the_cpu_variants_are_smaller_with_the_same_recipe():
     vit, resnet = (load(arm, "cpu") for arm in ARMS)
     assert (vit.model.width, vit.model.depth) == (96, 6)
     assert resnet.model.stage_widths[0] == 16
@@ -68,7 +74,7 @@ def test_the_strong_recipes_are_longer_or_regularised_further():
     assert resnet.label_smoothing and resnet.augment.erase_rate
 
 
-def test_an_unknown_variant_is_named_with_those_there_are():
+def test_an_unknown_variant_is_refused_with_the_known_ones():
     with pytest.raises(CommandError, match="'nix' is unknown; there are digits, cpu, strong"):
         load("vit", "nix")
 
@@ -77,7 +83,7 @@ SIZES = ("vit_ti16", "vit_s16", "vit_b16", "vit_b32", "vit_l16")
 
 
 def transfer_model(variant):
-    model = models.build(**load("transfer", variant).model)
+    model = model_of(load("transfer", variant))
     images = jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32)
     return model, jax.eval_shape(model.init, jax.random.key(0), images)["params"]
 
@@ -106,7 +112,7 @@ def test_transfer_has_torchvisions_resnet_18():
 
 
 @pytest.mark.parametrize("recipe", ["", "-adamw"])
-def test_both_arms_are_fine_tuned_alike_but_for_the_scale_of_their_pixels(recipe):
+def test_both_arms_are_fine_tuned_alike_except_for_the_scale_of_pixels(recipe):
     vit, resnet = (load("transfer", f"{arm}{recipe}").to_dict() for arm in ("vit_ti16", "resnet18"))
     assert {key for key in vit if vit[key] != resnet[key]} == {
         *("arm", "recipe", "model", "data", "init")
@@ -138,6 +144,6 @@ def test_the_recipes_of_transfer_are_the_published_ones(arm):
 
 
 @pytest.mark.parametrize(("variant", "words"), [("", "is missing"), ("vit_h14", "is unknown")])
-def test_transfer_without_a_known_variant_names_those_there_are(variant, words):
+def test_transfer_without_a_known_variant_lists_the_variants(variant, words):
     with pytest.raises(CommandError, match=f"{words}; there are vit_ti16, .*resnet18-adamw$"):
         load("transfer", variant)

@@ -1,4 +1,4 @@
-"""What a run costs."""
+"""The costs of a run."""
 
 import jax
 import jax.numpy as jnp
@@ -17,16 +17,16 @@ def test_sizes_add_up_and_name_the_components():
     assert sizes["parameters"]["total"] == sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
-def test_training_takes_six_operations_a_multiply_add():
+def test_training_takes_six_operations_per_multiply_add():
     assert costs.training_flops(1000, num_images=5) == 30_000
 
 
-def test_no_backward_pass_is_counted_for_what_is_not_trained():
+def test_frozen_parts_count_no_backward_pass():
     assert costs.training_flops(1000, 5, trained=100) == 2 * (1000 + 2 * 100) * 5
     assert costs.training_flops(1000, 5, trained=1000) == costs.training_flops(1000, 5)
 
 
-def test_the_peak_on_the_host_covers_what_is_held_now():
+def test_the_peak_on_the_host_includes_current_memory():
     block = bytearray(300_000_000)
     peak = costs.peak_memory()
     assert peak["host_bytes"] is not None
@@ -35,7 +35,7 @@ def test_the_peak_on_the_host_covers_what_is_held_now():
     assert peak["device_bytes"] is None
 
 
-def test_speed_is_of_the_whole_run_whatever_stopped_it():
+def test_speed_covers_all_sessions_of_a_run():
     metrics = [
         {"kind": "train", "images_per_second": 100.0},
         {"kind": "train", "images_per_second": 50.0},
@@ -53,3 +53,19 @@ def test_a_speed_that_was_not_recorded_is_none():
     speed = costs.speed([], batch_size=10)
     assert speed["train_seconds"] is speed["images_per_second"] is None
     assert speed["step_seconds"] == {"median": None, "p95": None, "num_samples": 0}
+
+
+def test_a_record_that_lacks_a_number_does_not_fail_the_run():
+    metrics = [
+        {"kind": "train"},
+        {"kind": "train", "images_per_second": 0.0},
+        {"kind": "train", "images_per_second": float("nan")},
+        {"kind": "train", "images_per_second": 100.0},
+        {"kind": "epoch", "seconds": 2.0, "images_per_second": 100.0},
+    ]
+    speed = costs.speed(metrics, batch_size=10)
+    assert speed["step_seconds"] == {"median": 0.1, "p95": 0.1, "num_samples": 1}
+    assert speed["train_seconds"] == 2.0
+    # What an epoch took that says nothing of it is not known, nor is the sum.
+    speed = costs.speed([*metrics, {"kind": "epoch"}], batch_size=10)
+    assert speed["train_seconds"] is None and speed["images_per_second"] == 100

@@ -1,8 +1,9 @@
-"""One line and an exit code for what goes wrong, whatever the command."""
+"""Expected errors: one line and an exit code, for any command."""
 
 import pytest
 
-from jaxcmp.errors import CommandError, Interrupted, JaxcmpError, carry_out
+from jaxcmp.cli import carry_out
+from jaxcmp.errors import CommandError, Interrupted, JaxcmpError
 
 
 def raising(error):
@@ -20,18 +21,18 @@ def raising(error):
         (Interrupted("stopped, saved"), 75, "jaxcmp: stopped, saved\n"),
         (KeyboardInterrupt(), 130, "jaxcmp: interrupted\n"),
         (
-            RuntimeError("RESOURCE_EXHAUSTED: out"),
+            FileNotFoundError(2, "No such file or directory", "x"),
             1,
-            "jaxcmp: the device's memory does not suffice; lower --config.batch_size or raise "
-            "--config.accumulation\n",
+            "jaxcmp: x: No such file or directory\n",
         ),
+        (OSError("no space"), 1, "jaxcmp: no space\n"),
     ],
 )
-def test_what_goes_wrong_is_one_line_and_an_exit_code(capsys, error, code, line):
+def test_an_expected_error_is_one_line_and_an_exit_code(capsys, error, code, line):
     assert carry_out(raising(error)) == code
     assert capsys.readouterr().err == line
 
 
-def test_a_fault_of_the_program_itself_is_not_hidden():
+def test_a_bug_is_not_hidden():
     with pytest.raises(RuntimeError, match="a fault"):
         carry_out(raising(RuntimeError("a fault")))

@@ -1,5 +1,7 @@
 """Evaluation sees each example exactly once, whatever the batch and the devices."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxcmp import devices, models
+from jaxcmp import models
 from jaxcmp.augment import normalise
-from jaxcmp.evaluate import collect_logits, make_eval_step, padded_batches
+from jaxcmp.evaluate import collect_logits, padded_batches, predict_logits
+from jaxcmp.runtime import devices
 
 MODEL = models.ResNet(image_size=8, stage_widths=(4,), stage_depths=(1,), num_classes=4)
 MEAN, STD = np.array([0.5], np.float32), np.array([0.25], np.float32)
+PREDICT = partial(predict_logits, MODEL, mean=MEAN, std=STD)
 IMAGES = np.random.default_rng(0).integers(0, 256, (21, 8, 8, 1), dtype=np.uint8)
 
 
@@ -36,28 +40,26 @@ def test_logits_do_not_depend_on_batch_or_devices(num_devices, batch_size):
     expected = jax.jit(MODEL.apply)(variables, normalise(IMAGES, MEAN, STD))
     mesh = devices.make_mesh(jax.devices()[:num_devices])
     everywhere, cut = devices.replicated(mesh), devices.sharded(mesh)
-    eval_step = jax.jit(make_eval_step(MODEL, mean=MEAN, std=STD), out_shardings=everywhere)
-    images = devices.place(IMAGES, everywhere)
+    predict = jax.jit(PREDICT, out_shardings=everywhere)
     placed = jax.tree.map(lambda x: devices.place(x, everywhere), variables)
     batches = padded_batches(21, batch_size)
     logits = collect_logits(
-        (eval_step(placed, images, devices.place(indices, cut)) for indices in batches),
+        (predict(placed, devices.place(IMAGES[indices], cut)) for indices in batches),
         num_examples=21,
     )
     np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
-def test_images_of_another_size_are_resized_and_those_of_the_models_size_pass_as_they_are():
+def test_only_images_of_another_size_are_resized():
     images = IMAGES[:, :7, :6]
     variables = jax.jit(MODEL.init)(jax.random.key(0), np.zeros((1, 8, 8, 1), np.float32))
-    step, indices = make_eval_step(MODEL, mean=MEAN, std=STD), np.arange(4)
     resized = jax.image.resize(normalise(images[:4], MEAN, STD), (4, 8, 8, 1), "bicubic")
-    logits = jax.jit(step)(variables, images, indices)
+    logits = jax.jit(PREDICT)(variables, images[:4])
     np.testing.assert_allclose(logits, jax.jit(MODEL.apply)(variables, resized), atol=1e-5)
 
-    def plain(variables, all_images, indices):
-        return MODEL.apply(variables, normalise(all_images[indices], MEAN, STD), is_training=False)
+    def plain(variables, images):
+        return MODEL.apply(variables, normalise(images, MEAN, STD), is_training=False)
 
     # The same program, operation by operation.
-    programs = (jax.make_jaxpr(f)(variables, jnp.asarray(IMAGES), indices) for f in (step, plain))
+    programs = (jax.make_jaxpr(f)(variables, jnp.asarray(IMAGES)) for f in (PREDICT, plain))
     assert len(set(map(str, programs))) == 1

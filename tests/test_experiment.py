@@ -1,20 +1,19 @@
-"""What a configuration stands for."""
+"""The experiment that a configuration describes."""
 
 import dataclasses
 import importlib
+from functools import partial
 
 import jax
 import numpy as np
 import pytest
+import sample_data
 
-from jaxcmp import data, devices, experiment
+from jaxcmp import data, experiment
 from jaxcmp.errors import CommandError
-
-DIGITS = {
-    **{"name": "digits", "data_dir": None, "manual_dir": None, "image_size": None},
-    **{"classes": (), "mean": (), "std": ()},
-}
-PLACED = {"placement": "device", "free_bytes": 0}
+from jaxcmp.evaluate import predict_logits
+from jaxcmp.runtime import devices
+from jaxcmp.settings.configuration import settings_of
 
 
 def config_of(arm, **overrides):
@@ -24,60 +23,79 @@ def config_of(arm, **overrides):
         "resnet": {"model.stage_widths": (4,), "model.stage_depths": (1,)},
     }[arm]
     config.update_from_flattened_dict(small | overrides)
-    return config
+    return settings_of(config)
+
+
+def compiled(config, mesh):
+    runner = experiment.make_runner(experiment.prepare(config), mesh)
+    runner.compile()
+    return runner
+
+
+def steps_of(prepared):
+    """Returns the training step and the evaluation of a batch, each with its arguments."""
+    key = jax.random.key(0)
+    state = jax.eval_shape(prepared.init, key)
+    train, test = prepared.dataset.train, prepared.dataset.test
+    predict = partial(
+        predict_logits, prepared.model, mean=prepared.dataset.mean, std=prepared.dataset.std
+    )
+    return {
+        prepared.step: (state, train.images[:32], train.labels[:32], key),
+        predict: (state.variables, test.images[:32]),
+    }
 
 
 @pytest.fixture(scope="module", params=["vit", "resnet"])
-def program(request):
+def runner(request):
     config = config_of(request.param)
     mesh = devices.make_mesh()
-    return experiment.compile_program(experiment.prepare(config), mesh, config)
+    return compiled(config, mesh)
 
 
-def test_steps_go_on_from_a_fresh_state(program):
-    state = program.init()
+def test_training_steps_run_from_a_fresh_state(runner):
+    state = runner.init()
     for step in range(1, 4):
-        state, metrics = program.train_step(state, step)
+        state, metrics = runner.train(state, range(step, step + 1))
         assert np.isfinite(float(metrics["loss"]))
     assert int(state.step) == 3
 
 
 def test_only_float16_scales_its_loss():
-    key = jax.random.key(0)
     for dtype, is_scaling in (("float32", False), ("bfloat16", False), ("float16", True)):
         prepared = experiment.prepare(config_of("vit", compute_dtype=dtype))
-        state = jax.eval_shape(prepared.init, key)
+        state, *_ = steps_of(prepared)[prepared.step]
         assert (state.loss_scale is not None) == is_scaling
 
 
-def test_no_more_steps_become_one_program_than_fit_between_two_logs():
+def test_a_dispatch_has_no_more_steps_than_fit_between_two_logs():
     for every_steps, expected in ((0, 5), (3, 3), (100, 5)):
         config = config_of(
             "resnet",
             **{"steps_per_dispatch": 64, "batch_size": 256, "log.every_steps": every_steps},
         )
         mesh = devices.make_mesh(jax.devices()[:1])
-        program = experiment.compile_program(experiment.prepare(config), mesh, config)
-        assert program.steps_per_dispatch == expected
+        runner = compiled(config, mesh)
+        assert runner.steps_per_dispatch == expected
 
 
-def test_every_test_image_has_its_logits(program):
-    logits = program.evaluate(program.init(), "test")
+def test_every_test_image_has_its_logits(runner):
+    logits = runner.evaluate(runner.init(), "test")
     assert logits.shape == (359, 10)
     assert len(np.unique(logits, axis=0)) > 300 or not logits.any()
 
 
-def test_the_cost_of_compiling_is_known(program):
-    assert program.compile_seconds["train_step"] > 0
-    assert program.temporary_bytes is None or program.temporary_bytes > 0
+def test_compile_time_and_memory_are_recorded(runner):
+    assert runner.compile_seconds["train_step"] > 0
+    assert runner.temporary_bytes is None or runner.temporary_bytes > 0
 
 
-def test_a_run_does_not_depend_on_what_was_run_before(program):
+def test_a_run_does_not_depend_on_earlier_runs(runner):
     losses = []
     for _ in range(2):
-        state = program.init()
+        state = runner.init()
         for step in range(1, 3):
-            state, metrics = program.train_step(state, step)
+            state, metrics = runner.train(state, range(step, step + 1))
         losses.append(float(metrics["loss"]))
     assert losses[0] == losses[1]
 
@@ -99,8 +117,8 @@ def test_parts_that_do_not_fit_are_refused(overrides, message):
         experiment.prepare(config_of("resnet", **overrides))
 
 
-def test_a_given_data_set_takes_the_place_of_the_configured_one():
-    given = data.load(**DIGITS, **PLACED, train_fraction=0.1, validation_fraction=0.2, seed=3)
+def test_a_given_data_set_replaces_the_configured_one():
+    given = sample_data.load(train_fraction=0.1, validation_fraction=0.2, seed=3)
     prepared = experiment.prepare(config_of("vit", **{"data.name": "cifar10"}), given)
     assert prepared.dataset is given
     assert prepared.clock.steps_per_epoch == len(given.train.labels) // 32
@@ -110,15 +128,7 @@ def test_a_given_data_set_takes_the_place_of_the_configured_one():
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_both_steps_are_programs_for_cuda_too(arm, dtype):
     prepared = experiment.prepare(config_of(arm, compute_dtype=dtype))
-    key = jax.random.key(0)
-    state = jax.eval_shape(prepared.init, key)
-    train, test = prepared.dataset.train, prepared.dataset.test
-    indices = jax.ShapeDtypeStruct((32,), np.int32)
-    steps = {
-        prepared.train_step: (state, train.images, train.labels, indices, key),
-        prepared.eval_step: (state.variables, test.images, indices),
-    }
-    for step, arguments in steps.items():
+    for step, arguments in steps_of(prepared).items():
         lowered = jax.jit(step).trace(*arguments).lower(lowering_platforms=("cuda",))
         text = lowered.as_text()
         assert "f64" not in text
@@ -127,20 +137,13 @@ def test_both_steps_are_programs_for_cuda_too(arm, dtype):
 
 
 def traced(prepared):
-    """The text of both steps, operation by operation."""
-    key = jax.random.key(0)
-    state = jax.eval_shape(prepared.init, key)
-    train, test = prepared.dataset.train, prepared.dataset.test
-    indices = jax.ShapeDtypeStruct((32,), np.int32)
-    arguments = (state, train.images, train.labels, indices, key)
-    return (
-        str(jax.make_jaxpr(prepared.train_step)(*arguments)),
-        str(jax.make_jaxpr(prepared.eval_step)(state.variables, test.images, indices)),
-    )
+    """Returns the text of both steps, operation by operation."""
+    steps = steps_of(prepared).items()
+    return tuple(str(jax.make_jaxpr(step)(*arguments)) for step, arguments in steps)
 
 
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
-def test_images_are_resized_to_the_models_size_where_theirs_is_another(arm):
+def test_images_of_another_size_are_resized_to_the_models(arm):
     own, larger = (
         experiment.prepare(config_of(arm, **{"model.image_size": size})) for size in (8, 12)
     )
@@ -156,7 +159,7 @@ def test_images_are_resized_to_the_models_size_where_theirs_is_another(arm):
 
 
 def test_oblong_images_are_resized_to_the_models_square():
-    given = data.load(**DIGITS, **PLACED, train_fraction=1.0, validation_fraction=0.0, seed=0)
+    given = sample_data.load()
     cut = {
         name: data.Split(np.asarray(split.images)[:, :6], split.labels, split.ids)
         for name, split in given.splits().items()
@@ -166,7 +169,7 @@ def test_oblong_images_are_resized_to_the_models_square():
     assert all("_resize" in text for text in traced(prepared))
 
 
-def test_of_a_frozen_trunk_the_optimizer_and_the_cost_know_the_head_alone():
+def test_with_a_frozen_trunk_optimizer_and_cost_cover_only_the_head():
     whole, frozen = (
         experiment.prepare(config_of("resnet", frozen_trunk=each)) for each in (False, True)
     )
@@ -184,11 +187,11 @@ def test_of_a_frozen_trunk_the_optimizer_and_the_cost_know_the_head_alone():
     ("key", "value"),
     [("checkpoint", "best"), ("allow_missing", "stem/*"), ("allow_unused", "conv1.*")],
 )
-def test_what_to_take_of_weights_needs_weights(key, value):
+def test_options_of_pretrained_weights_need_a_path(key, value):
     config = config_of("vit", **{f"init.{key}": value})
     with pytest.raises(CommandError, match=rf"init\.{key}='.*' needs init\.path"):
         experiment.read_weights(config)
 
 
-def test_without_weights_there_is_nothing_to_read():
+def test_without_a_path_no_weights_are_read():
     assert experiment.read_weights(config_of("vit", **{"init.seen": "ImageNet-21k"})) is None

@@ -1,5 +1,6 @@
-"""Files under faults: killed writers, full disks, and contents that are something else."""
+"""Files under faults: killed writers, full disks and foreign content."""
 
+import concurrent.futures
 import json
 import math
 import os
@@ -12,12 +13,12 @@ import numpy as np
 import pytest
 
 from jaxcmp import files
-from jaxcmp.errors import JaxcmpError
+from jaxcmp.errors import CommandError, JaxcmpError
 
 
 @pytest.fixture
 def small_files():
-    """Files of this process cannot grow over a hundred bytes."""
+    """Limits files of this process to a hundred bytes."""
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, unlimited[1]))
     yield
@@ -26,14 +27,14 @@ def small_files():
 
 @pytest.fixture
 def log(tmp_path):
-    """An open file of lines, its path, and a function that reads its objects."""
+    """Opens a file of lines; returns it, its path and a function that reads its objects."""
     path = tmp_path / "lines.jsonl"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     yield descriptor, path
     os.close(descriptor)
 
 
-def test_a_failed_replacement_leaves_the_file_before(tmp_path, small_files):
+def test_a_failed_replacement_keeps_the_previous_file(tmp_path, small_files):
     path = tmp_path / "a.json"
     files.replace_file(path, b"before")
     with pytest.raises(JaxcmpError, match=r"a\.json cannot be written: File too large"):
@@ -42,7 +43,7 @@ def test_a_failed_replacement_leaves_the_file_before(tmp_path, small_files):
     assert os.listdir(tmp_path) == ["a.json"]
 
 
-def test_a_file_is_replaced_and_never_written_over(tmp_path):
+def test_a_file_is_replaced_and_never_overwritten_in_place(tmp_path):
     path = tmp_path / "a.json"
     files.replace_file(path, b"before")
     with path.open("rb") as opened_before:
@@ -51,7 +52,7 @@ def test_a_file_is_replaced_and_never_written_over(tmp_path):
     assert path.read_bytes() == b"after"
 
 
-def test_what_a_killed_writer_left_is_written_over(tmp_path):
+def test_the_rest_of_a_killed_writer_is_overwritten(tmp_path):
     path = tmp_path / "a.json"
     (tmp_path / ".a.json.tmp").write_bytes(b"half of someth")
     files.replace_file(path, b"new")
@@ -74,7 +75,7 @@ def test_lines_are_appended_whole(log):
     assert path.read_text() == '{"n": 0}\n{"n": 1}\n{"n": 2}\n'
 
 
-def test_a_line_after_half_a_line_stands_alone(log):
+def test_a_line_after_half_a_line_is_separate(log):
     descriptor, path = log
     path.write_text('{"n": 0}\n{"n": 1, "loss": 2.')
     files.append_line(descriptor, b'{"n": 2}', path)
@@ -102,7 +103,7 @@ def test_a_missing_or_empty_file_has_no_lines(tmp_path):
     assert files.read_lines(tmp_path / "empty") == files.read_lines(tmp_path / "missing") == []
 
 
-def test_a_file_of_something_else_is_named(tmp_path):
+def test_a_file_with_other_content_is_named(tmp_path):
     path = tmp_path / "lines.jsonl"
     path.write_text('{"n": 0}\n[1]\n')
     with pytest.raises(JaxcmpError, match="lines.jsonl cannot be used: line 2 is not a JSON obj"):
@@ -152,7 +153,7 @@ time.sleep(60)
 """
 
 
-def test_a_folder_has_one_writer_and_a_killed_one_lets_go(tmp_path):
+def test_a_folder_has_one_writer_and_a_killed_one_unlocks_it(tmp_path):
     holder = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE)
     try:
         assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
@@ -165,3 +166,70 @@ def test_a_folder_has_one_writer_and_a_killed_one_lets_go(tmp_path):
     files.lock(descriptor, tmp_path)
     assert (tmp_path / ".lock").read_text() == str(os.getpid())
     os.close(descriptor)
+
+
+@pytest.mark.parametrize("word", ["vit", "vit-0.5", "été", "模型", "a b", "x..y", ".x", "0"])
+def test_a_valid_name_makes_a_file_in_its_folder(word, tmp_path):
+    assert files.name(word, "the arm") == word
+    (tmp_path / word).touch()
+    assert [path.name for path in tmp_path.iterdir()] == [word]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("", ".", "..", "/", "a/b", "../x", "/etc/passwd", "a\\b", "..\\x", "~", "~root", "-rf"),
+        *("a\0b", "a\nb", "\x1b[31m", "a\u202eb", "x" * 201, "é" * 101, "\ud800", 3, None, ["a"]),
+    ],
+)
+def test_an_invalid_name_is_refused_in_one_printable_line(word):
+    with pytest.raises(CommandError, match="--config.arm .* is no name for a file") as caught:
+        files.name(word, "--config.arm")
+    assert str(caught.value).isprintable() and str(caught.value).isascii()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('{"a": 1e999}', "Number out of range"),
+        ('{"a": NaN}', "it is not JSON"),
+        ('{"a": ' + "[" * 100_000, "it is nested too deeply"),
+        (b'{"a": "\xff"}', "it is not JSON"),
+        ("", "it is not JSON"),
+    ],
+)
+def test_foreign_json_is_refused_in_one_line(tmp_path, content, reason):
+    path = tmp_path / "a.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(JaxcmpError, match=f"^{path} cannot be used: {reason}$"):
+        files.read_object(path)
+
+
+@pytest.mark.parametrize("line", ['{"n": 1e999}', '{"n": NaN}', '{"n": 1}}', "[" * 100_000])
+def test_a_complete_line_is_never_taken_for_a_cut_off_one(tmp_path, line):
+    path = tmp_path / "lines.jsonl"
+    path.write_text(f'{{"n": 0}}\n{line}\n')
+    with pytest.raises(JaxcmpError, match="lines.jsonl cannot be used: line 2"):
+        files.read_lines(path)
+
+
+def test_a_pipe_or_a_folder_is_named_and_does_not_block(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(JaxcmpError, match="pipe cannot be used: it is a pipe or device"):
+        files.read_object(tmp_path / "pipe")
+    with pytest.raises(JaxcmpError, match="cannot be used: it is a folder"):
+        files.read_lines(tmp_path)
+
+
+def test_concurrent_writers_each_write_a_whole_file(tmp_path):
+    path = tmp_path / "a.json"
+    contents = [bytes([65 + i]) * 200_000 for i in range(8)]
+
+    def write(content: bytes) -> None:
+        for _ in range(5):
+            files.replace_file(path, content)
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, contents))
+    assert path.read_bytes() in contents
+    assert os.listdir(tmp_path) == ["a.json"]

@@ -1,4 +1,4 @@
-"""Steps in float16: what the loss scale does to them, and what it must not do."""
+"""Steps in float16: the effect of the loss scale, and its limits."""
 
 import dataclasses
 import re
@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from trials import IMAGES, RESNET, VIT, Trial, assert_same
 
-from jaxcmp import leaves, loss_scale
-from jaxcmp.step import NEVER
+from jaxcmp.checkpoint import trees
+from jaxcmp.step import FIRST_FACTOR, LARGEST_FACTOR, NEVER, LossScale
 
 # Times this the loss is still a float32 number, and its gradients are none.
 TOO_LARGE = 2.0**126
 
 
 def scaled(state, factor, good_steps=5):
-    scale = loss_scale.LossScale(jnp.float32(factor), jnp.int32(good_steps))
+    scale = LossScale(jnp.float32(factor), jnp.int32(good_steps))
     return dataclasses.replace(state, loss_scale=scale)
 
 
@@ -29,7 +29,7 @@ def half(request):
 def test_a_model_learns_in_float16(half):
     state, metrics = half.run(40)
     assert metrics[-1]["loss"] < 0.7 * metrics[0]["loss"]
-    assert metrics[-1]["loss_scale"] == loss_scale.FIRST
+    assert metrics[-1]["loss_scale"] == FIRST_FACTOR
     assert int(state.loss_scale.good_steps) == 40
     assert {str(x.dtype) for x in jax.tree.leaves(state.params)} == {"float32"}
 
@@ -43,7 +43,7 @@ def test_loss_and_gradients_are_those_of_float32_whatever_the_scale(half):
         assert metrics[0]["gradient_norm"] == pytest.approx(expected[0]["gradient_norm"], rel=2e-2)
 
 
-def test_an_overflow_changes_the_step_number_and_the_scale_alone(half):
+def test_an_overflow_changes_only_the_step_number_and_the_scale(half):
     state, _ = half.run(2)
     before = scaled(state, TOO_LARGE)
     after, metrics = half.run(1, before)
@@ -52,7 +52,7 @@ def test_an_overflow_changes_the_step_number_and_the_scale_alone(half):
     assert (int(before.step), int(after.step)) == (2, 3)
     for name in ("params", "batch_stats", "opt_state", "average", "sums"):
         assert_same(getattr(before, name), getattr(after, name))
-    assert float(after.loss_scale.factor) == loss_scale.LARGEST
+    assert float(after.loss_scale.factor) == LARGEST_FACTOR
     assert int(after.loss_scale.good_steps) == 0
 
 
@@ -78,14 +78,14 @@ def test_only_at_the_smallest_scale_a_step_counts_as_bad(half):
     assert float(state.loss_scale.factor) == 1
 
 
-def test_an_overflow_on_an_epochs_first_step_still_starts_the_sums_anew(half):
+def test_an_overflow_on_an_epochs_first_step_still_resets_the_sums(half):
     state, _ = half.run(4)
     state, _ = half.run(1, scaled(state, TOO_LARGE))
     assert float(state.sums["num_steps"]) == 0
     assert float(state.sums["loss"]) == 0
 
 
-def test_an_overflow_in_one_part_of_a_batch_undoes_the_whole_step_once():
+def test_an_overflow_in_one_part_of_a_batch_reverts_the_whole_step():
     trial = Trial(VIT.clone(dtype=jnp.float16), accumulation=4)
     # A head that starts at zero lets no gradient through in the first step.
     first, _ = trial.run(1)
@@ -99,12 +99,12 @@ def test_an_overflow_in_one_part_of_a_batch_undoes_the_whole_step_once():
 
 def test_the_scale_is_saved_and_restored_and_other_precisions_have_none(half):
     state, _ = half.run(3)
-    names = leaves.to_host(state).keys()
+    names = trees.to_host(state).keys()
     assert {"loss_scale/factor", "loss_scale/good_steps"} <= names
-    restored = leaves.onto(half.state, leaves.to_host(state), "it")
+    restored = trees.onto(half.state, trees.to_host(state), "it")
     assert_same(half.run(3)[0], half.run(0, restored)[0])
     assert_same(half.run(2, state)[0], half.run(2, restored)[0])
-    plain = leaves.to_host(Trial().state)
+    plain = trees.to_host(Trial().state)
     assert not [name for name in plain if name.startswith("loss_scale")]
 
 

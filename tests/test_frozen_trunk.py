@@ -1,5 +1,6 @@
-"""A frozen trunk: the head alone is trained, and the rest costs no more than a forward pass."""
+"""A frozen trunk: only the head is trained, and the trunk costs only a forward pass."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,7 +11,7 @@ import pytest
 from trials import IMAGES, INDICES, LABELS, MEAN, MIXED, RESNET, STD, VIT, Trial, assert_same
 
 from jaxcmp.augment import normalise
-from jaxcmp.evaluate import make_eval_step
+from jaxcmp.evaluate import predict_logits
 
 DROPPING = {"dropout_rate": 0.5, "drop_path_rate": 0.5}
 
@@ -34,13 +35,13 @@ def test_only_the_head_changes(trial):
     assert_same(trial.state.batch_stats, state.average["batch_stats"])
 
 
-def test_the_optimizer_knows_the_head_alone(trial):
+def test_the_optimizer_has_state_only_for_the_head(trial):
     shapes = {leaf.shape for leaf in jax.tree.leaves(trial.state.opt_state)}
     assert shapes == {leaf.shape for leaf in jax.tree.leaves(trial.state.params["head"])}
 
 
 @pytest.mark.parametrize("model", [VIT, RESNET], ids=["vit", "resnet"])
-def test_the_head_learns_from_what_the_trunk_gives_in_evaluation(model):
+def test_the_head_trains_on_the_trunks_evaluation_features(model):
     trial = Trial(model.clone(**DROPPING), momentum=0.0, is_trunk_frozen=True)
     images = normalise(jnp.asarray(IMAGES[INDICES]), MEAN, STD)
 
@@ -72,11 +73,10 @@ def test_no_backward_pass_goes_through_the_trunk(model):
 
     trials = [Trial(model, is_trunk_frozen=is_frozen) for is_frozen in (False, True)]
     whole, frozen = (
-        flops(each.pure_step, each.state, IMAGES, LABELS, INDICES, key) for each in trials
+        flops(each.step_by_indices, each.state, IMAGES, LABELS, INDICES, key) for each in trials
     )
-    forward = flops(
-        make_eval_step(model, mean=MEAN, std=STD), trials[0].state.variables, IMAGES, INDICES
-    )
+    predict = partial(predict_logits, model, mean=MEAN, std=STD)
+    forward = flops(predict, trials[0].state.variables, IMAGES[INDICES])
     # Beside the forward pass there are the draws of augmentation keys, the loss and the head.
     assert forward < frozen < 1.5 * forward
     assert whole > 2.2 * forward

@@ -1,10 +1,11 @@
-"""The manifests for Kubernetes: valid by its schemas, true to each other, their command runs.
+"""The manifests for Kubernetes: valid, consistent, and with commands that run.
 
-No cluster has run them: what a schema cannot say is checked here as its documentation states it.
+They were not run on a cluster: rules that a schema cannot express are checked here.
 """
 
 import copy
 import os
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import yaml
 from configs import study
 from jaxcmp.errors import CommandError, Interrupted
 from jaxcmp.runs import read_run
-from jaxcmp.study.plan import Sizes, expand, fractions
+from jaxcmp.study.plan import Sizes, Study, expand
 
 FOLDER = processes.ROOT / "launch/kubernetes"
 # From the first in which no field of these is a beta, to the newest whose schemas are at hand.
@@ -27,7 +28,7 @@ INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
 
 
 def load(name: str) -> dict[str, dict[str, Any]]:
-    """The objects of a file by their kind."""
+    """Reads the objects of a file by their kind."""
     documents = list(yaml.safe_load_all((FOLDER / name).read_text(encoding="utf-8")))
     return {document["kind"]: document for document in documents}
 
@@ -48,7 +49,7 @@ def test_every_object_is_valid_by_the_published_schema(name, version):
         assert kubernetes_validate.validate(document, version, strict=True) == version
 
 
-def test_no_newer_schemas_are_at_hand():
+def test_the_newest_known_schemas_are_tested():
     assert kubernetes_validate.latest_version().startswith(VERSIONS[-1])
 
 
@@ -62,7 +63,7 @@ def test_the_schema_refuses_a_misspelt_field_and_a_wrong_value():
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_an_interrupted_run_is_no_failure_and_a_wrong_command_is_final(name):
+def test_an_interruption_is_not_a_failure_and_a_wrong_command_is_final(name):
     job = load(name)["Job"]["spec"]
     # Only pods that are never restarted in place may have a policy for failures, only indexed ones
     # a limit for each index, and with it fail one index alone.
@@ -70,7 +71,8 @@ def test_an_interrupted_run_is_no_failure_and_a_wrong_command_is_final(name):
     assert job["completionMode"] == "Indexed"
     saved, evicted, wrong = job["podFailurePolicy"]["rules"]
     assert saved["action"] == evicted["action"] == "Ignore"
-    assert saved["onExitCodes"]["values"] == [Interrupted.exit_code]
+    before_the_first_step = 128 + signal.SIGTERM
+    assert saved["onExitCodes"]["values"] == [Interrupted.exit_code, before_the_first_step]
     assert [cause["type"] for cause in evicted["onPodConditions"]] == ["DisruptionTarget"]
     assert wrong["onExitCodes"]["values"] == [CommandError.exit_code]
     assert wrong["action"] == ("FailIndex" if "backoffLimitPerIndex" in job else "FailJob")
@@ -79,7 +81,7 @@ def test_an_interrupted_run_is_no_failure_and_a_wrong_command_is_final(name):
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_runs_lie_on_the_volume_that_outlives_the_job(name):
+def test_runs_are_on_a_volume_that_outlives_the_job(name):
     claim = load("volume.yaml")["PersistentVolumeClaim"]
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
     volumes = {volume["name"]: volume for volume in pod(name)["volumes"]}
@@ -95,9 +97,10 @@ def test_runs_lie_on_the_volume_that_outlives_the_job(name):
 
 
 def test_the_study_has_a_pod_for_each_run_of_its_plan():
-    config = study.get_config()
-    sizes = Sizes({each: round(50_000 * each) for each in fractions(config)}, 3)
-    assert load("study.yaml")["Job"]["spec"]["completions"] == len(expand(config, sizes))
+    planned = Study.of(study.get_config())
+    fractions = {fraction for grid in planned.grids for fraction in grid.fractions}
+    sizes = Sizes({fraction: round(50_000 * fraction) for fraction in fractions}, 3, 10)
+    assert load("study.yaml")["Job"]["spec"]["completions"] == len(expand(planned, sizes))
     assert "--task=$(JOB_COMPLETION_INDEX)" in container("study.yaml")["command"]
 
 
@@ -142,7 +145,7 @@ def test_the_command_of_a_run_trains_in_as_many_processes_as_there_are_pods(tmp_
 
 
 def environment_of_pod(index: int, *, host: str) -> dict[str, str]:
-    """What Kubernetes would set, but for the address, which only its name service knows."""
+    """Returns Kubernetes' environment of a pod, with `host` for the address of the first pod."""
     values = {
         entry["name"]: entry["value"] if "value" in entry else str(index)
         for entry in container("run.yaml")["env"]
@@ -150,7 +153,7 @@ def environment_of_pod(index: int, *, host: str) -> dict[str, str]:
     return values | {"JAX_COORDINATOR_ADDRESS": host, "KUBERNETES_SERVICE_HOST": "10.0.0.1"}
 
 
-def test_the_image_has_what_the_commands_name():
+def test_the_image_contains_the_files_of_the_commands():
     copied = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
     for name in JOBS:
         (config,) = (

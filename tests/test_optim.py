@@ -21,7 +21,7 @@ def rate(schedule, step):
 
 
 def descend(optimizer, params, grads, learning_rate) -> Any:
-    """Applies the gradients in turn as the step does."""
+    """Applies the gradients one after the other, as the step does."""
     state = optimizer.init(params)
     for grad in grads:
         directions, state = optimizer.update(grad, state, params)
@@ -49,7 +49,7 @@ def test_an_impossible_schedule_is_refused(fields):
         make_schedule(**{"peak_learning_rate": 0.1, "warmup_steps": 0, "total_steps": 100} | fields)
 
 
-def test_adamw_is_adam_with_decay_beside_it():
+def test_adamw_is_adam_with_decoupled_decay():
     params = {"kernel": jnp.array([1.0, -2.0]), "bias": jnp.array([3.0])}
     grads = [
         {"kernel": jnp.array([0.5, 1.0]), "bias": jnp.array([-1.0])},
@@ -137,7 +137,7 @@ def test_decay_spares_biases_norms_positions_and_the_class_token():
         ),
     ],
 )
-def test_options_that_do_not_fit_are_named(name, options, message):
+def test_wrong_optimizer_options_are_named(name, options, message):
     with pytest.raises(CommandError, match=message):
         make_optimizer(name, clip_norm=0.0, **options)
 
@@ -165,11 +165,11 @@ def params_of(model):
 
 
 def by_part(tree, depth):
-    """The values in a tree by the first names of their paths, which have to agree in them."""
-    found: dict[str, set[Any]] = {}
+    """Returns the values in a tree by the first names of their paths; fails if they differ."""
+    values: dict[str, set[Any]] = {}
     for path, value in jax.tree_util.tree_leaves_with_path(tree):
-        found.setdefault("/".join(key.key for key in path[:depth]), set()).add(value)
-    return {name: value for name, (value,) in found.items()}
+        values.setdefault("/".join(key.key for key in path[:depth]), set()).add(value)
+    return {name: value for name, (value,) in values.items()}
 
 
 def test_layers_are_counted_from_the_head_down():
@@ -210,12 +210,12 @@ def test_layer_decay_is_a_lower_learning_rate_for_lower_layers(name, options):
         assert ratio == pytest.approx(factor, rel=0.02)
 
 
-def test_without_layer_decay_the_optimizer_is_the_one_before():
+def test_without_layer_decay_the_optimizer_state_is_unchanged():
     params = params_of(VIT)
     plain, decayed = (
         make_optimizer("sgd", clip_norm=0.0, **SGD | {"layer_decay": d}) for d in (1.0, 0.5)
     )
-    state, other = (jax.eval_shape(each.init, params) for each in (plain, decayed))
+    state, other = (jax.eval_shape(x.init, params) for x in (plain, decayed))
     assert len(state) == 2
     # A checkpoint names what it holds by its place.
     assert jax.tree.leaves_with_path(state) == jax.tree.leaves_with_path(other)

@@ -1,4 +1,4 @@
-"""A trained run in other programs."""
+"""A trained model for other programs."""
 
 import json
 import shutil
@@ -6,11 +6,12 @@ import shutil
 import numpy as np
 import processes
 import pytest
+import sample_data
 from PIL import Image
+from sample_models import make_trained
 
 import jaxcmp
 from jaxcmp import predict
-from jaxcmp.data import digits
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.runs import read_run
 
@@ -34,22 +35,7 @@ def trained(folder):
 
 
 def test_probabilities_are_those_of_the_final_evaluation(folder, trained):
-    from jaxcmp import data
-
-    digits = data.load(
-        "digits",
-        data_dir=None,
-        manual_dir=None,
-        image_size=None,
-        classes=(),
-        mean=(),
-        std=(),
-        train_fraction=1.0,
-        validation_fraction=0.2,
-        placement="device",
-        free_bytes=0,
-        seed=0,
-    )
+    digits = sample_data.load(validation_fraction=0.2)
     probabilities = np.asarray(trained.predict(digits.test.images))
     assert probabilities.shape == (359, 10)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
@@ -58,13 +44,24 @@ def test_probabilities_are_those_of_the_final_evaluation(folder, trained):
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
 
 
-def test_the_best_and_any_kept_step_can_be_had_too(folder, trained):
+def test_the_best_and_any_kept_step_can_be_restored(folder, trained):
     best = jaxcmp.restore(folder, "best")
     assert best.model == trained.model
     numbered = jaxcmp.restore(folder, 32)
     assert numbered.step == trained.step == 32
     kernel = np.asarray(numbered.variables["params"]["head"]["kernel"])
     np.testing.assert_array_equal(kernel, trained.variables["params"]["head"]["kernel"])
+
+
+@pytest.mark.parametrize("images", [[], np.zeros((0, 8, 8, 1), np.uint8), np.array([])])
+def test_no_images_give_no_probabilities(trained, images):
+    probabilities = trained.predict(images)
+    assert probabilities.shape == (0, 10) and probabilities.dtype == np.float32
+
+
+def test_a_list_of_images_works_like_an_array(trained):
+    images = list(np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), dtype=np.uint8))
+    np.testing.assert_array_equal(trained.predict(images), trained.predict(np.stack(images)))
 
 
 @pytest.mark.parametrize(
@@ -81,14 +78,41 @@ def test_a_folder_without_a_run_is_named(tmp_path):
         jaxcmp.restore(tmp_path)
 
 
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1"])
-def test_any_picture_is_brought_to_the_models_size(tmp_path, mode):
+@pytest.mark.parametrize(
+    ("name", "path", "words"),
+    [
+        ("environment.json", ("data",), "has no data.class_names"),
+        ("environment.json", ("data", "class_names"), "has no data.class_names"),
+        ("environment.json", ("data", "image_size"), "has no data.image_size"),
+        ("environment.json", ("data", "mean"), "has no data.mean"),
+        ("environment.json", ("data", "std"), "has no data.std"),
+        ("config.json", ("config", "model"), "has no model.name"),
+        ("config.json", ("config", "compute_dtype"), "has no compute_dtype"),
+    ],
+)
+def test_a_run_folder_that_lacks_a_key_is_one_line(folder, tmp_path, name, path, words):
+    shutil.copytree(folder, tmp_path / "run")
+    file = tmp_path / "run" / name
+    content = json.loads(file.read_text())
+    *sections, key = path
+    section = content
+    for part in sections:
+        section = section[part]
+    del section[key]
+    file.write_text(json.dumps(content))
+    with pytest.raises(JaxcmpError, match=words) as error:
+        jaxcmp.restore(tmp_path / "run")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1", "I;16"])
+def test_any_picture_is_resized_to_the_models_size(tmp_path, mode):
     Image.new(mode, (50, 30)).save(tmp_path / "picture.png")
     image = predict.read_image(tmp_path / "picture.png", image_size=8, num_channels=1)
     assert image.shape == (1, 8, 8, 1) and image.dtype == np.uint8
 
 
-def test_the_middle_square_of_a_picture_is_what_is_seen(tmp_path):
+def test_the_model_sees_the_middle_square_of_a_picture(tmp_path):
     picture = np.zeros((10, 40, 3), np.uint8)
     picture[:, 10:30] = 200
     Image.fromarray(picture).save(tmp_path / "picture.png")
@@ -105,7 +129,7 @@ def test_the_command_prints_the_top_classes(folder, tmp_path, capsys):
     assert out.startswith(f"{tmp_path / 'picture.png'}: ")
 
 
-def test_what_is_no_picture_is_one_line(folder, tmp_path, capsys):
+def test_a_file_that_is_no_picture_is_one_line(folder, tmp_path, capsys):
     (tmp_path / "text.png").write_text("no picture")
     for path in (tmp_path / "text.png", tmp_path / "missing.png"):
         assert predict.main([str(folder), str(path)]) == 2
@@ -113,19 +137,10 @@ def test_what_is_no_picture_is_one_line(folder, tmp_path, capsys):
         assert err.startswith("jaxcmp: ") and path.name in err and err.count("\n") == 1
 
 
-def test_a_picture_is_brought_to_the_shape_of_the_images_trained_on(tmp_path):
+def test_a_picture_is_resized_to_the_shape_of_the_training_images(tmp_path):
     Image.new("RGB", (50, 30)).save(tmp_path / "picture.png")
     image = predict.read_image(tmp_path / "picture.png", image_size=(6, 4), num_channels=3)
     assert image.shape == (1, 6, 4, 3)
-
-
-def test_a_run_from_before_image_sizes_were_noted_has_the_models(folder, tmp_path):
-    older = tmp_path / "older"
-    shutil.copytree(folder, older)
-    noted = json.loads((older / "environment.json").read_text())
-    assert noted["data"].pop("image_size") == [8, 8]
-    (older / "environment.json").write_text(json.dumps(noted))
-    assert jaxcmp.restore(older).image_size == (8, 8)
 
 
 def test_a_model_of_another_size_sees_images_as_in_training(tmp_path):
@@ -146,12 +161,19 @@ def test_a_model_of_another_size_sees_images_as_in_training(tmp_path):
     assert (trained.image_size, trained.class_names) == ((8, 8), ("7", "1", "4"))
     assert (trained.mean.tolist(), trained.std.tolist()) == ([0.5], [0.25])
     # The run's own answers, from the images by their place in the source.
-    images, labels, _, _ = digits.read(image_size=0)
-    predictions = run.load_predictions()
-    np.testing.assert_array_equal(np.array([7, 1, 4])[predictions.labels], labels[predictions.ids])
-    probabilities = np.asarray(trained.predict(images[predictions.ids]))
+    test, predictions = sample_data.load().test, run.load_predictions()
+    rows = np.searchsorted(test.ids, predictions.ids)
+    np.testing.assert_array_equal(np.array([7, 1, 4])[predictions.labels], test.labels[rows])
+    probabilities = np.asarray(trained.predict(test.images[rows]))
     logits = predictions.logits.astype(np.float64)
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
     # 36 patches of 2x2 pixels and the class token.
     assert run.cost["multiply_adds"]["components"]["blocks.qkv"] == 37 * 16 * 48
+
+
+@pytest.mark.parametrize("name", ["vit", "resnet"])
+def test_the_repr_of_a_trained_model_is_one_line(name):
+    trained = make_trained(name, step=1234)
+    assert len(repr(trained)) < 150 and repr(trained).isprintable()
+    assert "step 1,234" in repr(trained) and "classes" in repr(trained)

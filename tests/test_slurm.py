@@ -38,7 +38,7 @@ def slurm():
 
 
 def wait_for_steps(slurm: cluster.Slurm, folder: Path, number: int) -> None:
-    """Returns once a run has logged so many steps more than now."""
+    """Waits until a run has logged that many more steps."""
     path, deadline = folder / "metrics.jsonl", time.monotonic() + cluster.SECONDS
     lines = lambda: path.read_bytes().count(b"\n") if path.exists() else 0  # noqa: E731
     enough = lines() + number
@@ -47,7 +47,7 @@ def wait_for_steps(slurm: cluster.Slurm, folder: Path, number: int) -> None:
         time.sleep(0.02)
 
 
-def test_a_run_makes_way_twice_and_ends_where_an_unbroken_one_ends(slurm, tmp_path):
+def test_a_run_preempted_twice_ends_like_an_unbroken_one(slurm, tmp_path):
     folders = tmp_path / "unbroken", tmp_path / "broken"
     broken = slurm.submit("--nodes=2", RUN, *LONGER, f"--workdir={folders[1]}")
     # As SLURM does before the time limit: a signal to the processes, not to the script.
@@ -71,7 +71,7 @@ def test_a_run_makes_way_twice_and_ends_where_an_unbroken_one_ends(slurm, tmp_pa
     assert slurm.output(broken).count("is saved; the same command goes on") == 4
 
 
-def test_a_run_that_lost_a_process_goes_on_by_itself(slurm, tmp_path):
+def test_a_run_that_lost_a_process_is_requeued_and_resumes(slurm, tmp_path):
     folder = tmp_path / "run"
     job = slurm.submit("--nodes=2", RUN, *LONGER, f"--workdir={folder}")
     # Beyond an epoch's end, whose checkpoint is what is left.
@@ -83,7 +83,7 @@ def test_a_run_that_lost_a_process_goes_on_by_itself(slurm, tmp_path):
     assert run.is_finished and len(run.sessions) == 2
 
 
-def test_a_run_that_is_killed_again_and_again_is_given_up(slurm, tmp_path):
+def test_a_run_that_is_killed_repeatedly_is_given_up(slurm, tmp_path):
     script = "kill -KILL $$"
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\n{script}\n")

@@ -1,4 +1,4 @@
-"""The training step: what it changes, what it must not depend on, and what it reports."""
+"""The training step: its updates, its invariances and its metrics."""
 
 import dataclasses
 from typing import Any
@@ -10,9 +10,9 @@ import optax
 import pytest
 from trials import IMAGES, INDICES, LABELS, MEAN, MIXED, RESNET, STD, VIT, Trial, assert_same
 
-from jaxcmp import devices
 from jaxcmp.augment import normalise
-from jaxcmp.step import NEVER
+from jaxcmp.runtime import devices
+from jaxcmp.step import NEVER, scan
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_a_step_is_the_same_every_time(mixed):
     assert int(first.step) == 3
 
 
-def test_another_seed_or_step_draws_something_else(mixed):
+def test_another_seed_or_step_draws_other_numbers(mixed):
     _, here = mixed.run(1)
     _, there = mixed.run(1, seed=3)
     later = dataclasses.replace(mixed.state, step=jnp.asarray(1, jnp.int32))
@@ -40,7 +40,7 @@ def test_another_seed_or_step_draws_something_else(mixed):
     assert len({here[0]["loss"], there[0]["loss"], then[0]["loss"]}) == 3
 
 
-def test_going_on_from_a_copy_on_the_host_changes_nothing(mixed):
+def test_resuming_from_a_host_copy_changes_nothing(mixed):
     whole, _ = mixed.run(6)
     half, _ = mixed.run(3)
     restored = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)), half)
@@ -130,7 +130,7 @@ def test_without_an_average_the_variables_are_the_weights(plain):
     assert plain.state.variables["params"] is plain.state.params
 
 
-def test_sums_cover_one_epoch_and_then_start_anew(plain):
+def test_sums_cover_one_epoch_and_then_restart(plain):
     state, metrics = plain.run(4)
     total = sum(each["loss"] for each in metrics)
     assert float(state.sums["loss"]) == pytest.approx(total, rel=1e-5)
@@ -140,7 +140,7 @@ def test_sums_cover_one_epoch_and_then_start_anew(plain):
     assert float(state.sums["num_steps"]) == 1
 
 
-def test_the_first_step_with_a_loss_that_is_not_finite_is_remembered(plain):
+def test_the_first_step_with_a_non_finite_loss_is_recorded(plain):
     state, _ = plain.run(1)
     assert int(state.sums["first_bad_step"]) == NEVER
     params = jax.tree.map(lambda x: x.at[...].set(jnp.nan), state.params)
@@ -169,3 +169,37 @@ def test_eight_devices_and_one_give_the_same_losses(model):
             history.append(float(metrics["loss"]))
         losses.append(history)
     np.testing.assert_allclose(losses[0], losses[1], rtol=0, atol=1e-5)
+
+
+def test_each_part_of_a_batch_has_a_key_of_its_own():
+    # Its head is drawn at random, so that another dropout mask gives another loss.
+    trial = Trial(RESNET.clone(dropout_rate=0.5), accumulation=2)
+    step, state = trial.train_step, trial.state
+    images = jnp.asarray(IMAGES[:8] / 255, jnp.float32)
+    targets = jax.nn.one_hot(LABELS[:8], 4)
+    loss, _, _, grads = jax.jit(step.gradients)(state, images, targets, jax.random.key(5))
+    of_part = jax.jit(jax.value_and_grad(step.loss, has_aux=True))
+    losses, gradients = [], []
+    for i, part_key in enumerate(jax.random.split(jax.random.key(5), 2)):
+        part = images[i::2], targets[i::2], part_key
+        (part_loss, _), part_grads = of_part(state.params, {}, state.batch_stats, *part, None)
+        losses.append(float(part_loss))
+        gradients.append(part_grads)
+    assert losses[0] != losses[1]
+    assert float(loss) == pytest.approx(np.mean(losses), rel=1e-6)
+    expected = jax.tree.map(lambda a, b: (a + b) / 2, *gradients)
+    assert_same(grads, expected, atol=1e-6)
+
+
+def test_a_loop_is_unrolled_on_a_cpu_and_nowhere_else():
+    rows = np.arange(24, dtype=np.float32).reshape(8, 3)
+
+    def total(x):
+        return scan(lambda carry, row: (carry + row, carry), jnp.zeros(3), x)
+
+    carry, before = jax.jit(total)(rows)
+    np.testing.assert_array_equal(carry, rows.sum(axis=0))
+    np.testing.assert_array_equal(before[1:], np.cumsum(rows, axis=0)[:-1])
+    traced = jax.jit(total).trace(rows)
+    texts = [traced.lower(lowering_platforms=(each,)).as_text() for each in ("cpu", "cuda")]
+    assert ["while" in text for text in texts] == [False, True]

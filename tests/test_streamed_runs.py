@@ -1,4 +1,4 @@
-"""Whole streamed runs, as a user starts them: stopped, damaged, and the same as resident ones."""
+"""Whole streamed runs: interrupted, damaged, and equal to resident ones."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def test_a_streamed_run_stopped_within_an_epoch_ends_where_a_resident_one_ends(u
 
 @pytest.fixture
 def prepared(tmp_path):
-    """Arguments of a run on a tiny prepared set, and the file with its training images."""
+    """Returns the arguments of a run on a tiny set, and the file of its training images."""
     shape = (8, 8, 3)
     splits = {"train": examples(0, 1000, shape=shape), "test": examples(1, 30, shape=shape)}
     builder = make(image_features(shape), splits, data_dir=tmp_path / "data")

@@ -1,4 +1,4 @@
-"""Whole runs: what they leave behind, and that nothing that stops one changes where it ends."""
+"""Whole runs: their files, and the same end after any interruption."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ import numpy as np
 import processes
 import pytest
 
-from jaxcmp.checkpoint import Checkpoints
+from jaxcmp.checkpoint.manager import Checkpoints
 from jaxcmp.runs import read_run
 
 
@@ -31,7 +31,7 @@ def assert_same_end(folder, other):
     )
 
 
-def test_a_finished_run_holds_everything_that_others_read(unbroken):
+def test_a_finished_run_has_all_files_that_readers_need(unbroken):
     run = read_run(unbroken)
     assert run.is_finished
     names = {path.name for path in unbroken.iterdir()} - {".lock"}
@@ -45,7 +45,8 @@ def test_a_finished_run_holds_everything_that_others_read(unbroken):
         "result.json",
     }
     assert run.config["model"]["width"] == 16
-    assert "model.width=16" in run.overrides
+    assert run.given.words()[0] == "--config=configs/vit.py:digits"
+    assert run.given.overrides["model.width"] == "16"
     assert run.environment["data"]["num_test"] == 359
     assert run.cost["parameters"]["total"] == sum(run.cost["parameters"]["components"].values())
     assert run.cost["compile_seconds"]["train_step"] > 0
@@ -65,6 +66,25 @@ def test_a_finished_run_holds_everything_that_others_read(unbroken):
         "images_per_second",
         "seconds",
     }
+
+
+def test_a_run_prints_what_it_trains_and_then_its_result(tmp_path):
+    folder = tmp_path / "vit" / "seed-0"
+    code, out, err = processes.run(*processes.TINY, f"--workdir={folder}")
+    assert code == 0, err
+    lines, run = out.splitlines(), read_run(folder)
+    assert run.result is not None
+    parameters = run.cost["parameters"]["total"]
+    cores = f"the CPU with {run.environment['host_cores']} cores"
+    assert lines[0] == f"vit, seed 0: {parameters:,} parameters, float32, on {cores}"
+    assert lines[1] == "4 epochs of 11 steps, 44 in all, each of 128 images"
+    assert lines[2] == f"written to {folder}"
+    compiling = lines.index("compiling the training step and the evaluation")
+    assert lines[compiling + 1].startswith("compiled in ")
+    assert lines[compiling + 2].startswith("epoch 1/4  loss ")
+    accuracy = f"{run.result['test_accuracy']:.2%}"
+    assert lines[-2].startswith(f"finished: test accuracy {accuracy} of 359 images")
+    assert lines[-1] == f"compare runs: python -m jaxcmp.compare {tmp_path} --out=report"
 
 
 def test_an_epochs_train_loss_is_the_mean_of_its_steps(unbroken):
@@ -166,7 +186,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_step(tmp_path):
     assert not (tmp_path / "run" / "result.json").exists()
 
 
-def test_weights_that_are_not_finite_after_the_last_step_are_no_result(tmp_path):
+def test_non_finite_weights_after_the_last_step_give_no_result(tmp_path):
     code, _, err = processes.run(
         *processes.TINY,
         f"--workdir={tmp_path / 'run'}",
@@ -203,7 +223,8 @@ def test_a_held_out_split_is_reported_and_keeps_the_best(tmp_path):
         "--config.average_decay=0.5",
     )
     assert code == 0, err
-    assert "validation accuracy" in out
+    assert max(map(len, out.splitlines()[5:-2])) <= 80
+    assert out.count("  val ") == 4
     run = read_run(tmp_path / "run")
     epochs = [record for record in run.metrics if record["kind"] == "epoch"]
     best = max(epochs, key=lambda r: (r["validation_accuracy"], r["step"]))

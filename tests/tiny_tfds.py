@@ -1,4 +1,4 @@
-"""Tiny TFDS data sets, prepared on the fly without TensorFlow."""
+"""Tiny TFDS data sets, prepared without TensorFlow."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ CLASS_NAMES = ("cat", "dog", "eel")
 
 
 def image_features(shape: tuple = (4, 4, 3), dtype: Any = np.uint8) -> Example:
-    """The features of an image-classification data set with three classes."""
+    """Returns the features of an image-classification data set with three classes."""
     return {
         "image": tfds.features.Image(shape=shape, dtype=dtype),
         "label": tfds.features.ClassLabel(names=CLASS_NAMES),
@@ -21,7 +21,7 @@ def image_features(shape: tuple = (4, 4, 3), dtype: Any = np.uint8) -> Example:
 
 
 def examples(seed: int, count: int, *, shape: tuple[int, ...] = (4, 4, 3)) -> list[Example]:
-    """Random images of one shape; labels go round the three classes."""
+    """Makes random images of one shape with labels 0, 1, 2, 0, ..."""
     pixels = np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
     return [
         {"image": Image.fromarray(image.squeeze()), "label": index % 3}

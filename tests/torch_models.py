@@ -1,4 +1,4 @@
-"""The established PyTorch models, with random weights; who imports this skips without them."""
+"""The established PyTorch models with random weights; tests skip if they are not installed."""
 
 import importlib
 import importlib.util
@@ -17,7 +17,7 @@ with warnings.catch_warnings():
     # Theirs, of how they import each other.
     warnings.simplefilter("ignore")
     # Declares what torchvision lacks where its compiled operations do not fit this PyTorch.
-    importlib.import_module("jaxcmp.bench.peer_augment")
+    importlib.import_module("jaxcmp.bench.torch_peer")
     timm: Any = importlib.import_module("timm")
     torchvision: Any = importlib.import_module("torchvision")
 
@@ -25,7 +25,7 @@ __all__ = ["images", "logits_of", "randomised", "state_of", "timm", "torch", "to
 
 
 def randomised(model: Any, seed: int = 0) -> Any:
-    """The model with every weight and statistic random, of a size that keeps signals alive."""
+    """Makes every weight and statistic random, of a size that keeps signals alive."""
     generator = torch.Generator().manual_seed(seed)
     for name, tensor in model.state_dict().items():
         if not tensor.is_floating_point():
@@ -45,11 +45,11 @@ def state_of(model: Any) -> dict[str, Any]:
 
 
 def images(size: int, num: int = 2) -> np.ndarray:
-    """Normalised images [num, size, size, 3]."""
+    """Draws normalised images [num, size, size, 3]."""
     return np.random.default_rng(1).standard_normal((num, size, size, 3), np.float32)
 
 
 def logits_of(model: Any, batch: np.ndarray) -> np.ndarray:
-    """What a PyTorch model answers for images as ours are."""
+    """Computes a PyTorch model's logits for images in our layout."""
     with torch.inference_mode():
         return model(torch.from_numpy(batch).permute(0, 3, 1, 2)).numpy()

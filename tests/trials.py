@@ -4,14 +4,14 @@ import functools
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
 from jaxcmp import models
-from jaxcmp.augment import make_augment
+from jaxcmp.augment import Augment
 from jaxcmp.optim import make_optimizer
-from jaxcmp.step import init_state, make_train_step
+from jaxcmp.settings import NO_AUGMENTATION
+from jaxcmp.step import TrainStep
 
 VIT = models.ViT(image_size=8, width=8, depth=1, num_heads=2, mlp_width=8, num_classes=4)
 RESNET = models.ResNet(image_size=8, stage_widths=(4,), stage_depths=(1,), num_classes=4)
@@ -20,16 +20,7 @@ RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (64, 8, 8, 1), dtype=np.uint8)
 LABELS = RNG.integers(0, 4, 64, dtype=np.int32)
 INDICES = np.arange(16, dtype=np.int32)
-PLAIN = {
-    "crop_padding": 0,
-    "flip": False,
-    "trivial_augment": False,
-    "erase_rate": 0.0,
-    "mixup_alpha": 0.0,
-    "cutmix_alpha": 0.0,
-    "mix_rate": 0.0,
-    "cutmix_rate": 0.0,
-}
+PLAIN = NO_AUGMENTATION
 MIXED = PLAIN | {"crop_padding": 1, "mixup_alpha": 1.0, "mix_rate": 1.0}
 
 
@@ -42,28 +33,17 @@ class Trial:
         )
         self.model = model
         self.schedule = optax.linear_schedule(0.1, 0.0, 100)
-        self.augment = make_augment(num_classes=4, mean=MEAN, std=STD, **augment)
-        fields = {
-            "mixing_steps": 100,
-            "label_smoothing": 0.0,
-            "accumulation": 1,
-            "average_decay": 0.0,
-            "steps_per_epoch": 4,
-        }
-        self.pure_step = make_train_step(
+        self.augment = Augment(num_classes=4, mean=MEAN, std=STD, **augment)
+        fields: dict[str, Any] = {"mixing_steps": 100, "steps_per_epoch": 4}
+        self.train_step = TrainStep(
             model, optimizer, self.schedule, self.augment, **(fields | options)
         )
-        self.step = jax.jit(self.pure_step)
-        self.init = functools.partial(
-            init_state,
-            model=model,
-            optimizer=optimizer,
-            image_shape=(model.image_size, model.image_size, 1),
-            is_averaging=options.get("average_decay", 0) > 0,
-            is_scaling=model.dtype == jnp.float16,
-            is_trunk_frozen=options.get("is_trunk_frozen", False),
-        )
+        self.init = functools.partial(self.train_step.init, num_channels=1)
+        self.step = jax.jit(self.step_by_indices)
         self.state = jax.jit(self.init)(jax.random.key(1))
+
+    def step_by_indices(self, state, images, labels, indices, key):
+        return self.train_step(state, images[indices], labels[indices], key)
 
     def run(self, num_steps, state=None, seed=2, indices=INDICES):
         state = self.state if state is None else state

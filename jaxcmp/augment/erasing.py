@@ -1,4 +1,4 @@
-"""RandomErasing: a rectangle of the image is blotted out (Zhong et al. 2017)."""
+"""RandomErasing: a random rectangle of the image is erased (Zhong et al. 2017)."""
 
 import jax
 import jax.numpy as jnp
@@ -21,13 +21,13 @@ def erase(
 
 
 def random_erase(key: Array, image: Array, *, rate: float) -> Array:
-    """With probability `rate`, erases a random rectangle of an image [H, W, C].
+    """Erases a random rectangle of an image [H, W, C] with probability `rate`.
 
     Its area is uniform in AREAS, its aspect uniform in ASPECTS on a logarithmic scale, so that tall
-    and wide are equally likely; what does not fit into the image is drawn again, up to
-    NUM_ATTEMPTS times, and the image stays whole if none fits.
+    and wide are equally likely. A rectangle that does not fit into the image is redrawn, up to
+    NUM_ATTEMPTS times; if none fits, the image stays whole.
     """
-    # One draw for all: each further one, as each split, adds to every compilation.
+    # One draw for all, because each draw and each split of a key adds to the compile time.
     draws = jax.random.uniform(key, (2 * NUM_ATTEMPTS + 3,))
     top, left, is_at_rate = draws[0], draws[1], draws[2] < rate
 

@@ -11,15 +11,15 @@ from jax import Array
 def crop(image: Array, top: int | Array, left: int | Array, *, padding: int) -> Array:
     """Cuts a window of the image's own size out of the image with a black frame around it.
 
-    The frame is `padding` pixels wide; `top` and `left`, the window's corner in the framed
-    image, lie in 0..2*padding, and `padding` for both gives the image back.
+    The frame is `padding` pixels wide. `top` and `left`, the window's corner in the framed image,
+    lie in 0..2*padding; at `padding` the image is unchanged.
     """
     framed = jnp.pad(image, ((padding, padding), (padding, padding), (0, 0)))
     return jax.lax.dynamic_slice(framed, (top, left, 0), image.shape)
 
 
 def random_crop(key: Array, image: Array, *, padding: int) -> Array:
-    """Moves the image by up to `padding` pixels each way; black fills the gap."""
+    """Shifts the image by up to `padding` pixels in each direction; black fills the gap."""
     top, left = jnp.floor(jax.random.uniform(key, (2,)) * (2 * padding + 1)).astype(jnp.int32)
     return crop(image, top, left, padding=padding)
 
@@ -30,16 +30,16 @@ def flip(image: Array) -> Array:
 
 
 def random_flip(key: Array, image: Array) -> Array:
-    """Mirrors every second image, on average, left to right."""
+    """Mirrors the image left to right with probability 0.5."""
     return jnp.where(jax.random.bernoulli(key), flip(image), image)
 
 
 def resize(images: Array, size: int) -> Array:
-    """Brings images float [..., H, W, C] to size x size pixels, whatever shape they had.
+    """Resizes images float [..., H, W, C] to size x size pixels, without keeping the aspect.
 
     Bicubic (Keys 1981), antialiased where a side shrinks, as in Pillow; but nothing is rounded, and
-    beside an edge levels may lie beyond those of the image. Images of that size stay as they are,
-    without any work in the compiled program.
+    levels beside an edge may exceed the image's range. Images that have the size already are
+    returned unchanged, without any work in the compiled program.
     """
     *leading, height, width, channels = images.shape
     if height == width == size:
@@ -48,10 +48,10 @@ def resize(images: Array, size: int) -> Array:
 
 
 def affine(image: Array, matrix: np.ndarray | Array) -> Array:
-    """Fetches each pixel from where the matrix sends it, the nearest pixel; outside is black.
+    """Takes each pixel from the place that the matrix maps it to: nearest neighbour, black outside.
 
-    `image` is [H, W, C] with sides of at most 8192; `matrix` is what `fixed_point` makes of a map
-    from output to input coordinates. Agrees with Pillow's AFFINE and NEAREST pixel for pixel,
+    `image` is [H, W, C] with sides of at most 8192; `matrix` is a map from output to input
+    coordinates, from `fixed_point`. Agrees with Pillow's AFFINE and NEAREST pixel for pixel,
     because it computes in the same integers.
     """
     height, width, _ = image.shape
@@ -66,67 +66,41 @@ def affine(image: Array, matrix: np.ndarray | Array) -> Array:
 
 
 def fixed_point(a: float, b: float, c: float, d: float, e: float, f: float) -> np.ndarray:
-    """Writes (x, y) -> (a*x + b*y + c, d*x + e*y + f) as int32 [6], in units of 2**-16 pixels.
+    """Converts (x, y) -> (a*x + b*y + c, d*x + e*y + f) to int32 [6], in units of 2**-16 pixels.
 
-    Coordinates are those of pixel centres (0.5, 1.5, ...), and the half pixel goes into c and f.
+    Coordinates are those of pixel centres (0.5, 1.5, ...); the half pixel is added to c and f.
     """
-    # The order of these additions is Pillow's: in another order the last bit can differ.
+    # Added in Pillow's order, because another one can change the last bit.
     at_centres = (a, b, c + a * 0.5 + b * 0.5, d, e, f + d * 0.5 + e * 0.5)
     return np.floor(np.array(at_centres) * 65536.0 + 0.5).astype(np.int32)
 
 
 def shear_x_matrix(shear: float) -> np.ndarray:
+    """Makes a matrix that shifts each row by `shear` pixels per row, left if positive."""
     return fixed_point(1.0, shear, 0.0, 0.0, 1.0, 0.0)
 
 
 def shear_y_matrix(shear: float) -> np.ndarray:
+    """Makes a matrix that shifts each column by `shear` pixels per column, up if positive."""
     return fixed_point(1.0, 0.0, 0.0, shear, 1.0, 0.0)
 
 
 def translate_x_matrix(pixels: int) -> np.ndarray:
+    """Makes a matrix that shifts by whole pixels, to the right if positive."""
     return fixed_point(1.0, 0.0, -pixels, 0.0, 1.0, 0.0)
 
 
 def translate_y_matrix(pixels: int) -> np.ndarray:
+    """Makes a matrix that shifts by whole pixels, down if positive."""
     return fixed_point(1.0, 0.0, 0.0, 0.0, 1.0, -pixels)
 
 
 def rotate_matrix(degrees: float, *, height: int, width: int) -> np.ndarray:
-    # Fifteen digits, as in Pillow: a right angle then has a cosine of exactly zero.
+    """Makes a matrix that rotates about the image's centre, counter-clockwise if positive."""
+    # Rounded to fifteen digits as in Pillow, so that cos(90 degrees) is exactly zero.
     cos = round(math.cos(math.radians(degrees)), 15)
     sin = round(math.sin(math.radians(degrees)), 15)
     centre_x, centre_y = width / 2, height / 2
-    return fixed_point(
-        *(cos, -sin, cos * -centre_x - sin * -centre_y + centre_x),
-        *(sin, cos, sin * -centre_x + cos * -centre_y + centre_y),
-    )
-
-
-def shear_x(image: Array, shear: float) -> Array:
-    """Shifts each row by `shear` pixels for each pixel below the top edge, to the left if positive.
-
-    `shear` is static, as are the magnitudes of the functions below: the matrix is made at trace
-    time in double precision.
-    """
-    return affine(image, shear_x_matrix(shear))
-
-
-def shear_y(image: Array, shear: float) -> Array:
-    """Shifts each column by `shear` pixels for each pixel from the left edge, up if positive."""
-    return affine(image, shear_y_matrix(shear))
-
-
-def translate_x(image: Array, pixels: int) -> Array:
-    """Shifts the image by whole pixels, to the right if positive."""
-    return affine(image, translate_x_matrix(pixels))
-
-
-def translate_y(image: Array, pixels: int) -> Array:
-    """Shifts the image by whole pixels, down if positive."""
-    return affine(image, translate_y_matrix(pixels))
-
-
-def rotate(image: Array, degrees: float) -> Array:
-    """Turns the image about its centre, counter-clockwise if positive."""
-    height, width, _ = image.shape
-    return affine(image, rotate_matrix(degrees, height=height, width=width))
+    shift_x = cos * -centre_x - sin * -centre_y + centre_x
+    shift_y = sin * -centre_x + cos * -centre_y + centre_y
+    return fixed_point(cos, -sin, shift_x, sin, cos, shift_y)

@@ -1,4 +1,4 @@
-"""MixUp and CutMix: each image of a batch takes in a part of its neighbour, its target too."""
+"""MixUp and CutMix: each image of a batch is mixed with its neighbour, and so is its target."""
 
 import functools
 
@@ -8,16 +8,16 @@ import numpy as np
 from jax import Array
 from scipy import stats
 
-# Steps of the table that random_share reads.
+# Intervals of the table that random_share reads.
 NUM_QUANTILES = 4096
 
 
 def mix(images: Array, targets: Array, keep: Array, share: float | Array) -> tuple[Array, Array]:
-    """Mixes each image with the one before it in the batch, and its target alike.
+    """Mixes each image with the previous one in the batch, and its target alike.
 
-    `images` are [B, H, W, C], `targets` [B, classes]; `keep` [H, W] in 0..1 says how much of each
-    pixel stays, `share` how much of the target. The batch's order is random already, so its
-    neighbour is a partner as good as any.
+    `images` are [B, H, W, C], `targets` [B, classes]; `keep` [H, W] in 0..1 is the share that
+    remains of each pixel, `share` that of the target. The batch's order is random already, so the
+    neighbour is a random partner.
     """
     keep = keep[None, :, :, None]
     images = keep * images + (1 - keep) * jnp.roll(images, 1, axis=0)
@@ -38,7 +38,8 @@ def random_mix(
 ) -> tuple[Array, Array]:
     """Mixes the whole batch by MixUp or CutMix with probability `mix_rate`, if `is_mixing`.
 
-    A mixed batch is a CutMix with probability `cutmix_rate`, otherwise a MixUp, and has one share.
+    A mixed batch uses CutMix with probability `cutmix_rate`, otherwise MixUp, and one share for
+    all.
     """
     rate_key, switch_key, mixup_key, cutmix_key = jax.random.split(key, 4)
     height, width = images.shape[1:3]
@@ -58,9 +59,9 @@ def random_mix(
     )
 
 
-# The batch is finished before it is mixed: fused into one expression, each augmented image was
-# computed again for its neighbour. On a CPU only a branch prevents that; a GPU would wait at one
-# until the host has read its condition.
+# The batch is computed before it is mixed: fused into one expression, each augmented image would
+# be computed again for its neighbour. On a CPU only a branch prevents that; a GPU would wait at a
+# branch for the host to read its condition.
 
 
 def _mix_in_branch(
@@ -80,7 +81,7 @@ def _mix_by_weights(
 
 
 def random_mixup(key: Array, height: int, width: int, *, alpha: float) -> tuple[Array, Array]:
-    """Draws what stays of each pixel, [H, W], and of the target: Beta(alpha, alpha) for all.
+    """Draws the share that remains of each pixel, [H, W], and of the target: Beta(alpha, alpha).
 
     Source: Zhang et al. 2018.
     """
@@ -89,7 +90,7 @@ def random_mixup(key: Array, height: int, width: int, *, alpha: float) -> tuple[
 
 
 def random_cutmix(key: Array, height: int, width: int, *, alpha: float) -> tuple[Array, Array]:
-    """Draws the pixels that stay, [H, W], all but a box, and their exact share of the image.
+    """Draws the pixels that remain, [H, W], all but a box, and their exact share of the image.
 
     The box has the image's aspect and an area of 1 - Beta(alpha, alpha) before it is clipped; its
     centre is anywhere in the image. Source: Yun et al. 2019.
@@ -105,10 +106,10 @@ def random_cutmix(key: Array, height: int, width: int, *, alpha: float) -> tuple
 
 
 def random_share(key: Array, *, alpha: float) -> Array:
-    """Draws from Beta(alpha, alpha): up to an alpha of 10, quantiles are exact to 2e-4.
+    """Draws from Beta(alpha, alpha); quantiles are exact to 2e-4 for an alpha of up to 10.
 
-    A uniform draw picks a place in a table of quantiles, between which it is linear. The general
-    sampler is a loop that rejects draws, at each turn of which a GPU waits for the host.
+    A uniform draw is looked up in a table of quantiles, with linear interpolation. JAX's own
+    sampler is a rejection loop, in which a GPU waits for the host at each turn.
     """
     draw = jax.random.uniform(key)
     if alpha == 1:
@@ -121,13 +122,13 @@ def random_share(key: Array, *, alpha: float) -> Array:
 
 @functools.cache
 def _quantiles(alpha: float) -> np.ndarray:
-    """Makes quantiles of Beta(alpha, alpha), denser at both ends: float32 [NUM_QUANTILES + 1]."""
+    """Returns quantiles of Beta(alpha, alpha), denser at both ends: float32 [NUM_QUANTILES + 1]."""
     ranks = (1 - np.cos(np.linspace(0, np.pi, NUM_QUANTILES + 1))) / 2
     return stats.beta.ppf(ranks, alpha, alpha).astype(np.float32)
 
 
 def _is_near(centre: Array, length: Array, size: int) -> Array:
-    """Tells which of `size` places lie in a stretch about the centre, of whole pixels: bool."""
+    """Marks the positions, of `size`, that lie in a stretch of whole pixels about the centre."""
     half = length.astype(jnp.int32) // 2
     place = jnp.arange(size)
     return (place >= centre - half) & (place < centre + half)

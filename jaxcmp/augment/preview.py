@@ -1,6 +1,6 @@
-"""A contact sheet: images beside what the network sees of them, for a person to look at."""
+"""A contact sheet of images beside their augmented copies."""
 
-import contextlib
+import io
 import os
 from pathlib import Path
 
@@ -9,8 +9,9 @@ import numpy as np
 from jax import Array
 from PIL import Image
 
+from jaxcmp import files
 from jaxcmp.augment import Augment
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import CommandError
 
 GAP = 2  # pixels between two pictures
 
@@ -25,44 +26,35 @@ def preview(
     std: np.ndarray,
     path: str | os.PathLike[str],
     num_draws: int = 8,
-    is_mixing: bool = True,
     scale: int = 3,
 ) -> None:
-    """Writes a PNG: one row for each image uint8 [n, H, W, C], itself and `num_draws` draws.
+    """Writes a PNG with one row for each image uint8 [n, H, W, C]: itself and augmented copies.
 
-    The draws are de-normalised by `mean` and `std` [C]. Each column is one batch, so a mixed image
-    shows parts of the row above. Raises CommandError if `path` does not end in .png, JaxcmpError if
-    it cannot be written.
+    The `num_draws` copies are de-normalised by `mean` and `std` [C]. Each column is one batch, so a
+    mixed image shows parts of the row above. Raises CommandError if `path` does not end in .png,
+    and JaxcmpError if it cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise CommandError(f"{path} is no PNG file name: let it end in .png")
-    path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise CommandError(f"{path} is no PNG file name: let it end in .png")
+        raise CommandError(f"{path} is not the name of a PNG file: it must end in .png")
     jitted = jax.jit(augment)
     columns = [np.asarray(images)]
     for draw_key in jax.random.split(key, num_draws):
-        augmented, _ = jitted(draw_key, images, labels, is_mixing)
+        augmented, _ = jitted(draw_key, images, labels, True)
         columns.append(denormalise(np.asarray(augmented), mean, std))
     pictures = np.stack(columns, axis=1).reshape(-1, *images.shape[1:])
     sheet = contact_sheet(pictures, columns=1 + num_draws, scale=scale)
-    unfinished = path.with_name(path.name + ".part")
-    try:
+    content = io.BytesIO()
+    sheet.save(content, format="PNG")
+    with files.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(unfinished, format="PNG")
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise JaxcmpError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+    files.replace_file(path, content.getbuffer())
 
 
 def contact_sheet(images: np.ndarray, columns: int, scale: int) -> Image.Image:
-    """Lays images uint8 [n, H, W, C], of 1 or 3 channels, out row by row on white.
+    """Arranges images uint8 [n, H, W, C], of 1 or 3 channels, row by row on white.
 
-    Each pixel becomes a square of `scale` pixels, so that nothing is smoothed away.
+    Each pixel becomes a sharp square of `scale` pixels.
     """
     num_images, height, width, channels = images.shape
     rows = -(-num_images // columns)
@@ -76,5 +68,5 @@ def contact_sheet(images: np.ndarray, columns: int, scale: int) -> Image.Image:
 
 
 def denormalise(images: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """Turns normalised images [..., C] back into uint8 levels."""
+    """Converts normalised images [..., C] back to uint8 levels."""
     return np.clip(np.round((images * std + mean) * 255), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""TrivialAugmentWide: one operation, at one strength, for each image (Mueller and Hutter 2021)."""
+"""TrivialAugmentWide: one random operation per image (Mueller and Hutter 2021)."""
 
 import functools
 
@@ -24,10 +24,9 @@ THRESHOLDS = (255.0 - 8.5 * np.arange(NUM_BINS)).astype(np.float32)
 
 
 def translations(side: int) -> np.ndarray:
-    """Gives the shift in pixels for each bin, along a side of so many pixels.
+    """Returns the shift in pixels for each bin: up to 32 pixels, as in the paper, or the side.
 
-    Up to 32 pixels, whatever the size, as in the paper; but never past the side, or most draws
-    would leave nothing of a smaller image to see.
+    A larger shift would leave nothing of a small image.
     """
     return min(32, side) * np.arange(NUM_BINS) // 30
 
@@ -39,8 +38,8 @@ def random_operation(key: Array, image: Array) -> Array:
 
 
 def draw_operation(key: Array) -> tuple[Array, Array, Array]:
-    """Draws the operation's place in OPERATIONS, its bin and whether its sign is negative."""
-    # One draw for all three: each further one, as each split, adds to every compilation.
+    """Draws the operation's index in OPERATIONS, its bin and whether its sign is negative."""
+    # One draw for all three, because each draw and each split of a key adds to the compile time.
     num_choices = len(OPERATIONS) * NUM_BINS * 2
     draw = jnp.floor(jax.random.uniform(key) * num_choices).astype(jnp.int32)
     draw, sign = jnp.divmod(draw, 2)
@@ -51,16 +50,16 @@ def draw_operation(key: Array) -> tuple[Array, Array, Array]:
 def apply_operation(
     image: Array, operation: int | Array, magnitude_bin: int | Array, is_negative: bool | Array
 ) -> Array:
-    """Applies one operation, given by its place in OPERATIONS, to a uint8 image [H, W, C].
+    """Applies one operation, given by its index in OPERATIONS, to a uint8 image [H, W, C].
 
     `magnitude_bin` is in 0..30. The sign matters to the geometric operations (direction) and the
     blends (a factor below or above 1). C is 1 or 3. Operation, bin and sign may be traced.
     """
     operation = jnp.asarray(operation)
 
-    # Under vmap every branch of a switch is computed. So the operations are grouped by the work
-    # that they share: one gather, one blend, one table. A switch clamps its index, so the inner
-    # ones give some result for the operations of other families, which the outer one drops.
+    # Under vmap every branch of a switch is computed, so operations are grouped by the work that
+    # they share: one gather, one blend, one table. A switch clamps its index, so the inner ones
+    # return some result for operations of other groups, which the outer one discards.
     def move(image: Array) -> Array:
         height, width, _ = image.shape
         matrices = jnp.asarray(_matrices(height, width))
@@ -87,13 +86,13 @@ def apply_operation(
         table = jax.lax.switch(index, tables, operations.histogram(image))
         return operations.look_up(table, image)
 
-    families = jnp.asarray([0] * len(MOVES) + [1] * len(BLENDS) + [2] * len(TABLES))
-    return jax.lax.switch(families[operation], (move, enhance, remap), image)
+    groups = jnp.asarray([0] * len(MOVES) + [1] * len(BLENDS) + [2] * len(TABLES))
+    return jax.lax.switch(groups[operation], (move, enhance, remap), image)
 
 
 @functools.cache
 def _matrices(height: int, width: int) -> np.ndarray:
-    """Makes the matrix of each geometric operation, sign and bin: int32 [6, 2, 31, 6]."""
+    """Computes the matrix of each geometric operation, sign and bin: int32 [6, 2, 31, 6]."""
     rotate = functools.partial(geometry.rotate_matrix, height=height, width=width)
     moves = {
         "identity": (geometry.translate_x_matrix, np.zeros(NUM_BINS)),

@@ -1,52 +1,139 @@
-"""The speed of a configuration on this machine, alone or side by side with PyTorch.
+"""How fast this machine trains: a step and its parts, or one of three comparisons.
 
-python -m jaxcmp.bench --config=configs/vit.py
-python -m jaxcmp.bench --config=configs/vit.py --peer=torch --json=ratios.json
+python -m jaxcmp.bench --config=configs/vit.py                      a step and its parts
+python -m jaxcmp.bench --config=configs/vit.py --peer=torch         beside PyTorch
+python -m jaxcmp.bench --config=configs/vit.py --scale=all          against the size of the work
+python -m jaxcmp.bench --config=configs/vit.py --input=1500         streamed beside resident images
 """
 
+import argparse
+import json
+import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from jaxcmp import host_memory
-from jaxcmp.bench import peer, record
-from jaxcmp.bench.command import overrides, parse
-from jaxcmp.bench.starts import measure_starts
-from jaxcmp.errors import CommandError, carry_out
+from jaxcmp import cli
+from jaxcmp.bench import peer, scale, worker
+from jaxcmp.cli import carry_out
+from jaxcmp.errors import CommandError
+from jaxcmp.runtime import host_memory
+from jaxcmp.settings import Settings, configuration
+from jaxcmp.text import say
 
-FLAGS = {
-    "json": (None, "Write what was measured to this file, or with - to standard output."),
-    "peer": (None, "torch: compare with PyTorch, in turns, instead."),
-    "rounds": (20, "Samples of each timing."),
-    "starts": (3, "Fresh processes that compile anew, and again from the cache they left."),
-    "pairs": (5, "Samples of each side in a comparison."),
+WORDS = {
+    "peer": (None, "torch: take turns with PyTorch"),
+    "peer_python": (sys.executable, "the Python that has torch, torchvision and timm"),
+    "scale": (None, f"what is varied, one at a time: all, or some of {','.join(scale.AXES)}"),
+    "part": (None, "for processes that this command starts: what they measure"),
+}
+NUMBERS = {
+    "rounds": (None, "samples of each timing (default: 20, or 5 of each size)"),
+    "starts": (3, "processes that compile anew, and as many that start from their cache"),
+    "pairs": (5, "samples of each side in a comparison"),
+    "input": (None, "feed this many made-up JPEG images"),
+    "stored": (256, "their side in the files, in pixels"),
 }
 
 
-def main(argv: Sequence[str]) -> None:
-    options = parse(argv, FLAGS, __doc__)
-    config, arguments = options.config, overrides(argv)
-    if options.peer not in (None, "torch"):
-        raise CommandError(f"--peer={options.peer} is unknown; there is torch")
-    load = record.load_average()
-    if options.peer:
-        kind, measured = "peer", peer.compare(config, arguments, num_pairs=options.pairs)
-    else:
-        # Before this process takes memory and the device.
-        starts = measure_starts(arguments, num_starts=options.starts)
-        host_memory.keep_for_steps()
-        from jaxcmp.bench.speed import measure
+def make_parser() -> cli.Parser:
+    parser = cli.config_parser("jaxcmp.bench", __doc__)
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        nargs="?",
+        const="-",
+        help="write what was measured to this file, or to standard output",
+    )
+    for name, (default, about) in WORDS.items():
+        parser.add_argument(f"--{name}", default=default, help=about)
+    for name, (default, about) in NUMBERS.items():
+        parser.add_argument(f"--{name}", type=cli.positive, default=default, help=about)
+    return parser
 
-        kind = "speed"
-        measured = {"starts": starts} | measure(config, rounds=options.rounds)
+
+def run(argv: Sequence[str]) -> None:
+    """Measures, prints tables and writes the file. Raises JaxcmpError."""
+    options = cli.parse(make_parser(), argv[1:])
+    # No data set says how many classes there are: as many as CIFAR-10 and the digits have.
+    options.config.model.num_classes = options.config.model.num_classes or 10
+    settings = configuration.settings_of(options.config)
+    if options.part:
+        measure_part(options.part, settings, rounds=options.rounds or 5)
+        return
+    check(options, settings)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    kind, measured = measure(options, settings, argv[1:])
     # JAX takes seconds to import: a mistyped flag need not wait for it.
-    from jaxcmp.bench import terminal
+    from jaxcmp.bench import record, speed_page
 
-    made = record.make_record(kind, argv, config.to_dict(), {"load_before": load} | measured)
-    # What another program reads stands alone on standard output.
-    terminal.show(made, to_stderr=options.json == "-")
+    config, measured = options.config.to_dict(), {"load_before": load} | measured
+    # The file's name may be a word of its own.
+    command = [word for word in argv if word != options.json]
+    made = record.make_record(kind, command, config, measured)
+    for line in f"{record.provenance(made)}\n\n{speed_page.table(made)}".splitlines():
+        # With --json alone, standard output is for another program.
+        say(line, to_stderr=options.json == "-")
     if options.json is not None:
         record.write_record(options.json, made)
 
 
+def check(options: argparse.Namespace, settings: Settings) -> None:
+    if options.peer not in (None, "torch"):
+        raise CommandError(f"--peer={options.peer} must be torch")
+    if sum(map(bool, (options.peer, options.scale, options.input))) > 1:
+        raise CommandError("--peer, --scale and --input must be given one at a time")
+    if options.input and options.input < settings.batch_size:
+        raise CommandError(
+            f"--input={options.input} must be at least the batch size, {settings.batch_size}"
+        )
+
+
+def measure(
+    options: argparse.Namespace, settings: Settings, arguments: Sequence[str]
+) -> tuple[str, dict[str, Any]]:
+    """Returns the kind of measurement that the flags ask for, and what was measured."""
+    if options.peer:
+        pairs = {"peer_python": options.peer_python, "num_pairs": options.pairs}
+        return "peer", peer.compare(settings, arguments, **pairs)
+    if options.scale:
+        return "scale", scale.measure_sizes(settings, arguments, options.scale)
+    if options.input:
+        host_memory.keep_for_steps()
+        from jaxcmp.bench.input import measure_input
+
+        sizes = {"num_images": options.input, "stored_size": options.stored}
+        return "input", measure_input(settings, **sizes, rounds=options.rounds or 20)
+    # Before this process takes memory and the device.
+    measured = {"starts": worker.measure_starts(arguments, num_starts=options.starts)}
+    host_memory.keep_for_steps()
+    from jaxcmp.bench.measure import measure as measure_here
+
+    return "speed", measured | measure_here(settings, rounds=options.rounds or 20)
+
+
+def measure_part(part: str, settings: Settings, *, rounds: int) -> None:
+    """Does what another process of this command asks for, and answers in JSON."""
+    # What libraries print goes to standard error, so that answers stay whole lines.
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    host_memory.keep_for_steps()
+    from jaxcmp.bench import measure
+
+    if part == "start":
+        print(json.dumps(measure.measure_start(settings)), file=answers)
+    elif part == "size":
+        print(json.dumps(measure.measure_size(settings, rounds=rounds)), file=answers)
+    elif part in peer.PARTS:
+        timed, description = measure.side_of_comparison(part, settings)
+        # Warm before it says that it is ready.
+        timed(1)
+        print(json.dumps(description), file=answers)
+        for line in sys.stdin:
+            print(timed(int(line)), file=answers)
+    else:
+        raise CommandError(f"--part={part} must be start, size, {', '.join(peer.PARTS)}")
+
+
 if __name__ == "__main__":
-    sys.exit(carry_out(lambda: main(sys.argv)))
+    sys.exit(carry_out(lambda: run(sys.argv)))

@@ -1,43 +1,148 @@
-"""How fast batches get to the devices: looked up there, or streamed from files.
+"""Images per second that reach the devices: looked up there, or read from files."""
 
-python -m jaxcmp.bench.input --config=configs/resnet.py --config.model.image_size=224
-"""
+import contextlib
+import io
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
 
-import sys
-from collections.abc import Sequence
+import jax
+import numpy as np
+import tensorflow_datasets as tfds
+from msgspec.structs import replace
+from PIL import Image
 
-from jaxcmp import host_memory
-from jaxcmp.bench import record
-from jaxcmp.bench.command import parse
-from jaxcmp.errors import CommandError, carry_out
+from jaxcmp.bench.measure import timed
+from jaxcmp.bench.timing import describe, warm_up
+from jaxcmp.data import Dataset
+from jaxcmp.data.streaming import StoredImages, num_cores
+from jaxcmp.experiment import prepare
+from jaxcmp.runner import Batches, ResidentData, StreamedData
+from jaxcmp.runtime import devices
+from jaxcmp.settings import Settings
 
-FLAGS = {
-    "json": (None, "Write what was measured to this file, or with - to standard output."),
-    "rounds": (30, "Samples of each timing."),
-    "images": (1500, "How many images are made up for training."),
-    "stored": (256, "Their side in the files, in pixels; reading brings them to the model's."),
-}
+NAME = "made_images"
 
 
-def main(argv: Sequence[str]) -> None:
-    options = parse(argv, FLAGS, __doc__)
-    config = options.config
-    if options.images < config.batch_size:
-        raise CommandError(f"--images={options.images} must be at least {config.batch_size}")
-    load = record.load_average()
-    host_memory.keep_for_steps()
-    # JAX takes seconds to import: a mistyped flag need not wait for it.
-    from jaxcmp.bench import terminal
-    from jaxcmp.bench.feeding import measure
+def measure_input(
+    settings: Settings, *, num_images: int, stored_size: int, rounds: int
+) -> dict[str, Any]:
+    """Makes JPEG files of `stored_size` x `stored_size` pixels, and feeds batches both ways.
 
-    measured = measure(
-        config, num_images=options.images, stored_size=options.stored, rounds=options.rounds
+    Nothing trains meanwhile, so that reading has all cores to itself. "first_pass_seconds" is what
+    the first run on a data set takes to read its labels and sum its pixels.
+    """
+    with tempfile.TemporaryDirectory(prefix="jaxcmp-input-") as folder:
+        # Decoded images go into the same folder, not into the user's cache.
+        os.environ["JAXCMP_CACHE"] = str(Path(folder) / "cache")
+        record_bytes = make_images(
+            folder, num_images=num_images, size=stored_size, num_classes=settings.model.num_classes
+        )
+        data = replace(
+            settings.data,
+            name=NAME,
+            dir=folder,
+            image_size=settings.model.image_size,
+            # All of the made-up images, whichever of its own data the configuration takes.
+            classes=(),
+            train_fraction=1.0,
+            validation_fraction=0.0,
+            test_fraction=0.0,
+        )
+
+        def load(placement: Literal["stream", "device"]) -> Dataset:
+            return prepare(replace(settings, data=replace(data, placement=placement))).dataset
+
+        start = time.perf_counter()
+        streamed = load("stream")
+        seconds = time.perf_counter() - start
+        datasets = {"resident": load("device"), "streamed": streamed}
+        return {
+            "files": {"num_images": num_images, "size": stored_size, "record_bytes": record_bytes},
+            "num_cores": num_cores(),
+            "first_pass_seconds": seconds,
+            "feeds": {n: time_batches(settings, x, rounds) for n, x in datasets.items()},
+        }
+
+
+def time_batches(settings: Settings, dataset: Dataset, rounds: int) -> dict[str, Any]:
+    """Times batches that are taken one after the other, until their images are on the devices.
+
+    There is no pause in which reading could get ahead.
+    """
+    is_streamed = isinstance(dataset.train.images, StoredImages)
+    feed = (StreamedData if is_streamed else ResidentData)(
+        {name: (split.images, split.labels) for name, split in dataset.splits().items()},
+        devices.make_mesh(),
+        Batches(settings.seed, settings.batch_size, settings.eval_batch_size),
     )
-    made = record.make_record("input", argv, config.to_dict(), {"load_before": load} | measured)
-    terminal.show(made, to_stderr=options.json == "-")
-    if options.json is not None:
-        record.write_record(options.json, made)
+    steps = itertools.count(1)
+    take = jax.jit(lambda resident, rows: feed.take(resident, jax.tree.map(lambda x: x[0], rows)))
+
+    def next_batch() -> Any:
+        step = next(steps)
+        return take(*feed.train(range(step, step + 1)))
+
+    seconds = timed(next_batch)
+    num_calls = warm_up(seconds)
+    # Uses up what was read ahead during compilation.
+    seconds(3)
+    figures = describe([seconds(num_calls) for _ in range(rounds)])
+    feed.close()
+    rate = settings.batch_size / figures["median"]
+    return {
+        "seconds": figures,
+        "images_per_second": rate,
+        "images_per_second_per_core": rate / num_cores(),
+    }
 
 
-if __name__ == "__main__":
-    sys.exit(carry_out(lambda: main(sys.argv)))
+def make_images(folder: str, *, num_images: int, size: int, num_classes: int) -> float:
+    """Prepares the data set NAME in a folder; returns the mean bytes of an image's record."""
+
+    class MadeImages(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        name = NAME
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self) -> tfds.core.DatasetInfo:
+            features = {
+                "image": tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg"),
+                "label": tfds.features.ClassLabel(num_classes=num_classes),
+            }
+            return tfds.core.DatasetInfo(
+                builder=self, features=tfds.features.FeaturesDict(features)
+            )
+
+        def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
+            return {
+                "train": self._generate_examples(num_images),
+                "test": self._generate_examples(8),
+            }
+
+        def _generate_examples(self, num: int) -> Iterator[tuple[int, dict]]:
+            rng = np.random.default_rng(num)
+            for index in range(num):
+                jpeg = io.BytesIO(random_jpeg(rng, size))
+                yield index, {"image": jpeg, "label": index % num_classes}
+
+    tfds.disable_progress_bar()
+    builder = MadeImages(data_dir=folder, file_format="array_record")
+    download = tfds.download.DownloadConfig(try_download_gcs=False)
+    # TFDS prints to standard output, which belongs to the measurement.
+    with contextlib.redirect_stdout(io.StringIO()):
+        builder.download_and_prepare(download_config=download)
+    return builder.info.splits["train"].num_bytes / num_images
+
+
+def random_jpeg(rng: np.random.Generator, size: int) -> bytes:
+    """Draws cells of colour and a little noise, which take about the bytes of a photograph."""
+    cells = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+    smooth = np.asarray(cells.resize((size, size), Image.Resampling.BICUBIC), np.int16)
+    noisy = np.clip(smooth + rng.integers(-20, 21, smooth.shape), 0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noisy).save(buffer, "jpeg", quality=85)
+    return buffer.getvalue()

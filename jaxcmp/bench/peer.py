@@ -1,155 +1,115 @@
-"""Side by side with PyTorch: the same work by either in turns, and the ratio pair by pair."""
+"""Side by side with PyTorch: the same work in turns, and the ratio of each pair of samples."""
 
-import contextlib
-import importlib.util
 import json
 import os
-import subprocess
+import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
-from types import TracebackType
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+from msgspec import to_builtins
 
-from jaxcmp.bench.starts import failure
+from jaxcmp.bench.timing import describe, spread, take_turns
+from jaxcmp.bench.worker import part_command, worker
 from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.settings import NO_AUGMENTATION, ResNet, Settings
 
-Config = Any
-
-SIDES = ("jaxcmp", "torch")
-# The augmentation is compared on one core: data loaders use as many as there are, each alone.
-TASKS = {"training": "all", "evaluation": "all", "augmentation": "one"}
-PRECISIONS = ("float32", "bfloat16")
+# The augmentation is compared on one core, as each worker of a data loader has one.
+PARTS = {"training": "all", "evaluation": "all", "augmentation": "one"}
 
 
-def compare(config: Config, arguments: Sequence[str], *, num_pairs: int) -> dict[str, Any]:
-    """Each of TASKS with its samples and ratios; `arguments` name the same configuration.
+def compare(
+    settings: Settings, arguments: Sequence[str], *, peer_python: str, num_pairs: int
+) -> dict[str, Any]:
+    """Samples both sides of each part in turns; `arguments` are those of this command.
 
-    A system that cannot keep a process to one core leaves out what needs that. Raises CommandError
-    where PyTorch is missing or the configuration asks for what has no counterpart here.
+    Training and evaluation are compared without augmentation. Augmentation is left out where the
+    system cannot keep a process to one core. Raises CommandError where PyTorch is missing or has no
+    counterpart for the configuration.
     """
-    check(config)
-    can_keep = hasattr(os, "sched_setaffinity")
-    tasks = [task for task, cores in TASKS.items() if can_keep or cores == "all"]
-    return {"tasks": {task: compare_task(task, arguments, num_pairs=num_pairs) for task in tasks}}
+    check(settings)
+    if shutil.which(peer_python) is None:
+        raise CommandError(f"--peer_python={peer_python} must be a Python to run")
+    program = Path(__file__).with_name("torch_peer.py")
+    # Another Python imports neither the program's neighbours (-P) nor our packages (-E).
+    isolated = ["-P"] if peer_python == sys.executable else ["-P", "-E"]
+    channels = 1 if settings.data.name == "digits" else 3
+    plain = [f"--config.augment.{name}={value}" for name, value in NO_AUGMENTATION.items()]
+    tasks = {}
+    for part, cores in PARTS.items():
+        if cores == "one" and shutil.which("taskset") is None:
+            continue
+        job = {"part": part, "config": to_builtins(settings), "channels": channels}
+        theirs = [peer_python, *isolated, str(program), json.dumps(job)]
+        ours = part_command(part, [*arguments, *([] if part == "augmentation" else plain)])
+        tasks[part] = compare_part(part, ours, theirs, num_pairs=num_pairs)
+    return {"tasks": tasks}
 
 
-def check(config: Config) -> None:
-    if any(importlib.util.find_spec(name) is None for name in ("torch", "torchvision")):
-        raise CommandError("--peer=torch needs PyTorch: pip install 'jaxcmp[bench]'")
-    if config.compute_dtype not in PRECISIONS:
-        raise CommandError(
-            f"--peer=torch compares {' and '.join(PRECISIONS)}, not {config.compute_dtype}"
-        )
-    plain = {"accumulation": 1, "average_decay": 0, "frozen_trunk": False}
-    for name, value in plain.items():
-        if config[name] != value:
-            raise CommandError(f"--peer=torch compares plain steps: set --config.{name}={value}")
-    if config.optimizer.layer_decay != 1:
-        raise CommandError(
-            "--peer=torch compares plain steps: set --config.optimizer.layer_decay=1"
-        )
+def check(settings: Settings) -> None:
+    """Raises CommandError for settings that the peers do not have."""
+    needed: dict[str, tuple[Any, ...]] = {
+        "accumulation": (1,),
+        "average_decay": (0,),
+        "frozen_trunk": (False,),
+        "compute_dtype": ("float32", "bfloat16"),
+        "optimizer.layer_decay": (1,),
+    }
+    if isinstance(settings.model, ResNet):
+        needed |= {
+            "model.stage_widths": ((64, 128, 256, 512),),
+            "model.dropout_rate": (0,),
+            "model.drop_path_rate": (0,),
+        }
+    for key, values in needed.items():
+        value: Any = settings
+        for name in key.split("."):
+            value = getattr(value, name)
+        if value not in values:
+            right = " or ".join(map(str, values))
+            raise CommandError(f"--config.{key}={value} must be {right} with --peer=torch")
+    if isinstance(settings.model, ResNet) and len(settings.model.stage_depths) != 4:
+        raise CommandError("--config.model.stage_depths must be of four stages with --peer=torch")
 
 
-def compare_task(task: str, arguments: Sequence[str], *, num_pairs: int) -> dict[str, Any]:
-    """Both sides in processes of their own, one of them at work at a time: A B A B."""
-    seconds: dict[str, list[float]] = {side: [] for side in SIDES}
-    with contextlib.ExitStack() as stack:
-        sides, processes = {}, {}
-        for name in SIDES:
-            # One after the other: a side that looks for its fastest way must be alone.
-            processes[name] = stack.enter_context(Side(name, task, arguments))
-            sides[name] = processes[name].describe()
+def compare_part(
+    part: str, ours: Sequence[str], theirs: Sequence[str], *, num_pairs: int
+) -> dict[str, Any]:
+    """Starts both sides and lets one work at a time: A B A B."""
+    environment: dict[str, str] = {}
+    if PARTS[part] == "one":
+        environment["JAX_PLATFORMS"] = "cpu"
+        pinned = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
+        ours, theirs = [*pinned, *ours], [*pinned, *theirs]
+    with (
+        # PyTorch first: where it is missing, nothing waits for our compiler.
+        worker(theirs, **environment) as (torch_description, torch_timed),
+        worker(ours, **environment) as (own_description, own_timed),
+    ):
+        sides = {"jaxcmp": own_description, "torch": torch_description}
         check_same_work(sides)
-        for _ in range(num_pairs):
-            for name, process in processes.items():
-                seconds[name].append(process.sample())
-    for name in SIDES:
-        num_images = sides[name]["num_images"]
-        sides[name]["seconds"] = seconds[name]
-        sides[name]["images_per_second"] = num_images / float(np.median(seconds[name]))
-    ratios = [them / us for us, them in zip(seconds["jaxcmp"], seconds["torch"], strict=True)]
-    return {"cores": TASKS[task], "sides": sides, "ratio": summarise(ratios)}
+        samples = take_turns({"jaxcmp": own_timed, "torch": torch_timed}, rounds=num_pairs)
+    for name, description in sides.items():
+        description["seconds"] = samples[name]
+        rate = description["num_images"] / describe(samples[name])["median"]
+        description["images_per_second"] = rate
+    pairs = zip(samples["jaxcmp"], samples["torch"], strict=True)
+    ratios = [torch_seconds / own_seconds for own_seconds, torch_seconds in pairs]
+    ratio = {"pairs": ratios} | spread(ratios)
+    return {"cores": PARTS[part], "sides": sides, "ratio": ratio}
 
 
 def check_same_work(sides: dict[str, Any]) -> None:
-    """Raises JaxcmpError where the sides work on different devices."""
-    counts = {name: side.get("parameters") for name, side in sides.items()}
-    assert len(set(counts.values())) == 1, f"the models differ in parameters: {counts}"
-    assert len({side["num_images"] for side in sides.values()}) == 1
-    devices = {name: side["device"] for name, side in sides.items()}
-    if len(set(devices.values())) > 1:
+    """Raises JaxcmpError where the sides differ in device, images or parameters."""
+    own, torch = sides["jaxcmp"], sides["torch"]
+    if own["device"] != torch["device"]:
         raise JaxcmpError(
-            f"JAX works on {devices['jaxcmp']} and PyTorch on {devices['torch']}: install both for "
-            "the same device, or set JAX_PLATFORMS=cpu"
+            f"JAX works on {own['device']} and PyTorch on {torch['device']}: install both for the "
+            "same device, or set JAX_PLATFORMS=cpu"
         )
-
-
-def summarise(ratios: Sequence[float]) -> dict[str, Any]:
-    """Ratios of images/s, ours to theirs: each pair's, and their median, min and max."""
-    return {
-        "pairs": list(ratios),
-        "median": float(np.median(ratios)),
-        "min": min(ratios),
-        "max": max(ratios),
-        "n": len(ratios),
-    }
-
-
-class Side:
-    """A process that works when it is asked to, and otherwise waits without using the machine."""
-
-    def __init__(self, side: str, task: str, arguments: Sequence[str]) -> None:
-        self._complaints = tempfile.TemporaryFile("w+")
-        command = ["-m", "jaxcmp.bench.worker", f"--side={side}", f"--task={task}", *arguments]
-        # Two processes share a GPU: neither may take most of its memory at once.
-        sharing = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-        self._process = subprocess.Popen(
-            [sys.executable, *command],
-            env=os.environ | sharing,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            text=True,
-        )
-
-    def __enter__(self) -> "Side":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        # It ends when it is asked nothing more.
-        self._process.communicate()
-        self._complaints.close()
-
-    def describe(self) -> dict[str, Any]:
-        """Waits until the side is warm; says how it works and on how many images at a time."""
-        return self._answer()
-
-    def sample(self) -> float:
-        """Seconds of one call."""
-        return self._answer()["seconds"]
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        try:
-            self._process.stdin.write("\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise self._failure()
-        return json.loads(line)
-
-    def _failure(self) -> JaxcmpError:
-        code = self._process.wait()
-        self._complaints.seek(0)
-        lines = self._complaints.read().strip().splitlines() or ["no reason given"]
-        return failure(code, lines[-1])
+    for name in ("num_images", "parameters"):
+        if own.get(name) != torch.get(name):
+            raise JaxcmpError(
+                f"the sides differ in {name}: {own.get(name)} and {torch.get(name)} of PyTorch's"
+            )

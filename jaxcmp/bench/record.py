@@ -1,82 +1,70 @@
-"""What a measurement is written with: machine, versions, commit and command, as one JSON file."""
+"""A measurement as a JSON file: what was measured, with machine, versions, commit and command."""
 
-import os
 import platform
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxcmp.environment import command_line, describe_environment
-from jaxcmp.files import damaged, read_object, replace_file, to_json, writing
+from jaxcmp.files import damaged, read_object, replace_file, to_json, user_path, writing
+from jaxcmp.runtime.environment import command_line, describe_environment
 
-# Raised when a field changes its meaning; the page refuses files of another schema.
+# Raised when a field changes its meaning; files of another schema are refused.
 SCHEMA = 1
 KINDS = ("speed", "peer", "scale", "input")
+# The packages whose versions are shown.
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch", "torchvision", "timm")
+
+Record = dict[str, Any]
 
 
 def make_record(
     kind: str, argv: Sequence[str], config: Mapping[str, Any], measured: Mapping[str, Any]
-) -> dict[str, Any]:
-    """`kind` is one of KINDS, `argv` what was typed; imports JAX to name the devices."""
+) -> Record:
+    """Adds machine, versions, commit and the command `argv` to what was measured."""
     import jax
 
-    first = jax.devices()[0]
     environment = describe_environment(
-        device=first.device_kind,
+        device=jax.devices()[0].device_kind,
         device_count=jax.device_count(),
         precision=config["compute_dtype"],
     )
-    when = environment.pop("start")
+    environment["time"] = environment.pop("start")
     del environment["end"]
-    own = {
-        "time": when,
-        # Where the file went is not a part of the measurement.
-        "command": command_line([x for x in argv if not x.lstrip("-").startswith("json")]),
-        "cpu": cpu_model(),
-        "matmul_precision": jax.config.values["jax_default_matmul_precision"] or "default",
-    }
+    # Where the file went is not part of the measurement.
+    environment["command"] = command_line([x for x in argv if not x.lstrip("-").startswith("json")])
+    environment["cpu"] = cpu_model()
     return {
         "schema": SCHEMA,
         "kind": kind,
-        "environment": environment | own,
+        "environment": environment,
         "config": dict(config),
         "measured": dict(measured),
     }
 
 
 def cpu_model() -> str:
-    """The processor's name, as the system has it; its architecture where there is none."""
+    """Returns the processor's name where Linux states it, otherwise its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    if not names and sys.platform == "darwin":
-        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
-        names = [subprocess.run(command, capture_output=True, text=True).stdout.strip()]
-    return next(filter(None, names), platform.machine())
+    return next(filter(None, names), platform.processor() or platform.machine())
 
 
-def load_average() -> float | None:
-    """Processes that wanted to run in the last minute; None where the system does not say."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-
-
-def write_record(path: str, record: Mapping[str, Any]) -> None:
+def write_record(path: str, record: Record) -> None:
     """Writes to a file, or to standard output where `path` is "-"; raises JaxcmpError."""
     text = to_json(record, indent=2)
     if path == "-":
         print(text)
-    else:
-        file = Path(path)
-        with writing(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file, f"{text}\n".encode())
+        return
+    file = user_path(path, "--json")
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(file, f"{text}\n".encode())
 
 
-def read_record(path: Path) -> dict[str, Any]:
+def read_record(path: Path) -> Record:
     """Raises JaxcmpError for a file that is no measurement, or one of another schema."""
     record = read_object(path)
     if record.get("kind") not in KINDS:
@@ -84,3 +72,21 @@ def read_record(path: Path) -> dict[str, Any]:
     if record.get("schema") != SCHEMA:
         raise damaged(path, f"its schema is {record.get('schema')}, this version reads {SCHEMA}")
     return record
+
+
+def provenance(record: Record) -> str:
+    """Says where a file's numbers come from: time, commit, command, machine and versions."""
+    environment = record["environment"]
+    packages = dict(environment["packages"])
+    for part in record["measured"].get("tasks", {}).values():
+        packages |= part["sides"]["torch"]["packages"]
+    versions = ", ".join(f"{name} {packages[name]}" for name in PACKAGES if name in packages)
+    commit = (environment["git_commit"] or "unknown")[:8]
+    changes = " and changes" if environment["git_dirty"] else ""
+    load = record["measured"]["load_before"]
+    return (
+        f"{environment['time']}, {commit}{changes}\n\n    {environment['command']}\n\n"
+        f"{environment['device_count']} x {environment['device']}; {environment['cpu']}, "
+        f"{environment['host_cores']} cores; Python {environment['python']}, {versions}"
+        + ("" if load is None else f"; load average before: {load:.2f}")
+    )

@@ -1,98 +1,84 @@
-"""Speed and memory against the size of the work: batch, image, depth, width, steps per dispatch.
+"""Speed and memory of training against batch, image, depth, width and steps per dispatch."""
 
-python -m jaxcmp.bench.scale --config=configs/vit.py --json=docs/speed/vit-scale.json
-"""
-
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
-from jaxcmp import host_memory
-from jaxcmp.bench import record
-from jaxcmp.bench.command import overrides, parse
-from jaxcmp.bench.starts import failure
-from jaxcmp.errors import CommandError, carry_out
+from jaxcmp.bench.worker import run_part
+from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.settings import ResNet, Settings
+from jaxcmp.text import say
 
-Config = Any
-
-# Times the configuration's own size; steps per dispatch are as they stand.
+# Multiples of the configuration's own size.
 FACTORS = {
     "batch_size": (1 / 16, 1 / 4, 1, 4),
     "image_size": (1 / 2, 1, 2),
     "depth": (1 / 2, 1, 2),
     "width": (1 / 3, 2 / 3, 1, 2),
 }
-DISPATCHES = (1, 2, 4, 8)
+STEPS_PER_DISPATCH = (1, 2, 4, 8)
 AXES = (*FACTORS, "steps_per_dispatch")
 
-FLAGS = {
-    "json": (None, "Write what was measured to this file, or with - to standard output."),
-    "rounds": (5, "Samples of each timing."),
-    "axes": (",".join(AXES), "What is varied, each alone."),
-    "point": ("", "For a process that this command starts: measure the one configuration."),
-}
+
+def measure_sizes(settings: Settings, arguments: Sequence[str], axes: str) -> dict[str, Any]:
+    """Measures each size along the axes, which are named with commas between, or "all".
+
+    A process of its own measures each size, so that peak memory is that size's. `arguments` are
+    those of this command.
+    """
+    names = AXES if axes == "all" else tuple(axes.split(","))
+    if not set(names) <= set(AXES):
+        raise CommandError(f"--scale={axes} must be all, or some of {','.join(AXES)}")
+    measured: dict[str, list[dict[str, Any]]] = {}
+    for axis in names:
+        measured[axis] = []
+        for value, changes in sizes_of(settings, axis):
+            point = measure_size([*arguments, *changes])
+            measured[axis].append({"value": value, "changes": changes, **point})
+            speed = point.get("images_per_second")
+            words = point["failed"] if speed is None else f"{speed:,.1f} images/s"
+            say(f"{axis} {value}: {words}", to_stderr=True, flush=True)
+    return {"axes": measured}
 
 
-def main(argv: Sequence[str]) -> None:
-    options = parse(argv, FLAGS, __doc__)
-    if options.point:
-        print(json.dumps(measure_point(options.config, rounds=options.rounds)))
-        return
-    axes = options.axes.split(",")
-    if not set(axes) <= set(AXES):
-        raise CommandError(f"--axes={options.axes} must be some of {','.join(AXES)}")
-    load, config = record.load_average(), options.config
-    measured: dict[str, Any] = {"load_before": load, "axes": {}}
-    for axis in axes:
-        points = []
-        for value, changes in points_of(config, axis):
-            point = run_point([*overrides(argv), *changes], rounds=options.rounds)
-            points.append({"value": value, "changes": changes, **point})
-            print(f"{axis} {value}: {told(point)}", file=sys.stderr, flush=True)
-        measured["axes"][axis] = points
-    made = record.make_record("scale", argv, config.to_dict(), measured)
-    if options.json is not None:
-        record.write_record(options.json, made)
+def measure_size(arguments: Sequence[str]) -> dict[str, Any]:
+    """Measures one size; where it fails, for want of memory say, returns why under "failed"."""
+    try:
+        return run_part("size", arguments)
+    except CommandError:
+        raise
+    except JaxcmpError as error:
+        return {"failed": str(error)}
 
 
-def told(point: dict[str, Any]) -> str:
-    if "images_per_second" not in point:
-        return point["failed"]
-    return f"{point['images_per_second']:,.1f} images/s, n={point['step_seconds']['n']}"
+def sizes_of(settings: Settings, axis: str) -> list[tuple[int, list[str]]]:
+    """Lists the sizes along an axis, in ascending order, with the overrides that set each.
 
-
-def points_of(config: Config, axis: str) -> list[tuple[int, list[str]]]:
-    """The sizes along an axis, from small to large, with the overrides that give each.
-
-    A ResNet's depth is its blocks and its width the first stage's; a ViT's heads keep their width.
+    A ResNet's depth is its number of blocks, and its width that of the first stage.
     """
     if axis == "steps_per_dispatch":
-        return [(each, [f"--config.steps_per_dispatch={each}"]) for each in DISPATCHES]
-    points = {}
+        return [(num, [f"--config.{axis}={num}"]) for num in STEPS_PER_DISPATCH]
+    sizes = {}
     for factor in FACTORS[axis]:
-        value, changes = _point(config, axis, factor)
-        points[value] = [f"--config.{name}={_word(new)}" for name, new in changes.items()]
-    return sorted(points.items())
+        value, changes = scaled(settings, axis, factor)
+        words = {name: str(new).replace(" ", "") for name, new in changes.items()}
+        sizes[value] = [f"--config.{name}={word}" for name, word in words.items()]
+    return sorted(sizes.items())
 
 
-def _point(config: Config, axis: str, factor: float) -> tuple[int, dict[str, Any]]:
-    model = config.model
+def scaled(settings: Settings, axis: str, factor: float) -> tuple[int, dict[str, Any]]:
+    """Returns a size and the settings that change for it; a ViT's heads keep their width."""
+    model = settings.model
 
     def times(size: int) -> int:
         return max(1, round(size * factor))
 
     if axis == "batch_size":
-        return times(config.batch_size), {axis: times(config.batch_size)}
+        return times(settings.batch_size), {axis: times(settings.batch_size)}
     if axis == "image_size":
         return times(model.image_size), {"model.image_size": times(model.image_size)}
-    if model.name == "resnet":
-        name = f"stage_{axis}s"
-        sizes = tuple(times(each) for each in model[name])
-        return (sum(sizes) if axis == "depth" else sizes[0]), {f"model.{name}": sizes}
+    if isinstance(model, ResNet):
+        sizes = tuple(map(times, getattr(model, f"stage_{axis}s")))
+        return sum(sizes) if axis == "depth" else sizes[0], {f"model.stage_{axis}s": sizes}
     if axis == "depth":
         return times(model.depth), {"model.depth": times(model.depth)}
     num_heads = times(model.num_heads)
@@ -100,44 +86,3 @@ def _point(config: Config, axis: str, factor: float) -> tuple[int, dict[str, Any
     mlp_width = round(width * model.mlp_width / model.width)
     changes = {"width": width, "num_heads": num_heads, "mlp_width": mlp_width}
     return width, {f"model.{name}": value for name, value in changes.items()}
-
-
-def _word(value: Any) -> str:
-    return str(value).replace(" ", "")
-
-
-def run_point(arguments: Sequence[str], *, rounds: int) -> dict[str, Any]:
-    """Measures in a process of its own, so that memory is that of this size alone.
-
-    Where the memory of the machine does not suffice, the point says so under "failed".
-    """
-    # So that the smallest size does not claim what only the largest needs.
-    quiet = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-    command = ["-m", "jaxcmp.bench.scale", "--point=yes", f"--rounds={rounds}", *arguments]
-    with tempfile.TemporaryFile("w+") as complaints:
-        done = subprocess.run(
-            [sys.executable, *command],
-            env=quiet,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            text=True,
-        )
-        complaints.seek(0)
-        lines = complaints.read().strip().splitlines() or ["no reason given"]
-    if done.returncode == CommandError.exit_code:
-        raise failure(done.returncode, lines[-1])
-    if done.returncode:
-        # A process that the system stops for its memory says nothing.
-        return {"failed": lines[-1].removeprefix("jaxcmp: ")}
-    return json.loads(done.stdout)
-
-
-def measure_point(config: Config, *, rounds: int) -> dict[str, Any]:
-    host_memory.keep_for_steps()
-    from jaxcmp.bench.speed import measure_steps
-
-    return measure_steps(config, rounds=rounds)
-
-
-if __name__ == "__main__":
-    sys.exit(carry_out(lambda: main(sys.argv)))

@@ -1,206 +1,150 @@
-"""The page of measured speed, made from the files of measurements and nothing else.
+"""Tables of measurements, in Markdown, for a terminal and for the page docs/speed.md.
 
-python -m jaxcmp.bench.speed_page docs/speed/*.json     writes docs/speed.md and docs/speed.svg
+python -m jaxcmp.bench.speed_page docs/speed.md     brings the page's tables up to date
 """
 
+import math
+import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxcmp.bench import scale_figure, terminal
-from jaxcmp.bench.record import read_record
-from jaxcmp.bench.terminal import cut
-from jaxcmp.errors import CommandError, carry_out
-from jaxcmp.files import replace_file
+from jaxcmp.bench.record import Record, provenance, read_record
+from jaxcmp.cli import carry_out
+from jaxcmp.errors import CommandError
+from jaxcmp.files import damaged, replace_file
+from jaxcmp.text import say
 
-Records = Mapping[str, dict[str, Any]]
-Lines = Iterator[str]
+# A place in the page for the tables of some files: a comment names them, another one ends it.
+PLACE = re.compile(r"(<!-- tables: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+HEADINGS = {
+    "peer": ("", "", "ratio", "min to max", "pairs", "jaxcmp, images/s", "PyTorch, images/s", "as"),
+    "speed": ("", "", "median", ""),
+    "scale": ("", "", "size", "images/s", "step", "temporary memory", "peak memory", "n"),
+    "input": ("", "", "images/s", "per core", "batch", "p95", "n"),
+}
 
-INTRODUCTION = """# Speed
-
-This page is made from measurements by
-
-    python -m jaxcmp.bench.speed_page docs/speed/*.json
-
-Seconds are medians of n samples after a warm-up, and the device is waited for. Images are random
-and in memory, so reading data is no part of it. A machine's speed changes from hour to hour, so a
-ratio of two sides that took turns says more than seconds do; [how and where](#measurements) each
-file was measured stands at the end."""
-
-RATIOS = """
-## Side by side with PyTorch
-
-A ratio is jaxcmp's images/s by PyTorch's, pair by pair, each side in a process of its own while the
-other waits: its median, and from the lowest to the highest pair. Above 1 jaxcmp is faster. PyTorch
-goes the faster of two ways: eager or compiled, images as tensors or with Pillow. Its ResNet is in
-channels-last, its attention and its optimizer are fused, its bfloat16 is autocast. Training and
-evaluation start from the same normalised images; the augmentation from the same uint8 images, on
-one core, in torchvision image by image."""
-
-RUNS = """
-## What a run takes"""
-
-STAGES = """
-## Where a step's time goes
-
-The real step up to and with each part, compiled on its own and timed in turns; a part is the
-difference of two medians. The compiler joins work across parts, so a share is an approximation, and
-a small one can come out below zero."""
-
-SCALE = """
-## Against the size of the work
-
-![Images/s and temporary memory against batch size, image size, depth, width, steps per dispatch]\
-({figure})
-
-Each size is measured in a process of its own with everything else as configured. Temporary memory
-is what a step takes beside its state and the images, as the compiler has it; peak memory is the
-device's, and on a CPU that of the process with the compiler and the images."""
-
-INPUT = """
-## Feeding the devices
-
-Batches taken one after the other while nothing trains: resident images are looked up on the
-devices, streamed ones are read from files, decoded and resized by threads."""
-
-MEASUREMENTS = """
-## Measurements"""
+Rows = Iterator[tuple[str, ...]]
 
 
 def main(argv: Sequence[str]) -> None:
-    paths = [Path(each) for each in argv[1:]]
-    if not paths or any(each.startswith("-") for each in argv[1:]):
-        raise CommandError("name the files of measurements, for example docs/speed/*.json")
-    folder = paths[0].parent
-    if {path.parent for path in paths} != {folder} or not folder.name:
-        raise CommandError(
-            "the page stands beside the folder of its measurements: put all of them into one, "
-            "for example docs/speed"
-        )
-    records = {path.name: read_record(path) for path in paths}
-    page, figure = folder.with_suffix(".md"), folder.with_suffix(".svg")
-    scales = of_kind(records, "scale")
-    if scales:
-        series = {title(record): record["measured"]["axes"] for record in scales.values()}
-        replace_file(figure, scale_figure.draw(series))
-    replace_file(page, "\n".join(write(records, folder.name)).encode() + b"\n")
-    print(page)
+    if len(argv) != 2 or not argv[1].endswith(".md"):
+        raise CommandError("name the page, for example docs/speed.md")
+    path = Path(argv[1])
+    replace_file(path, fill(path.read_text(encoding="utf-8"), path.parent).encode())
+    say(str(path))
 
 
-def write(records: Records, folder: str) -> Lines:
-    """The page's lines, for beside the files' folder; a kind without a file has no section."""
-    yield INTRODUCTION
-    if peers := of_kind(records, "peer"):
-        yield RATIOS
-        yield from table(("", "", *RATIO_HEADINGS), ratio_rows(peers))
-    if speeds := of_kind(records, "speed"):
-        yield RUNS
-        for name, record in speeds.items():
-            yield f"\n{title(record)} ([{name}]({folder}/{name})):"
-            # The parts of a step have a section of their own.
-            rows = [row for row in terminal.speed_rows(record["measured"]) if "*" not in row[0]]
-            yield from table(("", "median", ""), rows)
-        yield STAGES
-        yield from table(("", *next(iter(speeds.values()))["measured"]["stages"]), shares(speeds))
-    if scales := of_kind(records, "scale"):
-        yield SCALE.format(figure=f"{folder}.svg")
-        for name, record in scales.items():
-            yield f"\n{title(record)} ([{name}]({folder}/{name})):"
-            headings = ("", "size", "images/s", "step", "temporary memory", "peak memory", "n")
-            yield from table(headings, scale_rows(record["measured"]["axes"]))
-    if inputs := of_kind(records, "input"):
-        yield INPUT
-        for name, record in inputs.items():
-            measured, config = record["measured"], record["config"]
-            yield f"\n{terminal.input_words(measured, config)} ([{name}]({folder}/{name})):"
-            headings = ("", *terminal.INPUT_HEADINGS)
-            yield from table(headings, terminal.input_rows(measured))
-    yield MEASUREMENTS
-    for name, record in records.items():
-        yield from provenance(f"[{name}]({folder}/{name})", record)
+def fill(page: str, folder: Path) -> str:
+    """Returns the page with the tables of the files that its comments name, from `folder`."""
+
+    def tables(place: re.Match[str]) -> str:
+        records = {name: read_record(folder / name) for name in place[2].split()}
+        if len({record["kind"] for record in records.values()}) != 1:
+            raise damaged(folder / place[2].split()[0], "files of one table are of one kind")
+        sources = [f"[{name}]({name}), {provenance(x)}\n\n" for name, x in records.items()]
+        return f"{place[1]}\n{table(*records.values())}\n{''.join(sources)}{place[3]}"
+
+    return PLACE.sub(tables, page)
 
 
-RATIO_HEADINGS = ("ratio", "min to max", "pairs", "jaxcmp, images/s", "PyTorch, images/s", "as")
+def table(*records: Record) -> str:
+    """Writes the table of records of one kind, text to the left and numbers to the right."""
+    headings = HEADINGS[records[0]["kind"]]
+    lines = [headings, ("---", "---", *("---:" for _ in headings[2:]))]
+    for record in records:
+        title = f"{record['config']['arm']}, {record['config']['compute_dtype']}"
+        lines += [(title, *row) for row in rows(record)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def ratio_rows(records: Records) -> Iterator[tuple[str, ...]]:
-    for record in records.values():
-        for task, result in record["measured"]["tasks"].items():
-            ratio, sides = result["ratio"], result["sides"]
-            yield (
-                title(record),
-                task,
-                cut(ratio["median"], 2),
-                f"{cut(ratio['min'], 2)} to {cut(ratio['max'], 2)}",
-                str(ratio["n"]),
-                cut(sides["jaxcmp"]["images_per_second"], 1),
-                cut(sides["torch"]["images_per_second"], 1),
-                sides["torch"]["how"],
-            )
+def rows(record: Record) -> Rows:
+    """Writes the rows under the headings of the record's kind, behind their first column."""
+    write_rows = {"peer": peer_rows, "speed": speed_rows, "scale": scale_rows, "input": input_rows}
+    return write_rows[record["kind"]](record["measured"])
 
 
-def shares(records: Records) -> Iterator[tuple[str, ...]]:
-    for record in records.values():
-        stages = record["measured"]["stages"].values()
-        cells = (f"{terminal.percent(each['share'])}" for each in stages)
-        n = next(iter(stages))["until_here"]["n"]
-        yield (f"{title(record)}, n={n}", *cells)
+def peer_rows(measured: dict[str, Any]) -> Rows:
+    for name, part in measured["tasks"].items():
+        ratio, own, torch = part["ratio"], part["sides"]["jaxcmp"], part["sides"]["torch"]
+        spread = f"{cut(ratio['min'], 2)} to {cut(ratio['max'], 2)}"
+        rates = cut(own["images_per_second"], 1), cut(torch["images_per_second"], 1)
+        yield name, cut(ratio["median"], 2), spread, str(ratio["n"]), *rates, torch["how"]
 
 
-def scale_rows(axes: Mapping[str, Sequence[dict[str, Any]]]) -> Iterator[tuple[str, ...]]:
-    for axis, points in axes.items():
+def speed_rows(measured: dict[str, Any]) -> Rows:
+    for kind, cache in (("cold", "cold"), ("warm", "warm cache")):
+        for key, name in (
+            ("compile_train_step", "compiling the step"),
+            ("compile_eval_step", "compiling the evaluation"),
+            ("first_step", "start to first step"),
+        ):
+            times = measured["starts"][kind][key]
+            spread = f"{seconds(times['min'])} to {seconds(times['max'])}, n={times['n']}"
+            yield f"{name}, {cache}", seconds(times["median"]), spread
+    step, inputs, evaluation = measured["step_seconds"], measured["input"], measured["evaluation"]
+    yield "step", seconds(step["median"]), f"p95 {seconds(step['p95'])}, n={step['n']}"
+    for name, stage in measured["stages"].items():
+        share = f"{percent(stage['share'])} of a step, n={stage['until_here']['n']}"
+        yield f"step: {name}", seconds(stage["seconds"]), share
+    share = f"{percent(inputs['share'])} of a step, n={inputs['seconds']['n']}"
+    yield "input", seconds(inputs["seconds"]["median"]), share
+    yield "training", f"{cut(measured['images_per_second'], 1)} images/s", f"n={step['n']}"
+    words = f"batch {evaluation['batch_size']}, n={evaluation['seconds']['n']}"
+    yield "evaluation", f"{cut(evaluation['images_per_second'], 1)} images/s", words
+    yield "model FLOP/s", f"{cut(measured['model_flops_per_second'] / 1e9, 1)} GFLOP/s", ""
+    for key, name in (
+        ("device_bytes", "peak memory of the device"),
+        ("host_bytes", "peak memory of the process"),
+        ("step_temporary_bytes", "temporary memory of a step"),
+    ):
+        if measured["memory"][key] is not None:
+            yield name, mebibytes(measured["memory"][key]), ""
+
+
+def scale_rows(measured: dict[str, Any]) -> Rows:
+    for axis, points in measured["axes"].items():
         for point in points:
-            start = scale_figure.TITLES[axis], f"{point['value']:,}"
+            size = axis.replace("_", " "), f"{point['value']:,}"
             if "failed" in point:
-                yield (*start, point["failed"], *[""] * 4)
+                yield *size, point["failed"], "", "", "", ""
                 continue
             memory, step = point["memory"], point["step_seconds"]
-            temporary = memory["step_temporary_bytes"]
-            yield (
-                *start,
-                cut(point["images_per_second"], 1),
-                terminal.seconds(step["median"]),
-                "" if temporary is None else terminal.mebibytes(temporary),
-                terminal.mebibytes(scale_figure.peak(memory)),
-                str(step["n"]),
-            )
+            speed = cut(point["images_per_second"], 1), seconds(step["median"])
+            temporary = mebibytes(memory["step_temporary_bytes"])
+            peak = mebibytes(memory["device_bytes"] or memory["host_bytes"])
+            yield *size, *speed, temporary, peak, str(step["n"])
 
 
-def provenance(link: str, record: dict[str, Any]) -> Lines:
-    """Where a file's numbers come from: command, commit, machine and versions."""
-    environment = record["environment"]
-    packages = dict(environment["packages"])
-    for task in record["measured"].get("tasks", {}).values():
-        packages |= task["sides"]["torch"]["packages"]
-    known = ("jax", "jaxlib", "flax", "optax", "numpy", "torch", "torchvision")
-    versions = [f"{each} {packages[each]}" for each in known if each in packages]
-    load = record["measured"]["load_before"]
-    yield f"\n{link}, {environment['time']}, {terminal.commit(environment)}"
-    yield f"\n    {environment['command']}\n"
-    yield (
-        f"{environment['device_count']} x {environment['device']}; {environment['cpu']}, "
-        f"{environment['host_cores']} cores; Python {environment['python']}, "
-        f"{', '.join(versions)}" + ("" if load is None else f"; load average before: {load:.2f}")
-    )
+def input_rows(measured: dict[str, Any]) -> Rows:
+    for name, feed in measured["feeds"].items():
+        times = feed["seconds"]
+        rates = cut(feed["images_per_second"], 1), cut(feed["images_per_second_per_core"], 1)
+        yield name, *rates, seconds(times["median"]), seconds(times["p95"]), str(times["n"])
+    files = measured["files"]
+    yield f"JPEG files, {files['record_bytes'] / 1e3:,.1f} kB each", "", "", "", "", ""
+    yield "looking through them once", "", "", seconds(measured["first_pass_seconds"]), "", "1"
 
 
-def title(record: dict[str, Any]) -> str:
-    config = record["config"]
-    return f"{config['arm']}, {config['compute_dtype']}"
+def seconds(value: float) -> str:
+    """Writes three digits in the unit that fits."""
+    unit, factor = ("s", 1) if abs(value) >= 1 else ("ms", 1e3)
+    unit, factor = (unit, factor) if abs(value) >= 1e-3 else ("us", 1e6)
+    return f"{f'{value * factor:#.3g}'.rstrip('.')} {unit}"
 
 
-def of_kind(records: Records, kind: str) -> Records:
-    return {name: record for name, record in records.items() if record["kind"] == kind}
+def cut(value: float, decimals: int) -> str:
+    """Never rounds up: what was not reached is not claimed."""
+    return f"{math.floor(value * 10**decimals) / 10**decimals:,.{decimals}f}"
 
 
-def table(
-    headings: Sequence[str], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]
-) -> Lines:
-    """A Markdown table, its first column to the left and the others to the right."""
-    yield f"\n| {' | '.join(headings)} |"
-    yield f"|---|{'---:|' * (len(headings) - 1)}"
-    yield from (f"| {' | '.join(row)} |" for row in rows)
+def percent(share: float) -> str:
+    return f"{100 * share:#.3g} %"
+
+
+def mebibytes(num_bytes: int | None) -> str:
+    return "" if num_bytes is None else f"{num_bytes / 2**20:,.0f} MiB"
 
 
 if __name__ == "__main__":

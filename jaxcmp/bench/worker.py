@@ -1,55 +1,95 @@
-"""One side of a comparison: gets warm, says how it works, then takes a sample when asked for one.
+"""Processes that measure for this command, each alone with its memory and its compiled programs."""
 
-It is asked by a line on standard input and answers with a line of JSON.
-"""
-
+import contextlib
 import json
 import os
+import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from jaxcmp import host_memory
-from jaxcmp.bench.command import parse
-from jaxcmp.bench.peer import SIDES, TASKS
-from jaxcmp.bench.timing import sample, warm_up
-from jaxcmp.errors import CommandError, carry_out
-
-FLAGS = {
-    "side": ("jaxcmp", "Who works: jaxcmp or torch."),
-    "task": ("training", f"At what: one of {', '.join(TASKS)}."),
-}
+from jaxcmp.bench.timing import Timed, spread
+from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.runtime import interrupt
 
 
-def main(argv: Sequence[str]) -> None:
-    # What libraries print goes to the complaints, so that answers stay whole lines.
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
-    options = parse(argv, FLAGS, __doc__)
-    for value, known in ((options.side, SIDES), (options.task, TASKS)):
-        if value not in known:
-            raise CommandError(f"{value!r} must be one of {', '.join(known)}")
-    if TASKS[options.task] == "one":
-        stay_on_one_core()
-    # A side is imported after that: thread pools are made for the cores there are.
-    if options.side == "torch":
-        from jaxcmp.bench.peer_work import make_work
-    else:
-        # PyTorch keeps to what its makers ship: it was no faster with this.
-        host_memory.keep_for_steps()
-        from jaxcmp.bench.own_work import make_work
-    work = make_work(options.task, options.config)
-    num_calls = warm_up(work.call, work.wait)
-    description = {**work.description, "calls_per_sample": num_calls}
-    for number, _ in enumerate(sys.stdin):
-        answer = {"seconds": sample(work.call, num_calls, work.wait)} if number else description
-        answers.write(f"{json.dumps(answer)}\n")
+def part_command(part: str, arguments: Sequence[str]) -> list[str]:
+    """Returns the command of a process that measures a part; `arguments` are those of this one."""
+    return [sys.executable, "-m", "jaxcmp.bench", *arguments, f"--part={part}"]
 
 
-def stay_on_one_core() -> None:
-    """Keeps this process to the first of its cores, and to the CPU."""
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    os.environ["JAX_PLATFORMS"] = "cpu"
+def run_part(part: str, arguments: Sequence[str], **environment: str) -> dict[str, Any]:
+    """Returns what a process of its own measures. Raises JaxcmpError where it fails."""
+    with worker(part_command(part, arguments), **environment) as (measured, _):
+        return measured
 
 
-if __name__ == "__main__":
-    sys.exit(carry_out(lambda: main(sys.argv)))
+def measure_starts(arguments: Sequence[str], *, num_starts: int) -> dict[str, Any]:
+    """Measures starts without compiled programs ("cold") and with those of the one before ("warm").
+
+    Each pair of processes has a cache folder of its own. `arguments` are those of this command.
+    """
+    starts: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
+    for _ in range(num_starts):
+        with tempfile.TemporaryDirectory(prefix="jaxcmp-compiled-") as folder:
+            for samples in starts.values():
+                samples.append(measure_start(arguments, folder))
+    return {
+        kind: {name: spread([sample[name] for sample in samples]) for name in samples[0]}
+        for kind, samples in starts.items()
+    }
+
+
+def measure_start(arguments: Sequence[str], cache: str) -> dict[str, float]:
+    """Measures seconds to the end of the first step, and of compiling each program."""
+    begin = time.perf_counter()
+    seconds = run_part("start", arguments, JAX_COMPILATION_CACHE_DIR=cache)
+    # The clock is the same in all processes.
+    return seconds | {"first_step": seconds["first_step"] - begin}
+
+
+@contextlib.contextmanager
+def worker(command: Sequence[str], **environment: str) -> Iterator[tuple[dict[str, Any], Timed]]:
+    """Starts a process; yields its first answer, and a function that asks for further ones.
+
+    The function sends a number of calls, and returns the mean seconds of one. The process ends with
+    the context. Raises JaxcmpError with the last line of its messages where it fails.
+    """
+    # None may claim most of a GPU's memory: another one may need it.
+    settings = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"} | environment
+    with tempfile.TemporaryFile("w+") as messages:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": messages}
+        process = subprocess.Popen(command, env=settings, text=True, **pipes)
+        assert process.stdin is not None and process.stdout is not None
+        write, read = process.stdin, process.stdout
+
+        def answer() -> Any:
+            line = read.readline()
+            if not line:
+                # It writes at the place that we share: nothing is read before it has ended.
+                code = process.wait()
+                messages.seek(0)
+                raise failure(code, messages.read())
+            return json.loads(line)
+
+        def timed(num_calls: int) -> float:
+            with contextlib.suppress(BrokenPipeError):
+                print(num_calls, file=write, flush=True)
+            return answer()
+
+        try:
+            yield answer(), timed
+        finally:
+            process.communicate()
+
+
+def failure(code: int, messages: str) -> JaxcmpError:
+    """Makes the error of a process that failed, from its exit code and its messages."""
+    if code < 0:
+        name = interrupt.name_of(-code)
+        return JaxcmpError(f"a process was stopped by {name}; memory may not have sufficed")
+    last = (messages.strip().splitlines() or ["a process ended without a message"])[-1]
+    error = CommandError if code == CommandError.exit_code else JaxcmpError
+    return error(last.removeprefix("jaxcmp: "))

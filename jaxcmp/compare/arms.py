@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from jaxcmp import files
 from jaxcmp.compare.origin import Origin, origin_of
-from jaxcmp.compare.settings import Settings, images_of, recipe_of
-from jaxcmp.predictions import Predictions
+from jaxcmp.compare.recipe_keys import Settings, images_of, recipe_of
 from jaxcmp.runs import Run
+from jaxcmp.runs.predictions import Predictions
 
 # Steps or operations that differ by no more are equal: a run lasts for whole epochs.
 EQUAL = 0.02
@@ -23,7 +24,10 @@ class Outcome:
     """One finished run. Accuracy is of the last epoch on the test split, in [0, 1]; times in s.
 
     `predictions` are those of the test split in the order of their ids. `number` is the run's place
-    in the report; `origin` is None of a run that began at random.
+    in the report; `origin` is None of a run that began at random. `is_crossed` says that one model
+    was trained with another's recipe, as far as it tells without the runs beside it. `apart` are
+    values that keep its arm apart beside the recipe, `repeated` those of them that it took because
+    its seed was trained more than once.
     """
 
     run: Run
@@ -41,10 +45,13 @@ class Outcome:
     device: str
     number: int = 0
     origin: Origin | None = None
+    is_crossed: bool = False
+    apart: Settings = ()
+    repeated: Settings = ()
 
     @property
     def folder(self) -> str:
-        return str(self.run.folder)
+        return files.shown(self.run.folder)
 
     @property
     def epochs(self) -> list[dict[str, Any]]:
@@ -54,17 +61,14 @@ class Outcome:
     @property
     def recipe_name(self) -> str:
         """Whose recipe it was trained with; older runs do not say, and have their own."""
-        return str(self.run.config.get("recipe", self.name))
-
-    @property
-    def is_crossed(self) -> bool:
-        """Whether one model was trained with another's recipe."""
-        return self.recipe_name != self.name
+        return str(self.run.config.get("recipe") or self.name)
 
     @property
     def title(self) -> str:
         """The arm that it is of, where nothing else has to be told apart."""
         own = f"{self.name} with {self.recipe_name}'s recipe" if self.is_crossed else self.name
+        told = ", ".join(f"{key}={value}" for key, value in self.apart)
+        own = f"{own} ({told})" if told else own
         return f"{own}, {self.origin.title}" if self.origin else own
 
     @property
@@ -99,6 +103,17 @@ class Arm:
     @property
     def mean_accuracy(self) -> float:
         return float(np.mean(self.accuracies))
+
+    @functools.cached_property
+    def held_out_accuracy(self) -> float | None:
+        """The mean over seeds on images held out from training; None where a run held none out."""
+        found = [outcome.run.load_validation_predictions() for outcome in self.outcomes]
+        shares = [
+            float(np.mean(each.logits.argmax(axis=1) == each.labels))
+            for each in found
+            if each is not None and len(each.labels)
+        ]
+        return float(np.mean(shares)) if len(shares) == len(found) else None
 
     @property
     def runs(self) -> list[int]:
@@ -137,6 +152,16 @@ class Arm:
         return self.answers == self.outcomes[0].predictions.labels
 
 
+def with_epochs(arm: Arm) -> Arm | None:
+    """The arm with those of its runs that recorded their epochs; None where none did."""
+    return arm_of(arm, [outcome for outcome in arm.outcomes if outcome.epochs])
+
+
+def arm_of(arm: Arm, outcomes: Sequence[Outcome]) -> Arm | None:
+    """The arm with these of its runs alone; None without any."""
+    return dataclasses.replace(arm, outcomes=tuple(outcomes)) if outcomes else None
+
+
 @dataclasses.dataclass(frozen=True)
 class Group:
     """The arms that were tested on the same images, by name.
@@ -146,6 +171,7 @@ class Group:
     `other_lengths`, an arm's recipe for more or fewer epochs; `crossed`, one model with another's
     recipe; and `pretrained`, whose runs began from weights, on any part of the images, where `arms`
     began at random. Their index is that of the arm in `arms` that is the same otherwise, or -1.
+    `by` are the keys by which arms were to be kept apart.
     """
 
     data: str
@@ -154,6 +180,7 @@ class Group:
     other_lengths: tuple[Arm, ...] = ()
     crossed: tuple[Arm, ...] = ()
     pretrained: tuple[Arm, ...] = ()
+    by: tuple[str, ...] = ()
 
     @property
     def all_arms(self) -> tuple[Arm, ...]:
@@ -170,15 +197,39 @@ class Group:
         return self.arms[0].outcomes[0].predictions.class_names
 
     @property
+    def class_labels(self) -> tuple[str, ...]:
+        """The names of classes as they stand in words: “2” is no number."""
+        return tuple(
+            f"“{name}”" if name.replace(".", "").isdigit() else name for name in self.class_names
+        )
+
+    @property
     def ranked(self) -> list[Arm]:
-        """The most accurate first."""
-        return sorted(self.arms, key=lambda arm: -arm.mean_accuracy)
+        return ranked(self.arms)
 
     @property
     def pairs(self) -> list[tuple[Arm, Arm]]:
-        """The leader beside each other arm."""
-        leader, *others = self.ranked
-        return [(leader, other) for other in others]
+        """The first of the ranked arms and each other, the more accurate of the two first."""
+        first, *others = self.ranked
+        return [
+            (first, other) if first.mean_accuracy >= other.mean_accuracy else (other, first)
+            for other in others
+        ]
+
+
+def ranked(arms: Sequence[Arm]) -> list[Arm]:
+    """Two arms as they came out; of more, the best first on held-out images, else as they are.
+
+    The best of several on the test images is no fair choice: it would be taken for its luck.
+    """
+    if len(arms) <= 2:
+        return sorted(arms, key=lambda arm: -arm.mean_accuracy)
+    held_out = [arm.held_out_accuracy for arm in arms]
+    known = [accuracy for accuracy in held_out if accuracy is not None]
+    if len(known) < len(arms):
+        return list(arms)
+    order = sorted(range(len(arms)), key=lambda i: -known[i])
+    return [arms[i] for i in order]
 
 
 def outcome_of(run: Run, predictions: Predictions) -> Outcome:
@@ -200,6 +251,7 @@ def outcome_of(run: Run, predictions: Predictions) -> Outcome:
         predictions.class_names,
     )
     int(run.config["num_epochs"])
+    own_names = (run.config["arm"], run.config.get("model", {}).get("name"))
     data = dict(images_of(recipe))
     data["version"] = json.dumps(run.environment["data"]["version"])
     data["num_test"] = json.dumps(result["num_test"])
@@ -219,6 +271,7 @@ def outcome_of(run: Run, predictions: Predictions) -> Outcome:
         train_seconds=float(result["train_seconds"]),
         device=devices_of(run),
         origin=origin,
+        is_crossed=run.config.get("recipe", own_names[0]) not in ("", *own_names),
     )
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from jaxcmp.compare.arms import Arm
 from jaxcmp.compare.document import Cell
-from jaxcmp.compare.statistics.means import estimate_mean
+from jaxcmp.compare.statistics.means import MIN_RUNS, Estimate, estimate_mean
+from jaxcmp.compare.statistics.ratios import Ratio
 
 MINUS = "−"
 
@@ -24,25 +27,42 @@ def decimal(value: float | None, runs: Sequence[int], *, digits: int) -> Cell:
 
 
 def percent(values: Sequence[float], runs: Sequence[int]) -> Cell:
-    """The mean of shares over runs, in percent, with its 95 % t-interval over them."""
+    """The mean of shares over runs, in percent, with its 95 % t-interval over them.
+
+    Of fewer runs than three, each is shown.
+    """
     if not values:
         return Cell("–")
-    estimate = estimate_mean([100 * value for value in values])
-    text = f"{estimate.mean:.2f}"
-    if estimate.interval is not None:
-        text += f" ± {estimate.interval[1] - estimate.mean:.2f}"
-    return Cell(f"{text} %", estimate.mean, estimate.interval, estimate.num, list(runs))
+    percents = [100 * value for value in values]
+    estimate = estimate_mean(percents, most=100)
+    text = over_runs(percents, estimate, digits=2, unit=" %")
+    return Cell(text, estimate.mean, estimate.interval, estimate.num, list(runs))
 
 
 def mean(values: Sequence[float], runs: Sequence[int], *, digits: int) -> Cell:
-    """The mean over runs with its 95 % t-interval."""
+    """The mean over runs with its 95 % t-interval; of fewer runs than three, each is shown."""
     if not values:
         return Cell("–")
     estimate = estimate_mean(values)
-    text = f"{estimate.mean:,.{digits}f}"
-    if estimate.interval is not None:
-        text += f" ± {estimate.interval[1] - estimate.mean:,.{digits}f}"
+    text = over_runs(values, estimate, digits=digits)
     return Cell(text, estimate.mean, estimate.interval, estimate.num, list(runs))
+
+
+def over_runs(values: Sequence[float], estimate: Estimate, *, digits: int, unit: str = "") -> str:
+    """What runs say: few of them one by one, else their mean and how sure it is."""
+    mean = _signed(estimate.mean, digits)
+    if len(values) < MIN_RUNS:
+        return " and ".join(_signed(value, digits) for value in values) + unit
+    if estimate.interval is None:
+        return f"{mean}{unit} (all {len(values)} runs)"
+    low, high = estimate.interval
+    half = max(high - estimate.mean, estimate.mean - low)
+    if half - min(high - estimate.mean, estimate.mean - low) > 1e-9 * half:
+        # Cut off at what can be, it is no longer as wide on either side.
+        return f"{mean} [{_signed(low, digits)}, {_signed(high, digits)}]{unit}"
+    shown = f"{half:,.{digits}f}"
+    least = f"{10.0**-digits:.{digits}f}"
+    return f"{mean} ± {shown if float(shown.replace(',', '')) else f'< {least}'}{unit}"
 
 
 def share(value: float, interval: tuple[float, float] | None, runs: Sequence[int]) -> Cell:
@@ -63,6 +83,27 @@ def difference(value: float, interval: tuple[float, float] | None, runs: Sequenc
     return Cell(text, 100 * value, (low, high), runs=list(runs))
 
 
+def ratio(value: Ratio | None, text: str, runs: Sequence[int]) -> Cell:
+    if value is None:
+        return Cell(text)
+    return Cell(text, value.mean, value.interval, runs=list(runs))
+
+
+def times(value: Ratio) -> str:
+    """A ratio with its interval, where it has one."""
+    if value.interval is None:
+        return f"{value.mean:.2f}×"
+    return f"{value.mean:.2f}× [{value.interval[0]:.2f}, {value.interval[1]:.2f}]"
+
+
+def with_text(cell: Cell, text: str) -> Cell:
+    return structs.replace(cell, text=text)
+
+
+def two_digits(value: float) -> str:
+    return _signed(value, 2)
+
+
 def p_value(value: float | None, runs: Sequence[int] = ()) -> Cell:
     return number(value, short_p(value), runs)
 
@@ -74,7 +115,7 @@ def count(value: int, runs: Sequence[int] = ()) -> Cell:
 def points(value: float) -> str:
     """With two decimals and its sign, where it is not zero."""
     text = _signed(value, 2)
-    return text if text.startswith(MINUS) or float(text) == 0 else f"+{text}"
+    return text if text.startswith(MINUS) or not text.strip("0.") else f"+{text}"
 
 
 def short_p(value: float | None) -> str:
@@ -121,5 +162,5 @@ def durations(arm: Arm) -> list[tuple[str, list[float], list[int]]]:
 
 def _signed(value: float, digits: int) -> str:
     """With a minus sign where what is shown is below zero: what rounds to zero has none."""
-    text = f"{abs(value):.{digits}f}"
-    return f"{MINUS}{text}" if value < 0 and float(text) > 0 else text
+    text = f"{abs(value):,.{digits}f}"
+    return f"{MINUS}{text}" if value < 0 and text.strip("0.") else text

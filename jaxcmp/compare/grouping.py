@@ -6,18 +6,48 @@ import json
 from collections.abc import Iterable, Sequence
 
 from jaxcmp.compare.arms import Arm, Group, Outcome
-from jaxcmp.compare.settings import Settings, part_of, unsized, untimed
+from jaxcmp.compare.recipe_keys import Settings, part_of, short_names, unsized, untimed
+from jaxcmp.compare.versions import keep_apart, keep_repetitions_apart
+
+# Those of our configurations, whose recipes bear their names.
+ARCHITECTURES = ("vit", "resnet")
 
 
-def group(outcomes: Sequence[Outcome]) -> list[Group]:
-    """Runs on other images, or on another part of them, never share an average or a table."""
-    outcomes = _sources_apart(outcomes)
+def group(outcomes: Sequence[Outcome], by: Sequence[str] = ()) -> list[Group]:
+    """Runs on other images, or on another part of them, never share an average or a table.
+
+    Arms are kept apart by the keys `by`; raises CommandError for one that no run has.
+    """
+    outcomes = keep_apart(_sources_apart(_crossings(outcomes)), by)
+    outcomes = keep_repetitions_apart(outcomes)
     datas = list(dict.fromkeys(outcome.data for outcome in outcomes))
     names = [json.loads(dict(data)["data.name"]) for data in datas]
     return [
-        _group(label, [outcome for outcome in outcomes if outcome.data == data])
+        dataclasses.replace(
+            _group(label, [each for each in outcomes if each.data == data]), by=tuple(by)
+        )
         for data, label in zip(datas, labels(names, datas), strict=True)
     ]
+
+
+def _crossings(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Marks the runs of one model with another's recipe.
+
+    A run whose arm was given a name alone bears the name of the recipe that it was made from: that
+    is its own, unless runs of its arm have one of their own, or the recipe is that of another
+    architecture.
+    """
+    with_own = {each.name for each in outcomes if each.recipe_name == each.name}
+    architectures = {name: name for name in ARCHITECTURES}
+    architectures |= {each.name: each.architecture for each in outcomes if each.name in with_own}
+
+    def is_crossed(run: Outcome) -> bool:
+        if run.recipe_name == run.name:
+            return False
+        other = architectures.get(run.recipe_name, run.architecture)
+        return run.name in with_own or other != run.architecture
+
+    return [dataclasses.replace(each, is_crossed=is_crossed(each)) for each in outcomes]
 
 
 def _sources_apart(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -37,16 +67,21 @@ def _sources_apart(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 def labels(names: Sequence[str], settings: Sequence[Settings]) -> list[str]:
     """Names that tell apart: equal ones are followed by as many settings as it takes."""
-    result = []
+    result, short = [], short_names(settings)
     for name, own in zip(names, settings, strict=True):
         others = [dict(each) for i, each in enumerate(settings) if names[i] == name and each != own]
         told = []
         for key, value in own:
             if any(other.get(key) != value for other in others):
-                told.append(f"{key}={value}")
+                told.append(f"{short[key]}={_plain(value)}")
                 others = [other for other in others if other.get(key) == value]
         result.append(f"{name} ({', '.join(told)})" if told else name)
     return result
+
+
+def _plain(value: str) -> str:
+    """A setting's JSON as a person types it: words without quotes."""
+    return json.loads(value) if value.startswith('"') else value
 
 
 def _group(data: str, outcomes: Sequence[Outcome]) -> Group:
@@ -55,10 +90,12 @@ def _group(data: str, outcomes: Sequence[Outcome]) -> Group:
     pretrained = [each for each in outcomes if has_random and each.origin]
     outcomes = [each for each in outcomes if not (has_random and each.origin)]
     largest = max(outcome.train_fraction for outcome in outcomes)
-    # Crossed runs stand beside an arm with its own recipe; without one they are the arms.
-    has_own = any(not each.is_crossed for each in outcomes if each.train_fraction == largest)
-    crossed = [each for each in outcomes if has_own and each.is_crossed]
-    own = [each for each in outcomes if not (has_own and each.is_crossed)]
+    # Crossed runs stand beside an arm of their model with its own recipe; without one, they are it.
+    own_names = {
+        each.name for each in outcomes if each.train_fraction == largest and not each.is_crossed
+    }
+    crossed = [each for each in outcomes if each.is_crossed and each.name in own_names]
+    own = [each for each in outcomes if not (each.is_crossed and each.name in own_names)]
     whole = [each for each in own if each.train_fraction == largest]
     others = _other_lengths(whole)
     arms = _arms([each for each in whole if each.recipe not in others])

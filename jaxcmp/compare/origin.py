@@ -1,4 +1,4 @@
-"""What the weights that a run began from had seen: as init.json tells it, in words, as settings."""
+"""Weights that a run began with, and where they come from: in words, and as settings."""
 
 import dataclasses
 import hashlib
@@ -57,7 +57,7 @@ class Origin:
         told = [f"{self.num_train:,} images"] if self.num_train else []
         told += [self._classes] if self.num_classes else []
         told += [f"{self.epochs:,} epoch{'' if self.epochs == 1 else 's'}"] if self.epochs else []
-        name = self.name or f"{self.file}, of which nothing is said"
+        name = self.name or f"{self.file}, trained on unknown data"
         last = f"{name} ({', '.join(told)})" if told else name
         return ", then ".join((*self.told_before, last))
 
@@ -86,7 +86,7 @@ class Origin:
     @property
     def told_before(self) -> tuple[str, ...]:
         """Names of what the weights had seen before the last training, the first one first."""
-        return tuple(name or "what nobody has said" for name in self.before)
+        return tuple(name or "unknown data" for name in self.before)
 
     @property
     def _classes(self) -> str:

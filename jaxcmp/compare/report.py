@@ -1,34 +1,60 @@
 """The report: what all sections say of all groups of runs, and its files in a folder."""
 
-import dataclasses
-import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+from msgspec import structs
+
 from jaxcmp import files
+from jaxcmp.compare.accounting import account
 from jaxcmp.compare.arms import Arm, Group, Outcome
-from jaxcmp.compare.document import Comparison, Figure, LeftOut, Report, Section, Source
-from jaxcmp.compare.pages.figures import draw_file
+from jaxcmp.compare.document import (
+    Block,
+    Comparison,
+    Figure,
+    LeftOut,
+    Report,
+    Source,
+    from_json,
+    to_json,
+)
+from jaxcmp.compare.pages.figures import draw, file_of
 from jaxcmp.compare.pages.markdown import render_markdown
 from jaxcmp.compare.pages.page import render_html
-from jaxcmp.compare.report_json import from_json, to_json
-from jaxcmp.compare.sections.budget import budget_section
-from jaxcmp.compare.sections.claims import claims_section
+from jaxcmp.compare.sections.answer import Answer
+from jaxcmp.compare.sections.claims import blog_post_section
 from jaxcmp.compare.sections.classes import classes_section
 from jaxcmp.compare.sections.confidence import confidence_section
-from jaxcmp.compare.sections.curves import curves_section
+from jaxcmp.compare.sections.cost import cost_section
+from jaxcmp.compare.sections.curves import curves_section, opening_figure
 from jaxcmp.compare.sections.data_size import data_size_section
-from jaxcmp.compare.sections.findings import measured, sizes_of
-from jaxcmp.compare.sections.glance import facts, glance_section
 from jaxcmp.compare.sections.methods import methods_section
-from jaxcmp.compare.sections.published import load_claims
+from jaxcmp.compare.sections.pretraining import pretraining_section
 from jaxcmp.compare.sections.recipes import recipes_section
+from jaxcmp.compare.sections.results import facts, results_section, tradeoff
 from jaxcmp.compare.sections.same_images import same_images_section
-from jaxcmp.compare.sections.transfer import transfer_section
 from jaxcmp.compare.sections.work import work_section
+from jaxcmp.compare.several import NUMBERS, title_of
 from jaxcmp.compare.verdict import answer
 from jaxcmp.runs import config_hash
 
+# In the order in which they are read.
+SECTIONS: tuple[Callable[[Group], Answer], ...] = (
+    *(results_section, curves_section, recipes_section, cost_section, data_size_section),
+    *(pretraining_section, classes_section, same_images_section, work_section),
+    *(confidence_section, blog_post_section, methods_section),
+)
+# What explains a lead comes before what goes with it.
+FINDINGS = [
+    SECTIONS.index(section)
+    for section in (
+        *(results_section, recipes_section, cost_section, data_size_section),
+        *(pretraining_section, classes_section, work_section, same_images_section),
+    )
+]
+MAX_FINDINGS = 5
 PAGE = "index.html"
 FIGURES = "figures"
 
@@ -46,11 +72,11 @@ def build(
         comparisons = [_with_own_names(each) for each in comparisons]
     arms = [arm for each in groups for arm in each.all_arms]
     runs = {outcome.number: _source(arm, outcome) for arm in arms for outcome in arm.outcomes}
-    told = {Path(each.folder).resolve() for each in missing}
+    told = {os.path.realpath(each.folder) for each in missing}
     return Report(
         comparisons,
         [runs[number] for number in sorted(runs)],
-        [each for each in left_out if Path(each.folder).resolve() not in told],
+        [each for each in left_out if os.path.realpath(each.folder) not in told],
         missing=list(missing),
     )
 
@@ -60,80 +86,84 @@ def write_report(report: Report, folder: Path) -> Path:
 
     Raises JaxcmpError if the folder cannot be written. What else lies in it is left alone.
     """
-    stored = json.dumps(to_json(report), indent=1, allow_nan=False, ensure_ascii=False)
-    report = from_json(json.loads(stored))
-    drawings = {figure.name: draw_file(figure) for figure in _figures(report)}
+    content = to_json(report)
+    report = from_json(content)
+    drawings = {figure.name: draw(figure) for figure in _figures(report)}
     with files.writing(folder):
         (folder / FIGURES).mkdir(parents=True, exist_ok=True)
-        # Only what an earlier report drew there: other pictures are somebody's own.
-        for name in _names_drawn_before(folder / "report.json") - set(drawings):
-            (folder / FIGURES / f"{name}.svg").unlink(missing_ok=True)
-    for name, drawing in drawings.items():
-        files.replace_file(folder / FIGURES / f"{name}.svg", drawing)
-    files.replace_file(folder / "report.json", stored.encode() + b"\n")
-    files.replace_file(folder / "report.md", render_markdown(report).encode())
-    # Last: whoever opens the page finds everything beside it.
-    files.replace_file(folder / PAGE, render_html(report).encode())
+    # Files that belong together: of several reports at once, those of the last one stay.
+    with files.one_at_a_time(folder):
+        with files.writing(folder):
+            # Only what an earlier report drew there: other pictures are somebody's own.
+            for name in _names_drawn_before(folder / "report.json") - set(drawings):
+                (folder / FIGURES / f"{name}.svg").unlink(missing_ok=True)
+        for figure in _figures(report):
+            drawing = file_of(figure, drawings[figure.name])
+            files.replace_file(folder / FIGURES / f"{figure.name}.svg", drawing)
+        files.replace_file(folder / "report.json", content)
+        files.replace_file(folder / "report.md", render_markdown(report).encode())
+        # Last: whoever opens the page finds everything beside it.
+        files.replace_file(folder / PAGE, render_html(report, drawings).encode())
     return folder / PAGE
 
 
 def _figures(report: Report) -> list[Figure]:
+    opening = [each.opening for each in report.comparisons if each.opening]
     sections = [section for each in report.comparisons for section in each.sections]
-    blocks = [block for section in sections for block in section.blocks]
-    return [block for block in blocks if isinstance(block, Figure)]
+    blocks = [block for each in sections for block in (*each.blocks, *each.details)]
+    return opening + [block for block in blocks if isinstance(block, Figure)]
 
 
 def _names_drawn_before(path: Path) -> set[str]:
     """The figures of the report that lies there; none if there is none that can be read."""
     try:
-        names = {figure.name for figure in _figures(from_json(json.loads(path.read_text())))}
-    except (OSError, KeyError, TypeError, ValueError):
+        names = {figure.name for figure in _figures(from_json(path.read_bytes()))}
+    except (OSError, ValueError, msgspec.MsgspecError):
         return set()
     # A name from a file is no path to anywhere else.
     return {name for name in names if Path(name).name == name}
 
 
 def _comparison(group: Group, name: str) -> Comparison:
-    study = load_claims()
+    answers = [section(group) for section in SECTIONS]
+    findings = [answers[index].finding for index in FINDINGS]
+    suggestions = [suggestion for each in answers for suggestion in each.more]
     return Comparison(
         id=name,
         data=group.data,
-        title=f"{' or '.join(arm.name for arm in group.arms)}?",
+        title=_title(group.arms),
         arms=[arm.name for arm in group.arms],
         verdict=answer(group),
         facts=facts(group),
-        sections=[
-            glance_section(group),
-            curves_section(group),
-            classes_section(group),
-            same_images_section(group),
-            work_section([sizes_of(arm) for arm in group.arms]),
-            confidence_section(group),
-            budget_section(group),
-            recipes_section(group),
-            data_size_section(group),
-            transfer_section(group),
-            claims_section(measured(group, study), study),
-            methods_section(group),
-        ],
+        opening=opening_figure(group),
+        findings=[each for each in findings if each][:MAX_FINDINGS],
+        tradeoff=tradeoff(group),
+        notes=[*account(group), *([NUMBERS] if len(group.arms) > 2 else [])],
+        sections=[each.section for each in answers if each.section],
+        more=list({each.command: each for each in suggestions}.values()),
         runs=[run for arm in group.all_arms for run in arm.runs],
     )
+
+
+def _title(arms: Sequence[Arm]) -> str:
+    return title_of(arms) if len(arms) > 2 else f"{' or '.join(arm.name for arm in arms)}?"
 
 
 def _with_own_names(comparison: Comparison) -> Comparison:
     """Figures of several comparisons lie in one folder."""
 
-    def rename(section: Section) -> Section:
-        blocks = [
-            dataclasses.replace(block, name=f"{comparison.id}-{block.name}")
-            if isinstance(block, Figure)
-            else block
-            for block in section.blocks
-        ]
-        return dataclasses.replace(section, blocks=blocks)
+    def rename(block: Block) -> Block:
+        is_figure = isinstance(block, Figure)
+        return structs.replace(block, name=f"{comparison.id}-{block.name}") if is_figure else block
 
-    sections = [rename(section) for section in comparison.sections]
-    return dataclasses.replace(comparison, sections=sections)
+    sections = [
+        structs.replace(
+            each, blocks=list(map(rename, each.blocks)), details=list(map(rename, each.details))
+        )
+        for each in comparison.sections
+    ]
+    opening = comparison.opening and rename(comparison.opening)
+    return structs.replace(comparison, sections=sections, opening=opening)
 
 
 def _source(arm: Arm, outcome: Outcome) -> Source:

@@ -1,24 +1,19 @@
 """Where runs come from: folders found, read, checked, counted once; why others are left out."""
 
 import dataclasses
-import math
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+import os
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
+from jaxcmp import files
 from jaxcmp.compare.arms import Outcome, outcome_of
 from jaxcmp.compare.document import LeftOut
-from jaxcmp.compare.settings import Settings
+from jaxcmp.compare.soundness import check_run, check_scores
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.runs import CONFIG, read_run
+from jaxcmp.runs import CHECKPOINTS, CONFIG, PREDICTIONS, RESULT, read_run
 
 NO_RUN = "no run folder"
-# What the report takes from the record of an epoch.
-EPOCH = (
-    *("step", "epoch", "train_loss", "train_accuracy_mixed", "test_loss", "test_accuracy"),
-    *("learning_rate", "seconds"),
-)
 
 
 def read_outcomes(folders: Sequence[Path]) -> tuple[list[Outcome], list[LeftOut]]:
@@ -33,60 +28,98 @@ def read_outcomes(folders: Sequence[Path]) -> tuple[list[Outcome], list[LeftOut]
         if isinstance(outcome, Outcome):
             found.append(outcome)
         else:
-            left_out.append(LeftOut(str(folder), outcome))
-    if not found and all(each.reason == NO_RUN for each in left_out):
-        raise CommandError("no run folder given or found; give some, for example: runs/*/*")
-    kept, repeats = drop_repeats(found)
-    left_out += [
-        LeftOut(repeat.folder, f"the same run as {first.folder}") for repeat, first in repeats
-    ]
+            left_out.append(LeftOut(files.shown(folder), outcome))
+    if not found and all(each.reason.startswith(NO_RUN) for each in left_out):
+        raise CommandError(
+            f"no run folder given or found{_names_of(left_out)}; give some, for example: runs/*/*"
+        )
+    kept, copies = drop_copies(found)
+    left_out += [LeftOut(copy.folder, f"the same run as {first.folder}") for copy, first in copies]
     return [dataclasses.replace(each, number=i) for i, each in enumerate(kept)], left_out
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """The folder itself if it is a run or has none below it, else those below it."""
-    if (folder / CONFIG).is_file():
-        return [folder]
-    return sorted(path.parent for path in folder.rglob(CONFIG)) or [folder]
+    """The runs here and below, and what cannot be read; the folder itself where there is neither.
+
+    Links are followed, to each folder once.
+    """
+    found: list[Path] = []
+    waiting, seen = [folder], set()
+    while waiting:
+        here = waiting.pop()
+        try:
+            place = here.stat()
+            if (place.st_dev, place.st_ino) in seen:
+                continue
+            seen.add((place.st_dev, place.st_ino))
+            entries = list(os.scandir(here))
+        except OSError:
+            found.append(here)
+            continue
+        is_run = any(each.name == CONFIG for each in entries)
+        found += [here] if is_run else []
+        inside = [each for each in entries if not (is_run and each.name in (CHECKPOINTS, CONFIG))]
+        waiting += [here / each.name for each in inside if _may_be_folder(each)]
+    return sorted(found) or [folder]
+
+
+def _may_be_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # It leads to where nobody may look; a loop leads nowhere.
+        return True
 
 
 def _unique(folders: Iterator[Path]) -> list[Path]:
     """Each folder once, however often and by whatever name it is given."""
-    first: dict[Path, Path] = {}
+    first: dict[str, Path] = {}
     for folder in folders:
-        first.setdefault(folder.resolve(), folder)
+        first.setdefault(os.path.realpath(folder), folder)
     return list(first.values())
 
 
-def drop_repeats(
+def drop_copies(
     outcomes: Iterable[Outcome],
 ) -> tuple[list[Outcome], list[tuple[Outcome, Outcome]]]:
-    """The first run of each seed of a recipe, and each later one with the run that it repeats.
+    """The first of runs with the same results, and each copy with the run that it is a copy of.
 
-    A copied folder, or a seed run again, is no independent run: it would narrow the interval. Runs
-    from several weights are, whatever their own seed.
+    A copy has the same bytes in its predictions and its result, whatever seed is written beside
+    them. Any other run was trained by itself, be it with the same seed.
     """
-    first: dict[tuple[Settings, Settings, int, str | None], Outcome] = {}
-    repeats = []
+    first: dict[Hashable, Outcome] = {}
+    copies = []
     for outcome in outcomes:
         weights = outcome.origin.sha256 if outcome.origin else None
-        key = (outcome.recipe, outcome.data, outcome.seed, weights)
+        digests = [_digest(outcome.run.folder / name) for name in (PREDICTIONS, RESULT)]
+        key = (outcome.recipe, outcome.data, weights, *digests)
         if key in first:
-            repeats.append((outcome, first[key]))
+            copies.append((outcome, first[key]))
         first.setdefault(key, outcome)
-    return list(first.values()), repeats
+    return list(first.values()), copies
+
+
+def _digest(path: Path) -> str:
+    with files.reading(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _names_of(left_out: Sequence[LeftOut]) -> str:
+    names = [f"{each.folder}{each.reason.removeprefix(NO_RUN)}" for each in left_out]
+    return f" in {', '.join(names)}" if names else ""
 
 
 def _read(folder: Path) -> Outcome | str:
     """The outcome of a run, or why there is none."""
-    if not (folder / CONFIG).is_file():
-        return NO_RUN
+    if reason := _why_no_run(folder):
+        return reason
     try:
         run = read_run(folder)
         if not run.is_finished:
             return "not finished"
+        check_run(run)
         outcome = outcome_of(run, run.load_predictions())
-        _check(outcome)
+        check_scores(outcome)
         return outcome
     except JaxcmpError as error:
         return str(error)
@@ -94,13 +127,16 @@ def _read(folder: Path) -> Outcome | str:
         return f"damaged ({type(error).__name__}: {error})"
 
 
-def _check(outcome: Outcome) -> None:
-    """Raises where the report would stumble: a number missing or not finite, a bad picture."""
-    if not np.isfinite(outcome.predictions.logits).all():
-        raise ValueError("a logit is not finite")
-    for epoch in outcome.epochs:
-        for name in EPOCH:
-            if not math.isfinite(epoch[name]):
-                raise ValueError(f"{name} of epoch {epoch['epoch']} is not finite")
-    outcome.run.load_pictures()
-    outcome.run.load_validation_predictions()
+def _why_no_run(folder: Path) -> str:
+    """Why a folder is none of a run; "" where it is one."""
+    try:
+        if os.path.lexists(folder / CONFIG):
+            return ""
+        os.scandir(folder).close()
+    except FileNotFoundError:
+        return f"{NO_RUN}: it does not exist"
+    except NotADirectoryError:
+        return f"{NO_RUN}: it is a file"
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    return NO_RUN

@@ -4,52 +4,76 @@ from collections.abc import Sequence
 
 import numpy as np
 from rich.console import Group as RenderableGroup
+from rich.styled import Styled
 from rich.table import Table
-from rich.text import Text
 
+from jaxcmp.compare.accounting import account
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.cells import duration, durations
-from jaxcmp.compare.statistics.means import estimate_mean
+from jaxcmp.compare.cells import duration, durations, percent, short_p
+from jaxcmp.compare.several import pairs_of
+from jaxcmp.compare.statistics.means import MIN_RUNS
 from jaxcmp.compare.verdict import answer, pretrained_arms
+from jaxcmp.text import plain_table
 
 
 def render(group: Group) -> RenderableGroup:
     """What is to be said on one set of images: heading, table and verdict."""
-    heading = f"{group.data}: test accuracy after the last epoch, ± its 95 % t-interval"
+    arms = [*group.ranked, *pretrained_arms(group)]
+    heading = f"{group.data}: test accuracy after the last epoch{_spread(arms)}"
     return RenderableGroup(
-        Text(heading, style="bold"),
-        Text(),
-        arms_table([*group.ranked, *pretrained_arms(group)]),
-        Text(),
-        *(Text(sentence) for sentence in answer(group)),
+        Styled(heading, "bold"),
+        "",
+        arms_table(arms),
+        *(["", pairs_table(group.arms)] if len(group.arms) > 2 else []),
+        "",
+        *answer(group),
+        *account(group),
     )
+
+
+def _spread(arms: Sequence[Arm]) -> str:
+    """What stands beside a mean, where there is a mean."""
+    num_runs = [len(arm.outcomes) for arm in arms]
+    if max(num_runs) < MIN_RUNS:
+        return ", each seed"
+    few = "; each seed of fewer than three" if min(num_runs) < MIN_RUNS else ""
+    return f", mean ± its 95 % t-interval{few}"
+
+
+def pairs_table(arms: Sequence[Arm]) -> Table:
+    """One row per pair of arms, the one with the higher mean first."""
+    table = plain_table("pair", "by, points", "95 % interval", "p, Holm")
+    for pair in pairs_of(arms):
+        bounds = [f"{100 * bound:.2f}" for bound in pair.over_seeds.interval or ()]
+        table.add_row(
+            f"{pair.ahead.name} over {pair.behind.name}",
+            f"{100 * pair.over_seeds.mean:.2f}",
+            " to ".join(bounds) or "–",
+            short_p(pair.holm),
+        )
+    return table
 
 
 def arms_table(arms: Sequence[Arm]) -> Table:
     """One row per arm, and a further one for each further machine that it was trained on."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("arm", overflow="fold")
-    for heading in ("accuracy, %", "seeds", "parameters", "multiply-adds", "training"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    headings = ("accuracy, %", "seeds", "parameters", "multiply-adds", "training")
+    table = plain_table("arm", *headings)
     table.add_column("on", overflow="fold")
     for arm in arms:
         cells = _cells(arm)
         for device, seconds, _ in durations(arm):
-            table.add_row(*map(Text, [*cells, duration(float(np.mean(seconds))), device]))
+            table.add_row(*cells, duration(float(np.mean(seconds))), device)
             cells = [""] * len(cells)
     return table
 
 
 def _cells(arm: Arm) -> list[str]:
-    estimate = estimate_mean([100 * accuracy for accuracy in arm.accuracies])
-    spread = "?"
-    if estimate.interval is not None:
-        spread = f"{estimate.interval[1] - estimate.mean:.2f}"
+    shown = percent(arm.accuracies, arm.runs)
     first = arm.outcomes[0]
     return [
         arm.name,
-        f"{estimate.mean:.2f} ± {spread:<4}",
-        str(estimate.num),
+        shown.text.removesuffix(" %"),
+        str(shown.num),
         f"{first.parameters:,}",
         f"{first.multiply_adds:,}",
     ]

@@ -1,10 +1,12 @@
 """Who is ahead, by how much, and how surely: in sentences."""
 
+import itertools
 from collections.abc import Sequence
 
-from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.cells import say_p
-from jaxcmp.compare.statistics.means import compare_means
+from jaxcmp.compare import several
+from jaxcmp.compare.arms import Arm, Group, ranked
+from jaxcmp.compare.cells import percent, say_p, two_digits
+from jaxcmp.compare.statistics.means import MIN_RUNS, Lead, compare_runs
 from jaxcmp.compare.statistics.paired import paired_difference
 
 
@@ -21,15 +23,24 @@ def pretrained_arms(group: Group) -> list[Arm]:
     """Those that began from weights where others did not, and were trained on the most images."""
     most = max((arm.outcomes[0].num_train for arm in group.pretrained), default=0)
     found = [arm for arm in group.pretrained if arm.outcomes[0].num_train == most]
-    return sorted(found, key=lambda arm: -arm.mean_accuracy)
+    return ranked(found)
 
 
 def verdict(arms: Sequence[Arm]) -> list[str]:
-    """One sentence for each arm behind the leader: by how many points, and how surely."""
-    leader, *others = sorted(arms, key=lambda arm: -arm.mean_accuracy)
+    """Who is ahead of two arms, by how many points and how surely; of more, see `several`."""
+    if len(arms) > 2:
+        return [*_between_best(several.chosen(arms)), *several.sentences(arms)]
+    # Arms that are level stay in their order, however their fractions add up.
+    leader, *others = sorted(arms, key=lambda arm: -round(arm.mean_accuracy, 9))
     if not others:
         return [f"{leader.name} is the only arm here: there is nothing to compare it with."]
     return [lead_sentence(leader, other) for other in others]
+
+
+def _between_best(best: Sequence[Arm]) -> list[str]:
+    """The best arm of each model on held-out images beside that of each other."""
+    pairs = itertools.combinations(best, 2)
+    return [lead_sentence(*sorted(pair, key=lambda arm: -arm.mean_accuracy)) for pair in pairs]
 
 
 def same_images_sentence(leader: Arm, other: Arm) -> str:
@@ -37,34 +48,44 @@ def same_images_sentence(leader: Arm, other: Arm) -> str:
     gap = paired_difference(leader.is_right.mean(axis=0) - other.is_right.mean(axis=0))
     num = leader.is_right.shape[1]
     if gap.interval is None or gap.p_value is None:
-        return f"On these {num:,} test images, the two differ alike everywhere."
-    low, high = (100 * bound for bound in gap.interval)
+        return "A single test image says nothing about others."
+    low, high = (two_digits(100 * bound) for bound in gap.interval)
     return (
-        f"The test images are a sample as well: for these trained models, paired over the {num:,} "
-        f"images, the 95 % interval of the difference is {low:.2f} to {high:.2f} points "
-        f"({say_p(gap.p_value)}); that says nothing about other seeds."
+        f"With other test images than these {num:,}, the trained models would differ by {low} to "
+        f"{high} points (95 % interval, paired over images, {say_p(gap.p_value)}); that says "
+        "nothing about other seeds."
     )
 
 
 def lead_sentence(leader: Arm, other: Arm) -> str:
-    """By how many points the first arm is ahead of the second, and how surely."""
-    difference = compare_means(leader.accuracies, other.accuracies)
-    points = 100 * difference.mean
-    start = f"{leader.name} is ahead of {other.name} by {points:.2f} points of test accuracy"
-    if points == 0:
-        start = f"{leader.name} and {other.name} are level in test accuracy"
+    """By how many points the first arm is ahead of the second, and how surely.
+
+    An arm is said to be ahead where its lead is real; see `Lead`.
+    """
+    difference = compare_runs(leader.accuracies, other.accuracies, most=1)
+    if difference.mean < 0:
+        return lead_sentence(other, leader)
+    points, names = f"{100 * difference.mean:.2f} points", f"{leader.name} and {other.name}"
+    start = f"{leader.name} is ahead of {other.name} by {points} of test accuracy"
+    surely = ", more than seeds alone explain"
+    if difference.lead is Lead.TIE:
+        start, surely = f"{names} are level in test accuracy", ""
+    elif difference.lead is Lead.UNKNOWN:
+        start = f"{leader.name} scored {points} more than {other.name} in test accuracy"
+        surely = ", which seeds alone can explain"
     seeds = _seeds(len(leader.outcomes), len(other.outcomes))
-    if difference.interval is None:
-        single = " and ".join(arm.name for arm in (leader, other) if len(arm.outcomes) == 1)
-        return f"{start} ({seeds}). With one seed of {single}, the spread between seeds is unknown."
     if difference.p_value is None:
-        return f"{start} ({seeds}). The seeds of each arm agree, so that no p value can be given."
+        few = " and ".join(arm.name for arm in (leader, other) if len(arm.outcomes) < MIN_RUNS)
+        shown = " against ".join(percent(arm.accuracies, []).text for arm in (leader, other))
+        return (
+            f"{start} ({seeds}: {shown}). With fewer than three seeds of {few}, the spread between "
+            "seeds is unknown."
+        )
+    p_value = say_p(difference.p_value)
+    if difference.interval is None:
+        return f"{start} ({seeds}, equal within each arm; permutation test, {p_value}){surely}."
     low, high = (100 * bound for bound in difference.interval)
-    surely = "which seeds alone can explain" if low < 0 < high else "more than seeds alone explain"
-    return (
-        f"{start} ({seeds}; Welch's 95 % interval {low:.2f} to {high:.2f}, "
-        f"{say_p(difference.p_value)}), {surely}."
-    )
+    return f"{start} ({seeds}; Welch's 95 % interval {low:.2f} to {high:.2f}, {p_value}){surely}."
 
 
 def _seeds(first: int, second: int) -> str:

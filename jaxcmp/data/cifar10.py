@@ -1,4 +1,4 @@
-"""CIFAR-10 prepared from its official archive, without TensorFlow."""
+"""The preparation of CIFAR-10 from its official archive, without TensorFlow."""
 
 import hashlib
 import os
@@ -20,9 +20,9 @@ _RECORD_BYTES = 1 + 3 * 32 * 32
 
 
 class Cifar10(cifar.Cifar10, skip_registration=True):
-    """TFDS's builder (same name, version, features and examples) with its own reading."""
+    """TFDS's builder (same name, version, features and examples) with a reader of our own."""
 
-    # TFDS looks checksums up beside the code of the class, which here is another folder.
+    # TFDS looks for checksums beside the code of the class, which here is another folder.
     url_infos: dict[str, Any] = cifar.Cifar10.url_infos or {}
 
     def _split_generators(self, dl_manager):
@@ -49,7 +49,7 @@ class Cifar10(cifar.Cifar10, skip_registration=True):
 
 
 def read_archive(archive: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Reads the records of each batch file, uint8 [n, 3073], and the class names in their order."""
+    """Reads the records of each batch file, uint8 [n, 3073], and the class names in order."""
     records, names = {}, []
     with tarfile.open(archive) as tar:
         for member in tar:
@@ -65,7 +65,7 @@ def read_archive(archive: Path) -> tuple[dict[str, np.ndarray], list[str]]:
 
 
 def find_archive(manual_dirs: list[Path]) -> Path | None:
-    """Returns the official archive from the first of these folders that holds it.
+    """Returns the official archive from the first of these folders that has it, or None.
 
     Raises:
       JaxcmpError: the file there is not the official one.
@@ -79,8 +79,8 @@ def find_archive(manual_dirs: list[Path]) -> Path | None:
 
 
 def downloaded_archive(downloads: Path) -> Path | None:
-    """Returns the archive that TFDS downloaded earlier, if it did."""
-    # TFDS names a file by its address and checksum, in a folder of the data set in later versions.
+    """Returns the archive that TFDS downloaded earlier, or None."""
+    # TFDS names a file by its address and checksum; later versions use a folder per data set.
     for folder in (downloads, downloads / "cifar10"):
         for path in folder.glob("*kriz_cifar-10-binary*.tar.gz"):
             if path.is_file():

@@ -1,37 +1,50 @@
-"""The digits that come with scikit-learn: real images that need no download."""
+"""The digits of scikit-learn: real images that need no download."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from jaxcmp.data import images as image_ops
+from jaxcmp.data.source import Example
 from jaxcmp.data.splits import held_out
 from jaxcmp.data.streams import stream
 
-CLASS_NAMES = tuple(str(digit) for digit in range(10))
-# The images have been the same since scikit-learn first shipped them.
-VERSION = "1.0.0"
-_TEST_FRACTION = 0.2
+TEST_FRACTION = 0.2
 
 
-def read(*, image_size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Reads the 1,797 handwritten digits (Alpaydin and Kaynak, 1998).
+class Digits:
+    """The 1,797 handwritten digits (Alpaydin and Kaynak, 1998): 8 x 8 grey levels in 0..255.
 
-    There is no official test split; a stratified fifth is the test split, always the same one.
-
-    Returns:
-      images: uint8 [1797, 8, 8, 1], the grey levels 0..16 spread over 0..255; another size if
-        `image_size` is neither 0 nor 8.
-      labels: int32 [1797].
-      train, test: the positions of each split, ascending.
+    There is no official test split; it is a stratified fifth, always the same one. Ids are
+    positions among all digits.
     """
-    # The import takes a second or more, which other data sets need not wait for.
-    from sklearn.datasets import load_digits
 
-    digits: Any = load_digits()
-    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
-    if image_size:
-        images = np.stack([image_ops.resize(image, image_size=image_size) for image in images])
-    labels = digits.target.astype(np.int32)
-    train, test = held_out(stream("digits test split", 0), labels, _TEST_FRACTION)
-    return images, labels, train, test
+    name = "digits"
+    # scikit-learn has never changed the images.
+    version = "1.0.0"
+    place = "scikit-learn"
+    class_names = tuple(str(digit) for digit in range(10))
+    num_channels = 1
+
+    def __init__(self) -> None:
+        # Imported here, because it takes a second or more.
+        from sklearn.datasets import load_digits
+
+        digits: Any = load_digits()
+        self._images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
+        self._labels = digits.target.astype(np.int32)
+        kept, held = held_out(stream("digits test split", 0), self._labels, TEST_FRACTION)
+        self._ids = {"train": kept, "test": held}
+
+    def splits(self) -> Sequence[str]:
+        return tuple(self._ids)
+
+    def ids(self, split: str) -> np.ndarray:
+        return self._ids[split]
+
+    def read(self, split: str, positions: Sequence[int]) -> list[Example]:
+        ids = self._ids[split][list(positions)]
+        return [Example(self._images[i], int(self._labels[i])) for i in ids]
+
+    def fingerprint(self, split: str) -> str:
+        return ""

@@ -1,30 +1,58 @@
-"""One encoded image to an array of the wanted size and number of channels."""
+"""The decoding of an image file to an array of a given size and number of channels."""
 
 import io
+import warnings
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
+
+from jaxcmp.errors import JaxcmpError
+
+# Increase it when the same bytes decode to other pixels: it invalidates caches.
+VERSION = 2
 
 # Height and width.
 Size = tuple[int, int]
 
 _MODES = {1: "L", 3: "RGB"}
+# The transposition that turns an image upright, by its EXIF orientation.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Pillow's own limit, about 89 million: larger images could exhaust the memory.
+_MAX_PIXELS = Image.MAX_IMAGE_PIXELS or 1 << 26
+# Up to twice that limit Pillow only warns.
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
-def decode(encoded: bytes, *, num_channels: int, image_size: int | Size) -> np.ndarray:
+def decode(
+    encoded: bytes, *, num_channels: int, image_size: int | Size, name: str = "the image"
+) -> np.ndarray:
     """Decodes a JPEG, PNG or other image that Pillow reads, to uint8 [H, W, num_channels].
 
-    Args:
-      encoded: the bytes of the file.
-      num_channels: 1 (grey) or 3 (RGB); an image of another kind is converted.
-      image_size: 0 keeps the size; otherwise a side, or height and width: see `fit`.
+    Transparent pixels become white, 16-bit levels keep their upper 8 bits, the EXIF orientation is
+    applied, and of several frames the first is taken. `image_size` is 0 to keep the size, or as in
+    `fit`. Raises JaxcmpError, which calls the image by its `name`, if these bytes are no image or
+    their levels have no known range.
     """
-    with Image.open(io.BytesIO(encoded)) as image:
-        return _to_array(fit(image.convert(_MODES[num_channels]), image_size))
+    mode = _MODES[num_channels]
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            # Loaded first, because Pillow turns a TIFF upright on loading.
+            image.load()
+            return _to_array(fit(_upright(_opaque(image), image).convert(mode), image_size))
+    except Exception as error:  # Parsers of damaged images raise nearly anything.
+        raise JaxcmpError(f"{name} cannot be read: {_reason(error)}") from error
 
 
 def resize(pixels: np.ndarray, *, image_size: int) -> np.ndarray:
-    """Fits a uint8 image [H, W, 1 or 3] to `image_size` as `decode` does."""
+    """Resizes a uint8 image [H, W, 1 or 3] to `image_size` as `decode` does."""
     squeezed = pixels[:, :, 0] if pixels.shape[-1] == 1 else pixels
     return _to_array(fit(Image.fromarray(squeezed), image_size))
 
@@ -32,8 +60,8 @@ def resize(pixels: np.ndarray, *, image_size: int) -> np.ndarray:
 def fit(image: Image.Image, image_size: int | Size) -> Image.Image:
     """Scales the image until it covers the size (bicubic, antialiased), and crops its centre.
 
-    The size is a square's side, or height and width. An image that has it already, or any image
-    when it is 0, is returned as it is.
+    The size is a square's side, or height and width. An image that has it already, or any image for
+    a size of 0, is returned unchanged. Raises JaxcmpError if that takes too many pixels.
     """
     if image_size == 0:
         return image
@@ -42,9 +70,70 @@ def fit(image: Image.Image, image_size: int | Size) -> Image.Image:
         return image
     scale = max(width / image.width, height / image.height)
     covering = max(width, round(image.width * scale)), max(height, round(image.height * scale))
+    if covering[0] * covering[1] > _MAX_PIXELS:
+        raise JaxcmpError(
+            f"{image.width}x{image.height} pixels would be resized to {covering[0]}x{covering[1]} "
+            f"to cover {width}x{height}: more than {_MAX_PIXELS:,} pixels"
+        )
     image = image.resize(covering, Image.Resampling.BICUBIC)
     left, top = (covering[0] - width) // 2, (covering[1] - height) // 2
     return image.crop((left, top, left + width, top + height))
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Converts to 8-bit grey or RGB, on white where the image is transparent."""
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+        return _upper_bits(image)
+    if image.mode in ("I", "F"):
+        return _levels(image)
+    if image.mode in ("1", "L", "RGB") and "transparency" not in image.info:
+        return image
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    # Not every mode converts to grey, but each converts to RGB.
+    return image.convert("RGB")
+
+
+def _upper_bits(image: Image.Image) -> Image.Image:
+    """Keeps the upper 8 bits of 16-bit grey levels, or of the 12 bits that a TIFF file may have."""
+    levels = np.asarray(image)
+    (num_bits, *_) = getattr(image, "tag_v2", {}).get(ExifTags.Base.BitsPerSample, (16,))
+    upper = (levels >> (num_bits - 8)).astype(np.uint8)
+    if "transparency" in image.info:
+        upper[levels == image.info["transparency"]] = 255
+    return Image.fromarray(upper)
+
+
+def _levels(image: Image.Image) -> Image.Image:
+    """Converts 32-bit grey levels, which are 0 to 255 in files that Pillow writes.
+
+    Raises ValueError for other levels: software may mean 0 to 1 or any other range, and the file
+    does not say.
+    """
+    levels = np.asarray(image)
+    low, high = levels.min(), levels.max()
+    # Written so that NaN, whose comparisons are false, is refused.
+    if not (0 <= low and high <= 255) or (image.mode == "F" and 0 < high <= 1):
+        raise ValueError(
+            f"its 32-bit levels lie between {low:g} and {high:g}, where 0 to 255 are expected; "
+            "save it with 8 or 16 bits"
+        )
+    return Image.fromarray(np.rint(levels).astype(np.uint8))
+
+
+def _upright(image: Image.Image, original: Image.Image) -> Image.Image:
+    try:
+        orientation = original.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # The pixels may be sound even if the EXIF data is damaged.
+        return image
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "it is no image that Pillow knows"
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _to_array(image: Image.Image) -> np.ndarray:

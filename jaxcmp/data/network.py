@@ -1,4 +1,4 @@
-"""Whether a server answers, known within seconds."""
+"""A quick test whether a server answers."""
 
 import threading
 import urllib.error
@@ -6,12 +6,11 @@ import urllib.request
 
 
 def is_reachable(url: str, *, seconds: float = 5.0) -> bool:
-    """Asks the server for the header of a page and waits at most `seconds` for any answer.
+    """Returns whether the server answers a request within `seconds`, even with a refusal.
 
-    Proxies set in the environment are used, as they are for a download.
+    Uses the proxies that are set in the environment, as a download does.
     """
-    answered = threading.Event()
-    done = threading.Event()
+    answered, done = threading.Event(), threading.Event()
 
     def ask() -> None:
         try:
@@ -19,13 +18,13 @@ def is_reachable(url: str, *, seconds: float = 5.0) -> bool:
             urllib.request.urlopen(request, timeout=seconds).close()
             answered.set()
         except urllib.error.HTTPError:
-            answered.set()  # A refusal is an answer too.
+            answered.set()
         except (OSError, ValueError):
             pass
         finally:
             done.set()
 
-    # A name lookup knows no timeout, so it is left behind in a thread when time is up.
+    # A name lookup has no timeout, so it runs in a thread that is abandoned in the end.
     threading.Thread(target=ask, daemon=True).start()
     done.wait(seconds)
     return answered.is_set()

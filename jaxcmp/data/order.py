@@ -1,4 +1,4 @@
-"""Which examples make up the batch of a step: each epoch is a fresh permutation."""
+"""The order of examples: each epoch is a fresh permutation, cut into batches."""
 
 import functools
 
@@ -11,8 +11,8 @@ from jaxcmp.errors import CommandError
 def batch_indices(seed: int, step: int, *, num_examples: int, batch_size: int) -> np.ndarray:
     """Returns the positions of a step's examples, int32 [batch_size], read-only.
 
-    Steps count from 1. The order follows from (seed, epoch) alone, so a resumed run goes on where
-    it stopped; the incomplete last batch of an epoch is dropped.
+    Steps count from 1. The order depends only on (seed, epoch), so a resumed run continues with the
+    same batches; an incomplete last batch is dropped.
 
     Raises:
       CommandError: the batch is larger than the data set.
@@ -29,7 +29,7 @@ def batch_indices(seed: int, step: int, *, num_examples: int, batch_size: int) -
     return _permutation(seed, epoch, num_examples)[start : start + batch_size]
 
 
-# Neighbouring steps share their permutation; at an epoch's edge two are in use.
+# Steps of an epoch share a permutation; reading ahead needs the next one too.
 @functools.lru_cache(maxsize=2)
 def _permutation(seed: int, epoch: int, num_examples: int) -> np.ndarray:
     order = stream("order", seed, epoch).permutation(np.arange(num_examples, dtype=np.int32))

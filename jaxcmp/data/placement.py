@@ -1,16 +1,13 @@
-"""Whether images live on the devices or are streamed: decided once, from bytes against bytes."""
+"""The choice between images on the devices and streamed images, by their size."""
 
 from typing import NamedTuple
 
-from jaxcmp.errors import CommandError
-
-PLACEMENTS = ("auto", "device", "stream")
-# The rest is for the model, its optimizer and what a step needs in between.
+# The rest is for the model, the optimizer and a step's activations.
 _LARGEST_SHARE = 0.5
 
 
 class Placement(NamedTuple):
-    """Where the images are, and one line for a person that says why."""
+    """The place of the images, and one line with the reason."""
 
     is_streamed: bool
     reason: str
@@ -24,12 +21,7 @@ GIVEN = Placement(False, "images on the devices: an array was given")
 
 
 def choose(placement: str, *, num_bytes: int, free_bytes: int) -> Placement:
-    """Decides where `num_bytes` of images go: `auto` streams what takes over half of what is free.
-
-    Raises:
-      CommandError: `placement` is none of PLACEMENTS.
-    """
-    check(placement)
+    """Decides where `num_bytes` of images go: "device", "stream", or "auto" for the free memory."""
     if placement != "auto":
         words = "on the devices" if placement == "device" else "streamed"
         return Placement(
@@ -39,12 +31,6 @@ def choose(placement: str, *, num_bytes: int, free_bytes: int) -> Placement:
     if num_bytes <= _LARGEST_SHARE * free_bytes:
         return Placement(False, f"images on the devices: {sizes}")
     return Placement(True, f"images streamed, too large for the devices: {sizes}")
-
-
-def check(placement: str) -> None:
-    """Raises CommandError where `placement` is none of PLACEMENTS."""
-    if placement not in PLACEMENTS:
-        raise CommandError(f"data.placement={placement!r} must be one of {', '.join(PLACEMENTS)}")
 
 
 def _size(num_bytes: int) -> str:

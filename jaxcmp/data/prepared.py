@@ -1,4 +1,4 @@
-"""A data set in TFDS's format: found in a folder, or prepared into it without TensorFlow."""
+"""TFDS data sets: found in a folder, or prepared there without TensorFlow."""
 
 import contextlib
 import difflib
@@ -14,33 +14,42 @@ from tensorflow_datasets.core import constants, read_only_builder
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
 from jaxcmp.data import cifar10, network
-from jaxcmp.data.features import Builder, feature_keys
+from jaxcmp.data.tfds_source import Builder, feature_keys
 from jaxcmp.errors import CommandError, JaxcmpError
 
-# name, name/config, name:version or name/config:version; a namespace would be fetched as code.
-_NAME = re.compile(r"[A-Za-z]\w*(/[\w.\-]+)?(:[\d.*]+)?")
+# name, name/config, name:version or name/config:version; a namespace would download code.
+_NAME = re.compile(r"[A-Za-z]\w*(/\w[\w.\-]*)?(:[\d.*]+)?")
 _TFDS_SERVER = "https://storage.googleapis.com"
+# Numbers of training images that TFDS's code does not have; all but SVHN are balanced.
+NUM_TRAIN = {
+    "cifar10": 50_000,
+    "cifar100": 50_000,
+    "fashion_mnist": 60_000,
+    "kmnist": 60_000,
+    "mnist": 60_000,
+    "svhn_cropped": 73_257,
+}
 
 
 def find_or_prepare(name: str, *, data_dir: str | None, manual_dir: str | None) -> Builder:
-    """Returns the builder of a data set whose files are there.
+    """Returns the builder of a prepared data set, and prepares it first if necessary.
 
-    A data set that TFDS's code does not know is found by its files. One that is known but not
-    prepared is prepared, if that is possible without TensorFlow.
+    Data sets unknown to TFDS's code are found by their files; others are prepared, if that is
+    possible without TensorFlow.
 
     Args:
-      name: the data set, if need be with config and version: `name/config:version`.
-      data_dir: where it is prepared; TFDS's default folder if empty.
-      manual_dir: where archives fetched by hand lie; `downloads/manual` in `data_dir` if empty.
+      name: the data set, with config and version where needed: `name/config:version`.
+      data_dir: the folder of prepared data sets; TFDS's default folder if empty.
+      manual_dir: the folder of downloaded archives; `downloads/manual` in `data_dir` if empty.
 
     Raises:
       CommandError: there is no such data set, or it is not one of image classification.
-      JaxcmpError: it is not prepared, and cannot be.
+      JaxcmpError: it is not prepared and cannot be.
     """
-    builder = _find(name, data_dir)
-    # Before anything is downloaded.
+    builder = find(name, data_dir)
+    # Checked before anything is downloaded.
     feature_keys(builder)
-    if _is_prepared(builder):
+    if is_prepared(builder):
         return builder
     root = Path(builder.data_dir_root).expanduser()
     manual = Path(manual_dir).expanduser() if manual_dir else root / "downloads" / "manual"
@@ -54,21 +63,24 @@ def find_or_prepare(name: str, *, data_dir: str | None, manual_dir: str | None) 
     try:
         _prepare(fresh, root, manual)
     except JaxcmpError:
-        # Another process of the same run may have been first.
-        builder = _find(name, data_dir)
-        if not _is_prepared(builder):
+        # Another process of the same run may have prepared it first.
+        builder = find(name, data_dir)
+        if not is_prepared(builder):
             raise
         return builder
     return fresh
 
 
-def _find(name: str, data_dir: str | None) -> Builder:
-    """Returns a builder of any version that is prepared, or else one that is not."""
+def find(name: str, data_dir: str | None) -> Builder:
+    """Returns a builder of any prepared version, or else of one that is not prepared.
+
+    Raises CommandError if there is no such data set.
+    """
     if not _NAME.fullmatch(name):
         raise _unknown(name, data_dir)
     folder = str(Path(data_dir).expanduser()) if data_dir else None
     try:
-        with _quiet():
+        with _without_log():
             builder = tfds.builder(name, data_dir=folder)
             if not builder.is_prepared():
                 # The code knows one version; the folder may hold another.
@@ -79,12 +91,12 @@ def _find(name: str, data_dir: str | None) -> Builder:
         raise _unknown(name, data_dir) from error
     except (AssertionError, ValueError) as error:  # A config or a version that does not exist.
         raise CommandError(f"data set {name!r} cannot be opened: {_reason(error)}") from error
-    except Exception as error:  # TFDS lets through what its parsers raise.
+    except Exception as error:  # TFDS passes on any error of its parsers.
         raise JaxcmpError(f"data set {name!r} cannot be opened: {_reason(error)}") from error
 
 
-def _is_prepared(builder: Builder) -> bool:
-    with _quiet():
+def is_prepared(builder: Builder) -> bool:
+    with _without_log():
         return builder.is_prepared()
 
 
@@ -99,7 +111,7 @@ def _unknown(name: str, data_dir: str | None) -> CommandError:
 
 
 def _plan_cifar10(root: Path, manual: Path) -> tuple[Builder, Path]:
-    """Returns our builder and the folder where it finds the archive, if it is at hand."""
+    """Returns our builder, and the folder where it finds the archive if there is one."""
     fresh = cifar10.Cifar10(data_dir=str(root), file_format="array_record")
     archive = cifar10.find_archive([manual, root / "downloads" / "manual"])
     if archive is not None:
@@ -117,14 +129,14 @@ def _needs_network(builder: Builder, manual: Path) -> bool:
 
 
 def _require_network(builder: Builder, root: Path, manual: Path) -> None:
-    """Raises JaxcmpError at once where a download would block for minutes."""
+    """Raises JaxcmpError at once if a download would block for minutes."""
     urls = list(builder.url_infos or {})
     if network.is_reachable(urls[0] if urls else _TFDS_SERVER):
         return
     others = f" (and {len(urls) - 1} more)" if len(urls) > 1 else ""
     fetch = f"fetch {urls[0]}{others} elsewhere and put it into {manual}, or " if urls else ""
     raise JaxcmpError(
-        f"{builder.name} is not prepared in {root} and the network is out of reach: "
+        f"{builder.name} is not prepared in {root} and the network is unreachable: "
         f"{fetch}set data.dir to a folder where it is prepared"
     )
 
@@ -135,7 +147,7 @@ def _prepare(builder: Builder, root: Path, manual: Path) -> None:
         tfds.disable_progress_bar()
     try:
         # TFDS prints to stdout, which belongs to the program's own output.
-        with _quiet(), contextlib.redirect_stdout(io.StringIO()):
+        with _without_log(), contextlib.redirect_stdout(io.StringIO()):
             builder.download_and_prepare(download_config=config)
     except ImportError as error:
         raise JaxcmpError(
@@ -144,10 +156,10 @@ def _prepare(builder: Builder, root: Path, manual: Path) -> None:
         ) from error
     except NonMatchingChecksumError as error:
         raise JaxcmpError(
-            f"what was downloaded for {builder.name} is not the official archive (its sha256 is "
-            f"another): fetch it elsewhere and put it into {manual}"
+            f"the download for {builder.name} is not the official archive (its sha256 differs): "
+            f"fetch it elsewhere and put it into {manual}"
         ) from error
-    except Exception as error:  # The builders of data sets are code of many authors.
+    except Exception as error:  # Builders of data sets raise nearly anything.
         raise JaxcmpError(
             f"{builder.name} cannot be prepared in {root}: {_reason(error)}"
         ) from error
@@ -157,13 +169,13 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    # TFDS puts its own call in front, and names of other configs behind.
+    # Drop TFDS's own call before the reason, and names of other configs after it.
     return re.sub(r'^Failed to construct dataset .*?}": ', "", lines[0]).split(". Here are")[0]
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps TFDS's own log lines, which speak of its inner workings, off the console."""
+def _without_log() -> Iterator[None]:
+    """Suppresses TFDS's own log lines."""
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:

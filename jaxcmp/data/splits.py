@@ -1,4 +1,4 @@
-"""Choices of examples: some classes, a stratified training subset, a held-out validation split."""
+"""The choice of examples: some classes, a stratified training subset, a held-out split."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,18 +6,16 @@ import numpy as np
 
 from jaxcmp.errors import CommandError
 
-# How many examples to take of each class, from the sizes of the classes.
+# Maps the sizes of the classes to the numbers of examples to take.
 Count = Callable[[np.ndarray], np.ndarray]
 
 
 def check_classes(classes: Sequence[int], class_names: Sequence[str]) -> None:
-    """Raises CommandError where these are no two or more classes, by index, each named once."""
+    """Raises CommandError unless there are two or more different indices, or none for all."""
     last = len(class_names) - 1
     for index in classes:
-        if type(index) is not int or not 0 <= index <= last:
-            raise CommandError(
-                f"data.classes has {index!r}: it takes whole numbers from 0 to {last}"
-            )
+        if not 0 <= index <= last:
+            raise CommandError(f"data.classes has {index}: it takes whole numbers from 0 to {last}")
     if twice := [index for index in classes if classes.count(index) > 1]:
         raise CommandError(f"data.classes has {twice[0]} twice")
     if len(classes) == 1:
@@ -26,70 +24,67 @@ def check_classes(classes: Sequence[int], class_names: Sequence[str]) -> None:
         )
 
 
-def of_classes(labels: np.ndarray, classes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Chooses the examples of some classes, which are numbered anew in the order given.
+def select_classes(labels: np.ndarray, classes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Selects the examples of some classes, which are renumbered in the given order.
 
     Args:
       labels: the class of each example, int32 [n].
       classes: indices, each once.
 
     Returns:
-      The positions chosen, int64 and ascending, and their new labels, int32.
+      The positions selected, int64 and ascending, and their new labels, int32.
     """
-    renumbered = np.full(max(labels.max(), *classes) + 1, -1, np.int32)
+    renumbered = np.full(labels.max(initial=max(classes)) + 1, -1, np.int32)
     renumbered[list(classes)] = np.arange(len(classes))
-    found = renumbered[labels]
-    positions = np.flatnonzero(found >= 0)
-    return positions, found[positions]
+    new_labels = renumbered[labels]
+    positions = np.flatnonzero(new_labels >= 0)
+    return positions, new_labels[positions]
 
 
 def stratified_fraction(
     rng: np.random.Generator, labels: np.ndarray, fraction: float
 ) -> np.ndarray:
-    """Chooses a fraction of each class; a smaller fraction is a subset of a larger one.
+    """Selects a fraction of each class; a smaller fraction is a subset of a larger one.
 
-    From the state of `rng` and the labels follows an order within each class, and a fraction takes
-    its head. Each class gets its share rounded to the nearest number, and at least one example.
+    The state of `rng` and the labels determine an order within each class. A fraction takes the
+    first examples: its share rounded to the nearest number, and at least one.
 
     Args:
       labels: the class of each example, [n].
       fraction: in (0, 1].
 
     Returns:
-      The positions chosen, int64, ascending.
-
-    Raises:
-      CommandError: the fraction is outside its range.
+      The positions selected, int64, ascending.
     """
-    if not 0 < fraction <= 1:
-        raise CommandError(f"train_fraction must lie in (0, 1], not {fraction}")
     return _heads(rng, labels, lambda sizes: np.maximum(_share(sizes, fraction), 1))
 
 
 def held_out(
-    rng: np.random.Generator, labels: np.ndarray, fraction: float
+    rng: np.random.Generator,
+    labels: np.ndarray,
+    fraction: float,
+    key: str = "data.validation_fraction",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Parts the examples into those kept and a fraction of each class that is held out.
+    """Holds out a fraction of each class.
 
     Each class gives its share rounded to the nearest number, but never its last example.
 
     Args:
       labels: the class of each example, [n].
       fraction: in [0, 1).
+      key: the fraction's name in errors.
 
     Returns:
       The positions kept and the positions held out, both int64 and ascending.
 
     Raises:
-      CommandError: the fraction is outside its range, or so small that no example is held out.
+      CommandError: the fraction is above 0 and so small that no example is held out.
     """
-    if not 0 <= fraction < 1:
-        raise CommandError(f"validation_fraction must lie in [0, 1), not {fraction}")
     chosen = _heads(rng, labels, lambda sizes: np.minimum(_share(sizes, fraction), sizes - 1))
     if fraction > 0 and chosen.size == 0:
         raise CommandError(
-            f"validation_fraction {fraction} of {len(labels)} images rounds to none in every "
-            "class: choose a larger one, or 0 for no validation split"
+            f"{key}={fraction} of {len(labels)} images rounds to none in every class: choose a "
+            "larger one, or 0 to hold none out"
         )
     return np.setdiff1d(np.arange(len(labels)), chosen, assume_unique=True), chosen
 

@@ -1,4 +1,4 @@
-"""Images that stay where they are stored: read when they are asked for, a few batches ahead."""
+"""Streamed images: read from storage, a few batches ahead."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-# Images that a thread reads and decodes in one go: a batch is shared out among the threads.
+# Images that a thread reads and decodes at a time; a batch is divided among threads.
 _PART = 32
-# Besides the one that is waited for; each takes the memory of its decoded images.
+# In addition to the batch in use; each takes the memory of its decoded images.
 _BATCHES_AHEAD = 2
 
 
@@ -17,8 +17,8 @@ _BATCHES_AHEAD = 2
 class StoredImages:
     """Images uint8 [n, H, W, C] that take no memory until they are read.
 
-    `read` maps positions [k] in the source to images [k, H, W, C], from several threads at once;
-    `positions` [n] are those of these images, and `sums` [n, 2, C] their `image_sums`.
+    `read` maps positions [k] in the source to images [k, H, W, C] and is thread-safe; `positions`
+    [n] are those of these images, and `sums` [n, 2, C] their `image_sums`.
     """
 
     read: Callable[[np.ndarray], np.ndarray]
@@ -31,10 +31,13 @@ class StoredImages:
         return len(self.positions), *self.image_shape
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
-        return self.read(self.positions[rows])
+        positions = self.positions[rows]
+        if len(positions) == 0:
+            return np.empty((0, *self.image_shape), np.uint8)
+        return self.read(positions)
 
     def subset(self, rows: np.ndarray) -> "StoredImages":
-        """Returns the images of these rows, still unread."""
+        """Returns the images of these rows, still not read."""
         return replace(self, positions=self.positions[rows], sums=self.sums[rows])
 
 
@@ -42,10 +45,10 @@ Images = np.ndarray | StoredImages
 
 
 class ReadAhead:
-    """Reads batches of images in threads before they are asked for, as long as they come in order.
+    """A reader of batches of images that reads the next ones in threads, if they come in order.
 
-    `rows_of` maps the number of a batch, below `stop`, to its rows [k], as many for every batch;
-    threads call it too. Close it: its threads then end after what they are at.
+    `rows_of` maps the number of a batch, below `stop`, to its rows [k], the same number for every
+    batch; threads call it too. `close` ends the threads after their current reads.
     """
 
     def __init__(self, images: Images, rows_of: Callable[[int], np.ndarray], *, stop: int) -> None:
@@ -53,13 +56,13 @@ class ReadAhead:
         self._next, self._parts = None, None
 
     def take(self, numbers: range) -> np.ndarray:
-        """Returns images [len(numbers), k, H, W, C]; starts anew where these do not follow on."""
+        """Returns images [len(numbers), k, H, W, C]; restarts if these batches do not follow on."""
         num_rows = len(self._rows_of(numbers[0]))
         num_parts = -(-num_rows // _PART)
         if self._parts is None or numbers.start != self._next:
             self.close()
             self._parts = self._start(numbers.start, num_parts)
-        # Where reading fails, nothing follows on.
+        # Stays None after a failure, so that the next call restarts.
         self._next = None
         parts = [next(self._parts) for _ in range(len(numbers) * num_parts)]
         self._next = numbers.stop
@@ -74,7 +77,7 @@ class ReadAhead:
         def read_part(index: int) -> np.ndarray:
             number, part = divmod(index, num_parts)
             rows = np.array_split(self._rows_of(first + number), num_parts)[part]
-            # The last batch of a split may be filled up with one image.
+            # The last batch of a split may repeat its last image: read it once.
             unique, inverse = np.unique(rows, return_inverse=True)
             return self._images[unique][inverse]
 
@@ -85,9 +88,9 @@ class ReadAhead:
 def in_order(read: Callable[[int], Any], length: int, *, num_ahead: int) -> Any:
     """Iterates over read(0), read(1), ..., called by Grain's threads up to `num_ahead` early.
 
-    What `read` raises is raised where its result would have been. The iterator has a `close`.
+    An error of `read` is raised in the place of its result. The iterator has a `close`.
     """
-    # The import takes a second, which only those who stream need wait for.
+    # Imported here, because it takes a second.
     import grain
 
     num_threads = num_cores()
@@ -99,13 +102,13 @@ def in_order(read: Callable[[int], Any], length: int, *, num_ahead: int) -> Any:
 
 
 def num_cores() -> int:
-    """Returns how many cores this process may use."""
+    """Returns the number of cores that this process may use."""
     has_affinity = hasattr(os, "sched_getaffinity")
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
 class _Calls(Sequence):
-    """The results of a function as what Grain calls a random access data source."""
+    """The results of a function, as a random access data source of Grain."""
 
     def __init__(self, read: Callable[[int], Any], length: int) -> None:
         self._read, self._length = read, length

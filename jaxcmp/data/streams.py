@@ -1,14 +1,14 @@
-"""Independent streams of random numbers, each named by what it is drawn for."""
+"""Independent streams of random numbers, each named by its use."""
 
 import numpy as np
 
 
 def stream(name: str, seed: int, *numbers: int) -> np.random.Generator:
-    """Returns the generator of one use of a seed.
+    """Returns the generator of random numbers for one use of a seed.
 
-    Two names, two seeds or two `numbers` (an epoch, say) never share a stream, so how much is drawn
-    from one does not move another.
+    Different names, seeds or `numbers` (an epoch, say) give independent streams, so drawing more
+    from one does not change another.
     """
-    # In a spawn key every part keeps its place; entropy words of unlike length could collide.
+    # In a spawn key the parts stay separate; entropy words of different lengths could collide.
     spawn_key = (*name.encode(), *numbers)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=spawn_key))

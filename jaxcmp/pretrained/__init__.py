@@ -1,11 +1,11 @@
-"""Weights that somebody else trained: found in files and run folders, and fitted to a model.
+"""Pretrained weights: reads them from files and run folders, and fits them to a model.
 
-`load` does all of it. A run reads (`read`) and checks (`check`) before its data is there, and then
-begins with them (`start`).
+A run reads (`read`) and checks (`check`) them before its data is there, and then begins with them
+(`start`).
 """
 
-from jaxcmp.pretrained.account import table
 from jaxcmp.pretrained.fit import Loaded, Source, fit
-from jaxcmp.pretrained.loading import check, load, read, start
+from jaxcmp.pretrained.loading import check, read, start
+from jaxcmp.pretrained.summary import table
 
-__all__ = ["Loaded", "Source", "check", "fit", "load", "read", "start", "table"]
+__all__ = ["Loaded", "Source", "check", "fit", "read", "start", "table"]

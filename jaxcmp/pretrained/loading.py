@@ -1,6 +1,8 @@
-"""From the path of weights to a model's variables, or to a training state that begins with them."""
+"""Reads weights from a file or a run folder, and begins a training state with them."""
 
 import dataclasses
+import hashlib
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,37 +12,19 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import multihost_utils
 
-from jaxcmp import leaves
+from jaxcmp.checkpoint import trees
+from jaxcmp.checkpoint.manager import Checkpoints
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.pretrained import heads
-from jaxcmp.pretrained.complaints import FIRST_KERNELS
-from jaxcmp.pretrained.fit import Loaded, Source, fit
-from jaxcmp.pretrained.layouts import LAYOUTS, Model, layout_for, name_of, recognise
-from jaxcmp.pretrained.run_weights import read_run_weights
-from jaxcmp.pretrained.weight_files import description, digest, read_file
+from jaxcmp.pretrained.fit import PATCH_KERNEL, STEM_KERNEL, Loaded, Source, fit
+from jaxcmp.pretrained.layouts import Model
+from jaxcmp.pretrained.published import LAYOUTS, name_of, recognise, without_prefix
+from jaxcmp.pretrained.weight_files import read_file
+from jaxcmp.runs import CHECKPOINTS, CONFIG, Run, read_run
 from jaxcmp.step import TrainState
 
-
-def load(
-    path: str | Path,
-    template: Any,
-    model: Model,
-    *,
-    checkpoint: str = "newest",
-    allow_missing: str = "",
-    allow_unused: str = "",
-    seen: str = "",
-    class_names: Sequence[str] | None = None,
-) -> Loaded:
-    """Reads weights and fits them to a model; options are those of `read`, the rest is of `fit`."""
-    source = read(
-        path,
-        checkpoint=checkpoint,
-        allow_missing=allow_missing,
-        allow_unused=allow_unused,
-        seen=seen,
-    )
-    return fit(source, template, model, class_names)
+# Fields that change no weight's place or meaning, or whose weights are resized.
+OTHER_FIELDS = ("name", "image_size", "patch_size", "num_classes", "zero_init_residual")
+AVERAGE = "average/"
 
 
 def read(
@@ -51,12 +35,13 @@ def read(
     allow_unused: str = "",
     seen: str = "",
 ) -> Source:
-    """Reads a .npz or .safetensors file of a known layout, or a run folder; fits nothing yet.
+    """Reads a .npz or .safetensors file of a known layout, or a run folder.
 
     `checkpoint` is a run's: "newest", "best" or a step. `allow_missing` and `allow_unused` are
-    patterns of our paths without their collection ("stem/*") and of the file's names, with commas
-    between them. `seen` says in words what a file's weights were trained on. Raises CommandError
-    where the path or an option is wrong, and JaxcmpError for what cannot be read, in one line.
+    patterns of our paths without their collection ("stem/*") and of the file's names, without what
+    a wrapper such as DataParallel puts before them, with commas between them. `seen` says in words
+    what a file's weights were trained on. Raises CommandError where the path or an option is wrong,
+    and JaxcmpError for what cannot be read, in one line.
     """
     path = Path(path)
     if checkpoint not in ("newest", "best") and not checkpoint.isdecimal():
@@ -65,11 +50,11 @@ def read(
         )
     # Where pathlib raises, as for a name too long for the system, this says no.
     if os.path.isdir(path):
-        source = read_run_weights(path, checkpoint)
+        source = _read_run(path, checkpoint)
     elif checkpoint != "newest":
         raise CommandError(f"init.checkpoint={checkpoint} is for run folders, which {path} is not")
     else:
-        source = _of_file(path, seen)
+        source = _read_file(path, seen)
     return dataclasses.replace(
         source, allow_missing=_patterns(allow_missing), allow_unused=_patterns(allow_unused)
     )
@@ -85,60 +70,129 @@ def check(source: Source, model: Model, num_channels: int | None = None) -> None
 def start(
     state: TrainState, source: Source, model: Model, class_names: Sequence[str]
 ) -> tuple[TrainState, Loaded]:
-    """A fresh state with the source's weights, on the same devices, and what became of each.
+    """Puts the source's weights into a fresh state, on the same devices.
 
     Optimizer and step number stay as they are; an average begins with the weights. Of several
     processes the first one's weights are everybody's. Raises as `fit` does.
     """
     fresh = {"params": state.params, "batch_stats": state.batch_stats}
-    loaded = fit(source, leaves.nest(leaves.to_host(fresh)), model, class_names)
+    loaded = fit(source, trees.nest(trees.to_host(fresh)), model, class_names)
     variables = loaded.variables
     if jax.process_count() > 1:
-        # Each has read for itself: their files may differ.
+        # Each process has read for itself: their files may differ.
         variables = multihost_utils.broadcast_one_to_all(variables)
-    arrays = leaves.to_host(variables)
-    placed = leaves.onto(fresh, arrays, source.path)
+    arrays = trees.to_host(variables)
+    placed = trees.onto(fresh, arrays, source.path)
     # An array cannot be given away twice, as a step does.
-    average = None if state.average is None else leaves.onto(fresh, arrays, source.path)
+    average = None if state.average is None else trees.onto(fresh, arrays, source.path)
     return dataclasses.replace(state, **placed, average=average), loaded
 
 
-def _of_file(path: Path, seen: str) -> Source:
-    file_format, arrays = read_file(path)
+def _read_file(path: Path, seen: str) -> Source:
+    file_format, arrays, description = read_file(path)
+    arrays = without_prefix(str(path), arrays)
     layout = recognise(arrays)
     if layout is None:
         first = ", ".join(list(arrays)[:3]) or "none"
-        known = "; ".join(each.title for each in LAYOUTS.values())
+        known = "; ".join(dict.fromkeys(layout.title for layout in LAYOUTS))
         raise JaxcmpError(
             f"{path} has names that are not known here, the first of them {first}; known are: "
             f"{known}"
         )
-    shapes = {name: array.shape for name, array in arrays.items()}
-    described = description(path) if file_format == "safetensors" else {}
-    unknown = ("num_train", "num_classes", "class_names", "epochs", "arm", "seed")
+    fields = layout.fields({name: array.shape for name, array in arrays.items()})
+    # Files exported by jaxcmp say it. No model has more heads, and Python converts no long numbers.
+    num_heads = description.get("num_heads", "")
+    if num_heads.isdecimal() and len(num_heads) < 6:
+        fields["num_heads"] = int(num_heads)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    unknown = ("num_train", "num_classes", "class_names", "epochs", "arm", "seed", "before")
     return Source(
         path=str(path),
         kind="file",
         format=file_format,
         layout=layout,
         arrays=arrays,
-        sha256=digest(path),
-        model_name=LAYOUTS[layout].model_name,
-        fields=LAYOUTS[layout].fields(shapes) | heads.in_description(described),
-        seen={"name": seen, **dict.fromkeys(unknown), "before": None},
+        sha256=digest,
+        model_name=layout.model_name,
+        fields=fields,
+        seen={"name": seen, **dict.fromkeys(unknown)},
     )
 
 
+def _read_run(folder: Path, checkpoint: str) -> Source:
+    """Reads what the run is evaluated with: averaged weights, where there are some.
+
+    All processes of a run call it together.
+    """
+    if not (folder / CONFIG).is_file():
+        raise CommandError(f"{folder} is a folder but no run: it has no {CONFIG}")
+    run = read_run(folder)
+    wanted = int(checkpoint) if checkpoint.isdecimal() else checkpoint
+    with Checkpoints(
+        folder / CHECKPOINTS, keep_every=0, keep_best=False, read_only=True
+    ) as checkpoints:
+        restored = checkpoints.read(None if wanted == "newest" else wanted)
+    if restored is None:
+        raise JaxcmpError(
+            f"there is no checkpoint in {folder / CHECKPOINTS}: train that run first, or name "
+            "another"
+        )
+    step, state = restored
+    averaged = {k.removeprefix(AVERAGE): v for k, v in state.items() if k.startswith(AVERAGE)}
+    latest = {k: v for k, v in state.items() if k.startswith(("params/", "batch_stats/"))}
+    arrays = averaged or latest
+    if not arrays:
+        raise JaxcmpError(f"the checkpoint of step {step} in {folder} holds no weights")
+    index = json.dumps(trees.index_of(arrays), sort_keys=True)
+    model = run.config["model"]
+    return Source(
+        path=str(folder),
+        kind="run",
+        format="run",
+        layout=None,
+        arrays=arrays,
+        sha256=hashlib.sha256(index.encode()).hexdigest(),
+        model_name=model["name"],
+        fields={
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in model.items()
+            if name not in OTHER_FIELDS and not name.endswith("_rate")
+        },
+        seen=_training_data(run, step),
+        checkpoint=step,
+    )
+
+
+def _training_data(run: Run, step: int) -> dict[str, Any]:
+    """What a run's weights were trained on, as init.json says it.
+
+    "before" is what the run itself had begun from, None for random weights.
+    """
+    data, config = run.environment.get("data", {}), run.config
+    num_train, names = data.get("num_train"), data.get("class_names")
+    return {
+        "name": data.get("name", config["data"]["name"]),
+        "num_train": num_train,
+        "num_classes": None if names is None else len(names),
+        "class_names": names,
+        "epochs": round(step / (num_train // config["batch_size"])) if num_train else None,
+        "arm": config["arm"],
+        "seed": config["seed"],
+        "before": run.init.get("seen"),
+    }
+
+
 def _num_channels(source: Source, model: Model) -> int:
-    """Of the images that the source is for; 3 where it does not say so."""
+    """The channels of the images that the source is for; 3 where it does not say so."""
     if source.model_name != name_of(model):
         return 3
-    for entry in layout_for(source.layout, model).entries(model, source.arrays):
-        first = source.arrays.get(entry.theirs[0])
-        if entry.ours in FIRST_KERNELS and first is not None and first.ndim == 4:
-            return entry.form.read([first]).shape[2]
+    for entry in source.entries(model):
+        kernel = source.arrays.get(entry.theirs[0])
+        if entry.ours in (PATCH_KERNEL, STEM_KERNEL) and kernel is not None and kernel.ndim == 4:
+            return entry.read([kernel]).shape[2] or 3
     return 3
 
 
 def _patterns(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, (each.strip() for each in text.split(","))))
+    return tuple(filter(None, (pattern.strip() for pattern in text.split(","))))

@@ -1,4 +1,4 @@
-"""Weights for another number of patches, or for patches of another size.
+"""Resizes position embeddings to another number of patches, and patch kernels to other patches.
 
 Both resize as images are resized here and in most of the field: bicubic with the kernel of
 Keys (1981), a = -0.5, widened where the result is smaller (antialias), edges not padded. That is
@@ -15,13 +15,13 @@ import numpy as np
 
 
 def resize_matrix(size: int, new_size: int) -> np.ndarray:
-    """What maps `size` samples to `new_size` of them: float64 [new_size, size], rows sum to 1."""
+    """Returns the matrix that resizes `size` samples: float64 [new_size, size], rows sum to 1."""
     matrix = jax.image.resize(jnp.eye(size), (new_size, size), "bicubic", antialias=True)
     return np.asarray(matrix, np.float64)
 
 
 def grid_of(num_tokens: int) -> tuple[int, bool]:
-    """The side of the square grid that so many positions are of, and whether one is the CLS's.
+    """Returns the side of the grid of so many positions, and whether the class token has one.
 
     Raises ValueError where there is no such grid.
     """
@@ -35,7 +35,7 @@ def grid_of(num_tokens: int) -> tuple[int, bool]:
 
 
 def resize_positions(positions: np.ndarray, num_tokens: int) -> np.ndarray:
-    """Position embeddings [1, tokens, width] for another square grid (Dosovitskiy et al. 2021).
+    """Resizes position embeddings [1, tokens, width] to another grid (Dosovitskiy et al. 2021).
 
     `num_tokens` counts the class token, whose position stands first and is kept; where the
     embeddings have none it is zero, as if none were added. Raises ValueError where there is no
@@ -55,7 +55,7 @@ def resize_positions(positions: np.ndarray, num_tokens: int) -> np.ndarray:
 
 
 def resize_patches(kernel: np.ndarray, patch_size: int) -> np.ndarray:
-    """A patch embedding's kernel [size, size, channels, width] for patches of another size.
+    """Resizes a patch embedding's kernel [size, size, channels, width] to another patch size.
 
     PI-resize (Beyer et al. 2023, FlexiViT): times the pseudo-inverse of the transposed matrix that
     resizes a patch. A larger patch, resized so from the old one, is then embedded as the old one

@@ -1,79 +1,54 @@
-"""Files of weights: which kind one is, and its arrays by name."""
+"""Files of weights: reads .npz and .safetensors files into arrays by name, and refuses pickles."""
 
-import hashlib
-import json
+import zipfile
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import jax.numpy as jnp
 import numpy as np
 import safetensors
 
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.pretrained.npz import read_npz
-from jaxcmp.pretrained.pickles import is_pickle, refuse_pickle
 
-# The types of the format that NumPy has; JAX adds bfloat16.
-DTYPES = {
-    **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool"},
-    **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
-    **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
-}
+PICKLE_SUFFIXES = (".pth", ".pt", ".bin", ".pkl", ".pickle", ".ckpt")
+# How pickles of protocols 2 to 5 begin; those of 0 and 1 begin with anything.
+PICKLE_BEGINNINGS = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+# Weights hardly shrink when packed. Small files of zeros shrink a thousandfold, which harms nobody.
+MAX_EXPANSION = 16
+HARMLESS_BYTES = 64 << 20
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
-def read_file(path: Path) -> tuple[str, dict[str, np.ndarray]]:
-    """The format, "npz" or "safetensors", by the content, and the arrays by name.
+def read_file(path: Path) -> tuple[str, dict[str, np.ndarray], Mapping[str, str]]:
+    """Reads a file: its format ("npz" or "safetensors"), its arrays by name, and its description.
 
-    Raises CommandError for a path without a file or with a pickle, and JaxcmpError for a file that
-    is damaged or neither of the two.
+    The content decides about the format. Only .safetensors files have a description. Raises
+    CommandError for a path without a file and for a pickle, and JaxcmpError for a file that is
+    damaged or of another format; both name the file, in one line.
     """
-    if is_pickle(path):
-        refuse_pickle(path)
+    if path.suffix.lower() in PICKLE_SUFFIXES:
+        _refuse_pickle(path)
     try:
         with path.open("rb") as file:
             first_bytes = file.read(9)
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}") from error
-    if is_pickle(path, first_bytes):
-        refuse_pickle(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or _reason(error)
+        raise CommandError(f"{path} cannot be read: {reason}") from error
+    if first_bytes.startswith(PICKLE_BEGINNINGS):
+        _refuse_pickle(path)
     if not first_bytes:
         raise JaxcmpError(f"{path} is empty")
     if first_bytes.startswith(b"PK"):
-        return "npz", read_npz(path)
+        return "npz", _read_npz(path), {}
     if path.suffix == ".safetensors" or first_bytes[8:] == b"{":
-        return "safetensors", read_safetensors(path)
+        return "safetensors", *_read_safetensors(path)
     raise JaxcmpError(f"{path} is neither an .npz nor a .safetensors file: it begins differently")
 
 
-def read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    """The arrays by name; raises JaxcmpError naming the file, and the array at fault."""
-    content = path.read_bytes()
-    start, entries = _header(path, content)
-    try:
-        # The library compares all that the header says with the file; it has no bfloat16 itself.
-        with safetensors.safe_open(path, framework="numpy"):
-            pass
-    except safetensors.SafetensorError as error:
-        reason = str(error).splitlines()[0]
-        raise JaxcmpError(f"{path} cannot be read: {reason}") from error
-    arrays = {}
-    for name, each in entries.items():
-        if each["dtype"] not in DTYPES:
-            raise JaxcmpError(f"{path} cannot be used: {name} has the type {each['dtype']}")
-        begin, end = (start + offset for offset in each["data_offsets"])
-        numbers = np.frombuffer(memoryview(content)[begin:end], np.dtype(DTYPES[each["dtype"]]))
-        arrays[name] = numbers.reshape(each["shape"])
-    return arrays
-
-
-def description(path: Path) -> dict[str, str]:
-    """What a sound .safetensors file says of itself beside its arrays."""
-    with safetensors.safe_open(path, framework="numpy") as file:
-        return file.metadata() or {}
-
-
-def as_weight(path: Path | str, name: str, array: np.ndarray) -> np.ndarray:
-    """The array in float32; raises JaxcmpError for another kind of numbers, or infinite ones."""
+def as_float32(path: Path | str, name: str, array: np.ndarray) -> np.ndarray:
+    """Converts a weight to float32; raises JaxcmpError if it is no float, or not finite."""
     if array.dtype.name not in FLOATS:
         raise JaxcmpError(f"{path} cannot be used: {name} is {array.dtype}, not floating point")
     with np.errstate(over="ignore"):
@@ -87,34 +62,108 @@ def as_weight(path: Path | str, name: str, array: np.ndarray) -> np.ndarray:
     return weight
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _header(path: Path, content: bytes) -> tuple[int, dict[str, Any]]:
-    """Where the numbers begin, and what the header says of each array.
-
-    Says of a file that ends early where it does, which the library does not.
-    """
-    room = len(content) - 8
-    length = int.from_bytes(content[:8], "little")
-    if length > room:
-        raise JaxcmpError(
-            f"{path} cannot be read: it ends early, or is no .safetensors file: its header should "
-            f"have {length:,} bytes and there are {max(room, 0):,}"
-        )
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Reads an archive as `numpy.load(allow_pickle=False)` does, and checks each array whole."""
     try:
-        entries = json.loads(content[8 : 8 + length])
-        entries.pop("__metadata__", None)
-        ends = {name: each["data_offsets"][1] for name, each in entries.items()}
-        for name, end in sorted(ends.items(), key=lambda item: item[1]):
-            if end > room - length:
-                raise JaxcmpError(
-                    f"{path} cannot be read: it ends early: {name} would end at byte "
-                    f"{8 + length + end:,} of {len(content):,}"
-                )
-    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-        raise JaxcmpError(f"{path} cannot be read: its header is no JSON of arrays") from error
-    return 8 + length, entries
+        with zipfile.ZipFile(path) as archive:
+            _check_members(path, archive.infolist())
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            return {name: _read_member(path, archive, name) for name in names}
+    except JaxcmpError:
+        raise
+    except zipfile.BadZipFile as error:
+        raise JaxcmpError(f"{path} cannot be read: it ends early, or is no .npz file") from error
+    except Exception as error:  # A damaged archive raises nearly anything.
+        raise JaxcmpError(f"{path} cannot be read: it is damaged: {_reason(error)}") from error
+
+
+def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    """Refuses an archive by its list of members, before anything is unpacked."""
+    names = Counter(member.filename for member in members)
+    # What PyTorch saves is a zip file as well, around a pickle.
+    if any(name.endswith("data.pkl") for name in names):
+        _refuse_pickle(path)
+    for name, times in names.items():
+        _check_name(path, name)
+        if not name.endswith(".npy"):
+            raise JaxcmpError(f"{path} cannot be read: {name!r} is no .npy array")
+        if times > 1:
+            raise JaxcmpError(f"{path} cannot be read: {name!r} is in it twice")
+    total, size = sum(member.file_size for member in members), path.stat().st_size
+    if total > MAX_EXPANSION * size + HARMLESS_BYTES:
+        raise JaxcmpError(
+            f"{path} is not unpacked: it has {size:,} bytes and its arrays would have {total:,}"
+        )
+
+
+def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    try:
+        with archive.open(f"{name}.npy") as stream:
+            array = np.lib.format.read_array(stream, allow_pickle=False)
+            # Only at its end is a member's check sum compared.
+            if stream.read(1):
+                raise ValueError("it has more bytes than its header says")
+    except Exception as error:  # A damaged archive raises nearly anything.
+        if "allow_pickle" in str(error):
+            raise CommandError(
+                f"{path} cannot be used: {name} holds Python objects, a pickle, which can run any "
+                "code; save it as plain numbers"
+            ) from error
+        is_large = isinstance(error, MemoryError)
+        fault = "takes more memory than there is" if is_large else "is damaged"
+        raise JaxcmpError(f"{path} cannot be read: {name} {fault}: {_reason(error)}") from error
+    # NumPy stores bfloat16 as two bytes without a type.
+    is_bfloat16 = array.dtype.str == "|V2" and array.dtype.names is None
+    return array.view(jnp.bfloat16) if is_bfloat16 else array
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Mapping[str, str]]:
+    arrays = {}
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            for name in file.keys():
+                _check_name(path, name)
+                arrays[name] = _read_tensor(path, file, name)
+            return arrays, file.metadata() or {}
+    except JaxcmpError:
+        raise
+    except Exception as error:  # The library raises several kinds for a damaged file.
+        raise JaxcmpError(
+            f"{path} cannot be read: it ends early, is damaged or is no .safetensors file: "
+            f"{_reason(error)}"
+        ) from error
+
+
+def _read_tensor(path: Path, file: Any, name: str) -> np.ndarray:
+    try:
+        return file.get_tensor(name)
+    except MemoryError as error:
+        raise JaxcmpError(
+            f"{path} cannot be read: {name} takes more memory than there is"
+        ) from error
+    except (AttributeError, TypeError) as error:
+        dtype = file.get_slice(name).get_dtype()
+        raise JaxcmpError(
+            f"{path} cannot be used: {name} has the type {dtype}, which NumPy lacks"
+        ) from error
+
+
+def _refuse_pickle(path: Path) -> NoReturn:
+    """Raises CommandError that says how to convert the file: reading a pickle can run any code."""
+    target = path.with_suffix(".safetensors")
+    raise CommandError(
+        f"{path} is a pickle, which can run any code when it is read, and is not opened; where "
+        'PyTorch is installed this converts it: python -c "import torch, safetensors.torch as s; '
+        f"s.save_file(torch.load('{path}', map_location='cpu', weights_only=True), '{target}')\""
+    )
+
+
+def _check_name(path: Path, name: str) -> None:
+    """Refuses a name that would break a line, or hide in it."""
+    if not name.isprintable():
+        raise JaxcmpError(f"{path} cannot be used: {name!r} is no name of an array")
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error, or its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

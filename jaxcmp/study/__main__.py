@@ -1,155 +1,173 @@
-"""Trains every run of a study's plan, then writes the report; started again, it goes on.
+"""Trains every run of a study, then writes the report; started again, it continues.
 
 python -m jaxcmp.study --config=configs/study.py --workdir=runs/study
 python -m jaxcmp.study --config=configs/study.py --workdir=runs/study --dry_run
 python -m jaxcmp.study status --workdir=runs/study
 
-A run that is finished is skipped, one that was stopped goes on, one that failed is tried again
-twice. Several of these commands may share a folder, on one machine or on several: no run is
-trained by two at a time.
+Finished runs are skipped, stopped ones continue, failed ones are tried again twice. Several such
+commands may share a folder, on several machines, or on one with GPUs of their own by
+CUDA_VISIBLE_DEVICES: no run is trained by two at a time.
 """
 
-import contextlib
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from absl import flags
-from rich.console import Console
-
-from jaxcmp import host_memory, main
-from jaxcmp.errors import CommandError, carry_out
+from jaxcmp import cli, files
+from jaxcmp.cli import carry_out
+from jaxcmp.errors import CommandError
+from jaxcmp.runtime import host_memory, interrupt
+from jaxcmp.settings import Settings
+from jaxcmp.settings.configuration import ConfigWords
 from jaxcmp.study import folder
-from jaxcmp.study.engine import Engine, follow_parent
 from jaxcmp.study.folder import Entry, State
+from jaxcmp.text import PlainConsole, say
 
 WORKDIR = "runs/study"
 REPORT = "report"
 
 
-def define_flags(argv: Sequence[str]) -> flags.FlagValues:
-    values = main.define_config(argv)
-    main.define_flag(values, "workdir", WORKDIR, "The study's folder.")
-    words = "Runs at a time; 0: one for each accelerator, one on a machine without."
-    main.define_flag(values, "jobs", 0, words)
-    main.define_flag(values, "task", -1, "Train the run of this number and no other.")
-    for name, sentence in (
-        ("tasks", "Print the numbers of all runs, as an array job takes them."),
-        ("dry_run", "Print the plan, and what it will take."),
-    ):
-        flags.DEFINE_boolean(name, False, sentence, flag_values=values)
-    return values
+def make_parser() -> cli.Parser:
+    parser = cli.config_parser("jaxcmp.study", __doc__)
+    add_workdir(parser)
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=0,
+        help="runs at a time (default: one for each accelerator, or one on a machine without any)",
+    )
+    parser.add_argument("--task", type=int, help="train the run of this number and no other")
+    parser.add_argument(
+        "--tasks",
+        action="store_true",
+        help="print the numbers of all runs as an array job takes them: 0-61",
+    )
+    parser.add_argument(
+        "--dry_run",
+        action="store_true",
+        help="print the plan with its FLOPs, time and disk, and train nothing",
+    )
+    return parser
 
 
-def study(argv: Sequence[str]) -> int:
+def add_workdir(parser: cli.Parser) -> None:
+    parser.add_argument(
+        "--workdir",
+        type=files.path_argument,
+        default=Path(WORKDIR),
+        help=f"the study's folder (default: {WORKDIR})",
+    )
+
+
+def study(words: Sequence[str]) -> int:
     """Returns 0, or 1 where a run is missing in the end. Raises JaxcmpError."""
-    if argv[1:2] == ["status"]:
-        return show_status(argv)
-    options = main.parse(argv, define_flags, __doc__)
-    workdir = Path(options.workdir)
+    if words[:1] == ["status"]:
+        return show_status(words[1:])
+    options = cli.parse(make_parser(), words)
+    workdir, task = options.workdir, options.task
     if options.jobs < 0:
         raise CommandError(f"--jobs={options.jobs} must be at least 0")
-    if not {"arms", "grids", "data"} <= set(options.config):
-        raise CommandError("the configuration is no study: it has no arms, grids or data")
+    if not {"arms", "grids"} <= set(options.config):
+        raise CommandError("the configuration is no study: it has no arms or grids")
     # JAX takes seconds to import: a mistyped flag need not wait for it.
     from jaxcmp.study import plan
-    from jaxcmp.study.sizes import find_sizes
 
-    planned = plan.expand(options.config, find_sizes(options.config))
+    configured = plan.Study.of(options.config)
+    # A plan alone needs no images.
+    sizes = plan.find_sizes(configured, may_prepare=not (options.dry_run or options.tasks))
+    planned = plan.expand(configured, sizes)
+    entries = [run.entry for run in planned]
+    numbers = f"0-{len(planned) - 1}"
     if options.tasks:
-        print(plan.tasks(planned))
+        say(numbers)
         return 0
-    entries = [Entry(each.folder, each.config.arm, each.steps, each.flops) for each in planned]
-    if options["task"].present:
-        if not 0 <= options.task < len(planned):
-            raise CommandError(
-                f"--task={options.task} is none of the plan's: {plan.tasks(planned)}"
-            )
-        folder.write(workdir, options.config.to_dict(), entries)
-        train_task(planned[options.task], workdir)
-        return 0
-    console = Console(markup=False, highlight=False)
+    if task is not None and not 0 <= task < len(planned):
+        raise CommandError(f"--task={task} is none of the plan's: {numbers}")
     if options.dry_run:
-        show_plan(workdir, entries, console)
+        show_plan(workdir, entries)
         return 0
+    plan.refuse_another(workdir, planned)
     folder.write(workdir, options.config.to_dict(), entries)
-    train_all(argv, workdir, entries, jobs=options.jobs)
-    return write_report(workdir, entries, console)
+    if task is not None:
+        given = dataclasses.replace(options.given, module="jaxcmp.study")
+        train_task(planned[task].config, workdir / entries[task].folder, given)
+        return 0
+    train_all(words, workdir, entries, jobs=options.jobs)
+    return write_report(workdir, entries)
 
 
-def train_task(run: Any, workdir: Path) -> None:
+def train_task(config: Settings, folder: Path, given: ConfigWords) -> None:
     """Trains one run of the plan in this process."""
     host_memory.keep_for_steps()
-    from jaxcmp import compilation_cache, train
-    from jaxcmp.quiet import show_messages
+    from jaxcmp import train
+    from jaxcmp.runtime import compilation_cache
+    from jaxcmp.runtime.messages import show_messages
+    from jaxcmp.study.engine import follow_parent
 
     show_messages()
+    interrupt.watch()
     compilation_cache.enable()
     follow_parent()
-    train.train(run.config, workdir=workdir / run.folder, overrides=[])
+    train.train(config, workdir=folder, given=given)
 
 
-def train_all(argv: Sequence[str], workdir: Path, entries: Sequence[Entry], *, jobs: int) -> None:
-    from jaxcmp.study.slots import find_slots
+def train_all(words: Sequence[str], workdir: Path, entries: Sequence[Entry], *, jobs: int) -> None:
+    """Trains each run that is not finished by this command with --task."""
+    from jaxcmp.study import engine
 
-    def say(line: str) -> None:
-        print(line, flush=True)
-
-    if all(folder.progress(workdir, each).state is State.FINISHED for each in entries):
+    if all(folder.progress(workdir, entry).state is State.FINISHED for entry in entries):
         return
-    slots = find_slots(jobs)
-    say(f"{len(entries)} runs, {len(slots)} at a time")
-    command = [sys.executable, "-m", "jaxcmp.study", *argv[1:]]
-    Engine(workdir, entries, slots, lambda task: [*command, f"--task={task}"], say).run()
+    slots = engine.find_slots(jobs)
+    say(f"{len(entries)} runs, {len(slots)} at a time", flush=True)
+
+    def command(entry: Entry) -> list[str]:
+        task = entries.index(entry)
+        return [sys.executable, "-m", "jaxcmp.study", *words, f"--task={task}"]
+
+    engine.train_all(workdir, entries, slots, command)
 
 
-def write_report(workdir: Path, entries: Sequence[Entry], console: Console) -> int:
-    """Compares what is finished; 1 if anything is missing, with a line for each."""
+def write_report(workdir: Path, entries: Sequence[Entry]) -> int:
+    """Compares the finished runs; returns 1 if any is missing, with a line for each."""
     from jaxcmp.compare.__main__ import compare
     from jaxcmp.compare.document import LeftOut
 
     finished, missing = [], []
     for entry in entries:
-        progress = folder.progress(workdir, entry)
+        path, progress = workdir / entry.folder, folder.progress(workdir, entry)
         if progress.state is State.FINISHED:
-            finished.append(workdir / entry.folder)
-            continue
-        reason = ": ".join(filter(None, [str(progress.state), progress.reason]))
-        missing.append(LeftOut(str(workdir / entry.folder), reason))
-    compare(finished, workdir / REPORT, console, missing)
-    for each in missing:
-        print(f"jaxcmp: {each.folder} is missing, {each.reason}", file=sys.stderr)
+            finished.append(path)
+        else:
+            reason = ": ".join(filter(None, [str(progress.state), progress.reason]))
+            missing.append(LeftOut(str(path), reason))
+    compare(finished, workdir / REPORT, PlainConsole(), missing)
+    for run in missing:
+        say(f"jaxcmp: {run.folder} is missing, {run.reason}", to_stderr=True)
     return 1 if missing else 0
 
 
-def show_plan(workdir: Path, entries: Sequence[Entry], console: Console) -> None:
-    from jaxcmp.study.estimates import estimate
-    from jaxcmp.study.overview import plan_summary, plan_table
+def show_plan(workdir: Path, entries: Sequence[Entry]) -> None:
+    from jaxcmp.study.overview import estimate, plan_summary, plan_table
 
-    taken = estimate(workdir, entries)
-    states = [folder.progress(workdir, each).state for each in entries]
-    console.print(plan_table(entries, taken))
+    costs = estimate(workdir, entries)
+    progresses = [folder.progress(workdir, entry) for entry in entries]
+    console = PlainConsole()
+    console.print(plan_table(entries, costs))
     console.print()
-    console.print(plan_summary(entries, taken, states, workdir), soft_wrap=True)
+    console.print(plan_summary(workdir, entries, costs, progresses), soft_wrap=True)
 
 
-def show_status(argv: Sequence[str]) -> int:
+def show_status(words: Sequence[str]) -> int:
     """Prints the runs of the study in --workdir and their states."""
     from jaxcmp.study.overview import status_summary, status_table
 
-    values = flags.FlagValues()
-    main.define_flag(values, "workdir", WORKDIR, "The study's folder.")
-    try:
-        rest = values([argv[0], *argv[2:]])
-    except flags.Error as error:
-        raise CommandError(str(error)) from error
-    if len(rest) > 1:
-        raise CommandError(f"{rest[1]!r} is not a flag; the folder is --workdir={rest[1]}")
-    workdir = Path(values.workdir)
+    parser = cli.Parser("jaxcmp.study status", "Lists the runs of a study and their states.")
+    add_workdir(parser)
+    workdir = parser.parse_args(words).workdir
     entries = folder.read(workdir)
-    progresses = [folder.progress(workdir, each) for each in entries]
-    console = Console(markup=False, highlight=False)
+    progresses = [folder.progress(workdir, entry) for entry in entries]
+    console = PlainConsole()
     console.print(status_table(entries, progresses))
     console.print()
     for line in status_summary(entries, progresses):
@@ -158,5 +176,4 @@ def show_status(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError):
-        sys.exit(carry_out(lambda: study(sys.argv)))
+    sys.exit(carry_out(lambda: study(sys.argv[1:])))

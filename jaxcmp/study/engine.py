@@ -1,164 +1,125 @@
-"""Brings every run of a study to its result: starts processes, tries again, leaves out others'."""
+"""The engine of a study: trains each run in a process of its own, and tries failed ones again."""
 
 import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 
 from jaxcmp import files, runs
-from jaxcmp.errors import Interrupted
-from jaxcmp.study import folder as study_folder
-from jaxcmp.study.folder import OUTPUT, Entry
-from jaxcmp.study.slots import Slot
+from jaxcmp.errors import Interrupted, JaxcmpError
+from jaxcmp.runtime import interrupt
+from jaxcmp.study.folder import OUTPUT, Entry, State, note_failure, progress
+from jaxcmp.text import say
 
-# The words that start the run of that number in a process of its own.
-Command = Callable[[int], Sequence[str]]
-Say = Callable[[str], None]
 POLL_SECONDS = 0.5
-# Set for a process that ends, saving first, when whoever started it is no more.
+# Set for a process that saves and ends when the engine that started it has ended.
 FOLLOWS = "JAXCMP_FOLLOWS_STDIN"
+# Which GPUs a process may use.
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+ASK = "import jax; print(jax.default_backend(), jax.local_device_count())"
+# The share of a device's memory that JAX takes by default.
+MEMORY_FRACTION = 0.75
 
 
-@dataclass
-class Engine:
-    """Runs of one study on one machine, in the order of the plan, as many at a time as slots.
+@dataclasses.dataclass(frozen=True)
+class Slot:
+    """Room for one run: variables of its environment, and its cores; None for all of them."""
 
-    Other engines may work on the same folder: a run that another one trains is left to it.
+    environment: Mapping[str, str]
+    cores: frozenset[int] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A run, the slot that it is in, and the process that trains it."""
+
+    entry: Entry
+    slot: Slot
+    process: subprocess.Popen
+
+
+def find_slots(jobs: int) -> list[Slot]:
+    """Returns `jobs` slots; for 0, one for each accelerator, or one for all cores without any.
+
+    Where there are more jobs than accelerators, several share one and its memory; more jobs than
+    cores share these in turn. Raises JaxcmpError where JAX does not start.
     """
+    # Another process asks, which frees the devices again.
+    done = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["it ended without a word"]
+        raise JaxcmpError(f"JAX does not start: {lines[-1]}")
+    platform, num_devices = done.stdout.split()[-2:]
+    if platform == "gpu":
+        given = os.environ.get(VISIBLE)
+        devices = given.split(",") if given else [str(i) for i in range(int(num_devices))]
+        jobs = jobs or len(devices)
+        num_sharing = -(-jobs // len(devices))
+        fraction = {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{MEMORY_FRACTION / num_sharing:.3f}"}
+        shared = fraction if num_sharing > 1 else {}
+        return [Slot({VISIBLE: devices[i % len(devices)]} | shared) for i in range(jobs)]
+    if platform != "cpu":
+        return [Slot({})]
+    if jobs <= 1 or not hasattr(os, "sched_getaffinity"):
+        return [Slot({})] * (jobs or 1)
+    cores = sorted(os.sched_getaffinity(0))
+    num_shares = min(jobs, len(cores))
+    return [Slot({}, frozenset(cores[i % num_shares :: num_shares])) for i in range(jobs)]
 
-    workdir: Path
-    entries: Sequence[Entry]
-    slots: Sequence[Slot]
-    command: Command
-    say: Say
-    _running: dict[int, tuple[subprocess.Popen, int]] = field(default_factory=dict)
-    _signal: signal.Signals | None = None
 
-    def run(self) -> None:
-        """Returns when no run is left that can be trained.
+def train_all(
+    workdir: Path,
+    entries: Sequence[Entry],
+    slots: Sequence[Slot],
+    command: Callable[[Entry], Sequence[str]],
+) -> None:
+    """Trains the runs of a study in the order of the plan, one at a time in each slot.
 
-        Raises Interrupted after a signal, and JaxcmpError where a folder cannot be written; every
-        process that it started has ended by then.
-        """
-        waiting = deque(range(len(self.entries)))
-        with self._handling_signals():
-            try:
-                while (waiting or self._running) and self._signal is None:
-                    self._start_some(waiting)
-                    time.sleep(POLL_SECONDS)
-                    waiting.extend(self._collect())
-            finally:
-                self._stop()
-        if self._signal is not None:
-            raise Interrupted("stopped; what was training is saved, and the same command goes on")
+    `command` gives the words that start a run in a process of its own. Other engines may work on
+    the same folder: a run that another one trains is left to it. Returns when no run is left that
+    can be trained. Raises Interrupted after a signal, and JaxcmpError where a folder cannot be
+    written; every process that it started has ended by then. After a second signal they end
+    without saving.
+    """
+    waiting, free, unsaved = deque(entries), list(slots), []
+    running: list[Training] = []
 
-    def _start_some(self, waiting: deque[int]) -> None:
-        """Fills the free slots with runs that nobody trains."""
-        used = {slot for _, slot in self._running.values()}
-        free = [slot for slot in range(len(self.slots)) if slot not in used]
-        for _ in range(len(waiting)):
-            if not free:
-                return
-            task = waiting.popleft()
-            folder = self.workdir / self.entries[task].folder
-            if runs.is_finished(folder):
-                continue
-            if study_folder.is_given_up(study_folder.read_failures(folder)):
-                continue
-            if study_folder.is_held(folder):
-                # By another engine: it may fail there, and then be ours.
-                waiting.append(task)
-                continue
-            self._running[task] = (self._start(task, self.slots[free[0]]), free.pop(0))
+    def kill() -> None:
+        for training in running:
+            training.process.kill()
 
-    def _start(self, task: int, slot: Slot) -> subprocess.Popen:
-        entry = self.entries[task]
-        folder = self.workdir / entry.folder
-        self.say(f"{entry.folder}: training")
-        with files.writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            output = (folder / OUTPUT).open("ab")
-        with output:
-            process = subprocess.Popen(
-                self.command(task),
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **slot.environment, FOLLOWS: "1"},
-                # A key pressed in the terminal reaches the engine, which passes it on once.
-                start_new_session=True,
-            )
-        if slot.cores is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.sched_setaffinity(process.pid, slot.cores)
-        return process
-
-    def _collect(self) -> list[int]:
-        """Takes note of the processes that ended; the runs that are to be tried again."""
-        again = []
-        for task, (process, _) in list(self._running.items()):
-            if process.poll() is None:
-                continue
-            del self._running[task]
-            if process.stdin is not None:
-                process.stdin.close()
-            if not self._is_done(task, process.returncode):
-                again.append(task)
-        return again
-
-    def _is_done(self, task: int, exit_code: int) -> bool:
-        entry = self.entries[task]
-        folder = self.workdir / entry.folder
-        if runs.is_finished(folder):
-            num_left = sum(not runs.is_finished(self.workdir / e.folder) for e in self.entries)
-            result = runs.read_run(folder).result or {}
-            accuracy = f"{100 * result.get('test_accuracy', float('nan')):.2f} %"
-            self.say(f"{entry.folder}: finished, test accuracy {accuracy}; {num_left} left")
-            return True
-        if exit_code == Interrupted.exit_code or study_folder.is_held(folder):
-            return False
-        reason = _last_line(folder / OUTPUT, exit_code)
-        study_folder.note_failure(folder, reason=reason, exit_code=exit_code)
-        is_given_up = study_folder.is_given_up(study_folder.read_failures(folder))
-        self.say(f"{entry.folder}: failed{'' if is_given_up else ', is tried again'}: {reason}")
-        return is_given_up
-
-    def _stop(self) -> None:
-        """Asks every process that is left to save and end, and waits until they have."""
-        if not self._running:
-            return
-        self.say("stopping: every run that trains is asked to save")
-        for process, _ in self._running.values():
-            process.terminate()
-        for process, _ in self._running.values():
-            process.wait()
-
-    @contextlib.contextmanager
-    def _handling_signals(self) -> Iterator[None]:
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        previous = {number: signal.signal(number, self._handle) for number in numbers}
+    with interrupt.Interrupt(again=kill) as interruption:
         try:
-            yield
+            while (waiting or running) and interruption.signal is None:
+                while free and (entry := _next(workdir, waiting)) is not None:
+                    running.append(_start(workdir, entry, free.pop(0), command(entry)))
+                time.sleep(POLL_SECONDS)
+                for training in [x for x in running if x.process.poll() is not None]:
+                    # How a process ends after a signal says nothing of its run.
+                    if interruption.signal is not None:
+                        break
+                    running.remove(training)
+                    free.append(training.slot)
+                    if not _is_done(workdir, training, entries):
+                        waiting.append(training.entry)
         finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-
-    def _handle(self, number: int, _: FrameType | None) -> None:
-        if self._signal is not None:
-            for process, _slot in self._running.values():
-                process.kill()
-        self._signal = signal.Signals(number)
+            unsaved = _stop(running)
+    if interruption.signal is not None:
+        how = "what was training is saved, and"
+        if unsaved:
+            how = f"{', '.join(unsaved)} could not be saved: from the checkpoints before,"
+        raise Interrupted(f"stopped; {how} the same command goes on")
 
 
 def follow_parent() -> None:
-    """Sends this process SIGTERM once its standard input ends, if it was told to follow it."""
+    """Sends this process SIGTERM once its standard input ends, if an engine started it."""
 
     def wait() -> None:
         while os.read(0, 1):
@@ -169,9 +130,87 @@ def follow_parent() -> None:
         threading.Thread(target=wait, daemon=True).start()
 
 
+def _next(workdir: Path, waiting: deque[Entry]) -> Entry | None:
+    """Takes the first run that is to be trained and that no engine trains."""
+    for _ in range(len(waiting)):
+        entry = waiting.popleft()
+        state = progress(workdir, entry).state
+        if state in (State.WAITING, State.STOPPED):
+            return entry
+        if state is State.RUNNING:
+            # It may fail in the other engine, and then be ours.
+            waiting.append(entry)
+    return None
+
+
+def _start(workdir: Path, entry: Entry, slot: Slot, command: Sequence[str]) -> Training:
+    say(f"{entry.folder}: training", flush=True)
+    folder = workdir / entry.folder
+    with files.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        output = (folder / OUTPUT).open("ab")
+    with output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **slot.environment, FOLLOWS: "1"},
+            # A key pressed in the terminal reaches the engine, which passes it on once.
+            start_new_session=True,
+        )
+    if slot.cores is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(process.pid, slot.cores)
+    return Training(entry, slot, process)
+
+
+def _is_done(workdir: Path, training: Training, entries: Sequence[Entry]) -> bool:
+    """Notes how a process ended; whether its run is finished or given up."""
+    assert training.process.stdin is not None
+    training.process.stdin.close()
+    entry, exit_code = training.entry, training.process.returncode
+    folder, state = workdir / entry.folder, progress(workdir, entry).state
+    if state is State.FINISHED:
+        num_left = sum(not runs.is_finished(workdir / other.folder) for other in entries)
+        say(f"{entry.folder}: finished, {_accuracy(folder)}; {num_left} left", flush=True)
+        return True
+    if state is State.RUNNING or _is_interruption(exit_code):
+        return False
+    reason = _last_line(folder / OUTPUT, exit_code)
+    note_failure(folder, reason=reason, exit_code=exit_code)
+    is_given_up = progress(workdir, entry).state is State.FAILED
+    again = "" if is_given_up else ", is tried again"
+    say(f"{entry.folder}: failed{again}: {reason}", flush=True)
+    return is_given_up
+
+
+def _stop(running: Sequence[Training]) -> list[str]:
+    """Asks every process to save and end, waits, and names the runs of those that did not."""
+    if running:
+        say("stopping: every run that trains is asked to save", flush=True)
+    for training in running:
+        training.process.terminate()
+    codes = {training.entry.folder: training.process.wait() for training in running}
+    return [folder for folder, code in codes.items() if code and not _is_interruption(code)]
+
+
+def _is_interruption(exit_code: int) -> bool:
+    """Whether a signal ended the process, which is no fault of its run."""
+    by_signal = (*interrupt.EXIT_CODES, *(-number for number in interrupt.NUMBERS))
+    return exit_code in (Interrupted.exit_code, *by_signal)
+
+
+def _accuracy(folder: Path) -> str:
+    try:
+        return f"test accuracy {100 * runs.read_result(folder)['test_accuracy']:.2f} %"
+    except (JaxcmpError, KeyError) as error:
+        return f"but its accuracy is not known: {error}"
+
+
 def _last_line(path: Path, exit_code: int) -> str:
-    """What a process said last, without the name in front; the signal if it was killed."""
+    """Returns the last line that a process printed; the signal if it was killed."""
     if exit_code < 0:
-        return f"killed by {signal.Signals(-exit_code).name}"
+        return f"killed by {interrupt.name_of(-exit_code)}"
     lines = path.read_text(errors="replace").strip().splitlines()
     return lines[-1].removeprefix("jaxcmp: ") if lines else f"exit code {exit_code}"

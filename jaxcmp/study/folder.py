@@ -1,23 +1,45 @@
-"""The folder of a study: what study.json says of its runs, and what their folders say of them."""
+"""The folder of a study: study.json lists its runs, whose own folders say how far they are."""
 
-import contextlib
-import dataclasses
 import enum
 import json
-import os
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
+
+import msgspec
 
 from jaxcmp import files, runs
 from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.runs import schemas
 
 STUDY = "study.json"
-# What a run's process printed, and one line for each time that it failed.
+# In a run's folder: what its process printed, and one line for each time that it failed.
 OUTPUT = "output.log"
 FAILURES = "failures.jsonl"
 # A run that failed is tried again twice.
 MAX_FAILURES = 3
+# At a slower pace the time left is not known.
+MAX_STEP_SECONDS = 1e6
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One run of a study as study.json lists it; `folder` is relative to the study's."""
+
+    folder: str
+    arm: str
+    steps: schemas.Count
+    flops: schemas.Amount
+
+    def __post_init__(self) -> None:
+        for part in self.folder.split("/"):
+            files.name(part, f"in the study's folder of a run, {ascii(self.folder)},")
+
+
+class Listing(TypedDict):
+    """What study.json holds for a reader."""
+
+    runs: list[Entry]
 
 
 class State(enum.StrEnum):
@@ -28,19 +50,11 @@ class State(enum.StrEnum):
     FAILED = "failed"
 
 
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """One run of a study as study.json lists it; `folder` is relative to the study's."""
+class Progress(msgspec.Struct, frozen=True):
+    """How far a run is: steps done, and the seconds left at its pace if known.
 
-    folder: str
-    arm: str
-    steps: int
-    flops: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Progress:
-    """How far a run is: steps done, the seconds left at its pace if known, why it failed."""
+    `reason` says why it failed or, of another run, why its step is not known.
+    """
 
     state: State
     step: int = 0
@@ -51,48 +65,49 @@ class Progress:
 
 def write(workdir: Path, config: Mapping[str, Any], entries: Sequence[Entry]) -> None:
     """Writes study.json for `status`, unless it says the same already; raises JaxcmpError."""
-    listed = [dataclasses.asdict(entry) for entry in entries]
-    text = files.to_json({"schema": 1, "config": config, "runs": listed}, indent=1).encode()
+    listing = {"schema": 1, "config": config, "runs": msgspec.to_builtins(entries)}
+    text = files.to_json(listing, indent=1).encode()
     path = workdir / STUDY
     if path.is_file() and path.read_bytes() == text:
         return
     with files.writing(path):
         workdir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(workdir / runs.LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        # All tasks of an array may write it at once.
-        files.lock(descriptor, workdir)
-        files.replace_file(path, text)
-    finally:
-        os.close(descriptor)
+    # All tasks of an array may write it at once.
+    files.replace_file(path, text)
 
 
 def read(workdir: Path) -> list[Entry]:
-    """The runs of the study; raises CommandError where there is none."""
+    """Reads the runs of a study; raises CommandError where there is none."""
     path = workdir / STUDY
-    if not path.is_file():
-        raise CommandError(f"{workdir} holds no study: there is no {STUDY}")
+    if not files.exists(path):
+        folder = "" if files.exists(workdir) else ", nor such a folder"
+        raise CommandError(f"{workdir} holds no study: there is no {STUDY}{folder}")
     try:
-        return [Entry(**each) for each in files.read_object(path)["runs"]]
-    except (KeyError, TypeError) as error:
-        raise files.damaged(path, "it does not list the runs of a study") from error
+        return msgspec.convert(files.read_object(path, Listing), Listing)["runs"]
+    except CommandError as error:
+        raise files.damaged(path, str(error)) from error
 
 
 def progress(workdir: Path, entry: Entry) -> Progress:
-    """What a run's folder says of it."""
+    """Reads how far a run is; one whose folder cannot be read has failed for that reason."""
     folder = workdir / entry.folder
-    if runs.is_finished(folder):
-        return Progress(State.FINISHED, entry.steps)
+    try:
+        if runs.is_finished(folder):
+            return Progress(State.FINISHED, entry.steps)
+        has_begun = files.exists(folder / runs.CONFIG)
+    except JaxcmpError as error:
+        return Progress(State.FAILED, reason=str(error))
     failures = read_failures(folder)
-    reason = str(failures[-1].get("reason", "")) if failures else ""
-    step, pace = _last_step(folder)
+    step, pace, reason = _last_step(folder)
+    seconds_left = None
     if is_held(folder):
-        left = None if pace is None else pace * (entry.steps - step)
-        return Progress(State.RUNNING, step, left, len(failures), reason)
-    if is_given_up(failures):
-        return Progress(State.FAILED, step, None, len(failures), reason)
-    state = State.STOPPED if (folder / runs.CONFIG).exists() else State.WAITING
-    return Progress(state, step, None, len(failures), reason)
+        state = State.RUNNING
+        seconds_left = None if pace is None else pace * max(entry.steps - step, 0)
+    elif is_given_up(failures):
+        state, reason = State.FAILED, failures[-1]["reason"]
+    else:
+        state = State.STOPPED if has_begun else State.WAITING
+    return Progress(state, step, seconds_left, len(failures), reason)
 
 
 def is_held(folder: Path) -> bool:
@@ -101,38 +116,42 @@ def is_held(folder: Path) -> bool:
 
 
 def note_failure(folder: Path, *, reason: str, exit_code: int) -> None:
-    """Appends to the run's failures; raises JaxcmpError."""
+    """Appends to the failures of the run in that folder; raises JaxcmpError."""
     path = folder / FAILURES
-    with files.writing(path):
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-    try:
-        line = json.dumps({"reason": reason, "exit_code": exit_code})
-        files.append_line(descriptor, line.encode(), path)
-    finally:
-        os.close(descriptor)
+    line = json.dumps({"reason": reason, "exit_code": exit_code})
+    with files.writing(path), path.open("a+b") as file:
+        files.append_line(file.fileno(), line.encode(), path)
 
 
 def read_failures(folder: Path) -> list[dict[str, Any]]:
-    """The failures so far; a file that cannot be read counts as none."""
-    with contextlib.suppress(JaxcmpError):
-        return files.read_lines(folder / FAILURES)
-    return []
+    """Reads the failures so far, each with a reason and an exit code.
+
+    A line that says something else is a failure all the same, or the run would be tried for ever.
+    A file that cannot be read is a failure for good.
+    """
+    path = folder / FAILURES
+    try:
+        failures, complaints = files.read_fitting_lines(path, lambda _: schemas.Failure)
+    except JaxcmpError as error:
+        return [{"reason": str(error), "exit_code": CommandError.exit_code}]
+    return [*({"reason": line, "exit_code": 1} for line in complaints), *failures]
 
 
 def is_given_up(failures: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a run is not tried again: a wrong configuration is wrong the next time too."""
-    is_wrong = any(each.get("exit_code") == CommandError.exit_code for each in failures)
+    is_wrong = any(failure["exit_code"] == CommandError.exit_code for failure in failures)
     return is_wrong or len(failures) >= MAX_FAILURES
 
 
-def _last_step(folder: Path) -> tuple[int, float | None]:
-    """The last step logged, and the seconds of a step."""
+def _last_step(folder: Path) -> tuple[int, float | None, str]:
+    """Returns the last step logged, the seconds of a step, and why these are not known."""
     try:
-        records = files.read_lines(folder / runs.METRICS)
-        step = max((int(each["step"]) for each in records), default=0)
-        batch_size = files.read_object(folder / runs.CONFIG)["config"]["batch_size"]
-        rates = [each["images_per_second"] for each in records if each["kind"] == "train"]
-        return step, batch_size / rates[-1] if rates and rates[-1] else None
-    except (JaxcmpError, KeyError, TypeError, ValueError):
-        return 0, None
+        records = runs.read_metrics(folder)
+        step = max((record["step"] for record in records), default=0)
+        rates = [r.get("images_per_second", 0) for r in records if r["kind"] == "train"]
+        if not rates or not rates[-1] > 0:
+            return step, None, ""
+        pace = (runs.read_config(folder)[0].get("batch_size") or math.inf) / rates[-1]
+        return step, pace if pace < MAX_STEP_SECONDS else None, ""
+    except JaxcmpError as error:
+        return 0, None, str(error)

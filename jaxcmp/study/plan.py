@@ -1,149 +1,187 @@
 """A plan: which runs a study consists of, each with its folder and its configuration."""
 
-import dataclasses
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from jaxcmp import models
+import msgspec
+import numpy as np
+from msgspec.structs import replace
+
+from jaxcmp import data, models
 from jaxcmp.clock import Clock
 from jaxcmp.costs import training_flops
-from jaxcmp.errors import CommandError
-from jaxcmp.runs import config_hash
+from jaxcmp.data.catalog import describe
+from jaxcmp.data.splits import held_out, stratified_fraction
+from jaxcmp.data.streams import stream
+from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.runs import config_hash, refuse_another_config
+from jaxcmp.runtime import host_memory
+from jaxcmp.settings import Data, Grid, Role, Settings, configuration
+from jaxcmp.settings.keys import with_role
+from jaxcmp.study.folder import Entry
 
-# A ConfigDict, whose keys type checkers do not know.
-Config = Any
-
-# What runs of different arms have in common.
-BUDGETS = ("epochs", "steps", "flops")
-RECIPES = ("own", "other")
-# What makes a recipe, whatever model it trains.
-RECIPE_KEYS = (
-    *("num_epochs", "batch_size", "optimizer", "schedule", "augment"),
-    *("label_smoothing", "average_decay", "frozen_trunk"),
-)
+# What makes a recipe, whatever model it trains: whole sections, and keys beside them.
+RECIPE_KEYS = sorted({key.partition(".")[0] for key in with_role(Role.RECIPE, Role.LENGTH)})
 
 
-@dataclasses.dataclass(frozen=True)
-class Sizes:
-    """What a plan has to know of the data: training images by fraction, and their channels."""
+class Study(NamedTuple):
+    """The arms of a study by name, whose data is the same, and its grids of runs."""
+
+    arms: Mapping[str, Settings]
+    grids: list[Grid]
+
+    @classmethod
+    def of(cls, config: Any) -> "Study":
+        """Reads a ConfigDict; raises CommandError, which names the key, for what does not fit."""
+        configuration.check(config)
+        arms = {
+            name: configuration.settings_of(arm, f"arms.{name}.")
+            for name, arm in config.arms.items()
+        }
+        grids = msgspec.convert(list(config.grids.to_dict().values()), list[Grid])
+        return cls(arms, grids)
+
+    @property
+    def data(self) -> Data:
+        return next(iter(self.arms.values())).data
+
+
+class Sizes(NamedTuple):
+    """Training images by fraction, channels and classes: what a plan needs to know of its data."""
 
     num_train: Mapping[float, int]
     num_channels: int
+    num_classes: int
 
 
-@dataclasses.dataclass(frozen=True)
-class PlannedRun:
-    """One run; `folder` is relative to the study's, `flops` are those of its training."""
+class PlannedRun(NamedTuple):
+    """One run of a plan: what study.json says of it, and its configuration."""
 
-    folder: str
-    config: Config
-    steps: int
-    flops: int
+    entry: Entry
+    config: Settings
 
 
-def fractions(config: Config) -> list[float]:
-    """Every fraction of the training images in the plan, the smallest first."""
-    return sorted({1.0, *(each for grid in config.grids.values() for each in grid.fractions)})
+def find_sizes(study: Study, *, may_prepare: bool) -> Sizes:
+    """Counts the training images at each fraction of the study, which no seed changes.
+
+    Unless the data may be prepared, images that are not there are taken to be as many as is known
+    of their data set, in classes of equal size. Raises CommandError or JaxcmpError where the data
+    cannot be loaded.
+    """
+    options = study.data
+    known = describe(options.name, data_dir=options.dir)
+    if known.num_train is not None and not may_prepare:
+        num_classes, num_channels = data.count_classes(options), known.num_channels
+        labels = np.arange(known.num_train * num_classes // len(known.class_names)) % num_classes
+        labels = labels[held_out(stream("count", 0), labels, options.validation_fraction)[0]]
+    else:
+        # Whoever plans leaves the devices to those who train.
+        free_bytes = host_memory.available_bytes()
+        train = data.load(replace(options, train_fraction=1.0), free_bytes=free_bytes, seed=0).train
+        labels, num_channels = train.labels, train.images.shape[-1]
+    num_train = {
+        fraction: len(stratified_fraction(stream("count", 0), labels, fraction))
+        for fraction in {1.0, *(fraction for grid in study.grids for fraction in grid.fractions)}
+    }
+    return Sizes(num_train, num_channels, len(np.unique(labels)))
 
 
-def expand(config: Config, sizes: Sizes) -> list[PlannedRun]:
-    """The runs of all grids, each once.
+def expand(study: Study, sizes: Sizes) -> list[PlannedRun]:
+    """Lists the runs of all grids, each once.
 
     Seeds come one after the other, all images before parts of them: wherever a study is stopped,
     both arms have as many seeds, and the plain question is answered first. A grid is every
-    combination of its arms, recipes, fractions, budgets and seeds. Raises CommandError for a grid
-    that cannot be.
+    combination of its arms, recipes, fractions, budgets and seeds. Raises CommandError where a
+    batch is larger than a fraction of the images.
     """
     runs: dict[tuple[str, int], PlannedRun] = {}
-    for name, grid in config.grids.items():
-        _check(name, grid)
-        for run in _runs_of(config, grid, sizes):
+    for grid in study.grids:
+        for run in _runs_of(grid, study.arms, sizes):
             runs.setdefault((config_hash(run.config.to_dict()), run.config.seed), run)
     return sorted(runs.values(), key=lambda run: (run.config.seed, -run.config.data.train_fraction))
 
 
-def _check(name: str, grid: Config) -> None:
-    for key, known in (("budgets", BUDGETS), ("recipes", RECIPES)):
-        if not grid[key] or not set(grid[key]) <= set(known):
-            raise CommandError(f"grids.{name}.{key}={grid[key]} must be some of {known}")
-    if grid.seeds < 1:
-        raise CommandError(f"grids.{name}.seeds={grid.seeds} must be at least 1")
-    if not grid.fractions or not all(0 < each <= 1 for each in grid.fractions):
-        raise CommandError(f"grids.{name}.fractions={grid.fractions} must lie in (0, 1]")
+def _runs_of(grid: Grid, arms: Mapping[str, Settings], sizes: Sizes) -> Iterator[PlannedRun]:
+    for seed, fraction, budget, kind, arm in itertools.product(
+        range(grid.seeds), grid.fractions, grid.budgets, grid.recipes, arms
+    ):
+        for recipe in [arm] if kind == "own" else [name for name in arms if name != arm]:
+            config = with_recipe(arms[arm], arms[recipe])
+            config = replace(config, seed=seed, data=replace(config.data, train_fraction=fraction))
+            budgeted = stretch(config, num_epochs=_num_epochs(config, budget, arms, sizes))
+            parts = [arm if recipe == arm else f"{arm}-recipe-of-{recipe}"]
+            parts += [f"{fraction:g}"] if fraction < 1 else []
+            # Where nothing was stretched it is the same run.
+            parts += [f"equal-{budget}"] if budgeted.num_epochs != config.num_epochs else []
+            folder = f"{'-'.join(parts)}/seed-{seed}"
+            steps, flops = _clock(budgeted, sizes, fraction).total_steps, _flops(budgeted, sizes)
+            yield PlannedRun(Entry(folder, budgeted.arm, steps, flops), budgeted)
 
 
-def _runs_of(config: Config, grid: Config, sizes: Sizes) -> Iterator[PlannedRun]:
-    for seed in range(grid.seeds):
-        for fraction in grid.fractions:
-            for budget in grid.budgets:
-                for recipe in grid.recipes:
-                    for arm in config.arms:
-                        for other in [arm] if recipe == "own" else _others(config.arms, arm):
-                            yield _run(config.arms, arm, other, fraction, budget, seed, sizes)
+def with_recipe(config: Settings, other: Settings) -> Settings:
+    """Returns `config` with its model trained as `other` trains its own."""
+    recipe = {key: getattr(other, key) for key in RECIPE_KEYS}
+    return replace(config, recipe=other.recipe, **recipe)
 
 
-def _others(arms: Config, arm: str) -> list[str]:
-    return [each for each in arms if each != arm]
+def stretch(config: Settings, *, num_epochs: int) -> Settings:
+    """Trains for that many epochs: warm-up, mixing, records and checkpoints keep their shares."""
+    factor = num_epochs / config.num_epochs
+    schedule, augment, checkpoint = config.schedule, config.augment, config.checkpoint
 
+    def stretched(every: int) -> int:
+        return max(1, round(every * factor)) if every else 0
 
-def _run(
-    arms: Config, arm: str, recipe: str, fraction: float, budget: str, seed: int, sizes: Sizes
-) -> PlannedRun:
-    config = with_recipe(arms[arm], arms[recipe])
-    config.seed, config.data.train_fraction = seed, fraction
-    if budget == "steps":
-        total = _clock(config, sizes.num_train[1.0]).total_steps
-        per_epoch = _clock(config, sizes.num_train[fraction]).steps_per_epoch
-        stretch(config, num_epochs=round(total / per_epoch))
-    elif budget == "flops":
-        most = max(_flops(arms[each], sizes, fraction) for each in arms)
-        stretch(config, num_epochs=round(config.num_epochs * most / _flops(config, sizes)))
-    parts = [arm if recipe == arm else f"{arm}-recipe-of-{recipe}"]
-    parts += [f"{fraction:g}"] if fraction < 1 else []
-    # Where nothing was stretched it is the same run.
-    base = with_recipe(arms[arm], arms[recipe])
-    parts += [f"equal-{budget}"] if config.num_epochs != base.num_epochs else []
-    clock = _clock(config, sizes.num_train[fraction])
-    return PlannedRun(
-        f"{'-'.join(parts)}/seed-{seed}", config, clock.total_steps, _flops(config, sizes)
+    return replace(
+        config,
+        num_epochs=num_epochs,
+        eval_every_epochs=stretched(config.eval_every_epochs),
+        schedule=replace(schedule, warmup_epochs=schedule.warmup_epochs * factor),
+        augment=replace(augment, mixing_epochs=round(augment.mixing_epochs * factor)),
+        checkpoint=replace(
+            checkpoint,
+            every_epochs=stretched(checkpoint.every_epochs),
+            keep_every_epochs=stretched(checkpoint.keep_every_epochs),
+        ),
     )
 
 
-def with_recipe(config: Config, other: Config) -> Config:
-    """A copy of `config`, whose model is trained as `other` trains its own."""
-    config = config.copy_and_resolve_references()
-    for key in RECIPE_KEYS:
-        config[key] = other.copy_and_resolve_references()[key]
-    config.recipe = other.recipe
-    return config
+def _num_epochs(config: Settings, budget: str, arms: Mapping[str, Settings], sizes: Sizes) -> int:
+    """Returns the epochs after which the run has had what its grid's arms have in common."""
+    fraction = config.data.train_fraction
+    if budget == "steps":
+        total = _clock(config, sizes, 1.0).total_steps
+        return round(total / _clock(config, sizes, fraction).steps_per_epoch)
+    if budget == "flops":
+        whole = [replace(x, data=replace(x.data, train_fraction=fraction)) for x in arms.values()]
+        most = max(_flops(arm, sizes) for arm in whole)
+        return round(config.num_epochs * most / _flops(config, sizes))
+    return config.num_epochs
 
 
-def stretch(config: Config, *, num_epochs: int) -> None:
-    """Trains for that many epochs: warm-up, mixing, records and checkpoints keep their shares."""
-    factor = num_epochs / config.num_epochs
-    config.schedule.warmup_epochs *= factor
-    config.num_epochs = num_epochs
-    config.augment.mixing_epochs = round(config.augment.mixing_epochs * factor)
-    config.eval_every_epochs = max(1, round(config.eval_every_epochs * factor))
-    for key in ("every_epochs", "keep_every_epochs"):
-        every = config.checkpoint[key]
-        config.checkpoint[key] = max(1, round(every * factor)) if every else 0
-
-
-def _clock(config: Config, num_train: int) -> Clock:
+def _clock(config: Settings, sizes: Sizes, fraction: float) -> Clock:
+    num_train = sizes.num_train[fraction]
     return Clock.of(num_train, batch_size=config.batch_size, num_epochs=config.num_epochs)
 
 
-def _flops(config: Config, sizes: Sizes, fraction: float | None = None) -> int:
-    """Of the whole training; on another fraction of the images where one is given."""
-    num_train = sizes.num_train[fraction or config.data.train_fraction]
-    model = models.build(**config.model)
+def _flops(config: Settings, sizes: Sizes) -> int:
+    """Counts the FLOPs of a whole training."""
+    fields = msgspec.to_builtins(config.model)
+    model = models.build(**fields | {"num_classes": fields["num_classes"] or sizes.num_classes})
     counts = model.multiply_adds(sizes.num_channels)
     trained = counts["head"] if config.frozen_trunk else None
-    num_images = _clock(config, num_train).total_steps * config.batch_size
-    return training_flops(sum(counts.values()), num_images, trained=trained)
+    steps = _clock(config, sizes, config.data.train_fraction).total_steps
+    return training_flops(sum(counts.values()), steps * config.batch_size, trained=trained)
 
 
-def tasks(runs: Sequence[PlannedRun]) -> str:
-    """The numbers of the runs, as an array job of SLURM takes them: 0-61."""
-    return f"0-{len(runs) - 1}"
+def refuse_another(workdir: Path, planned: Sequence[PlannedRun]) -> None:
+    """Raises CommandError if a run of the plan lies in `workdir` with another configuration."""
+    for run in planned:
+        try:
+            refuse_another_config(workdir / run.entry.folder, run.config.to_dict())
+        except CommandError:
+            raise
+        except JaxcmpError:  # A damaged folder is a failure of that run alone.
+            continue

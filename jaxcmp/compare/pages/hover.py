@@ -1,142 +1,89 @@
-"""What a reader sees at a place of a plot: values as text, at the coordinates of the drawing."""
+"""What a panel says where it is pointed at: its values, and where they are drawn."""
 
-import dataclasses
-from typing import Literal
+import math
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.transforms import Transform
 
-from jaxcmp.compare.document import Axis, Heatmap, Plot
-from jaxcmp.compare.pages.heatmaps import matrix
-from jaxcmp.compare.pages.marks import Placed
-from jaxcmp.compare.pages.scales import clean, split_unit, value_text
-
-# Left, top, right and bottom of the axes, in the units of the viewBox.
-Box = tuple[float, float, float, float]
+from jaxcmp.compare.document import Axis, Heatmap, Part, Plot
+from jaxcmp.compare.pages.names import clean
+from jaxcmp.compare.pages.plots import places
 
 
-@dataclasses.dataclass(frozen=True)
-class Trace:
-    """A series: `points` are (x, y, index into heads, text); a guide is a fit, nothing measured."""
+class Hover(Part, frozen=True):
+    """Values by their places, in points from the top left corner of the drawing.
 
-    label: str
-    arm: int | None
-    is_guide: bool
-    points: list[tuple[float, float, int, str]]
+    A trace is [label, arm, points], a point [x, y, index into heads, text]; traces are read along
+    "x", "y" or "both". A matrix has the names of its rows and columns, and its texts, instead.
+    """
 
-
-@dataclasses.dataclass(frozen=True)
-class Traces:
-    """The nearest points are sought `along` x, along y, or in both directions."""
-
-    box: Box
-    along: Literal["x", "y", "both"]
-    heads: list[str]
-    traces: list[Trace]
-    kind: Literal["traces"] = "traces"
+    box: tuple[float, float, float, float]
+    along: str = "both"
+    heads: list[str] = []
+    traces: list[tuple[str, int | None, list[tuple[float, float, int, str]]]] = []
+    rows: list[str] = []
+    columns: list[str] = []
+    texts: list[list[str]] = []
 
 
-@dataclasses.dataclass(frozen=True)
-class Grid:
-    """The cells of a heatmap fill the box evenly; `values` are rows of numbers or None."""
-
-    box: Box
-    row_label: str
-    column_label: str
-    rows: list[str]
-    columns: list[str]
-    values: list[list[float | None]]
-    unit: str
-    kind: Literal["grid"] = "grid"
+def read_heatmap(axes: Axes, matrix: Heatmap) -> Hover:
+    texts = [[_text(value, matrix.unit) for value in row] for row in matrix.values]
+    rows = [f"{matrix.row_label}: {clean(name)}" for name in matrix.rows]
+    columns = [f"{matrix.column_label}: {clean(name)}" for name in matrix.columns]
+    return Hover(_box(axes), rows=rows, columns=columns, texts=texts)
 
 
-def read_plot(axes: Axes, plot: Plot, placed: list[Placed]) -> Traces:
-    """The points of a drawn plot, those of means before those of single runs."""
-    heads: dict[str, int] = {}
-    read = [each for each in placed if each.series.style != "reference"]
-    traces = [_trace(axes, plot, each, heads) for each in sorted(read, key=_is_run)]
-    return Traces(box(axes), _along(plot), list(heads), traces)
-
-
-def read_heatmap(axes: Axes, heatmap: Heatmap) -> Grid:
-    """The cells of a drawn heatmap."""
-    values = [
-        [None if np.isnan(value) else float(f"{value:.6g}") for value in row]
-        for row in matrix(heatmap)
-    ]
-    return Grid(
-        box(axes),
-        clean(heatmap.row_label),
-        clean(heatmap.column_label),
-        [clean(name) for name in heatmap.rows],
-        [clean(name) for name in heatmap.columns],
-        values,
-        clean(heatmap.unit),
-    )
-
-
-def box(axes: Axes) -> Box:
-    """Where the axes are in the drawing; its y points down."""
-    (left, bottom), (right, top) = axes.transAxes.transform([(0, 0), (1, 1)])
-    height = _height(axes)
-    return (
-        round(float(left), 1),
-        round(height - float(top), 1),
-        round(float(right), 1),
-        round(height - float(bottom), 1),
-    )
-
-
-def _height(axes: Axes) -> float:
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    return figure.bbox.height
-
-
-def _is_run(placed: Placed) -> bool:
-    return placed.series.style == "thin"
-
-
-def _along(plot: Plot) -> Literal["x", "y", "both"]:
-    if plot.y.scale == "category":
-        return "y"
-    styles = {each.style for each in plot.series} - {"reference", "dashed"}
-    return "both" if styles == {"points"} and plot.x.scale != "category" else "x"
-
-
-def _trace(axes: Axes, plot: Plot, placed: Placed, heads: dict[str, int]) -> Trace:
+def read_plot(axes: Axes, plot: Plot) -> Hover:
     is_sideways = plot.y.scale == "category"
-    across, value_axis = (plot.y, plot.x) if is_sideways else (plot.x, plot.y)
-    series = placed.series
-    places, values = (series.y, placed.x) if is_sideways else (series.x, placed.y)
-    ends = axes.transData.transform(np.column_stack([placed.x, placed.y]))
-    points = []
-    for index, (x, y) in enumerate(ends):
-        place = places[index]
-        # What a log scale cannot show, and what is missing, has no place.
-        if place is None or not np.isfinite([x, y]).all():
+    key, value = (plot.y, plot.x) if is_sideways else (plot.x, plot.y)
+    unit = value.label.rpartition(", ")[2] if ", " in value.label else ""
+    heads: dict[str, int] = {}
+    traces = []
+    for series in plot.series:
+        if series.style == "reference":
             continue
-        head = heads.setdefault(_head(place, across), len(heads))
-        text = value_text(float(values[index]), value_axis.label)
-        text += _interval(placed, index, value_axis.label)
-        points.append((round(float(x), 1), round(_height(axes) - float(y), 1), head, text))
-    return Trace(clean(series.label), series.arm, series.style == "dashed", points)
+        x, y, _ = places(plot, series)
+        points = []
+        for i in np.flatnonzero(np.isfinite(x) & np.isfinite(y)).tolist():
+            own, shown = (series.y[i], series.x[i]) if is_sideways else (series.x[i], series.y[i])
+            head = heads.setdefault(_head(own or 0.0, key), len(heads))
+            text = _text(shown, unit)
+            if series.low and series.high and series.low[i] is not None:
+                text += f" [{_text(series.low[i])} to {_text(series.high[i])}]"
+            points.append((*_at(axes, axes.transData, float(x[i]), float(y[i])), head, text))
+        traces.append((clean(series.label), series.arm, points))
+    along = "y" if is_sideways else "x" if _share_places(plot) else "both"
+    return Hover(_box(axes), along, list(heads), traces)
 
 
-def _head(place: float, axis: Axis) -> str:
+def _box(axes: Axes) -> tuple[float, float, float, float]:
+    return (*_at(axes, axes.transAxes, 0, 1), *_at(axes, axes.transAxes, 1, 0))
+
+
+def _at(axes: Axes, transform: Transform, x: float, y: float) -> tuple[float, float]:
+    canvas = axes.get_figure(root=True)
+    assert canvas is not None
+    across, up = transform.transform((x, y))
+    return round(float(across), 1), round(72 * float(canvas.get_figheight()) - float(up), 1)
+
+
+def _share_places(plot: Plot) -> bool:
+    """Whether all series are at the same places of the x axis."""
+    lines = [each for each in plot.series if each.style != "reference"]
+    return len({tuple(each.x) for each in lines}) < 2
+
+
+def _head(value: float, axis: Axis) -> str:
     if axis.scale == "category":
-        index = round(place)
-        is_named = 0 <= index < len(axis.categories)
-        return clean(axis.categories[index]) if is_named else str(index)
-    return f"{clean(split_unit(axis.label)[0])} {value_text(place, axis.label)}".strip()
+        return clean(axis.categories[round(value)])
+    name, _, unit = axis.label.rpartition(", ") if ", " in axis.label else (axis.label, "", "")
+    return clean(f"{name[:1].upper()}{name[1:]} {_text(value, unit)}")
 
 
-def _interval(placed: Placed, index: int, label: str) -> str:
-    if placed.low is None or placed.high is None:
-        return ""
-    ends = float(placed.low[index]), float(placed.high[index])
-    if np.isnan(ends).any():
-        return ""
-    # The unit is said once, after the value itself.
-    low, high = (value_text(end, label).removesuffix(split_unit(label)[1]).strip() for end in ends)
-    return f" ({low} to {high})"
+def _text(value: float | None, unit: str = "") -> str:
+    if value is None or not math.isfinite(value):
+        return "no value"
+    is_whole = value == round(value) or abs(value) >= 10_000
+    digits = f"{value:.2f}" if unit == "%" else f"{value:,.0f}" if is_whole else f"{value:,.4g}"
+    return f"{digits} {unit}".strip().replace("-", "−", 1 if value < 0 else 0)

@@ -1,226 +1,144 @@
 "use strict";
-// Tables sort by their headings, and figures show their values; without this the page is whole.
-
-// --- Tables
-
-function keyOf(cell, isNumeric) {
-  if (isNumeric) return cell.dataset.value === undefined ? null : Number(cell.dataset.value);
-  const text = cell.textContent.trim();
-  return text === "" || text === "–" ? null : text;
-}
-
-function compareKeys(a, b, isNumeric) {
-  return isNumeric ? a - b : a.localeCompare(b, "en", { numeric: true });
-}
+// Tables sort, commands copy, figures show their values; without this the page is whole.
 
 function sortBy(head) {
-  const table = head.closest("table");
-  const body = table.tBodies[0];
-  const index = head.cellIndex;
+  const body = head.closest("table").tBodies[0];
   const rows = [...body.rows];
-  const isNumeric = rows.some((row) => row.cells[index].dataset.value !== undefined);
+  const cell = (row) => row.cells[head.cellIndex];
+  const isNumeric = rows.some((row) => cell(row).dataset.value !== undefined);
   const isDown = head.getAttribute("aria-sort") === "ascending";
-  const keyed = rows.map((row) => ({ row, key: keyOf(row.cells[index], isNumeric) }));
-  // What has no value stays last in either direction; equal rows keep their order.
-  keyed.sort((a, b) => {
-    if (a.key === null || b.key === null) return (a.key === null) - (b.key === null);
-    const order = compareKeys(a.key, b.key, isNumeric);
+  const key = (row) => (isNumeric ? cell(row).dataset.value : cell(row).textContent.trim()) || null;
+  // What has no value stays last in either direction.
+  rows.sort((one, two) => {
+    const [a, b] = [key(one), key(two)];
+    if (a === null || b === null || a === "–" || b === "–") return (a ?? "–") === "–" ? ((b ?? "–") === "–" ? 0 : 1) : -1;
+    const order = isNumeric ? a - b : a.localeCompare(b, "en", { numeric: true });
     return isDown ? -order : order;
   });
-  body.append(...keyed.map((each) => each.row));
+  body.append(...rows);
   for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", isDown ? "descending" : "ascending");
 }
-
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => sortBy(button.closest("th")));
 }
+for (const button of document.querySelectorAll(".copy")) {
+  button.addEventListener("click", async () => {
+    const code = button.parentElement.querySelector("code");
+    // Where a page may not write to the clipboard, the text is at least selected.
+    getSelection().selectAllChildren(code);
+    await navigator.clipboard?.writeText(code.textContent);
+    button.textContent = navigator.clipboard ? "Copied" : "Selected";
+  });
+}
+window.addEventListener("beforeprint", () => {
+  for (const each of document.querySelectorAll("details")) each.open = true;
+});
 
 // --- Values of figures
 
-const SVG = "http://www.w3.org/2000/svg";
 const SIGNS = "●■▲◆▼✚✖★";
 const MAX_ROWS = 12;
-// In units of the drawing: what lies closer together than this is read together.
-const REACH = 7;
 const tip = document.getElementById("tip");
-
-function make(parent, tag, attributes) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  parent.append(node);
-  return node;
-}
+let shown = null;
 
 function colourOf(arm) {
   return arm === null ? "var(--soft)" : `var(--arm-${arm % SIGNS.length})`;
 }
 
-function distance(point, at, along) {
-  const [dx, dy] = [Math.abs(point[0] - at[0]), Math.abs(point[1] - at[1])];
-  if (along === "both") return Math.hypot(dx, dy);
-  // The other direction only decides between points at the same place.
-  return along === "x" ? dx + dy / 1e4 : dy + dx / 1e4;
+// What is read at a place: the nearest point, and what other series have at the same value.
+function readTraces({ traces, heads, along }, [x, y]) {
+  const gap = (point) => {
+    const [dx, dy] = [Math.abs(point[0] - x), Math.abs(point[1] - y)];
+    return along === "x" ? dx + dy / 1e4 : along === "y" ? dy + dx / 1e4 : Math.hypot(dx, dy);
+  };
+  const points = traces.flatMap((trace) => trace[2]);
+  if (!points.length) return null;
+  const first = points.reduce((a, b) => (gap(b) < gap(a) ? b : a));
+  const rows = traces.flatMap(([label, arm, own]) => {
+    const same = own.filter((point) => point[2] === first[2]);
+    const point = same.includes(first) ? first : same[0];
+    return point ? [{ label, arm, text: point[3], at: point }] : [];
+  });
+  return { head: heads[first[2]], rows, at: first };
 }
 
-function nearest(trace, at, along) {
-  let best = null;
-  for (const point of trace.points) {
-    const gap = distance(point, at, along);
-    if (best === null || gap < best.gap) best = { trace, point, gap };
-  }
-  return best;
+function readMatrix({ box: [left, top, right, bottom], rows, columns, texts }, [x, y]) {
+  const index = (value, low, high, num) => Math.min(Math.max(Math.floor(((value - low) / (high - low)) * num), 0), num - 1);
+  const [row, column] = [index(y, top, bottom, rows.length), index(x, left, right, columns.length)];
+  const at = [left + ((column + 0.5) * (right - left)) / columns.length, top + ((row + 0.5) * (bottom - top)) / rows.length];
+  return { head: texts[row][column], rows: [rows[row], columns[column]].map((label) => ({ label, arm: null, text: "", at })), at };
 }
-
-// What a series has at the very same value or category, where it has something.
-function beneath(trace, first) {
-  if (trace === first.trace) return { trace, point: first.point, gap: 0 };
-  const point = trace.points.find((each) => each[2] === first.point[2]);
-  return point && { trace, point, gap: 0 };
-}
-
-// The point nearest to a place, and what the other series have beside it.
-function readTraces(hover, at) {
-  const found = hover.traces.map((trace) => nearest(trace, at, hover.along)).filter(Boolean);
-  if (!found.length) return null;
-  const measured = found.filter((each) => !each.trace.is_guide);
-  const all = measured.length ? measured : found;
-  const first = all.reduce((a, b) => (b.gap < a.gap ? b : a));
-  const beside = hover.traces
-    .map((trace) => beneath(trace, first) ?? nearest(trace, first.point, hover.along))
-    .filter((each) => each && each.gap <= REACH);
-  const rows = beside.map(({ trace, point }) => ({
-    arm: trace.arm,
-    label: point[2] === first.point[2] ? trace.label : `${trace.label}, ${hover.heads[point[2]]}`,
-    text: point[3],
-  }));
-  const marks = beside.map(({ trace, point }) => ({ at: point, colour: colourOf(trace.arm) }));
-  return { head: hover.heads[first.point[2]], rows, marks, at: first.point };
-}
-
-function readGrid(hover, at) {
-  const [left, top, right, bottom] = hover.box;
-  const [width, height] = [(right - left) / hover.columns.length, (bottom - top) / hover.rows.length];
-  const column = Math.min(Math.max(Math.floor((at[0] - left) / width), 0), hover.columns.length - 1);
-  const row = Math.min(Math.max(Math.floor((at[1] - top) / height), 0), hover.rows.length - 1);
-  if (row < 0 || column < 0) return null;
-  const value = hover.values[row][column];
-  const text = value === null ? "no value" : `${value.toLocaleString("en")} ${hover.unit}`.trim();
-  const rows = [
-    { arm: null, label: hover.row_label, text: hover.rows[row] },
-    { arm: null, label: hover.column_label, text: hover.columns[column] },
-  ];
-  const cell = { x: left + column * width, y: top + row * height, width, height };
-  return { head: text, rows, marks: [], cell, at: [cell.x + width / 2, cell.y + height / 2] };
-}
-
-function draw(plot, reading) {
-  plot.cursor.replaceChildren();
-  const [left, top, right, bottom] = plot.hover.box;
-  if (reading.cell) make(plot.cursor, "rect", reading.cell);
-  if (plot.hover.along === "x") {
-    make(plot.cursor, "line", { x1: reading.at[0], x2: reading.at[0], y1: top, y2: bottom });
-  } else if (plot.hover.along === "y") {
-    make(plot.cursor, "line", { x1: left, x2: right, y1: reading.at[1], y2: reading.at[1] });
-  }
-  for (const { at, colour } of reading.marks.slice(0, MAX_ROWS)) {
-    make(plot.cursor, "circle", { cx: at[0], cy: at[1], r: 3, style: `stroke:${colour}` });
-  }
-}
-
-// Text only: nothing that a run has named can become markup.
-function write(reading, isGrid) {
-  const head = document.createElement("b");
-  head.textContent = reading.head;
-  const list = document.createElement("div");
-  for (const row of reading.rows.slice(0, MAX_ROWS)) {
-    const parts = ["span", "span", "span"].map((tag) => document.createElement(tag));
-    parts[0].textContent = isGrid ? "" : row.arm === null ? "●" : SIGNS[row.arm % SIGNS.length];
-    parts[0].style.color = colourOf(row.arm);
-    parts[1].textContent = row.label;
-    parts[2].textContent = row.text;
-    list.append(...parts);
-  }
-  tip.replaceChildren(head, list);
-  const rest = reading.rows.length - MAX_ROWS;
-  if (rest > 0) tip.append(`and ${rest} more`);
-}
-
-// Beside the place, and always inside the window.
-function put(plot, at) {
-  const matrix = plot.svg.getScreenCTM();
-  const x = at[0] * matrix.a + matrix.e;
-  const y = plot.svg.getBoundingClientRect().top;
-  tip.hidden = false;
-  const { width, height } = tip.getBoundingClientRect();
-  const room = document.documentElement.clientWidth;
-  const left = x + 14 + width <= room - 8 ? x + 14 : x - 14 - width;
-  const pointY = at[1] * matrix.d + matrix.f;
-  // Where neither side has room, it stands above or below what it speaks of.
-  const isBeside = left >= 8;
-  const top = isBeside ? pointY - height / 2 : y - height - 4 >= 8 ? y - height - 4 : pointY + 24;
-  const low = window.innerHeight - height - 8;
-  tip.style.left = `${Math.max(8, Math.min(left, room - width - 8))}px`;
-  tip.style.top = `${Math.max(8, Math.min(top, low))}px`;
-}
-
-let shown = null;
 
 function hide() {
-  if (shown) shown.cursor.replaceChildren();
+  shown?.cursor.replaceChildren();
   shown = null;
   tip.hidden = true;
 }
 
-function show(plot, at) {
-  const isGrid = plot.hover.kind === "grid";
-  const reading = isGrid ? readGrid(plot.hover, at) : readTraces(plot.hover, at);
-  if (shown && shown !== plot) hide();
+function show(plot, place) {
+  const reading = plot.hover.rows.length ? readMatrix(plot.hover, place) : readTraces(plot.hover, place);
+  if (shown !== plot) hide();
   if (!reading) return;
-  shown = plot;
-  plot.at = reading.at;
-  draw(plot, reading);
-  write(reading, isGrid);
-  put(plot, reading.at);
-}
-
-function placeOf(plot, event) {
-  const point = new DOMPoint(event.clientX, event.clientY);
-  const { x, y } = point.matrixTransform(plot.svg.getScreenCTM().inverse());
-  return [x, y];
-}
-
-// The places that an arrow key can go to from here, in its direction.
-function step(plot, key) {
-  const [isSideways, sign] = [/Left|Right/.test(key), /Right|Down/.test(key) ? 1 : -1];
-  const { hover, at } = plot;
-  if (hover.kind === "grid") {
-    const [left, top, right, bottom] = hover.box;
-    const size = [(right - left) / hover.columns.length, (bottom - top) / hover.rows.length];
-    return isSideways ? [at[0] + sign * size[0], at[1]] : [at[0], at[1] + sign * size[1]];
+  [shown, plot.at] = [plot, reading.at];
+  const rows = reading.rows.slice(0, MAX_ROWS);
+  plot.cursor.replaceChildren(...rows.map(({ at, arm }) => {
+    const circle = document.createElementNS("http://www.w3.org/2000/svg", "circle");
+    for (const [name, value] of Object.entries({ cx: at[0], cy: at[1], r: 3 })) circle.setAttribute(name, value);
+    circle.style.stroke = colourOf(arm);
+    return circle;
+  }));
+  // Text only: nothing that a run has named can become markup.
+  const list = document.createElement("div");
+  for (const { label, arm, text } of rows) {
+    const parts = [arm === null ? "" : SIGNS[arm % SIGNS.length], label, text].map((words) => {
+      const part = document.createElement("span");
+      part.textContent = words;
+      return part;
+    });
+    parts[0].style.color = colourOf(arm);
+    list.append(...parts);
   }
-  const axis = hover.along === "y" ? 1 : 0;
-  const measured = hover.traces.filter((trace) => !trace.is_guide);
-  const points = (measured.length ? measured : hover.traces).flatMap((trace) => trace.points);
-  const ahead = points.filter((point) => (point[axis] - at[axis]) * sign > 0.05);
-  if (!ahead.length) return at;
-  return ahead.reduce((a, b) => (Math.abs(b[axis] - at[axis]) < Math.abs(a[axis] - at[axis]) ? b : a));
+  const head = document.createElement("b");
+  head.textContent = reading.head;
+  const rest = reading.rows.length - rows.length;
+  tip.replaceChildren(head, list, rest > 0 ? `and ${rest} more` : "");
+  tip.hidden = false;
+  const { x, y } = new DOMPoint(reading.at[0], reading.at[1]).matrixTransform(plot.svg.getScreenCTM());
+  const { width, height } = tip.getBoundingClientRect();
+  const [across, down] = [document.documentElement.clientWidth - 8 - width, window.innerHeight - 8 - height];
+  const left = x + 14 <= across ? x + 14 : x - 14 - width;
+  tip.style.left = `${Math.max(8, Math.min(left, across))}px`;
+  tip.style.top = `${Math.max(8, Math.min(left < 8 ? y + 24 : y - height / 2, down))}px`;
 }
 
-function start(element) {
+// The next place in the direction of an arrow key.
+function step({ hover, at }, key) {
+  const [axis, sign] = [/Up|Down/.test(key) ? 1 : 0, /Right|Down/.test(key) ? 1 : -1];
+  const [left, top, right, bottom] = hover.box;
+  if (hover.rows.length) {
+    const size = axis ? (bottom - top) / hover.rows.length : (right - left) / hover.columns.length;
+    return at.map((value, i) => (i === axis ? value + sign * size : value));
+  }
+  const along = hover.along === "y" ? 1 : 0;
+  const ahead = hover.traces.flatMap((trace) => trace[2]).filter((point) => (point[along] - at[along]) * sign > 0.05);
+  return ahead.length ? ahead.reduce((a, b) => ((b[along] - a[along]) * sign < 0 ? b : a)) : at;
+}
+
+for (const element of document.querySelectorAll(".plot")) {
   const svg = element.querySelector("svg");
   const hover = JSON.parse(element.parentElement.querySelector("script").textContent);
-  const cursor = make(svg, "g", { class: "cursor" });
+  const cursor = svg.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "g"));
+  cursor.setAttribute("class", "cursor");
   const plot = { svg, hover, cursor, at: [hover.box[0], hover.box[1]] };
   for (const kind of ["pointermove", "pointerdown"]) {
-    element.addEventListener(kind, (event) => show(plot, placeOf(plot, event)));
+    element.addEventListener(kind, (event) => {
+      const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+      show(plot, [x, y]);
+    });
   }
-  element.addEventListener("pointerleave", (event) => {
-    if (event.pointerType === "mouse") hide();
-  });
-  element.addEventListener("focus", () => {
-    if (element.matches(":focus-visible")) show(plot, plot.at);
-  });
+  element.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hide());
+  element.addEventListener("focus", () => element.matches(":focus-visible") && show(plot, plot.at));
   element.addEventListener("blur", hide);
   element.addEventListener("keydown", (event) => {
     if (!event.key.startsWith("Arrow")) return;
@@ -228,12 +146,6 @@ function start(element) {
     show(plot, step(plot, event.key));
   });
 }
-
-for (const element of document.querySelectorAll(".plot")) start(element);
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") hide();
-});
-document.addEventListener("pointerdown", (event) => {
-  if (!(event.target instanceof Element && event.target.closest(".plot"))) hide();
-});
+document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
+document.addEventListener("pointerdown", (event) => event.target.closest?.(".plot") || hide());
 window.addEventListener("scroll", hide, { passive: true });

@@ -1,111 +1,152 @@
 """The report as one HTML file that needs nothing else: no network, no fonts, no other file."""
 
 import base64
+import functools
 import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 
-from jaxcmp.compare.document import Comparison, Fact, Report, Section
-from jaxcmp.compare.pages.blocks import Ids, escape, render_block, render_heading, sign, with_arms
-from jaxcmp.compare.pages.missing import LEFT_OUT, render_left_out, render_missing
-from jaxcmp.compare.pages.palette import arm_name, style_sheet
+import jinja2
+import msgspec
+from markupsafe import Markup, escape
+
+from jaxcmp.compare.document import (
+    Block,
+    Cell,
+    Column,
+    Commands,
+    Figure,
+    Gallery,
+    LeftOut,
+    Report,
+    Table,
+)
+from jaxcmp.compare.pages.figures import Drawing, draw
+from jaxcmp.compare.pages.names import clean
+from jaxcmp.compare.pages.palette import NUM_ARMS, SIGNS, style_sheet
+
+# Numbers of so many letters stay on one line, and so do words; what is longer needs some width.
+LOOSE, SHORT, LONG = 12, 18, 40
+MAX_REASONS = 5
+Drawings = Mapping[str, list[Drawing]]
 
 
-def render_html(report: Report) -> str:
-    """The whole page; with several comparisons, each has a heading and a list of its sections."""
-    ids = Ids({"top", "content", "tip", LEFT_OUT})
-    is_only = len(report.comparisons) == 1
-    names = [ids.new(each.id) for each in report.comparisons]
-    parts = [
-        _comparison(comparison, name, ids, is_only)
-        for comparison, name in zip(report.comparisons, names, strict=True)
-    ]
-    title = report.comparisons[0].title if is_only else "Comparison of runs"
-    opening = "" if is_only else _opening(report, names)
-    body = f"{render_missing(report, ids)}{opening}{''.join(parts)}{render_left_out(report, ids)}"
-    return _document(title, body, _footer(report))
+class Ids:
+    """Hands out ids that are unique over the page."""
+
+    def __init__(self) -> None:
+        self.taken = {"top", "content", "tip", "left-out"}
+
+    def new(self, wish: str) -> str:
+        """Returns the wish in letters, digits and dashes, numbered where it is taken."""
+        stem = re.sub(r"[^A-Za-z0-9]+", "-", wish).strip("-") or "part"
+        name, count = stem, 1
+        while name in self.taken:
+            count += 1
+            name = f"{stem}-{count}"
+        self.taken.add(name)
+        return name
 
 
-def _document(title: str, body: str, footer: str) -> str:
-    script, style = _resource("page.js"), style_sheet() + _resource("page.css")
+def template(name: str, finalize: Callable[[object], object]) -> jinja2.Template:
+    """Loads a template of this folder; `finalize` is applied to all that it writes."""
+    environment = jinja2.Environment(
+        autoescape=True, finalize=finalize, undefined=jinja2.StrictUndefined, auto_reload=False,
+        loader=jinja2.PackageLoader("jaxcmp.compare", "pages"), keep_trailing_newline=True,
+    )  # fmt: skip
+    environment.filters["with_arms"] = with_arms
+    return environment.get_template(name)
+
+
+def render_html(report: Report, drawings: Drawings | None = None) -> str:
+    """Writes the page; figures are drawn anew where `drawings` has none, by their names."""
+    script = _resource("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    # The browser itself then refuses any script but this one, and whatever is not in this file.
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n<link rel="icon" href="data:,">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n"
-        f'<body id="top">\n<a class="skip" href="#content">Skip to the content</a>\n'
-        f'<main id="content" tabindex="-1">\n{body}</main>\n{footer}'
-        '<div id="tip" role="status" hidden></div>\n'
-        f"<script>{script}</script>\n</body>\n</html>\n"
-    )
+
+    def drawn(figure: Figure) -> list[Drawing]:
+        return draw(figure) if drawings is None else drawings[figure.name]
+
+    ids = Ids()
+    names = [ids.new(each.id) for each in report.comparisons]
+    return template("page.html.jinja", _clean).render(
+        report=report, ids=ids, names=names, draw=drawn, script=script, digest=digest,
+        style=style_sheet() + _resource("page.css"), sign=sign, cell_class=cell_class,
+        kind_of=kind_of, is_png=is_png, contents=_contents, to_script=to_script,
+        reasons=_reasons, rows=listed, Table=Table, Column=Column,
+    )  # fmt: skip
 
 
+def _clean(value: object) -> object:
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@functools.cache
 def _resource(name: str) -> str:
     return resources.files("jaxcmp.compare.pages").joinpath(name).read_text(encoding="utf-8")
 
 
-def _opening(report: Report, names: list[str]) -> str:
-    """What stands above several comparisons, or above none."""
-    if not report.comparisons:
-        return "<header><h1>Comparison of runs</h1><p>No run is finished.</p></header>\n"
-    links = "".join(
-        f'<li><a href="#{name}">{escape(each.title)}</a> '
-        f'<span class="note">{escape(each.data)}</span></li>'
-        for each, name in zip(report.comparisons, names, strict=True)
-    )
-    return (
-        f"<header><h1>{len(report.comparisons)} comparisons</h1>"
-        "<p>Runs on other images, or on another part of them, are never averaged: "
-        "each set of images has a comparison of its own.</p>"
-        f'<nav aria-label="Comparisons"><ul class="comparisons">{links}</ul></nav></header>\n'
-    )
+def kind_of(block: Block) -> str:
+    """Returns the name by which report.json tells blocks apart."""
+    return str(block.__struct_config__.tag)
 
 
-def _comparison(comparison: Comparison, name: str, ids: Ids, is_only: bool) -> str:
-    level = 1 if is_only else 2
-    names = [ids.new(f"{name}-{section.id}") for section in comparison.sections]
-    links = "".join(
-        f'<li><a href="#{each}">{escape(section.title)}</a></li>'
-        for section, each in zip(comparison.sections, names, strict=True)
-    )
-    first, *others = [with_arms(line, comparison.arms) for line in comparison.verdict] or [""]
-    answer = f'<p class="answer">{first}</p>' + "".join(f"<p>{line}</p>" for line in others)
-    facts = "".join(_fact(fact) for fact in comparison.facts)
-    sections = "".join(
-        _section(section, each, comparison.arms, ids, level + 1)
-        for section, each in zip(comparison.sections, names, strict=True)
-    )
-    return (
-        f'<article>\n<header><p class="eyebrow">{escape(comparison.data)}</p>'
-        f"{render_heading(level, name, comparison.title)}{answer}"
-        f'<dl class="facts">{facts}</dl></header>\n'
-        f'<nav aria-label="{escape(comparison.title)}"><ul>{links}</ul></nav>\n'
-        f"{sections}</article>\n"
+def sign(arm: int | None) -> Markup:
+    """The mark of an arm, as in the figures; a reader who hears the page has its name."""
+    if arm is None:
+        return Markup()
+    index = arm % NUM_ARMS
+    return Markup(f'<span class="sign arm-{index}" aria-hidden="true">{SIGNS[index]}</span>')
+
+
+def with_arms(text: str, arms: Sequence[str]) -> Markup:
+    """Colours the names of arms in a text; a longer name wins over one inside it."""
+    names = sorted(filter(None, arms), key=len, reverse=True)
+    pieces = re.split(rf"(?<!\w)({'|'.join(map(re.escape, names))})(?!\w)", text) if names else []
+    return Markup().join(
+        Markup(f'<b class="arm-{arms.index(piece) % NUM_ARMS}">{escape(clean(piece))}</b>')
+        if index % 2
+        else escape(clean(piece))
+        for index, piece in enumerate(pieces or [text])
     )
 
 
-def _fact(fact: Fact) -> str:
-    kind = "" if fact.arm is None else f' class="{arm_name(fact.arm)}"'
-    label = f"{sign(fact.arm)}{escape(fact.label)}"
-    return f"<div><dt>{label}</dt><dd{kind}>{escape(fact.text)}</dd></div>"
+def cell_class(cell: Cell, column: Column) -> str:
+    """Tells how a cell may be broken into lines."""
+    length = len(cell.text)
+    if column.is_numeric:
+        return "number loose" if length > LOOSE else "number"
+    return "short" if length <= SHORT else "words" if length <= LONG else "long"
 
 
-def _section(section: Section, name: str, arms: list[str], ids: Ids, level: int) -> str:
-    blocks = "\n".join(render_block(block, arms, ids, section.title) for block in section.blocks)
-    return f"<section>{render_heading(level, name, section.title)}\n{blocks}\n</section>\n"
+def is_png(png: str | None) -> bool:
+    """Whether it is base64, which alone is put into an address."""
+    return bool(png) and re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", png or "") is not None
 
 
-def _footer(report: Report) -> str:
-    num = len(report.runs)
-    return (
-        f"<footer><p>Made from {num} run{'' if num == 1 else 's'} by jaxcmp; "
-        "every number is in <code>report.json</code>, with the runs that it was made from. "
-        "Pointing at a figure shows its values, as do the arrow keys; "
-        'a table is sorted by its headings.</p><p><a href="#top">Back to the top</a></p></footer>\n'
-    )
+def to_script(value: object) -> Markup:
+    """JSON in which nothing can end the script element that it stands in."""
+    text = msgspec.json.encode(value).decode()
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def listed(folders: Sequence[LeftOut]) -> list[list[Cell]]:
+    return [[Cell(each.folder), Cell(each.reason)] for each in folders]
+
+
+def _contents(blocks: Sequence[Block]) -> str:
+    """Tells what folded blocks hold, by the titles that they have."""
+    titles = [block.title for block in blocks if isinstance(block, Table)]
+    figures = [block for block in blocks if isinstance(block, Figure)]
+    titles += [figures[0].alternative.rstrip(".")] if figures else []
+    titles += ["pictures"] if any(isinstance(block, Gallery) for block in blocks) else []
+    titles += ["commands"] if any(isinstance(block, Commands) for block in blocks) else []
+    return "; ".join(title[:1].lower() + title[1:] for title in titles) or "notes"
+
+
+def _reasons(missing: Sequence[LeftOut]) -> str:
+    counts = Counter(each.reason for each in missing).most_common()
+    shown = [f"{reason} ({num:,})" for reason, num in counts[:MAX_REASONS]]
+    others = sum(num for _, num in counts[MAX_REASONS:])
+    return "; ".join([*shown, *([f"other reasons ({others:,})"] if others else [])])

@@ -52,7 +52,7 @@ def stand_in(name: str) -> str:
     return f"#0a0b{_NAMES.index(name):02x}"
 
 
-def replace(style: str, colour: Callable[[str], str]) -> str:
+def paint(style: str, colour: Callable[[str], str]) -> str:
     """The style with every stand-in colour replaced by what `colour` gives for its name."""
     return _STAND_IN.sub(lambda match: colour(_NAMES[int(match[1], 16)]), style)
 

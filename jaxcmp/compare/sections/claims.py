@@ -1,21 +1,22 @@
-"""What a study said, and what we measured: its claims one by one, each with a verdict."""
+"""What the blog post claims, and what was measured: its claims one by one, with a verdict."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 
-from jaxcmp.compare.document import Block, Cell, Column, Commands, Section, Table, Text
-from jaxcmp.compare.sections import exact_claims, trained_claims
-from jaxcmp.compare.sections.evidence import Judgement, Measured, undecided
+from msgspec import structs
+
+from jaxcmp.compare.arms import Group
+from jaxcmp.compare.document import Block, Cell, Column, Suggestion, Table, Text
+from jaxcmp.compare.sections import trained_claims
+from jaxcmp.compare.sections.answer import Answer, answered
+from jaxcmp.compare.sections.evidence import Judgement, Measured, MeasuredArm, undecided
+from jaxcmp.compare.sections.findings import is_near, measured
 from jaxcmp.compare.sections.published import Claim, Study, load_claims
 
-TITLE = "What the study said, and what we measured"
+TITLE = "The blog post's claims"
 VERDICTS = {"holds": "holds", "fails": "does not hold", "open": "not measured here"}
 
-# Without a run: from the study's models alone.
-EXACT: dict[str, Callable[[Claim, Study], Judgement]] = {
-    "parameters": exact_claims.judge_parameters,
-    "attention_share": exact_claims.judge_attention,
-}
 BY_CLASS: dict[str, Callable[[Claim, Study, Measured], Judgement]] = {
     "class_accuracies": trained_claims.judge_classes,
     "class_gaps": trained_claims.judge_classes,
@@ -25,7 +26,7 @@ BEST: dict[str, Callable[[Claim, Study, Measured], Judgement]] = {
     "best_accuracy": trained_claims.judge_best_accuracy,
     "best_accuracy_gap": trained_claims.judge_best_gap,
 }
-# Of arms that began from pretrained weights.
+# Of arms that began with pretrained weights.
 TUNED: dict[str, Callable[[Claim, Study, Measured], Judgement]] = {
     "tuned_accuracy": trained_claims.judge_tuned_accuracy,
     "tuned_gap": trained_claims.judge_tuned_gap,
@@ -33,50 +34,62 @@ TUNED: dict[str, Callable[[Claim, Study, Measured], Judgement]] = {
 TRAINED = {**BEST, **BY_CLASS, **TUNED, "time_ratio": trained_claims.judge_time_ratio}
 
 
-def claims_section(measured: Measured, study: Study | None = None) -> Section:
-    """The table of claims, one of those about classes, and what runs would judge those left open.
-
-    The study is by default the one that comes with the package.
-    """
+def blog_post_section(group: Group, study: Study | None = None) -> Answer:
+    """Judges the blog post's claims, where an arm is in its setting or near it."""
     study = load_claims() if study is None else study
-    judgements = [judge(claim, study, measured) for claim in study.claims]
+    near = [arm for arm in (*group.arms, *group.pretrained) if is_near(study, arm)]
+    if not near:
+        return Answer()
+    return judged(measured(group, study), study)
+
+
+def judged(found: Measured, study: Study) -> Answer:
+    """The table of claims, one of those about classes, and runs that would judge what is open."""
+    claims = [claim for claim in study.claims if claim.measure in TRAINED]
+    judgements = [judge(claim, study, found) for claim in claims]
     blocks: list[Block] = [
         Text(_answer(judgements), "answer"),
-        Text(f"The study: {study.name}. {study.setting}"),
-        _table(study.claims, judgements),
+        Text(f"The blog post: {study.name}. {study.setting}"),
+        _table(claims, judgements),
     ]
-    by_class = [claim for claim in study.claims if _is_each_class(claim)]
-    if by_class:
-        blocks.append(_class_table(study, measured, by_class))
-    return Section("claims", TITLE, [*blocks, *_commands(study, judgements)])
+    by_class = [claim for claim in claims if _is_each_class(claim)]
+    details: list[Block] = [_class_table(study, found, by_class)] if by_class else []
+    more = _commands(study, found, claims, judgements)
+    return answered("blog-post", TITLE, blocks, details=details, more=more)
 
 
-def _commands(study: Study, judgements: Sequence[Judgement]) -> list[Block]:
-    """What would judge the claims that runs left open."""
-    waiting = [c for c, j in zip(study.claims, judgements, strict=True) if _is_waiting(c, j)]
-    blocks: list[Block] = []
-    if not all(claim.is_tuned for claim in waiting):
-        blocks.append(Text("Runs in the study's setting would judge what is left open:"))
-        blocks.append(Commands([arm.command for arm in study.arms.values()]))
-    models = [key for claim in waiting if claim.is_tuned for key in claim.arms]
-    if models:
-        text = "Runs from pretrained weights, with their files in place, would judge the claims on "
-        blocks.append(Text(f"{text}pretraining:"))
-        lines = [study.tuned[key].command for key in dict.fromkeys(models)]
-        blocks.append(Commands(lines))
-    return blocks
+def _commands(
+    study: Study, found: Measured, claims: Sequence[Claim], judgements: Sequence[Judgement]
+) -> list[Suggestion]:
+    """What would judge the claims that these runs left open."""
+    waiting = [c for c, j in zip(claims, judgements, strict=True) if j.verdict == "open"]
+    random = dict.fromkeys(key for claim in waiting if not claim.is_tuned for key in claim.arms)
+    begun = dict.fromkeys(key for claim in waiting if claim.is_tuned for key in claim.arms)
+    text = "The blog post's claims that are open here: a run of {} in its setting."
+    return [
+        Suggestion(text.format(arms[key].label), _next_seed(arms[key].command, there.get(key)))
+        for keys, arms, there in (
+            (random, study.arms, found.arms),
+            (begun, study.tuned, found.tuned),
+        )
+        for key in keys
+    ]
+
+
+def _next_seed(command: str, arm: MeasuredArm | None) -> str:
+    """The command for the first seed that there is no run of in the blog post's setting."""
+    there = arm.seeds if arm and not arm.difference else []
+    seed = next(i for i in itertools.count() if i not in there)
+    return f"{command} --config.seed={seed}" if seed else command
 
 
 def judge(claim: Claim, study: Study, measured: Measured) -> Judgement:
-    """By runs in the study's setting, or without any where its models decide.
+    """Judges a claim by runs in the blog post's setting.
 
     Raises KeyError for a measure that is not known.
     """
-    if claim.measure in EXACT:
-        judgement = EXACT[claim.measure](claim, study)
-    else:
-        decide, lacking = TRAINED[claim.measure], _lacking(claim, study, measured)
-        judgement = undecided(lacking) if lacking else decide(claim, study, measured)
+    decide, lacking = TRAINED[claim.measure], _lacking(claim, study, measured)
+    judgement = undecided(lacking) if lacking else decide(claim, study, measured)
     return dataclasses.replace(judgement, reason=f"{judgement.reason} {claim.note}".rstrip())
 
 
@@ -88,7 +101,12 @@ def _lacking(claim: Claim, study: Study, measured: Measured) -> str | None:
         if arm is None:
             return f"No run of {label} is finished."
         if arm.difference:
-            return f"The runs of {label} are not in the study's setting: {arm.difference}."
+            return f"The runs of {label} are not in the blog post's setting: {arm.difference}."
+        if arm.rivals:
+            return (
+                f"{len(arm.rivals)} arms are {label} in the blog post's setting. As some held no "
+                f"images out, only the test images could choose: {'; '.join(arm.rivals)}."
+            )
         has_classes = set(study.classes) <= arm.class_accuracies.keys()
         said = {**dict.fromkeys(BEST, arm.best_accuracies), **dict.fromkeys(BY_CLASS, has_classes)}
         if claim.measure in said and not (said[claim.measure] and arm.num_test):
@@ -100,26 +118,32 @@ def _answer(judgements: Sequence[Judgement]) -> str:
     verdicts = [judgement.verdict for judgement in judgements]
     holds, fails, still_open = (verdicts.count(verdict) for verdict in VERDICTS)
     return (
-        f"Of the study's {len(verdicts)} claims, {holds} hold{'s' * (holds == 1)}, {fails} "
-        f"do{'es' * (fails == 1)} not, and {still_open} could not be judged by these runs."
+        f"Of the blog post's {len(verdicts)} claims that runs can judge, {holds} "
+        f"hold{'s' * (holds == 1)}, {fails} do{'es' * (fails == 1)} not, and {still_open} could "
+        "not be judged by these runs."
     )
 
 
 def _table(claims: Sequence[Claim], judgements: Sequence[Judgement]) -> Table:
     # The verdict comes early: on a phone the last columns are out of sight.
-    labels = ("Claim", "Verdict", "The study", "Measured", "Reason")
+    labels = ("Claim", "Verdict", "The blog post", "Measured", "Reason")
     columns = [Column(label, is_numeric=False) for label in labels]
     rows = [
         [
             Cell(claim.says),
-            Cell(VERDICTS[judgement.verdict], verdict=judgement.verdict),
+            Cell(_verdict(judgement), verdict=judgement.verdict),
             Cell(_stated(claim)),
             judgement.measured,
             Cell(judgement.reason),
         ]
         for claim, judgement in zip(claims, judgements, strict=True)
     ]
-    return Table("The study's claims", columns, rows)
+    return Table("The blog post's claims", columns, rows)
+
+
+def _verdict(judgement: Judgement) -> str:
+    is_unsettled = judgement.verdict == "open" and judgement.measured.value is not None
+    return "not settled here" if is_unsettled else VERDICTS[judgement.verdict]
 
 
 def _stated(claim: Claim) -> str:
@@ -127,32 +151,25 @@ def _stated(claim: Claim) -> str:
         return f"{min(claim.stated):g} to {max(claim.stated):g} {claim.unit}"
     if claim.measure == "tuned_gap":
         return f"above {claim.stated[0]:g} {claim.unit}"
-    if claim.measure == "attention_share":
-        return f"at least {claim.stated[0]:g} {claim.unit}"
     numbers = " and ".join(f"{number:g}" for number in claim.stated)
     named = f"{claim.class_name}, " if claim.class_name else ""
-    return f"{named}{numbers}{'' if claim.unit == 'M' else ' '}{claim.unit}"
+    return f"{named}{numbers} {claim.unit}"
 
 
 def _is_each_class(claim: Claim) -> bool:
     return claim.measure in ("class_accuracies", "class_gaps")
 
 
-def _is_waiting(claim: Claim, judgement: Judgement) -> bool:
-    """Whether runs that can be made here would judge it."""
-    return judgement.verdict == "open" and claim.measure in TRAINED
-
-
 def _class_table(study: Study, measured: Measured, claims: Sequence[Claim]) -> Table:
     columns, rows = [Column("Class", is_numeric=False)], [[Cell(name)] for name in study.classes]
     for claim in claims:
         label = " − ".join(study.arms[key].label for key in claim.arms)
-        columns += [Column(f"{label}, the study, {claim.unit}"), Column(f"{label}, measured")]
+        columns += [Column(f"{label}, the blog post, {claim.unit}"), Column(f"{label}, measured")]
         judgements = [undecided("")] * len(rows)
         if not _lacking(claim, study, measured):
             judgements = trained_claims.judge_each_class(claim, study, measured)
         for row, stated, judgement in zip(rows, claim.stated, judgements, strict=True):
-            shown = dataclasses.replace(judgement.measured, verdict=judgement.verdict)
+            shown = structs.replace(judgement.measured, verdict=judgement.verdict)
             row += [Cell(f"{stated:g}", stated), shown]
-    note = "A class agrees where the study's number is within what seeds and test images allow."
-    return Table("The study's classes", columns, rows, note)
+    note = "A class agrees where the blog post's number is within what seeds and test images allow."
+    return Table("The blog post's classes", columns, rows, note)

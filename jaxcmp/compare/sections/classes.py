@@ -1,4 +1,7 @@
-"""Per class: how accurate each arm is, where they differ, and what they take for what."""
+"""Classes: how accurate each arm is in each, where two arms differ, and what they confuse."""
+
+import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
@@ -8,139 +11,179 @@ from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import (
     Axis,
     Block,
+    Cell,
     Column,
     Figure,
     Heatmap,
     Plot,
-    Section,
     Series,
     Table,
     Text,
 )
+from jaxcmp.compare.sections.answer import Answer, answered
+from jaxcmp.compare.statistics.means import Lead, lead
 from jaxcmp.compare.statistics.paired import (
     PairedDifference,
     holm,
     paired_difference,
-    wilson_interval,
+    share_interval,
 )
 
 NUM_CONFUSED = 10
+GAP_NOTE = (
+    "Accuracies: mean over seeds, with a 95 % interval for the choice of the class's test images. "
+    "Gaps: paired over those images, all seeds of both arms together, by a t test; where fewer "
+    "than ten images differ from the others, by Tango's score interval (1998) and the exact test "
+    "of turning signs. None covers the choice of seeds. Holm's correction is over the {} tested."
+)
 
 
-def classes_section(group: Group) -> Section:
-    blocks: list[Block] = [_accuracies(group)]
-    for leader, other in group.pairs:
-        gaps = class_gaps(group, leader, other)
-        blocks += [_answer(leader, other, gaps), gap_table(leader, other, gaps)]
-    blocks += [_confusions(group), _confused(group)]
-    return Section("classes", "Per class", blocks)
+@dataclasses.dataclass(frozen=True)
+class ClassGap:
+    """The accuracy of one arm minus another's in a class, and its p value after Holm."""
+
+    index: int
+    name: str
+    gap: PairedDifference
+    p_value: float | None
+
+    @property
+    def lead(self) -> Lead:
+        return lead(self.gap.mean, self.p_value)
 
 
-def class_gaps(
-    group: Group, first: Arm, second: Arm
-) -> list[tuple[str, PairedDifference, float | None]]:
-    """Class, accuracy of `first` minus that of `second`, and its corrected p value; widest first.
+def classes_section(group: Group) -> Answer:
+    gaps = [(one, two, class_gaps(group, one, two)) for one, two in group.pairs]
+    order = [each.index for each in gaps[0][2]] if gaps else _by_accuracy(group)
+    sentences = [_sentence(*each) for each in gaps]
+    blocks: list[Block] = [*(Text(each) for each in sentences), _accuracies(group, order)]
+    tables = [gap_table(group, *each) for each in gaps]
+    blocks += tables if len(tables) == 1 else []
+    details: list[Block] = [] if len(tables) == 1 else [*tables]
+    details += [_confusions(group), _confused(group)]
+    finding = sentences[0] if len(gaps) == 1 else ""
+    return answered("classes", "Classes", blocks, finding=finding, details=details)
+
+
+def class_gaps(group: Group, first: Arm, second: Arm) -> list[ClassGap]:
+    """The gap in each class that has test images, the first arm's widest lead first.
 
     Paired over the images of a class, with all seeds of both arms; Holm's correction is over the
-    classes. Classes without a test image are left out.
+    classes.
     """
     difference = first.is_right.mean(axis=0) - second.is_right.mean(axis=0)
     present = [c for c in range(len(group.class_names)) if np.any(group.labels == c)]
     gaps = [paired_difference(difference[group.labels == c]) for c in present]
     known = [gap.p_value for gap in gaps if gap.p_value is not None]
     corrected = iter(holm(known) if known else [])
-    rows = [
-        (group.class_names[c], gap, None if gap.p_value is None else next(corrected))
+    found = [
+        ClassGap(c, group.class_labels[c], gap, None if gap.p_value is None else next(corrected))
         for c, gap in zip(present, gaps, strict=True)
     ]
-    return sorted(rows, key=lambda row: -row[1].mean)
+    return sorted(found, key=lambda each: -each.gap.mean)
 
 
-def class_accuracies(group: Group, arm: Arm) -> dict[int, float]:
-    """The mean over seeds, in [0, 1], of each class that has test images.
+def class_accuracies(group: Group, arm: Arm) -> dict[int, tuple[float, float, float]]:
+    """The mean over seeds in [0, 1] of each class that has test images, and its interval.
 
     By index: two classes of a data set may have one name.
     """
-    right = arm.is_right.mean(axis=0)
-    return {int(c): float(right[group.labels == c].mean()) for c in np.unique(group.labels)}
+    num_right, num_seeds = arm.is_right.sum(axis=0), len(arm.outcomes)
+    found = {}
+    for c in map(int, np.unique(group.labels)):
+        right = num_right[group.labels == c]
+        low, high = share_interval(right, np.full(len(right), num_seeds))
+        found[c] = (float(right.mean() / num_seeds), low, high)
+    return found
 
 
-def _accuracies(group: Group) -> Figure:
+def _by_accuracy(group: Group) -> list[int]:
     best = class_accuracies(group, group.ranked[0])
-    order = sorted(best, key=lambda c: -best[c])
-    nums = [int(np.sum(group.labels == c)) for c in order]
+    return sorted(best, key=lambda c: -best[c][0])
+
+
+def _accuracies(group: Group, order: Sequence[int]) -> Figure:
     series = []
     for arm in group.arms:
         shares = class_accuracies(group, arm)
-        pairs = zip(order, nums, strict=True)
-        bounds = [wilson_interval(shares[c] * num, num) for c, num in pairs]
+        values, low, high = ([100 * shares[c][part] for c in order] for part in (0, 1, 2))
+        places = [float(place) for place in range(len(order))]
         series.append(
-            Series(
-                arm.name,
-                [100 * shares[c] for c in order],
-                [float(place) for place in range(len(order))],
-                "points",
-                arm.index,
-                low=[100 * low for low, _ in bounds],
-                high=[100 * high for _, high in bounds],
-                runs=arm.runs,
-            )
-        )
-    axis = Axis("class", "category", [group.class_names[c] for c in order])
+            Series(arm.name, list(values), list(places), "points", arm.index, list(low), list(high),
+                   runs=arm.runs)
+        )  # fmt: skip
+    axis = Axis("class", "category", [group.class_labels[c] for c in order])
     return Figure(
         "classes",
         [Plot("Accuracy by class", Axis("test accuracy, %"), axis, series)],
-        "Mean over seeds, with Wilson's 95 % interval for the number of test images of the class.",
-        "Test accuracy of each arm for each class, with intervals.",
+        "Mean over seeds, with its 95 % interval for the choice of the class's test images.",
+        "Test accuracy of each arm in each class, with intervals.",
     )
 
 
-def _answer(
-    leader: Arm, other: Arm, gaps: list[tuple[str, PairedDifference, float | None]]
-) -> Text:
-    name, gap, p_value = gaps[0]
-    clear = [name for name, _, p in gaps if p is not None and p < 0.05]
-    size = cells.points(100 * gap.mean)
-    text = f"{leader.name} is furthest ahead of {other.name} on {name}, by {size} points"
-    if p_value is not None:
-        text += f" (corrected {cells.say_p(p_value)})"
-    if not size.startswith("+"):
-        text = f"{leader.name} is ahead of {other.name} in no class"
-    return Text(
-        f"{text}. In {len(clear)} of {len(gaps)} classes the two differ more than the choice of "
-        "test images explains."
-    )
+def _sentence(leader: Arm, other: Arm, gaps: Sequence[ClassGap]) -> str:
+    """In how many classes which arm is ahead, and where by most."""
+    leads = [each.lead for each in gaps]
+    num, total = sum(each.is_real for each in leads), len(gaps)
+    if not num:
+        return (
+            f"In none of the {total} classes do {leader.name} and {other.name} differ by more than "
+            "the choice of test images explains."
+        )
+    parts = []
+    for first, ordered, side in (
+        (leader, gaps, Lead.FIRST),
+        (other, gaps[::-1], Lead.SECOND),
+    ):
+        real = [each for each in ordered if each.lead is side]
+        if real:
+            widest = real[0]
+            parts.append(
+                f"{first.name} is ahead in {len(real)} of {total} classes, most in {widest.name}: "
+                f"by {100 * abs(widest.gap.mean):.2f} points{_surely(widest)}"
+            )
+    return f"{'; '.join(parts)}."
 
 
-def gap_table(
-    leader: Arm, other: Arm, gaps: list[tuple[str, PairedDifference, float | None]]
-) -> Table:
-    """The rows of `class_gaps` of these two arms, as a table."""
+def _surely(each: ClassGap) -> str:
+    known = []
+    if each.gap.interval is not None:
+        sign = 100 if each.gap.mean > 0 else -100
+        low, high = sorted(sign * end for end in each.gap.interval)
+        known.append(f"95 % interval {cells.two_digits(low)} to {cells.two_digits(high)}")
+    if each.p_value is not None:
+        known.append(f"{cells.say_p(each.p_value)} after Holm's correction")
+    return f" ({', '.join(known)})" if known else ""
+
+
+def gap_table(group: Group, leader: Arm, other: Arm, gaps: Sequence[ClassGap]) -> Table:
+    """Both accuracies, the gap and its p value, in the order of the gaps."""
     runs = leader.runs + other.runs
+    shares = {arm.name: class_accuracies(group, arm) for arm in (leader, other)}
+
+    def accuracy(arm: Arm, index: int) -> Cell:
+        value, low, high = shares[arm.name][index]
+        return cells.share(value, (low, high), arm.runs)
+
     rows = [
         [
-            cells.words(name),
-            cells.difference(gap.mean, gap.interval, runs),
-            cells.p_value(gap.p_value, runs),
-            cells.p_value(p_value, runs),
+            cells.words(each.name),
+            accuracy(leader, each.index),
+            accuracy(other, each.index),
+            cells.difference(each.gap.mean, each.gap.interval, runs),
+            cells.p_value(each.p_value, runs),
         ]
-        for name, gap, p_value in gaps
+        for each in gaps
     ]
-    num_tests = sum(p_value is not None for _, _, p_value in gaps)
-    classes = "class" if num_tests == 1 else "classes"
-    return Table(
-        f"{leader.name} minus {other.name}, by class",
-        [
-            Column("class", is_numeric=False),
-            Column("gap, points [95 % interval]"),
-            Column("p"),
-            Column("p, Holm"),
-        ],
-        rows,
-        "Paired over the images of the class, all seeds of both arms together: a t-interval and a "
-        "t test of the share of seeds that are right. It covers the choice of test images, not "
-        f"that of seeds. Holm's correction is over {num_tests} {classes}.",
-    )
+    num = sum(each.p_value is not None for each in gaps)
+    columns = [Column("class", is_numeric=False), Column(leader.name, arm=_colour(leader))]
+    columns += [Column(other.name, arm=_colour(other)), Column("gap, points"), Column("p, Holm")]
+    note = GAP_NOTE.format(f"{num} class{'' if num == 1 else 'es'}")
+    return Table(f"{leader.name} minus {other.name}, by class", columns, rows, note)
+
+
+def _colour(arm: Arm) -> int | None:
+    return arm.index if arm.index >= 0 else None
 
 
 def _rates(group: Group, arm: Arm) -> np.ndarray:
@@ -155,27 +198,20 @@ def _rates(group: Group, arm: Arm) -> np.ndarray:
 def _confusions(group: Group) -> Figure:
     names = list(group.class_names)
     rates = {arm.index: _rates(group, arm) for arm in group.arms}
-    axes = {"row_label": "true class", "column_label": "answer", "rows": names, "columns": names}
+
+    def matrix(title: str, values: np.ndarray, runs: list[int], **rest) -> Heatmap:
+        rows = values.tolist()
+        return Heatmap(title, "true class", "answer", names, names, rows, runs=runs, **rest)
+
     panels = [
-        Heatmap(
-            arm.name, values=rates[arm.index].tolist(), unit="% of the class", runs=arm.runs, **axes
-        )
-        for arm in group.arms
-    ]
-    panels += [
-        Heatmap(
-            f"{leader.name} minus {other.name}",
-            values=(rates[leader.index] - rates[other.index]).tolist(),
-            unit="points",
-            is_diverging=True,
-            runs=leader.runs + other.runs,
-            **axes,
-        )
+        matrix(f"{leader.name} minus {other.name}", rates[leader.index] - rates[other.index],
+               leader.runs + other.runs, unit="points", is_diverging=True)
         for leader, other in group.pairs
-    ]
+    ]  # fmt: skip
+    panels += [matrix(a.name, rates[a.index], a.runs, unit="% of the class") for a in group.arms]
     return Figure(
         "confusion",
-        panels,
+        list(panels),
         "Each row is a true class and adds up to 100 %, if it has test images; mean over seeds. "
         "In the difference, the diagonal is the gap in accuracy.",
         "Confusion matrices of each arm, and their difference.",
@@ -192,15 +228,10 @@ def _confused(group: Group) -> Table:
         true, answer = np.unravel_index(place, mean.shape)
         if mean[true, answer] <= 0:
             break
-        rows.append(
-            [
-                cells.words(f"{group.class_names[true]} taken for {group.class_names[answer]}"),
-                *(
-                    cells.share(float(rates[i, true, answer]) / 100, None, arm.runs)
-                    for i, arm in enumerate(group.arms)
-                ),
-            ]
-        )
+        names = f"{group.class_labels[true]} taken for {group.class_labels[answer]}"
+        shares = [float(rates[i, true, answer]) / 100 for i in range(len(group.arms))]
+        own = [cells.share(s, None, a.runs) for s, a in zip(shares, group.arms, strict=True)]
+        rows.append([cells.words(names), *own])
     columns = [Column("pair", is_numeric=False)]
     columns += [Column(arm.name, arm=arm.index) for arm in group.arms]
     return Table("Confused most", columns, rows, "Share of the images of the true class.")

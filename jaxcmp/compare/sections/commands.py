@@ -1,11 +1,14 @@
 """What to type: a run once more, or one that differs from it."""
 
+import dataclasses
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from jaxcmp.compare.arms import Outcome
-from jaxcmp.compare.settings import TRAIN_FRACTION
+from jaxcmp.compare.recipe_keys import TRAIN_FRACTION
 from jaxcmp.runs import Run
+from jaxcmp.settings.configuration import ConfigWords
 
 STUDY = "jaxcmp.study"
 STUDY_VARIANTS = ("cpu", "digits")
@@ -15,46 +18,34 @@ PUBLISHED = {"vit": ("vit_ti16", "Ti_16.npz"), "resnet": ("resnet18", "resnet18.
 
 
 def repeat(outcome: Outcome) -> str:
-    """As `repeat_run`."""
+    """Does what `repeat_run` does."""
     return repeat_run(outcome.run)
 
 
 def repeat_run(run: Run) -> str:
-    """What was typed to start the run, else what would start one of the same configuration."""
-    typed = [str(each["command"]) for each in run.sessions if each.get("command")]
-    if typed:
-        return typed[0]
-    flags = [f"--config.{override}" for override in run.overrides]
-    file = f"--config=configs/{run.config['arm']}.py"
-    return shlex.join(["python", "-m", "jaxcmp.main", file, *flags])
+    """Returns what was typed to start the run, or what starts one of the same configuration."""
+    typed = [str(session["command"]) for session in run.sessions if session.get("command")]
+    return typed[0] if typed else _line(_given(run))
 
 
 def vary(outcome: Outcome, settings: Mapping[str, object], *, suffix: str) -> str:
-    """What starts a run that differs in these settings, in a folder of its own beside the run's.
+    """Returns the command for a run with other settings, in a folder beside the run's own.
 
-    `settings` are dotted keys of the configuration; the folder's name ends in `suffix`. A run of a
-    study is told by the whole study: parts of the images and lengths are in its plan, and what else
-    there is to say of the data holds for all of it.
+    `settings` are dotted keys of the configuration; the folder's name ends in `suffix`. Parts of
+    the images and lengths are in the plan of a study: for a run of it, all of the study is named.
+    Other settings of the data hold for all of its runs.
     """
-    words, folder = shlex.split(repeat(outcome)), outcome.folder
-    if STUDY in words:
-        settings = {
-            key: value
-            for key, value in settings.items()
-            if key.startswith("data.") and key != TRAIN_FRACTION
-        }
-        if not settings:
-            return whole_study(outcome)
-        words, folder = shlex.split(whole_study(outcome)), _workdir(words)
-    flags = [f"--config.{setting}" for setting in settings]
-    given = [f"{flag}={value}" for flag, value in zip(flags, settings.values(), strict=True)]
-    kept = _without(words, [*flags, "--workdir"])
-    return shlex.join([*kept, *given, f"--workdir={folder}{suffix}"])
-
-
-def _workdir(words: Sequence[str]) -> str:
-    given = [word.partition("=")[2] for word in words if word.startswith("--workdir=")]
-    return given[0] if given else "runs/study"
+    given = _given(outcome.run)
+    if given.module != STUDY:
+        return _line(_with(given, settings), f"{_workdir(outcome)}{suffix}")
+    of_data = {
+        key: value
+        for key, value in settings.items()
+        if key.startswith("data.") and key != TRAIN_FRACTION
+    }
+    if not of_data:
+        return whole_study(outcome)
+    return _line(_with(given, of_data), f"{_workdir(outcome)}{suffix}")
 
 
 def at_length(outcome: Outcome, num_epochs: int) -> dict[str, object]:
@@ -67,82 +58,83 @@ def at_length(outcome: Outcome, num_epochs: int) -> dict[str, object]:
         settings["schedule.warmup_epochs"] = f"{warmup * factor:.6g}"
     mixing = config.get("augment", {}).get("mixing_epochs")
     if mixing:
-        settings["augment.mixing_epochs"] = round(mixing * factor)
+        settings["augment.mixing_epochs"] = max(1, round(mixing * factor))
     return settings
 
 
 def whole_study(outcome: Outcome) -> str:
-    """What trains all that a study of this run's variant and data has, or goes on with it."""
-    words = shlex.split(repeat(outcome))
-    if STUDY in words:
-        return shlex.join(_without(words, ["--task"]))
-    file = next((word for word in words if word.startswith("--config=")), "")
-    variant = file.partition(":")[2]
-    chosen = f":{variant}" if variant in STUDY_VARIANTS else ""
-    fraction = f"--config.{TRAIN_FRACTION}"
-    data = [word for word in words if word.startswith("--config.data.")]
-    data = [word for word in data if not word.startswith(fraction)]
-    return shlex.join(["python", "-m", STUDY, f"--config=configs/study.py{chosen}", *data])
+    """Returns the command that trains the whole study of this run's variant and data."""
+    given = _given(outcome.run)
+    if given.module == STUDY:
+        return _line(given, _workdir(outcome))
+    of_data = _only(given, ["data."])
+    of_data.pop(TRAIN_FRACTION, None)
+    variant = given.variant if given.variant in STUDY_VARIANTS else ""
+    return _line(ConfigWords("configs/study.py", variant, of_data, STUDY))
 
 
-def other_model(outcome: Outcome) -> str:
-    """What trains the other model on the same data, with the same seed."""
+def other_model(outcome: Outcome, weights: str = "", folder: str = "") -> str:
+    """Returns the command that trains the other model on the same data, with the same seed.
+
+    That run begins from `weights` and writes to `folder`, where these are given.
+    """
     name = "resnet" if outcome.architecture == "vit" else "vit"
-    words = shlex.split(repeat(outcome))
-    file = next((word for word in words if word.startswith("--config=")), "--config=")
-    if file.startswith(f"--config={TRANSFER}"):
-        return fine_tune(outcome, name)
-    kept = ("--config.data.", "--config.seed", "--config.model.num_classes")
-    _, colon, variant = file.partition(":")
-    command = ["python", "-m", "jaxcmp.main", f"--config=configs/{name}.py{colon}{variant}"]
-    return shlex.join([*command, *_only(words, kept)])
+    given = _given(outcome.run)
+    if given.file == TRANSFER:
+        return fine_tune(outcome, name, weights, folder)
+    kept = _only(given, ["data.", "seed", "model.num_classes"])
+    variant = given.variant if given.module != STUDY or given.variant in STUDY_VARIANTS else ""
+    other = ConfigWords(f"configs/{name}.py", variant, kept)
+    return _line(_with(other, {"init.path": weights} if weights else {}), folder)
 
 
-def fine_tune(outcome: Outcome, architecture: str) -> str:
-    """What fine-tunes "vit" or "resnet" on the data of a run, from published weights."""
-    variant, weights = PUBLISHED[architecture]
-    words = list(_only(shlex.split(repeat(outcome)), ("--config.data.",)))
+def fine_tune(outcome: Outcome, architecture: str, weights: str = "", folder: str = "") -> str:
+    """Returns the command that fine-tunes "vit" or "resnet" on the data of a run.
+
+    It begins from `weights`, by default from published ones.
+    """
+    variant, published = PUBLISHED[architecture]
+    settings = {"init.path": weights or published, **_only(_given(outcome.run), ["data."])}
     name = outcome.run.config["data"]["name"]
-    if name != "cifar10" and not any(word.startswith("--config.data.name") for word in words):
-        words.append(f"--config.data.name={name}")
-    num_classes = len(outcome.predictions.class_names)
-    words += [f"--config.model.num_classes={num_classes}"] if num_classes != 10 else []
-    command = ["python", "-m", "jaxcmp.main", f"--config={TRANSFER}:{variant}"]
-    return shlex.join([*command, f"--config.init.path={weights}", *words])
-
-
-def begin_from(line: str, weights: str, workdir: str) -> str:
-    """The same command, from these weights and into this folder."""
-    given = {"--config.init.path": weights, "--workdir": workdir}
-    kept = _without(shlex.split(line), list(given))
-    return shlex.join([*kept, *(f"{flag}={value}" for flag, value in given.items())])
+    if name != "cifar10":
+        settings.setdefault("data.name", name)
+    return _line(ConfigWords(TRANSFER, variant, settings), folder)
 
 
 def from_random(outcome: Outcome) -> str:
-    """What trains a run that began from weights once more, from random ones."""
-    words = shlex.split(repeat(outcome))
-    given = [word.partition("=")[0] for word in words if word.startswith("--config.init.")]
-    kept = _without(words, [*given, "--workdir"])
-    return shlex.join([*kept, f"--workdir={outcome.folder}-random-weights"])
+    """Returns the command that trains a run that began from weights from random ones."""
+    given = _given(outcome.run)
+    kept = {k: text for k, text in given.overrides.items() if "init" not in k.split(".")}
+    random = dataclasses.replace(given, overrides=kept)
+    return _line(random, f"{_workdir(outcome)}-random-weights")
 
 
-def _only(words: Sequence[str], starts: tuple[str, ...]) -> Iterator[str]:
-    """The flags that start so, given as --flag=value or as --flag value."""
-    is_value = False
-    for word in words:
-        if is_value or word.startswith(starts):
-            yield word
-        is_value = word.startswith(starts) and "=" not in word
+def _given(run: Run) -> ConfigWords:
+    """Returns what the run was made from; if no command line started it, its arm's file."""
+    given = run.given
+    return (
+        given if given.file else dataclasses.replace(given, file=f"configs/{run.config['arm']}.py")
+    )
 
 
-def _without(words: Sequence[str], flags: Sequence[str]) -> Iterator[str]:
-    """Leaves out what is given twice otherwise, as --flag=value or as --flag value."""
-    is_value = False
-    for word in words:
-        name, equals, _ = word.partition("=")
-        if f"--{name.lstrip('-')}" in flags and word.startswith("-"):
-            is_value = not equals
-        elif is_value:
-            is_value = False
-        else:
-            yield word
+def _with(given: ConfigWords, settings: Mapping[str, object]) -> ConfigWords:
+    """Returns the words with other values of these keys, which come last."""
+    kept = {key: text for key, text in given.overrides.items() if key not in settings}
+    added = {key: str(value) for key, value in settings.items()}
+    return dataclasses.replace(given, overrides=kept | added)
+
+
+def _only(given: ConfigWords, starts: Iterable[str]) -> dict[str, str]:
+    """Returns the overrides of keys that start so."""
+    return {k: text for k, text in given.overrides.items() if k.startswith(tuple(starts))}
+
+
+def _workdir(outcome: Outcome) -> str:
+    """Returns the folder that the command was given; a study's holds a run in <run>/seed-<n>."""
+    is_of_study = outcome.run.given.module == STUDY
+    return str(Path(outcome.folder).parent.parent) if is_of_study else str(outcome.folder)
+
+
+def _line(given: ConfigWords, folder: str = "") -> str:
+    workdir = [f"--workdir={folder}"] if folder else []
+    return shlex.join(["python", "-m", given.module, *given.words(), *workdir])

@@ -9,14 +9,13 @@ from jaxcmp.compare.document import (
     Block,
     Cell,
     Column,
-    Commands,
     Figure,
     Plot,
-    Section,
     Series,
+    Suggestion,
     Table,
-    Text,
 )
+from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.commands import vary
 from jaxcmp.compare.statistics.calibration import (
     brier_score,
@@ -26,22 +25,23 @@ from jaxcmp.compare.statistics.calibration import (
     negative_log_likelihood,
     reliability,
 )
-from jaxcmp.compare.statistics.paired import wilson_interval
+from jaxcmp.compare.statistics.paired import share_interval
 
 SEED = 0
 NOTE = (
     "NLL in nats per image, Brier score summed over classes, mean over seeds with its 95 % "
-    "t-interval. ECE over 15 bins of equal mass, with its 95 % bootstrap interval over the test "
-    "images (percentiles of 1,000 resamples, the bins kept): it is bounded below by zero, so that "
-    "a t-interval would not fit. Chance adds to the error of a resample once more, so that the "
-    "interval lies rather high. Temperatures are fitted on the held-out split, never on the test "
-    "set."
+    "t-interval; of fewer than three seeds, each is shown. ECE over 15 bins of equal mass: chance "
+    "moves every bin, so that even a calibrated model has one. Its 95 % interval over test images "
+    "is for the error without that part: the errors of which the one found is a likely outcome, by "
+    "1,000 draws of chance centred on zero (Wu 1986). It begins at 0 where a calibrated model "
+    "would do as badly (consistency resampling, Broecker and Smith 2007). Temperatures are fitted "
+    "on the held-out split, never on the test set."
 )
 # By the index of an arm: its logits over temperatures, and these; None without held-out images.
 Scaled = dict[int, tuple[list[np.ndarray], list[float]] | None]
 
 
-def confidence_section(group: Group) -> Section:
+def confidence_section(group: Group) -> Answer:
     scaled: Scaled = {arm.index: _scaled_logits(arm) for arm in group.arms}
     rows = [_row(group, arm, arm.name, arm.logits, temperatures=None) for arm in group.arms]
     for arm in group.arms:
@@ -50,27 +50,24 @@ def confidence_section(group: Group) -> Section:
             logits, temperatures = found
             name = f"{arm.name}, temperature-scaled"
             rows.append(_row(group, arm, name, logits, temperatures))
-    columns = [Column("", is_numeric=False)]
+    columns = [Column("Arm", is_numeric=False)]
     columns += [
         Column(label) for label in ("NLL", "Brier", "ECE, % [95 % interval]", "temperature")
     ]
-    blocks: list[Block] = [
-        Table("Calibration on the test images", columns, rows, NOTE),
-        _diagram(group, scaled),
-    ]
+    table = Table("Calibration on the test images", columns, rows, NOTE)
+    blocks: list[Block] = [_diagram(group, scaled), table]
     without = [arm for arm in group.arms if scaled[arm.index] is None]
+    more = []
     if without:
         names = " and ".join(arm.name for arm in without)
-        blocks.append(
-            Text(
-                f"Nothing is scaled for {names}: a temperature must be fitted on images that were "
-                "neither trained nor tested on, and these runs held none out. To hold out a tenth:"
-            )
+        text = (
+            f"Temperature scaling for {names}: a temperature is fitted on images that were neither "
+            "trained nor tested on, and these runs held none out."
         )
         held_out = {"data.validation_fraction": 0.1}
-        lines = [vary(arm.outcomes[0], held_out, suffix="-held-out") for arm in without]
-        blocks.append(Commands(list(dict.fromkeys(lines))))
-    return Section("calibration", "Calibration", blocks)
+        command = vary(without[0].outcomes[0], held_out, suffix="-held-out")
+        more.append(Suggestion(text, command))
+    return answered("calibration", "Calibration", blocks, more=more)
 
 
 def _scaled_logits(arm: Arm) -> tuple[list[np.ndarray], list[float]] | None:
@@ -117,8 +114,8 @@ def _diagram(group: Group, scaled: Scaled) -> Figure:
     return Figure(
         "reliability",
         panels,
-        "Up to 15 bins of equal mass over the answers of all seeds, with Wilson's 95 % intervals "
-        "for the number of test images in a bin. Below the line an arm is surer than it should be.",
+        "Up to 15 bins of equal mass over the answers of all seeds, with 95 % intervals for the "
+        "choice of the test images in a bin. Below the line an arm is surer than it should be.",
         "Accuracy against confidence for each arm, beside the diagonal of perfect calibration.",
     )
 
@@ -131,12 +128,16 @@ def _panel(title: str, labels: np.ndarray, arms: list[tuple[Arm, list[np.ndarray
 
 def _points(arm: Arm, logits: list[np.ndarray], labels: np.ndarray) -> Series:
     """All seeds together: each bin holds the answers of every run."""
-    num_runs = len(logits)
+    num_runs, num_images = len(logits), len(labels)
     found = reliability(np.concatenate(logits), np.tile(labels, num_runs))
+    is_right = np.concatenate([each.argmax(axis=1) for each in logits]) == np.tile(labels, num_runs)
     # An image that every seed has answered is still one image.
-    nums = [max(round(num / num_runs), 1) for num in found.num.tolist()]
-    pairs = zip(found.accuracy.tolist(), nums, strict=True)
-    bounds = 100 * np.array([wilson_interval(share * num, num) for share, num in pairs])
+    images = np.tile(np.arange(num_images), num_runs)
+    counts = [
+        [np.bincount(images[chosen], minlength=num_images) for chosen in (own & is_right, own)]
+        for own in (found.bins == index for index in range(len(found.num)))
+    ]
+    bounds = 100 * np.array([share_interval(right, answers) for right, answers in counts])
     return Series(
         arm.name,
         (100 * found.confidence).tolist(),

@@ -1,19 +1,22 @@
 """Where arms change places as training images become more: by their power laws, and as measured."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm
 from jaxcmp.compare.document import Text
-from jaxcmp.compare.statistics.means import compare_means
+from jaxcmp.compare.statistics.means import MIN_RUNS, Difference, Lead
 from jaxcmp.compare.statistics.scaling import (
     PowerLaw,
     changes_of_lead,
+    changes_of_mean,
     crossover,
     crossover_interval,
     fit_power_law,
+    leads_by_size,
 )
 
 SEED = 0
@@ -62,61 +65,79 @@ def law_text(sized: Sized) -> Text:
     )
 
 
-def crossing_texts(leader: Sized, other: Sized, budget: str) -> list[Text]:
+def crossing_sentences(leader: Sized, other: Sized, budget: str) -> list[str]:
     """What was measured comes first: a law is fitted to it."""
     if not np.intersect1d(leader.points[:, 0], other.points[:, 0]).size:
         return [_fitted(leader, other, budget)]
     return [_measured(leader, other, budget), _fitted(leader, other, budget)]
 
 
-def _measured(leader: Sized, other: Sized, budget: str) -> Text:
+def _measured(leader: Sized, other: Sized, budget: str) -> str:
     names = f"{leader.arm.name} and {other.arm.name}"
-    changes = changes_of_lead(leader.points, other.points)
-    sizes = np.intersect1d(leader.points[:, 0], other.points[:, 0])
-    if not changes:
-        return Text(_never(leader, other, sizes, budget))
-    told = [
-        f"between {low:,.0f} images, where {_ahead(leader, other, low)}, and {high:,.0f}, where "
-        f"{_ahead(leader, other, high)}"
-        for low, high in changes
-    ]
-    return Text(f"At {budget}, {names} change places as measured {'; and '.join(told)}.")
+    leads = leads_by_size(leader.points, other.points)
 
+    def at(size: float) -> str:
+        return _ahead(leader, other, size, leads[size])
 
-def _never(leader: Sized, other: Sized, sizes: np.ndarray, budget: str) -> str:
-    gaps = [_gap(leader, other, size) for size in sizes]
-    ahead = leader if max(gaps, key=abs) >= 0 else other
-    behind = other if ahead is leader else leader
-    smallest = _ahead(leader, other, sizes[0])
-    if len(sizes) == 1:
-        return f"At {budget}, both were measured on {sizes[0]:,.0f} images only: {smallest}."
+    def between(changes: list[tuple[float, float]]) -> str:
+        return "; and ".join(
+            f"between {low:,.0f} images, where {at(low)}, and {high:,.0f}, where {at(high)}"
+            for low, high in changes
+        )
+
+    if changes := changes_of_lead(leads):
+        return f"At {budget}, {names} change places as measured {between(changes)}."
+    if changes := changes_of_mean(leads):
+        return (
+            f"At {budget}, whether {names} change places is not settled by these runs. The means "
+            f"do {between(changes)}."
+        )
+    smallest, *rest = leads
+    if not rest:
+        return f"At {budget}, both were measured on {smallest:,.0f} images only: {at(smallest)}."
     return (
-        f"At {budget}, {ahead.arm.name} is nowhere behind {behind.arm.name} at the {len(sizes)} "
-        f"sizes measured: at {sizes[0]:,.0f} images, {smallest}; at "
-        f"{sizes[-1]:,.0f}, {_ahead(leader, other, sizes[-1])}."
+        f"At {budget}, {_one_sided(leader, other, leads)}: at {smallest:,.0f} images, "
+        f"{at(smallest)}; at {rest[-1]:,.0f}, {at(rest[-1])}."
     )
 
 
-def _gap(leader: Sized, other: Sized, size: float) -> float:
-    return float(np.mean(leader.accuracies(size)) - np.mean(other.accuracies(size)))
+def _one_sided(leader: Sized, other: Sized, leads: Mapping[float, Difference]) -> str:
+    """Of arms whose means do not change places."""
+    widest = max((each.mean for each in leads.values()), key=abs)
+    ahead, behind = (leader, other) if widest >= 0 else (other, leader)
+    if all(each.p_value is None for each in leads.values()):
+        return (
+            f"{ahead.arm.name} scored no less than {behind.arm.name} at any of the {len(leads)} "
+            "sizes measured, but with fewer than three seeds their spread is unknown"
+        )
+    num = sum(each.lead.is_real for each in leads.values())
+    if num == len(leads):
+        return f"{ahead.arm.name} is ahead of {behind.arm.name} at all {num} sizes measured"
+    return (
+        f"{ahead.arm.name} scored no less than {behind.arm.name} at any of the {len(leads)} sizes "
+        f"measured, and is ahead by more than seeds alone explain at {num or 'none'}"
+    )
 
 
-def _ahead(leader: Sized, other: Sized, size: float) -> str:
+def _ahead(leader: Sized, other: Sized, size: float, gap: Difference) -> str:
     """Who leads at one size, by how much, how surely, and by how many runs."""
-    first, second = (leader, other) if _gap(leader, other, size) >= 0 else (other, leader)
-    one, two = first.accuracies(size), second.accuracies(size)
-    gap = compare_means(one, two)
-    num = f"n = {len(one)}" if len(one) == len(two) else f"n = {len(one)} and {len(two)}"
-    if gap.mean == 0:
+    first, second = (leader, other) if gap.mean >= 0 else (other, leader)
+    one, two = len(first.accuracies(size)), len(second.accuracies(size))
+    num = f"n = {one}" if one == two else f"n = {one} and {two}"
+    if gap.lead is Lead.TIE:
         return f"they are level ({num})"
-    by = f"{first.arm.name} leads by {100 * gap.mean:.2f} points"
+    verb = "leads" if gap.lead.is_real else "scored more"
+    by = f"{first.arm.name} {verb} by {100 * abs(gap.mean):.2f} points"
     if gap.interval is None:
-        return f"{by} ({num}, spread unknown)"
-    low, high = (cells.decimal(100 * bound, [], digits=2).text for bound in gap.interval)
-    return f"{by} (95 % interval {low} to {high}, {num})"
+        known = "spread unknown" if gap.p_value is None else cells.say_p(gap.p_value)
+        return f"{by} ({num}, {known})"
+    ends = sorted(100 * end if gap.mean > 0 else -100 * end for end in gap.interval)
+    low, high = (cells.decimal(end, [], digits=2).text for end in ends)
+    surely = "" if gap.lead.is_real else ", which seeds alone can explain"
+    return f"{by} (95 % interval {low} to {high}, {num}){surely}"
 
 
-def _fitted(leader: Sized, other: Sized, budget: str) -> Text:
+def _fitted(leader: Sized, other: Sized, budget: str) -> str:
     first, second = leader.law, other.law
     place = crossover(first, second) if first and second else None
     # Where both were measured: elsewhere one of the two laws is a guess.
@@ -124,19 +145,21 @@ def _fitted(leader: Sized, other: Sized, budget: str) -> Text:
     largest = min(int(each.points[:, 0].max()) for each in (leader, other))
     names = f"The laws of {leader.arm.name} and {other.arm.name} at {budget}"
     if place is None or not smallest <= place <= largest:
-        return Text(
+        return (
             f"{names} do not cross within the range measured, {smallest:,} to {largest:,} images; "
             "beyond it a fitted law is no evidence."
         )
     rng = np.random.default_rng(SEED)
-    interval = crossover_interval(leader.points, other.points, rng=rng)
+    parts = [*leader.parts, *other.parts]
+    is_few = min(len(part.outcomes) for part in parts) < MIN_RUNS
+    interval = None if is_few else crossover_interval(leader.points, other.points, rng=rng)
     if interval is None:
-        return Text(
+        return (
             f"{names} cross at {place:,.0f} images; these runs settle no interval, more seeds at "
             "each size would."
         )
     low, high = interval
-    return Text(
+    return (
         f"{names} cross at {place:,.0f} images (95 % bootstrap interval over runs {low:,.0f} to "
         f"{high:,.0f})."
     )

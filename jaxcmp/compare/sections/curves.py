@@ -1,106 +1,99 @@
-"""Training curves: what each epoch left behind, a line per seed and their mean."""
+"""Training curves: how accuracy, loss and learning rate went by epoch, a line per seed."""
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Axis, Block, Commands, Figure, Plot, Section, Series, Text
+from jaxcmp.compare.arms import Arm, Group, with_epochs
+from jaxcmp.compare.document import Axis, Block, Figure, Plot, Text
 from jaxcmp.compare.sections import recipe
+from jaxcmp.compare.sections.answer import Answer, answered, unanswered
 from jaxcmp.compare.sections.commands import repeat
+from jaxcmp.compare.sections.over_seeds import by_epoch
 
 EPOCH = Axis("epoch")
 CAPTION = "Thin: one seed. Thick: the mean over seeds."
+MIXING = (
+    "The training accuracy of {} cannot be compared with others: MixUp and CutMix blend two images "
+    "and their labels, and a prediction counts by the share of its class in the blended label. It "
+    "is low by design, and may lie below the test accuracy."
+)
 
 
-def curves_section(group: Group) -> Section:
-    arms = [arm for arm in group.arms if all(outcome.epochs for outcome in arm.outcomes)]
+def opening_figure(group: Group) -> Figure | None:
+    """Test accuracy by epoch of all arms; None where no run recorded its epochs."""
+    arms = _arms(group)
     if not arms:
-        text = "The runs recorded no epoch. To train them again, each with another --workdir:"
-        commands = Commands([repeat(arm.outcomes[0]) for arm in group.arms])
-        return Section("curves", "Training curves", [Text(text), commands])
-    blocks: list[Block] = [_overlaid(arms)]
-    shown = [arm.index for arm in arms]
-    without = [arm.name for arm in group.arms if arm.index not in shown]
+        return None
+    plot = _plot("Test accuracy by epoch", "test accuracy, %", arms, "test_accuracy", 100)
+    names = ", ".join(arm.name for arm in arms)
+    return Figure("accuracy", [plot], CAPTION, f"Test accuracy by epoch for {names}.")
+
+
+def curves_section(group: Group) -> Answer:
+    arms = _arms(group)
+    if not arms:
+        text = "Training curves: no run recorded its epochs. To train again, in another --workdir:"
+        return unanswered(text, repeat(group.arms[0].outcomes[0]))
+    names = ", ".join(arm.name for arm in arms)
+    losses = Figure(
+        "curves",
+        [
+            _plot("Test loss", "test loss, nats", arms, "test_loss"),
+            _plot("Training loss", "training loss, nats", arms, "train_loss"),
+        ],
+        f"{CAPTION} The training loss is against the targets used in training.",
+        f"Test loss and training loss by epoch for {names}.",
+    )
+    without = [
+        f"seed {outcome.seed} of {arm.name} ({outcome.folder})"
+        for arm in group.arms
+        for outcome in arm.outcomes
+        if not outcome.epochs
+    ]
+    notes: list[Block] = []
     if without:
-        text = f"Left out: {' and '.join(without)}, of which not every run recorded its epochs."
-        blocks.append(Text(text, "note"))
-    blocks += [_alone(arm) for arm in arms]
+        notes.append(Text(f"Left out, without recorded epochs: {', '.join(without)}.", "note"))
     mixed = [arm.name for arm in arms if recipe.is_mixed(arm.config)]
     if mixed:
-        blocks.append(Text(_about_mixing(mixed)))
-    return Section("curves", "Training curves", blocks)
+        notes.append(Text(MIXING.format(" and ".join(mixed)), "note"))
+    details: list[Block] = [_training_figure(arms), _rates(arms), *notes]
+    return answered("curves", "Training curves", [losses], details=details)
 
 
-def _overlaid(arms: Sequence[Arm]) -> Figure:
-    panels = [
-        _plot("Test accuracy", "test accuracy, %", arms, "test_accuracy", 100),
-        _plot("Test loss", "test loss, nats", arms, "test_loss"),
-        _plot("Training loss", "training loss, nats", arms, "train_loss"),
-        _plot("Learning rate", "learning rate", arms, "learning_rate"),
-    ]
+def _arms(group: Group) -> list[Arm]:
+    return [arm for arm in map(with_epochs, group.arms) if arm]
+
+
+def _training_figure(arms: Sequence[Arm]) -> Figure:
+    panels = []
+    for arm in arms:
+        is_mixed = recipe.is_mixed(arm.config)
+        label = "training, mixed targets" if is_mixed else "training, augmented images"
+        series = by_epoch(arm, "test_accuracy", 100, "test")
+        series += by_epoch(arm, "train_accuracy_mixed", 100, label, style="dashed")
+        panels.append(Plot(f"{arm.name}: accuracy", EPOCH, Axis("accuracy, %"), series))
     names = ", ".join(arm.name for arm in arms)
+    caption = f"{CAPTION} Dashed: in training, as the legend says."
+    alternative = f"Accuracy on test images and in training by epoch for {names}."
+    return Figure("curves-training", panels, caption, alternative)
+
+
+def _rates(arms: Sequence[Arm]) -> Figure:
+    """Rates as shares of their peak: the peaks of two optimizers may differ a hundredfold."""
+    series = []
+    for arm in arms:
+        rates = [epoch["learning_rate"] for outcome in arm.outcomes for epoch in outcome.epochs]
+        settings = arm.config["schedule"]
+        peak = max([settings["peak_learning_rate"], *rates]) or 1.0
+        series += by_epoch(arm, "learning_rate", 100 / peak, arm.name)
+    peaks = ", ".join(f"{a.name} {a.config['schedule']['peak_learning_rate']:g}" for a in arms)
     return Figure(
-        "curves",
-        panels,
-        f"{CAPTION} The training loss is against the targets that training saw.",
-        f"Test accuracy, test loss, training loss and learning rate by epoch for {names}.",
-    )
-
-
-def _alone(arm: Arm) -> Figure:
-    is_mixed = recipe.is_mixed(arm.config)
-    label = "training, against mixed targets" if is_mixed else "training, augmented images"
-    accuracy = [
-        *_series([arm], "test_accuracy", 100, "test"),
-        *_series([arm], "train_accuracy_mixed", 100, label, is_second=True),
-    ]
-    loss = [
-        *_series([arm], "test_loss", 1, "test"),
-        *_series([arm], "train_loss", 1, label, is_second=True),
-    ]
-    panels = [
-        Plot(f"{arm.name}: accuracy", EPOCH, Axis("accuracy, %"), accuracy),
-        Plot(f"{arm.name}: loss", EPOCH, Axis("loss, nats"), loss),
-    ]
-    return Figure(
-        f"curves-{arm.index}",
-        panels,
-        f"{CAPTION} Dashed: {label}.",
-        f"Accuracy and loss of {arm.name} by epoch, on the test images and in training.",
-    )
-
-
-def _about_mixing(names: Sequence[str]) -> str:
-    return (
-        f"Why the training accuracy of {' and '.join(names)} is no measure: MixUp and CutMix blend "
-        "two images and their labels, and what counts in training is the share of the blended "
-        "label that lies on the predicted class: an image that is half a cat and half a dog gives "
-        "one half at best. It is low by design, may lie below the test accuracy, and cannot be "
-        "compared with an arm that trains without mixing."
+        "learning-rate",
+        [Plot("Learning rate", EPOCH, Axis("share of the peak learning rate, %"), series)],
+        f"Peaks: {peaks}.",
+        "Learning rate by epoch, as a share of its peak.",
     )
 
 
 def _plot(title: str, label: str, arms: Sequence[Arm], key: str, scale: float = 1) -> Plot:
-    series = [line for arm in arms for line in _series([arm], key, scale, arm.name)]
+    series = [line for arm in arms for line in by_epoch(arm, key, scale, arm.name)]
     return Plot(title, EPOCH, Axis(label), series)
-
-
-def _series(
-    arms: Sequence[Arm], key: str, scale: float, label: str, *, is_second: bool = False
-) -> list[Series]:
-    """The runs of each arm as thin lines, then their mean as a thick or a dashed one."""
-    series = []
-    for arm in arms:
-        # Of one seed alone the mean is the line.
-        for outcome in arm.outcomes if len(arm.outcomes) > 1 else ():
-            x = [float(epoch["epoch"]) for epoch in outcome.epochs]
-            y = [scale * epoch[key] for epoch in outcome.epochs]
-            name = f"{label}, seed {outcome.seed}"
-            series.append(Series(name, x, list(y), "thin", arm.index, runs=[outcome.number]))
-        found = arm.by_epoch(lambda each: [scale * epoch[key] for epoch in each.epochs])
-        mean = [float(np.mean(values)) for values in found.values()]
-        style = "dashed" if is_second else "thick"
-        x = [float(epoch) for epoch in found]
-        series.append(Series(label, x, list(mean), style, arm.index, runs=arm.runs))
-    return series

@@ -1,8 +1,9 @@
 """More data: accuracy against the number of training images, at equal epochs and equal steps."""
 
-import dataclasses
 import itertools
 from collections.abc import Sequence
+
+from msgspec import structs
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, Outcome, is_equal
@@ -10,36 +11,47 @@ from jaxcmp.compare.document import (
     Axis,
     Block,
     Column,
-    Commands,
     Figure,
     Plot,
-    Section,
     Series,
+    Suggestion,
     Table,
     Text,
 )
+from jaxcmp.compare.recipe_keys import TRAIN_FRACTION, unsized
+from jaxcmp.compare.sections.answer import Answer, answered, unanswered
 from jaxcmp.compare.sections.commands import at_length, vary
-from jaxcmp.compare.sections.crossing import Sized, crossing_texts, law_text
-from jaxcmp.compare.settings import TRAIN_FRACTION, unsized
+from jaxcmp.compare.sections.crossing import Sized, crossing_sentences, law_text
+from jaxcmp.compare.sections.over_seeds import over_seeds
 
+TITLE = "More data"
 EPOCHS, STEPS = "equal epochs", "equal steps"
 MEANING = {
-    EPOCHS: "At equal epochs, fewer images also mean fewer steps: a run sees each image as often "
-    "as the run on all images does, and takes less time.",
-    STEPS: "At equal steps, every run takes as many steps as the run on all images, and sees each "
-    "image the more often the fewer there are.",
+    EPOCHS: "Equal epochs: each image is seen as often as in the run on all images, so that fewer "
+    "images also mean fewer steps.",
+    STEPS: "Equal steps: every run takes as many steps as the run on all images, so that fewer "
+    "images are each seen more often.",
 }
 
 
-def data_size_section(group: Group) -> Section:
+def data_size_section(group: Group) -> Answer:
     by_budget = {budget: _sized(group, budget) for budget in (EPOCHS, STEPS)}
     found = {budget: each for budget, each in by_budget.items() if each}
     if not found:
-        return Section("data-size", "More data", _missing(group))
-    blocks = [block for budget in found for block in _blocks(group, budget, found[budget])]
-    if EPOCHS in found and STEPS not in found:
-        blocks += _missing_steps(found[EPOCHS])
-    return Section("data-size", "More data", [*blocks, *_left_out(group, found)])
+        text = "More data: runs on parts of the training images."
+        return unanswered(text, _parts_command(group))
+    crossings = {budget: _crossings(group, budget, each) for budget, each in found.items()}
+    blocks: list[Block] = []
+    details: list[Block] = []
+    for budget, each in found.items():
+        figure = _figure(each, budget)
+        blocks += [*(Text(each) for each in crossings[budget]), figure]
+        details += [Text(MEANING[budget]), _table(each, budget), *map(law_text, each)]
+    more = _missing_steps(found[EPOCHS]) if EPOCHS in found and STEPS not in found else []
+    first = next(iter(crossings.values()))
+    finding = first[0] if first and len(group.pairs) == 1 else ""
+    details += _left_out(group, found)
+    return answered("data-size", TITLE, blocks, finding=finding, details=details, more=more)
 
 
 def _sized(group: Group, budget: str) -> list[Sized]:
@@ -67,20 +79,20 @@ def _is_at(budget: str, part: Outcome, whole: Outcome) -> bool:
     return unsized(part.recipe) == unsized(whole.recipe)
 
 
-def _blocks(group: Group, budget: str, found: Sequence[Sized]) -> list[Block]:
+def _crossings(group: Group, budget: str, found: Sequence[Sized]) -> list[str]:
     by_arm = {each.arm.index: each for each in found}
-    blocks: list[Block] = [Text(MEANING[budget])]
-    for leader, other in group.pairs:
-        if leader.index in by_arm and other.index in by_arm:
-            blocks += crossing_texts(by_arm[leader.index], by_arm[other.index], budget)
-    blocks += [_figure(found, budget), _table(found, budget)]
-    return [*blocks, *map(law_text, found)]
+    return [
+        sentence
+        for leader, other in group.pairs
+        if leader.index in by_arm and other.index in by_arm
+        for sentence in crossing_sentences(by_arm[leader.index], by_arm[other.index], budget)
+    ]
 
 
 def _figure(found: Sequence[Sized], budget: str) -> Figure:
     accuracy, error = [], []
     for each in found:
-        accuracy.append(_accuracies(each))
+        accuracy += _accuracies(each)
         error += _errors(each)
     images = Axis("training images", "log")
     return Figure(
@@ -89,26 +101,16 @@ def _figure(found: Sequence[Sized], budget: str) -> Figure:
             Plot(f"Accuracy, {budget}", images, Axis("test accuracy, %"), accuracy),
             Plot(f"Error, {budget}", images, Axis("test error, %", "log"), error),
         ],
-        "Accuracy: mean over seeds with its 95 % t-interval. Error: every run, and the fitted "
-        "power law.",
+        "Accuracy: mean over seeds with its 95 % t-interval, or each of fewer than three. Error: "
+        "every run, and the fitted power law.",
         f"Test accuracy and test error against the number of training images, at {budget}.",
     )
 
 
-def _accuracies(sized: Sized) -> Series:
+def _accuracies(sized: Sized) -> list[Series]:
     x = [float(part.outcomes[0].num_train) for part in sized.parts]
-    percents = [cells.percent(part.accuracies, part.runs) for part in sized.parts]
-    bounds = [cell.interval or (None, None) for cell in percents]
-    return Series(
-        sized.arm.name,
-        x,
-        [cell.value for cell in percents],
-        "thick",
-        sized.arm.index,
-        low=[low for low, _ in bounds],
-        high=[high for _, high in bounds],
-        runs=sized.runs,
-    )
+    percents = [[100 * accuracy for accuracy in part.accuracies] for part in sized.parts]
+    return over_seeds(sized.arm.name, x, percents, "thick", sized.arm.index, sized.runs)
 
 
 def _errors(sized: Sized) -> list[Series]:
@@ -137,7 +139,7 @@ def _table(found: Sequence[Sized], budget: str) -> Table:
             runs = [run for part in own for run in part.runs]
             cell = cells.percent(each.accuracies(size), runs)
             text = f"{cell.text}, n = {cell.num}" if cell.num else cell.text
-            row.append(dataclasses.replace(cell, text=text))
+            row.append(structs.replace(cell, text=text))
         rows.append(row)
     columns = [Column("training images")]
     columns += [Column(each.arm.name, arm=each.arm.index) for each in found]
@@ -145,31 +147,22 @@ def _table(found: Sequence[Sized], budget: str) -> Table:
     return Table(title, columns, rows, "n is the number of seeds.")
 
 
-def _missing(group: Group) -> list[Block]:
-    lines = []
-    for run in (arm.outcomes[0] for arm in group.arms):
-        for part in (0.1, 0.5):
-            fraction = f"{part * run.train_fraction:g}"
-            lines.append(vary(run, {TRAIN_FRACTION: fraction}, suffix=f"-{fraction}"))
-    text = (
-        "No recipe was trained on different numbers of images. Runs on parts of the training "
-        "set would fill this section:"
-    )
-    return [Text(text), Commands(list(dict.fromkeys(lines)))]
+def _parts_command(group: Group) -> str:
+    run = group.arms[0].outcomes[0]
+    fraction = f"{0.1 * run.train_fraction:g}"
+    return vary(run, {TRAIN_FRACTION: fraction}, suffix=f"-{fraction}")
 
 
-def _missing_steps(found: Sequence[Sized]) -> list[Block]:
-    """Runs as long as the one on all images, on the smallest part."""
-    lines = []
-    for each in found:
-        small, whole = each.parts[0].outcomes[0], each.arm.outcomes[0]
-        if small.steps and whole.steps:
-            num_epochs = round(small.num_epochs * whole.steps / small.steps)
-            settings = {TRAIN_FRACTION: f"{small.train_fraction:g}"}
-            suffix = f"-{small.train_fraction:g}-equal-steps"
-            lines.append(vary(whole, settings | at_length(whole, num_epochs), suffix=suffix))
-    text = "No run took as many steps on fewer images. Such runs tell less data from less training:"
-    return [Text(text), Commands(list(dict.fromkeys(lines)))] if lines else []
+def _missing_steps(found: Sequence[Sized]) -> list[Suggestion]:
+    """A run as long as the one on all images, on the smallest part."""
+    small, whole = found[0].parts[0].outcomes[0], found[0].arm.outcomes[0]
+    if not small.steps or not whole.steps:
+        return []
+    num_epochs = round(small.num_epochs * whole.steps / small.steps)
+    settings = {TRAIN_FRACTION: f"{small.train_fraction:g}"}
+    suffix = f"-{small.train_fraction:g}-equal-steps"
+    command = vary(whole, settings | at_length(whole, num_epochs), suffix=suffix)
+    return [Suggestion("Less data or less training: as many steps on fewer images.", command)]
 
 
 def _left_out(group: Group, found: dict[str, list[Sized]]) -> list[Block]:

@@ -6,17 +6,13 @@ from collections.abc import Sequence
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Cell, Column, Table, Text
 from jaxcmp.compare.statistics.factorial import two_by_two
-from jaxcmp.compare.statistics.means import Difference, compare_means
+from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs
 
 NOTE = (
     "Effects are those of a two-way analysis of variance in which each of the four cells counts "
     "alike. Each cell has its own spread between seeds (Welch's test, Satterthwaite's degrees of "
     "freedom), because models and recipes differ in it; p values are not corrected for there being "
-    "several."
-)
-POOLED = (
-    "A cell with one seed shows no spread of its own: intervals and p values of the first three "
-    "rows take it to be that of the others, pooled."
+    "several. With fewer than three seeds in a cell there is no interval and no p value."
 )
 
 
@@ -35,13 +31,12 @@ class Square:
 
 def effect_blocks(square: Square) -> tuple[list[Text], Table]:
     """A sentence for each effect, and all of them in a table; each cell has a run at least."""
-    effects = two_by_two(square.values)
+    effects = two_by_two(square.values, most=100)
     (one, two), (own, other) = square.architectures, square.recipes
     architecture = _turned(effects.row, one, two)
     recipe = _turned(effects.column, own, other)
-    by_recipe = [_turned(compare_means(square.values[0][i], square.values[1][i]), one, two)
-                 for i in (0, 1)]  # fmt: skip
-    gains = [compare_means(*row) for row in square.values]
+    by_recipe = [compare_runs(*pair, most=100) for pair in zip(*square.values, strict=True)]
+    gains = [compare_runs(*row, most=100) for row in square.values]
     sentences = [
         Text(f"Architecture: averaged over both recipes, {_lead(*architecture)}."),
         Text(f"Recipe: averaged over both architectures, {_lead(*recipe)}."),
@@ -49,7 +44,7 @@ def effect_blocks(square: Square) -> tuple[list[Text], Table]:
             f"Interaction: {own} instead of {other} changes {one} by {_points(gains[0].mean)} and "
             f"{two} by {_points(gains[1].mean)}, a difference of "
             f"{_say(effects.interaction, abs(effects.interaction.mean))}. "
-            f"{_meaning(effects.interaction, by_recipe, square.recipes)}"
+            f"{_meaning(effects.interaction, by_recipe, square)}"
         ),
     ]
     every = [run for row in square.runs for cell in row for run in cell]
@@ -62,8 +57,7 @@ def effect_blocks(square: Square) -> tuple[list[Text], Table]:
     for name, gain, runs in zip(square.architectures, gains, square.runs, strict=True):
         rows.append(_row(f"{name} alone: {own} − {other}", gain, [*runs[0], *runs[1]]))
     columns = [Column("Effect", is_numeric=False), Column("points [95 % interval]"), Column("p")]
-    note = f"{NOTE} {POOLED}" if effects.is_pooled else NOTE
-    return sentences, Table("Effects on test accuracy", columns, rows, note)
+    return sentences, Table("Effects on test accuracy", columns, rows, NOTE)
 
 
 def _turned(effect: Difference, first: str, second: str) -> tuple[Difference, str, str]:
@@ -75,18 +69,19 @@ def _turned(effect: Difference, first: str, second: str) -> tuple[Difference, st
 
 
 def _lead(effect: Difference, ahead: str, behind: str) -> str:
-    if effect.mean == 0:
+    if effect.lead is Lead.TIE:
         return f"{ahead} and {behind} are level"
+    if effect.lead is Lead.UNKNOWN:
+        return f"{ahead} scored more than {behind}, by {_say(effect, effect.mean)}"
     return f"{ahead} is ahead of {behind} by {_say(effect, effect.mean)}"
 
 
 def _say(effect: Difference, size: float) -> str:
-    if effect.interval is None:
-        return f"{size:.2f} points, of which single seeds tell no interval"
-    if effect.p_value is None:
-        return f"{size:.2f} points (the seeds of each cell agree: no p value can be given)"
+    if effect.interval is None or effect.p_value is None:
+        return f"{size:.2f} points (too few seeds, or equal ones, for an interval)"
     low, high = sorted(effect.interval if effect.mean >= 0 else (-each for each in effect.interval))
-    surely = "which seeds alone can explain" if low < 0 < high else "more than seeds alone explain"
+    is_real = effect.lead.is_real
+    surely = "more than seeds alone explain" if is_real else "which seeds alone can explain"
     return (
         f"{size:.2f} points (95 % interval {cells.decimal(low, [], digits=2).text} to "
         f"{cells.decimal(high, [], digits=2).text}, {cells.say_p(effect.p_value)}), {surely}"
@@ -97,24 +92,35 @@ def _points(value: float) -> str:
     return f"{cells.points(value)} points"
 
 
-def _meaning(
-    interaction: Difference,
-    by_recipe: Sequence[tuple[Difference, str, str]],
-    recipes: Sequence[str],
-) -> str:
-    """What the interaction says of the two sentences before it."""
-    (first, ahead, _), (second, other, _) = by_recipe
-    low, high = interaction.interval or (-1.0, 1.0)
-    if low < 0 < high or not interaction.mean:
-        return "These runs do not show that one of the two effects depends on the other."
-    if ahead != other:
+def _meaning(interaction: Difference, by_recipe: Sequence[Difference], square: Square) -> str:
+    """What the interaction says of the two sentences before it.
+
+    `by_recipe` are the first architecture minus the second with each recipe. Who is ahead depends
+    on the recipe where both leads are real, and not of the same architecture.
+    """
+    leads = [each.lead for each in by_recipe]
+    names: dict[Lead, str] = dict(zip((Lead.FIRST, Lead.SECOND), square.architectures, strict=True))
+    sizes = [f"{abs(each.mean):.2f}" for each in by_recipe]
+    own, other = square.recipes
+    if set(leads) == {Lead.FIRST, Lead.SECOND}:
         return (
-            f"Which architecture is ahead depends on the recipe: with {recipes[0]} {ahead}, by "
-            f"{first.mean:.2f} points, with {recipes[1]} {other}, by {second.mean:.2f}."
+            f"Which architecture is ahead depends on the recipe: with {own} {names[leads[0]]}, by "
+            f"{sizes[0]} points, with {other} {names[leads[1]]}, by {sizes[1]}."
         )
+    if not interaction.lead.is_real:
+        return "These runs do not show that one of the two effects depends on the other."
+    if leads[0] is leads[1] and leads[0].is_real:
+        return (
+            f"{names[leads[0]]} is ahead with either recipe, by {sizes[0]} points with {own} and "
+            f"by {sizes[1]} with {other}."
+        )
+    shown = [f"{names[lead]} with {recipe}, by {size} points"
+             for lead, recipe, size in zip(leads, square.recipes, sizes, strict=True)
+             if lead.is_real]  # fmt: skip
+    settled = shown[0] if shown else "neither"
     return (
-        f"{ahead} is ahead with either recipe, by {first.mean:.2f} points with {recipes[0]} and by "
-        f"{second.mean:.2f} with {recipes[1]}."
+        "The gap between the two depends on the recipe, but these runs do not show that who is "
+        f"ahead does: a lead that seeds alone cannot explain has {settled}."
     )
 
 

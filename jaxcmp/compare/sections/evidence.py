@@ -1,4 +1,4 @@
-"""What runs say about a study's claims, and whether they are runs that may say it."""
+"""What runs say about the blog post's claims, and whether they are in its setting."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -17,7 +17,10 @@ class MeasuredArm:
     and the last epoch's by class. `seconds` of training are by device, one for each run on it;
     `num_test` counts test images. `difference` says what sets the runs apart from the study's, as
     `study_difference` does, and is None where nothing does. `runs` are indices into Report.runs;
-    `name` is the arm's.
+    `name` is the arm's. `num_independent` and `class_independent` are how many independent answers
+    would say as much as those of all seeds to the test images, and to those of a class; where they
+    are not known, each image counts once. `rivals` are the names of several arms that could speak,
+    where nothing but the test images chooses between them.
     """
 
     best_accuracies: list[float] = dataclasses.field(default_factory=list)
@@ -28,6 +31,10 @@ class MeasuredArm:
     difference: str | None = None
     runs: list[int] = dataclasses.field(default_factory=list)
     name: str = ""
+    seeds: list[int] = dataclasses.field(default_factory=list)
+    num_independent: float | None = None
+    class_independent: dict[str, float] = dataclasses.field(default_factory=dict)
+    rivals: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,13 +85,13 @@ def study_difference(
     name, num_train = config["model"]["name"], data.get("num_train")
     arms = study.tuned if origin else study.arms
     if name not in arms:
-        return f"the study has no model {name}"
+        return f"the blog post has no model {name}"
     seen = arms[name].seen
     if origin and (origin.before or not _normal(origin.name).startswith(_normal(seen))):
-        return f"their weights had seen {origin.words}, the study's {seen}"
+        return f"their weights were pretrained on {origin.words}, the blog post's on {seen}"
     difference = _difference(arms[name].config, config)
     if difference is None and num_train != study.num_train:
-        return f"they trained on {num_train} images, the study on {study.num_train}"
+        return f"they trained on {num_train} images, the blog post on {study.num_train}"
     return difference
 
 
@@ -105,7 +112,7 @@ def _difference(
                 return inner
         elif isinstance(value, bool):
             if bool(own) != value:
-                return f"{name} is {own}, which the study {'uses' if value else 'has none of'}"
+                return f"{name} is {own}, which the blog post {'uses' if value else 'has none of'}"
         elif own != value:
-            return f"{name} is {own}, the study's is {value}"
+            return f"{name} is {own}, the blog post's is {value}"
     return None

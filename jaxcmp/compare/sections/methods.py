@@ -2,37 +2,30 @@
 
 import shlex
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, Outcome
-from jaxcmp.compare.document import Cell, Column, Commands, Section, Table, Text
+from jaxcmp.compare.document import Cell, Column, Commands, Table, Text
+from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.commands import repeat
+from jaxcmp.compare.versions import commit_of
 from jaxcmp.runs import config_hash
 
 
-def methods_section(group: Group) -> Section:
+def methods_section(group: Group) -> Answer:
     arms = list(group.all_arms)
     outcomes = [outcome for arm in arms for outcome in arm.outcomes]
-    return Section(
-        "methods",
-        "How this was measured",
-        [
-            _data(group),
-            _runs(arms),
-            _versions(outcomes),
-            Text(
-                "To repeat the runs, at the commit given and with constraints.txt installed; then "
-                "compare them:"
-            ),
-            Commands([*map(repeat, outcomes), _compare(outcomes)]),
-        ],
-    )
+    text = "To repeat the runs, at their commit with constraints.txt installed, and the comparison:"
+    commands = Commands([*map(repeat, outcomes), _compare(outcomes, group.by)])
+    details = [_runs(arms), _versions(outcomes), Text(text), commands]
+    return answered("methods", "How this was measured", [_data(group)], details=details)
 
 
-def _compare(outcomes: list[Outcome]) -> str:
+def _compare(outcomes: list[Outcome], by: Sequence[str]) -> str:
     folders = [outcome.folder for outcome in outcomes]
-    return shlex.join(["python", "-m", "jaxcmp.compare", *folders, "--out=report"])
+    flags = [*(f"--by={key}" for key in by), "--out=report"]
+    return shlex.join(["python", "-m", "jaxcmp.compare", *folders, *flags])
 
 
 def _data(group: Group) -> Text:
@@ -71,21 +64,14 @@ def _run_row(arm: Arm, outcome: Outcome) -> list[Cell]:
         cells.count(outcome.seed, runs),
         cells.count(outcome.num_train, runs),
         cells.words(config_hash(outcome.run.config)),
-        cells.words(" ".join(outcome.run.overrides) or "none"),
-        cells.words("; ".join(dict.fromkeys(_commit(each) for each in told))),
+        cells.words(" ".join(f"{k}={v}" for k, v in outcome.run.given.overrides.items()) or "none"),
+        cells.words("; ".join(dict.fromkeys(commit_of(each) for each in told))),
         cells.words(outcome.device),
         cells.words(str(told[-1].get("precision", "?"))),
         cells.words(str(told[0].get("start", "?"))),
         cells.number(outcome.train_seconds, cells.duration(outcome.train_seconds), runs),
         cells.count(len(told), runs),
     ]
-
-
-def _commit(session: dict[str, Any]) -> str:
-    commit = session.get("git_commit")
-    if commit is None:
-        return "unknown"
-    return f"{commit[:10]}{', changed' if session.get('git_dirty') else ''}"
 
 
 def _versions(outcomes: list[Outcome]) -> Table:

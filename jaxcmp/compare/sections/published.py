@@ -21,7 +21,6 @@ class Claim:
     tolerance: float = 0.0
     why: str = ""
     note: str = ""
-    components: tuple[str, ...] = ()
     class_name: str = ""
 
     @property
@@ -52,7 +51,6 @@ class Study:
 
     name: str
     setting: str
-    num_channels: int
     num_train: int
     classes: tuple[str, ...]
     arms: dict[str, StudyArm]

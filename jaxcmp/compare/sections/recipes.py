@@ -7,32 +7,31 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import (
     Axis,
     Block,
     Column,
-    Commands,
     Figure,
     Plot,
-    Section,
-    Series,
+    Suggestion,
     Table,
     Text,
 )
+from jaxcmp.compare.sections.answer import Answer, answered, unanswered
 from jaxcmp.compare.sections.commands import other_model, whole_study
 from jaxcmp.compare.sections.effects import Square, effect_blocks
+from jaxcmp.compare.sections.over_seeds import over_seeds
 
 TITLE = "Architecture and recipe"
 # What a recipe is, whatever model it trains.
 RECIPE_KEYS = (
     *("batch_size", "label_smoothing", "average_decay", "optimizer", "schedule", "augment"),
 )
-WHY = (
-    "Each arm is a model with a recipe made for it. Where both models were trained with both "
-    "recipes, what is due to the one and what to the other can be told apart."
-)
+WHY = "Model or recipe: runs of both models with both recipes tell their effects apart."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,26 +55,25 @@ class Crossing:
         return [f"{arm.outcomes[0].recipe_name}'s recipe" for arm in self.arms]
 
 
-def recipes_section(group: Group) -> Section:
-    pairs = _pairs(group)
+def recipes_section(group: Group) -> Answer:
+    pairs, first = _pairs(group), group.arms[0].outcomes[0]
     crossings = [_crossing(group, one, two) for one, two in pairs if _recipe(one) != _recipe(two)]
     if pairs and not crossings:
-        text = f"{WHY} Here all have {_recipe(pairs[0][0])}'s recipe. The study trains both:"
-        command = whole_study(group.arms[0].outcomes[0])
-        return Section("recipes", TITLE, [Text(text), Commands([command])])
+        text = f"{WHY} Here all arms have {_recipe(pairs[0][0])}'s recipe; the study trains both."
+        return unanswered(text, whole_study(first))
     if not crossings:
-        text = f"{WHY} Here is one model only; this would train another:"
-        command = other_model(group.arms[0].outcomes[0])
-        return Section("recipes", TITLE, [Text(text), Commands([command])])
+        return unanswered(f"{WHY} Here is one model only.", other_model(first))
     some = [each for each in crossings if any(each.crossed)]
+    missing = [each for each in some or crossings[:1] if not all(each.crossed)]
+    more = [_missing(missing)] if missing else []
     if not some:
-        return Section("recipes", TITLE, _missing(crossings[:1]))
-    blocks: list[Block] = [Text(WHY)]
-    for index, each in enumerate(some):
-        blocks += _blocks(each, index)
-    incomplete = [each for each in some if not all(each.crossed)]
-    blocks += _missing(incomplete) if incomplete else []
-    return Section("recipes", TITLE, [*blocks, *_left_out(group, some)])
+        return Answer(more=tuple(more))
+    answers = [_blocks(each, index) for index, each in enumerate(some)]
+    blocks = [block for each, _, _ in answers for block in each]
+    details = [block for _, each, _ in answers for block in each]
+    finding = answers[0][2] if len(answers) == 1 else ""
+    details += _left_out(group, some)
+    return answered("recipes", TITLE, blocks, finding=finding, details=details, more=more)
 
 
 def _pairs(group: Group) -> list[tuple[Arm, Arm]]:
@@ -124,17 +122,19 @@ def _part(arm: Arm, section: str) -> dict[str, str]:
     return {key: value for key, value in settings if key.partition(".")[0] == section}
 
 
-def _blocks(crossing: Crossing, index: int) -> list[Block]:
-    squares = [[[100 * a for a in arm.accuracies] if arm else [] for arm in row]
-               for row in crossing.table]  # fmt: skip
+def _blocks(crossing: Crossing, index: int) -> tuple[list[Block], list[Block], str]:
+    """What is shown, what is folded, and what to take away."""
+    squares = [
+        [[100 * a for a in arm.accuracies] if arm else [] for arm in row] for row in crossing.table
+    ]
     runs = [[arm.runs if arm else [] for arm in row] for row in crossing.table]
     names = (crossing.arms[0].name, crossing.arms[1].name)
     square = Square(names, (crossing.recipes[0], crossing.recipes[1]), squares, runs)
-    blocks: list[Block] = [_table(crossing), _figure(crossing, index)]
-    if all(crossing.crossed):
-        sentences, table = effect_blocks(square)
-        blocks = [*sentences, blocks[0], table, blocks[1]]
-    return [*blocks, *_notes(crossing)]
+    shown: list[Block] = [_table(crossing), _figure(crossing, index)]
+    if not all(crossing.crossed):
+        return shown, _notes(crossing), ""
+    sentences, table = effect_blocks(square)
+    return [*sentences, *shown], [table, *_notes(crossing)], sentences[1].text
 
 
 def _table(crossing: Crossing) -> Table:
@@ -148,36 +148,28 @@ def _table(crossing: Crossing) -> Table:
                 cell.append(cells.words("not trained"))
                 continue
             found = cells.percent(each.accuracies, each.runs)
-            cell.append(dataclasses.replace(found, text=f"{found.text}, n = {found.num}"))
+            cell.append(structs.replace(found, text=f"{found.text}, n = {found.num}"))
         rows.append(cell)
-    note = "Mean over seeds with half of its 95 % t-interval; n is the number of seeds."
+    note = (
+        "Mean over seeds with half of its 95 % t-interval, or each of fewer than three; n is the "
+        "number of seeds."
+    )
     return Table("Test accuracy by architecture and recipe", columns, rows, note)
 
 
 def _figure(crossing: Crossing, index: int) -> Figure:
     series = []
     for arm, row in zip(crossing.arms, crossing.table, strict=True):
-        found = [None if each is None else cells.percent(each.accuracies, each.runs)
-                 for each in row]  # fmt: skip
-        bounds = [(cell and cell.interval) or (None, None) for cell in found]
-        series.append(
-            Series(
-                arm.name,
-                [0.0, 1.0],
-                [None if cell is None else cell.value for cell in found],
-                "thick",
-                arm.index,
-                low=[low for low, _ in bounds],
-                high=[high for _, high in bounds],
-                runs=[run for each in row if each for run in each.runs],
-            )
-        )
+        percents = [[100 * a for a in each.accuracies] if each else [] for each in row]
+        runs = [run for each in row if each for run in each.runs]
+        series += over_seeds(arm.name, [0.0, 1.0], percents, "thick", arm.index, runs)
     recipes = Axis("", "category", crossing.recipes, (-0.25, 1.15))
     return Figure(
         f"recipes-{index}" if index else "recipes",
         [Plot("Each model with each recipe", recipes, Axis("test accuracy, %"), series)],
-        "Mean over seeds with its 95 % t-interval. Parallel lines: the recipe does the same for "
-        "both architectures. Lines that cross: which architecture is ahead depends on the recipe.",
+        "Mean over seeds with its 95 % t-interval, or each of fewer than three. Parallel lines: "
+        "the recipe does the same for both architectures. Lines that cross: the means change "
+        "places, which seeds alone may explain.",
         f"Test accuracy of {crossing.arms[0].name} and {crossing.arms[1].name} with each recipe.",
     )
 
@@ -198,21 +190,16 @@ def _notes(crossing: Crossing) -> list[Block]:
     return notes
 
 
-def _missing(crossings: Sequence[Crossing]) -> list[Block]:
+def _missing(crossings: Sequence[Crossing]) -> Suggestion:
     names = [
         f"{model.outcomes[0].name} with {recipe.outcomes[0].recipe_name}'s recipe"
         for each in crossings
         for crossed, model, recipe in zip(each.crossed, each.arms, each.arms[::-1], strict=True)
         if crossed is None
     ]
-    is_one = len(names) == 1
-    text = (
-        f"{'' if any(any(each.crossed) for each in crossings) else f'{WHY} '}"
-        f"Not trained, or not finished: {' and '.join(names)}. The study trains "
-        f"{'it' if is_one else 'them'}, and whatever else of its plan is not there yet:"
-    )
-    lines = [whole_study(arm.outcomes[0]) for each in crossings for arm in each.arms]
-    return [Text(text), Commands(list(dict.fromkeys(lines))[:1])]
+    it = "it" if len(names) == 1 else "them"
+    text = f"{WHY} Not trained, or not finished: {' and '.join(names)}. The study trains {it}."
+    return Suggestion(text, whole_study(crossings[0].arms[0].outcomes[0]))
 
 
 def _left_out(group: Group, crossings: Sequence[Crossing]) -> list[Block]:

@@ -14,13 +14,12 @@ from jaxcmp.compare.document import (
     Block,
     Cell,
     Column,
-    Commands,
     Gallery,
     Picture,
-    Section,
     Table,
     Text,
 )
+from jaxcmp.compare.sections.answer import Answer, answered, unanswered
 from jaxcmp.compare.sections.commands import other_model
 from jaxcmp.compare.statistics.agreement import (
     agreement,
@@ -28,21 +27,41 @@ from jaxcmp.compare.statistics.agreement import (
     error_consistency,
     only_one_right,
 )
+from jaxcmp.compare.statistics.means import Lead
 from jaxcmp.compare.statistics.paired import mcnemar, paired_difference
 
 NUM_PICTURES = 18
 
 
-def same_images_section(group: Group) -> Section:
+def same_images_section(group: Group) -> Answer:
     if not group.pairs:
-        text = "One arm alone cannot disagree. Runs of another on the same data would fill this:"
-        commands = Commands([other_model(group.arms[0].outcomes[0])])
-        return Section("same-images", "The same images", [Text(text), commands])
+        text = "A comparison of two models: a run of the other one on the same data."
+        return unanswered(text, other_model(group.arms[0].outcomes[0]))
     blocks: list[Block] = []
+    details: list[Block] = []
     for leader, other in group.pairs:
-        blocks += [_answer(leader, other), _pairs_table(leader, other)]
-        blocks += [_agreement_table(group, leader, other), _gallery(group, leader, other)]
-    return Section("same-images", "The same images", blocks)
+        blocks += [_answer(leader, other), _agreement_table(group, leader, other)]
+        details += [_pairs_table(leader, other), _gallery(group, leader, other)]
+    finding = _agreement_finding(*group.pairs[0]) if len(group.pairs) == 1 else ""
+    return answered("same-images", "The same images", blocks, finding=finding, details=details)
+
+
+def _agreement_finding(leader: Arm, other: Arm) -> str:
+    """How alike the two arms err, beside two seeds of one arm."""
+    between = _kappas([(one, two) for one in leader.outcomes for two in other.outcomes])
+    within = _kappas([pair for arm in (leader, other) for pair in _within(arm)])
+    if not between:
+        return ""
+    beside = f", and {np.mean(within):.2f} between two seeds of one arm" if within else ""
+    return (
+        f"How often {leader.name} and {other.name} err on the same images: kappa is "
+        f"{np.mean(between):.2f} between them{beside} (1: always, 0: as chance has it)."
+    )
+
+
+def _kappas(pairs: list[tuple[Outcome, Outcome]]) -> list[float]:
+    found = [error_consistency(_right(one), _right(two)) for one, two in pairs]
+    return [kappa for kappa in found if kappa is not None]
 
 
 def seed_pairs(first: Arm, second: Arm) -> list[tuple[Outcome, Outcome]]:
@@ -64,12 +83,21 @@ def _right(outcome: Outcome) -> np.ndarray:
 def _answer(leader: Arm, other: Arm) -> Text:
     gap = paired_difference(leader.is_right.mean(axis=0) - other.is_right.mean(axis=0))
     num = leader.is_right.shape[1]
-    low, high = gap.interval or (gap.mean, gap.mean)
-    p_value = "" if gap.p_value is None else f", {cells.say_p(gap.p_value)}"
+    if gap.interval is None or gap.p_value is None:
+        return Text("Both were tested on a single image, which says nothing of others.")
+    if gap.mean < 0:
+        return _answer(other, leader)
+    size, surely = f"{100 * gap.mean:.2f} points", ""
+    said = f"{leader.name} is right more often than {other.name} by {size}"
+    if gap.lead is Lead.TIE:
+        said = f"{leader.name} and {other.name} are right equally often"
+    elif gap.lead is Lead.UNKNOWN:
+        said = f"{leader.name} scored {size} more than {other.name}"
+        surely = ", which the choice of images alone can explain"
+    low, high = (cells.points(100 * bound) for bound in gap.interval)
     return Text(
-        f"Over the same {num:,} images, {leader.name} is right more often than "
-        f"{other.name} by {100 * gap.mean:.2f} points (95 % interval {cells.points(100 * low)} to "
-        f"{cells.points(100 * high)}, paired over images with all seeds of both arms{p_value})."
+        f"Over the same {num:,} images, {said} (95 % interval {low} to {high}, paired over images "
+        f"with all seeds of both arms, {cells.say_p(gap.p_value)}){surely}."
     )
 
 
@@ -159,8 +187,8 @@ def _agreement_row(group: Group, name: str, pairs: list[tuple[Outcome, Outcome]]
     ]
 
 
-def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery:
-    """Where both arms are sure, and of different classes."""
+def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery | Text:
+    """Where both arms are sure, and of different classes; a sentence where they never differ."""
     arms = (leader, other)
     sure = [
         np.mean([softmax(each.astype(np.float64), axis=1) for each in arm.logits], axis=0)
@@ -169,10 +197,15 @@ def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery:
     answers = [each.argmax(axis=1) for each in sure]
     confidence = np.minimum(sure[0].max(axis=1), sure[1].max(axis=1))
     apart = np.flatnonzero(answers[0] != answers[1])
+    if not apart.size:
+        return Text(
+            f"By the mean probability over its seeds, {leader.name} gives the same answer as "
+            f"{other.name} to every test image."
+        )
     chosen = apart[np.argsort(-confidence[apart], kind="stable")][:NUM_PICTURES]
     ids = leader.outcomes[0].predictions.ids
     stored = _stored_pictures(arms, set(ids[chosen].tolist()))
-    names = group.class_names
+    names = group.class_labels
     pictures = []
     for i in chosen:
         lines = [f"is {names[group.labels[i]]}"]

@@ -1,8 +1,10 @@
 """Claims that only trained models can judge: accuracies, their gaps, and times.
 
-A number holds if it lies within the 95 % t-interval over seeds, or at the one seed that there is,
-widened by the test set's own sampling error: 95 % of a normal distribution, shared out among as
-many numbers as the claim states (Bonferroni 1936), and by the claim's tolerance.
+A number holds if it lies within the 95 % t-interval over seeds, or within the range of the one or
+two that there are, widened by the interval for the choice of test images and by the claim's
+tolerance. The confidence of that interval is 95 %, shared out among as many numbers as the claim
+states (Bonferroni 1936). What lies outside does not hold where the spread between seeds is known,
+and is open where it is not: further seeds may reach it.
 """
 
 import dataclasses
@@ -10,20 +12,49 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from msgspec import structs
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.sections.evidence import Judgement, Measured, MeasuredArm, decided, undecided
 from jaxcmp.compare.sections.published import Claim, Study
-from jaxcmp.compare.statistics.means import CONFIDENCE, compare_means, estimate_mean
+from jaxcmp.compare.statistics.means import CONFIDENCE, compare_runs, estimate_mean
+from jaxcmp.compare.statistics.paired import wilson_interval
 from jaxcmp.compare.statistics.ratios import compare_ratio
+
+UNSETTLED = " Seeds that are too few, or equal, do not settle it: further ones may reach it."
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """The accuracies of an arm's seeds in [0, 1], as sure as so many independent answers."""
+
+    accuracies: Sequence[float]
+    num_independent: float
+
+
+@dataclasses.dataclass(frozen=True)
+class _Spread:
+    """In percent: a mean, its interval over seeds, and the range of the seeds.
+
+    `seeds` are the values of one arm, none of two. What it is a sum of has the `signs`, and
+    `num_seeds` or more in each of its `parts`.
+    """
+
+    mean: float
+    interval: tuple[float, float] | None
+    range: tuple[float, float]
+    seeds: list[float]
+    parts: Sequence[_Part]
+    signs: Sequence[int]
+    num_images: int
+    num_seeds: int
 
 
 def judge_best_accuracy(claim: Claim, study: Study, measured: Measured) -> Judgement:
     """The best test accuracy over epochs, in percent, with the last epoch's beside it."""
     (arm,) = measured.of(claim)
-    judgement = _judge_spread(claim, claim.stated[0], _spread([arm.best_accuracies], arm.num_test))
+    judgement = _judge_spread(claim, claim.stated[0], _best_spread([arm]))
     last = cells.percent(arm.last_accuracies, arm.runs).text
     reason = f"{judgement.reason} After the last epoch, which nothing selected: {last}."
     return _from(measured.of(claim), dataclasses.replace(judgement, reason=reason))
@@ -32,16 +63,21 @@ def judge_best_accuracy(claim: Claim, study: Study, measured: Measured) -> Judge
 def judge_best_gap(claim: Claim, study: Study, measured: Measured) -> Judgement:
     """The difference of two arms' best test accuracies, in points."""
     arms = measured.of(claim)
-    spread = _spread([arm.best_accuracies for arm in arms], arms[0].num_test)
-    return _from(arms, _judge_spread(claim, claim.stated[0], spread))
+    return _from(arms, _judge_spread(claim, claim.stated[0], _best_spread(arms)))
+
+
+def _best_spread(arms: Sequence[MeasuredArm]) -> _Spread:
+    # Only the last epoch's answers are stored; how much they depend on the images is much the same.
+    return _spread([_Part(arm.best_accuracies, _num_independent(arm)) for arm in arms], arms)
 
 
 def judge_each_class(claim: Claim, study: Study, measured: Measured) -> list[Judgement]:
     """Each class in the study's order: the accuracy of one arm, or the gap of two."""
     arms = measured.of(claim)
-    num_images = arms[0].num_test // len(study.classes)
+    num_images = _num_of_class(arms, study)
     spreads = [
-        _spread([arm.class_accuracies[name] for arm in arms], num_images) for name in study.classes
+        _spread([_class_part(arm, name, num_images) for arm in arms], arms, num_images)
+        for name in study.classes
     ]
     return [
         _from(arms, _judge_spread(claim, stated, spread))
@@ -50,36 +86,72 @@ def judge_each_class(claim: Claim, study: Study, measured: Measured) -> list[Jud
 
 
 def judge_classes(claim: Claim, study: Study, measured: Measured) -> Judgement:
-    """A claim about classes holds if it does for every one of them."""
+    """A claim about classes holds if it does for every one of them, and fails if one fails."""
     judgements = judge_each_class(claim, study, measured)
-    wrong = [
-        f"{name} ({judgement.measured.text}, not {stated:g})"
-        for name, stated, judgement in zip(study.classes, claim.stated, judgements, strict=True)
-        if judgement.verdict == "fails"
-    ]
-    agreeing, num = len(judgements) - len(wrong), len(judgements)
+    beside: dict[str, list[str]] = {"holds": [], "fails": [], "open": []}
+    for name, stated, judgement in zip(study.classes, claim.stated, judgements, strict=True):
+        beside[judgement.verdict].append(f"{name} ({judgement.measured.text}, not {stated:g})")
+    agreeing, num = len(beside["holds"]), len(judgements)
     cell = Cell(f"{agreeing} of {num} classes agree", agreeing, num=judgements[0].measured.num)
-    reason = f"Not so: {', '.join(wrong)}." if wrong else "Every class is as stated."
+    reasons = [f"Not so: {', '.join(beside['fails'])}."] if beside["fails"] else []
+    reasons += [f"Not settled: {', '.join(beside['open'])}."] if beside["open"] else []
+    reason = " ".join(reasons) or "Every class is as stated."
     reason += " After the last epoch; the table of classes has them all."
-    return _from(measured.of(claim), decided(not wrong, cell, reason))
+    verdict = "fails" if beside["fails"] else "open" if beside["open"] else "holds"
+    return _from(measured.of(claim), Judgement(verdict, cell, reason))
 
 
 def judge_largest_gap(claim: Claim, study: Study, measured: Measured) -> Judgement:
-    """For which class two arms differ most, by the means over seeds."""
-    first, second = measured.of(claim)
+    """For which class two arms differ most: settled where the lead over each other class is real.
+
+    It does not hold where the gap of one other class is really larger.
+    """
+    arms = measured.of(claim)
+    first, second = arms
     gaps = {
         name: 100
         * float(np.mean(first.class_accuracies[name]) - np.mean(second.class_accuracies[name]))
         for name in study.classes
     }
     largest, following = sorted(study.classes, key=lambda name: -gaps[name])[:2]
-    num = min(len(first.class_accuracies[largest]), len(second.class_accuracies[largest]))
+    others = [name for name in study.classes if name != claim.class_name]
+    # To hold takes every lead, each at 95 % (Berger 1982); to fail takes any one of them.
+    holds = all(_is_wider(claim, study, arms, claim.class_name, name)[0] for name in others)
+    fails = any(
+        _is_wider(claim, study, arms, name, claim.class_name, len(others))[0] for name in others
+    )
+    num = min(len(arm.class_accuracies[largest]) for arm in arms)
     cell = Cell(f"{largest}, {cells.points(gaps[largest])} {claim.unit}", gaps[largest], num=num)
     reason = (
-        f"Then comes {following}, with {cells.points(gaps[following])} {claim.unit}; by means "
-        "over seeds."
+        f"Then comes {following}, with {cells.points(gaps[following])} {claim.unit}. Between the "
+        f"two: {_is_wider(claim, study, arms, largest, following)[1]}."
     )
-    return _from([first, second], decided(largest == claim.class_name, cell, reason))
+    verdict = "holds" if holds else "fails" if fails else "open"
+    if verdict == "open":
+        reason += " For which class the gap is largest is not settled."
+    return _from(arms, Judgement(verdict, cell, reason))
+
+
+def _is_wider(
+    claim: Claim,
+    study: Study,
+    arms: Sequence[MeasuredArm],
+    name: str,
+    other: str,
+    num_tests: int = 1,
+) -> tuple[bool, str]:
+    """Returns whether one class's gap is really wider than another's, and by how much."""
+    num_images = _num_of_class(arms, study)
+    parts = [_class_part(arm, each, num_images) for arm in arms for each in (name, other)]
+    # Both classes are of the same seeds, so that what a seed does to both leaves no trace.
+    by_seed = [
+        np.subtract(arm.class_accuracies[name], arm.class_accuracies[other]).tolist()
+        for arm in arms
+    ]
+    spread = _spread_of(by_seed, parts, (1, -1, -1, 1), num_images)
+    low, high, basis = _reach(claim, spread, num_tests)
+    is_wider = low > 0 and spread.interval is not None
+    return is_wider, f"{low:.2f} to {high:.2f}, by {basis}"
 
 
 def judge_time_ratio(claim: Claim, study: Study, measured: Measured) -> Judgement:
@@ -94,68 +166,95 @@ def judge_time_ratio(claim: Claim, study: Study, measured: Measured) -> Judgemen
         return undecided(f"The arms ran on different devices: {devices[0]}; {devices[1]}.")
     times = {device: (first.seconds[device], second.seconds[device]) for device in shared}
     device = max(shared, key=lambda name: min(map(len, times[name])))
-    ratio = compare_ratio(*times[device])
-    low, high = ratio.interval or (ratio.mean, ratio.mean)
+    one, two = times[device]
+    ratio, num_runs = compare_ratio(one, two), min(len(one), len(two))
+    low, high = ratio.interval or (min(one) / max(two), max(one) / min(two))
     low, high = low - claim.tolerance, high + claim.tolerance
     stated = claim.stated[0] / claim.stated[1] if len(claim.stated) == 2 else claim.stated[0]
     text = f"{ratio.mean:.2f} times"
     if ratio.interval is not None:
         text += f" [{ratio.interval[0]:.2f}, {ratio.interval[1]:.2f}]"
-    each = " and ".join(cells.duration(float(np.mean(seconds))) for seconds in times[device])
+    means = " and ".join(cells.duration(float(np.mean(seconds))) for seconds in (one, two))
     holds = low <= stated <= high
+    basis = "one run of an arm" if num_runs == 1 else f"the range of {num_runs} runs"
+    basis = basis if ratio.interval is None else "the 95 % interval over runs"
     reason = (
-        f"{each} on {device}. {stated:.2f} is {_place(holds)} {low:.2f} to {high:.2f}: "
-        f"{'one run of an arm' if ratio.interval is None else 'the 95 % interval over runs'}, and "
-        f"{claim.tolerance:g} either way, as {claim.why}."
+        f"{means} on {device}. {stated:.2f} is {_place(holds)} {low:.2f} to {high:.2f}: {basis}, "
+        f"and {claim.tolerance:g} either way, as {claim.why}."
     )
-    cell = Cell(text, ratio.mean, ratio.interval, min(map(len, times[device])))
-    return _from([first, second], decided(holds, cell, reason))
+    cell = Cell(text, ratio.mean, ratio.interval, num_runs)
+    return _from([first, second], _settled(holds, ratio.interval is not None, cell, reason))
 
 
 def judge_tuned_accuracy(claim: Claim, study: Study, measured: Measured) -> Judgement:
     """Whether a pretrained arm reaches an accuracy, in percent, after its last epoch."""
     (arm,) = measured.of(claim)
-    spread = _spread([arm.last_accuracies], arm.num_test)
+    spread = _last_spread([arm])
     _, high, basis = _reach(claim, spread)
     holds = claim.stated[0] <= high
     reason = (
         f"{arm.name}: {claim.stated[0]:g} is {'not ' * holds}above {high:.2f}, the most that these "
         f"runs allow: {basis}, and {claim.tolerance:g}, as {claim.why}."
     )
-    return _from([arm], decided(holds, _shown(claim, spread), reason))
+    is_known = spread.interval is not None
+    return _from([arm], _settled(holds, is_known, _shown(claim, spread), reason))
 
 
 def judge_tuned_gap(claim: Claim, study: Study, measured: Measured) -> Judgement:
     """Whether the first pretrained arm is ahead of the second: by more than chance explains."""
     arms = measured.of(claim)
-    spread = _spread([arm.last_accuracies for arm in arms], arms[0].num_test)
+    spread = _last_spread(arms)
     low, high, basis = _reach(claim, spread)
     start = f"{arms[0].name} minus {arms[1].name}: {low:.2f} to {high:.2f}, by {basis}"
-    if low <= 0 <= high:
+    if low <= 0 <= high or spread.interval is None:
         text = f"{start}; which of the two is ahead is not settled."
         return _from(arms, Judgement("open", _shown(claim, spread), text))
     return _from(arms, decided(low > 0, _shown(claim, spread), f"{start}."))
 
 
-@dataclasses.dataclass(frozen=True)
-class _Spread:
-    """In percent: a mean, its interval over seeds, and the standard error of the test set."""
-
-    mean: float
-    interval: tuple[float, float] | None
-    num_seeds: int
-    error: float
-    num_images: int
+def _last_spread(arms: Sequence[MeasuredArm]) -> _Spread:
+    return _spread([_Part(arm.last_accuracies, _num_independent(arm)) for arm in arms], arms)
 
 
-def _spread(arms: Sequence[Sequence[float]], num_images: int) -> _Spread:
-    """Of one arm's accuracies, or of the first arm's minus the second's."""
+def _spread(
+    parts: Sequence[_Part], arms: Sequence[MeasuredArm], num_images: int | None = None
+) -> _Spread:
+    """Measures one arm's accuracies, or the first arm's minus the second's."""
+    num_images = arms[0].num_test if num_images is None else num_images
+    return _spread_of([part.accuracies for part in parts], parts, (1, -1), num_images)
+
+
+def _spread_of(
+    arms: Sequence[Sequence[float]],
+    parts: Sequence[_Part],
+    signs: Sequence[int],
+    num_images: int,
+) -> _Spread:
     percents = [[100 * value for value in values] for values in arms]
-    estimate = compare_means(*percents) if len(arms) == 2 else estimate_mean(percents[0])
-    # Test images are taken as drawn anew for each arm, which makes a gap no surer than it is.
-    shares = [float(np.mean(values)) for values in arms]
-    error = 100 * math.sqrt(sum(share * (1 - share) / num_images for share in shares))
-    return _Spread(estimate.mean, estimate.interval, min(map(len, arms)), error, num_images)
+    num_seeds, first = min(map(len, arms)), percents[0]
+    if len(arms) == 1:
+        estimate = estimate_mean(first, most=100)
+        ends = min(first), max(first)
+        return _Spread(
+            estimate.mean, estimate.interval, ends, first, parts, signs, num_images, num_seeds
+        )
+    second = percents[1]
+    # Of a sum of as many parts, half with a minus sign, none is beyond that number of percent.
+    estimate = compare_runs(first, second, most=50 * len(parts))
+    ends = min(first) - max(second), max(first) - min(second)
+    return _Spread(estimate.mean, estimate.interval, ends, [], parts, signs, num_images, num_seeds)
+
+
+def _num_independent(arm: MeasuredArm) -> float:
+    return arm.num_test if arm.num_independent is None else arm.num_independent
+
+
+def _num_of_class(arms: Sequence[MeasuredArm], study: Study) -> int:
+    return arms[0].num_test // len(study.classes)
+
+
+def _class_part(arm: MeasuredArm, name: str, num_images: int) -> _Part:
+    return _Part(arm.class_accuracies[name], arm.class_independent.get(name, num_images))
 
 
 def _judge_spread(claim: Claim, stated: float, spread: _Spread) -> Judgement:
@@ -165,26 +264,61 @@ def _judge_spread(claim: Claim, stated: float, spread: _Spread) -> Judgement:
         f"{stated:g} is {_place(holds)} {low:.2f} to {high:.2f}: {basis}, and {claim.tolerance:g} "
         f"either way, as {claim.why}."
     )
-    return decided(holds, _shown(claim, spread), reason)
+    return _settled(holds, spread.interval is not None, _shown(claim, spread), reason)
 
 
-def _reach(claim: Claim, spread: _Spread) -> tuple[float, float, str]:
-    """What the runs allow, from and to, and by what."""
-    num_errors = float(stats.norm.isf((1 - CONFIDENCE) / 2 / len(claim.stated)))
-    margin = num_errors * spread.error + claim.tolerance
-    low, high = spread.interval or (spread.mean, spread.mean)
+def _settled(holds: bool, is_known: bool, measured: Cell, reason: str) -> Judgement:
+    """Decides a claim, or leaves it open: it fails only where the spread of seeds is known."""
+    if holds or is_known:
+        return decided(holds, measured, reason)
+    return Judgement("open", measured, reason + UNSETTLED)
+
+
+def _reach(claim: Claim, spread: _Spread, num_tests: int | None = None) -> tuple[float, float, str]:
+    """Returns the lowest and highest value that the runs allow, and the reason."""
+    confidence = 1 - (1 - CONFIDENCE) / (num_tests or len(claim.stated))
+    below, above = _by_images(spread, confidence)
+    low, high = spread.interval or spread.range
     basis = "one seed, so that their spread is unknown"
     if spread.interval is not None:
         basis = f"the 95 % t-interval over {spread.num_seeds} seeds"
-    images = f"{num_errors:.2f} standard errors of {spread.num_images:,} test images"
-    return low - margin, high + margin, f"{basis}, {images}"
+    elif spread.num_seeds > 1:
+        basis = f"the range of {spread.num_seeds} seeds"
+    images = f"the {100 * confidence:.4g} % interval for {spread.num_images:,} test images"
+    least = 0.0 if len(spread.parts) == 1 else -50.0 * len(spread.parts)
+    low, high = low - below - claim.tolerance, high + above + claim.tolerance
+    most = 50.0 * max(len(spread.parts), 2)
+    return max(low, least), min(high, most), f"{basis}, {images}"
+
+
+def _by_images(spread: _Spread, confidence: float) -> tuple[float, float]:
+    """How far the choice of test images alone reaches to either side, in percent.
+
+    Wilson's intervals of the parts, added up as squares (Newcombe 1998). Test images are taken as
+    drawn anew for each arm, which makes a gap no surer than it is.
+    """
+    below = above = 0.0
+    for part, sign in zip(spread.parts, spread.signs, strict=False):
+        share = float(np.mean(part.accuracies))
+        num = part.num_independent
+        low, high = wilson_interval(share * num, num, confidence=confidence)
+        down, up = (share - low, high - share)[::sign]
+        below, above = below + down**2, above + up**2
+    return 100 * math.sqrt(below), 100 * math.sqrt(above)
 
 
 def _shown(claim: Claim, spread: _Spread) -> Cell:
-    text = cells.points(spread.mean) if len(claim.arms) == 2 else f"{spread.mean:.2f}"
-    if spread.interval is not None:
-        text += f" ± {spread.interval[1] - spread.mean:.2f}"
-    return Cell(f"{text} {claim.unit}", spread.mean, spread.interval, spread.num_seeds)
+    unit = f" {claim.unit}"
+    if len(claim.arms) == 1:
+        estimate = estimate_mean(spread.seeds, most=100)
+        text = cells.over_runs(spread.seeds, estimate, digits=2, unit=unit)
+    else:
+        text = cells.points(spread.mean)
+        if spread.interval is not None:
+            low, high = (cells.points(end) for end in spread.interval)
+            text += f" [{low}, {high}]"
+        text += unit
+    return Cell(text, spread.mean, spread.interval, spread.num_seeds)
 
 
 def _place(holds: bool) -> str:
@@ -194,5 +328,5 @@ def _place(holds: bool) -> str:
 def _from(arms: Sequence[MeasuredArm], judgement: Judgement) -> Judgement:
     """Names the runs that a judgement was made from."""
     runs = [run for arm in arms for run in arm.runs]
-    cell = dataclasses.replace(judgement.measured, runs=runs)
+    cell = structs.replace(judgement.measured, runs=runs)
     return dataclasses.replace(judgement, measured=cell)

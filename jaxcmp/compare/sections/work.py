@@ -1,162 +1,223 @@
-"""Where the parameters and the work are: by component, as formulas, and beside measured seconds."""
+"""Size and speed: where the parameters and the work are, and whether seconds follow the counts."""
 
 import math
 from collections.abc import Mapping, Sequence
 
 from jaxcmp.compare import cells
+from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import (
     Axis,
     Block,
     Cell,
     Column,
-    Commands,
     Figure,
     Plot,
-    Section,
     Series,
     Table,
     Text,
 )
-from jaxcmp.compare.sections.formulas import (
-    Term,
-    attention_share,
-    multiply_add_terms,
-    num_tokens,
-    parameter_terms,
-    tokens_for_half,
-)
-from jaxcmp.compare.sections.step_time import ArmSizes, time_blocks
+from jaxcmp.compare.sections.answer import Answer, answered, unanswered
+from jaxcmp.compare.sections.commands import repeat
+from jaxcmp.compare.statistics.means import Lead
+from jaxcmp.compare.statistics.ratios import Ratio, compare_ratio
 
-TITLE = "Where the parameters and the work are"
-PARAMETERS, WORK = "parameters", "multiply-adds of an image's forward pass"
+TITLE = "Size and speed"
+KINDS = {"parameters": "parameters", "multiply_adds": "multiply-adds of an image's forward pass"}
+QUADRATIC = ("blocks.attention_scores", "blocks.attention_values")
 COUNT_NOTE = (
-    "Counts are exact, from the run folders. A formula stands beside each count that it gives; "
-    "norms, activations and the softmax are not counted as multiply-adds."
+    "Counts are exact, as each run wrote them. Norms, activations and the softmax are not counted "
+    "as multiply-adds."
+)
+TIME_NOTE = (
+    "A step is augmentation, forward pass, backward pass and update. Per image: the median step "
+    "of a run divided by its batch, then the mean over runs with its 95 % t-interval, or each of "
+    "fewer than three. Ratios are to the first arm, those of seconds of geometric means with "
+    "Welch's 95 % interval, on the same device only."
 )
 # The units that an axis of counts is marked in.
 UNITS = ((1e9, "billion "), (1e6, "million "), (1e3, "thousand "))
 
 
-def work_section(arms: Sequence[ArmSizes]) -> Section:
-    """Tables and bars of the counts, attention's share, and counts beside seconds.
-
-    Arms of the same sizes share the tables of the first of them.
-    """
-    arms = [arm for arm in arms if arm.parameters and arm.multiply_adds]
+def work_section(group: Group) -> Answer:
+    arms = [arm for arm in group.arms if all(components(arm, kind) for kind in KINDS)]
     if not arms:
-        lines = [f"python -m jaxcmp.main --config=configs/{name}.py" for name in ("vit", "resnet")]
-        missing = "No run here has counts by component. These commands train runs that do:"
-        return Section("work", TITLE, [Text(missing), Commands(lines)])
-    own = [arm for i, arm in enumerate(arms) if _sizes(arm) not in map(_sizes, arms[:i])]
-    blocks: list[Block] = [Text(" ".join(map(_answer, own)), "answer"), _figure(own)]
+        text = "Size and speed: no run here has counts by component. To train again:"
+        return unanswered(text, repeat(group.arms[0].outcomes[0]))
+    # Arms of the same sizes share the figures and tables of the first of them.
+    own = [arm for i, arm in enumerate(arms) if _counts(arm) not in map(_counts, arms[:i])]
+    sentences = list(filter(None, (_time_sentence(arm, arms[0]) for arm in arms[1:])))
+    blocks: list[Block] = [*(Text(each) for each in sentences), _time_table(arms)]
+    details: list[Block] = [Text(_answer(arm)) for arm in own]
+    details += [Text(sentence) for sentence in map(_attention, own) if sentence]
+    details.append(_figure(own))
     for arm in own:
-        blocks += [_table(arm, kind, *_counted(arm, kind)) for kind in (PARAMETERS, WORK)]
-        blocks += _repeats(arm, arms)
-    blocks += [Text(sentence) for sentence in map(_attention, own) if sentence]
-    return Section("work", TITLE, [*blocks, *time_blocks(arms)])
+        details += [_table(arm, kind) for kind in KINDS]
+        others = [a.name for a in arms if a is not arm and _counts(a) == _counts(arm)]
+        details += [Text(f"The same holds for {', '.join(others)}.", "note")] if others else []
+    finding = sentences[0] if len(sentences) == 1 else ""
+    return answered("work", TITLE, blocks, finding=finding, details=details)
 
 
-def _sizes(arm: ArmSizes) -> tuple[dict[str, int], dict[str, int]]:
-    return arm.parameters, arm.multiply_adds
+def components(arm: Arm, kind: str) -> dict[str, int]:
+    """The counts of a run, which are those of all, by component."""
+    return arm.outcomes[0].run.cost.get(kind, {}).get("components", {})
 
 
-def _repeats(first: ArmSizes, arms: Sequence[ArmSizes]) -> list[Block]:
-    others = [arm.name for arm in arms if arm != first and _sizes(arm) == _sizes(first)]
-    return [Text(f"The same holds for {', '.join(others)}.", "note")] if others else []
+def _counts(arm: Arm) -> list[dict[str, int]]:
+    return [components(arm, kind) for kind in KINDS]
 
 
-def _answer(arm: ArmSizes) -> str:
-    parameters, work = sum(arm.parameters.values()), sum(arm.multiply_adds.values())
-    largest, most = (max(counts, key=lambda name: counts[name]) for counts in _sizes(arm))
+def _answer(arm: Arm) -> str:
+    parameters, work = _counts(arm)
+    most = [max(counts, key=lambda name: counts[name]) for counts in (parameters, work)]
+    shares = [
+        f"{100 * counts[name] / sum(counts.values()):.2f} % of them in {name}"
+        for counts, name in zip((parameters, work), most, strict=True)
+    ]
     return (
-        f"{arm.name} has {parameters:,} parameters, {arm.parameters[largest] / parameters:.2%} of "
-        f"them in {largest}, and does {work:,} multiply-adds for an image, "
-        f"{arm.multiply_adds[most] / work:.2%} of them in {most}."
-    ).replace("%", " %")
-
-
-def _counted(arm: ArmSizes, kind: str) -> tuple[dict[str, int], dict[str, Term]]:
-    """The measured counts in the order of the formulas, and the formulas that agree with them."""
-    counts, terms = (
-        (arm.parameters, parameter_terms(arm.model, arm.num_channels))
-        if kind == PARAMETERS
-        else (arm.multiply_adds, multiply_add_terms(arm.model, arm.num_channels))
+        f"{arm.name} has {sum(parameters.values()):,} parameters, {shares[0]}, and does "
+        f"{sum(work.values()):,} multiply-adds for an image, {shares[1]}."
     )
-    agreeing = {term.component: term for term in terms if counts.get(term.component) == term.count}
-    order = [term.component for term in terms if term.component in counts]
-    return {name: counts[name] for name in [*order, *counts]}, agreeing
 
 
-def _table(arm: ArmSizes, kind: str, counts: Mapping[str, int], terms: Mapping[str, Term]) -> Table:
-    columns = [
-        Column("Component", is_numeric=False),
-        Column("Count", arm=arm.index),
-        Column("Share, %", arm=arm.index),
-        Column("Formula", is_numeric=False),
-    ]
+def _table(arm: Arm, kind: str) -> Table:
+    columns = [Column("Component", False), Column("Count", arm=arm.index)]
+    columns.append(Column("Share, %", arm=arm.index))
+    counts = components(arm, kind)
     total = sum(counts.values())
-    formulas = [terms[name].formula if name in terms else "–" for name in counts]
     rows = [
-        [Cell(name), *_count_cells(arm, count, total), Cell(formula)]
-        for (name, count), formula in zip(counts.items(), formulas, strict=True)
-    ]
-    rows.append([Cell("all"), *_count_cells(arm, total, total), Cell("")])
-    return Table(f"{arm.name}: {kind}", columns, rows, COUNT_NOTE)
+        [Cell(name), cells.count(count, arm.runs),
+         cells.number(100 * count / total, f"{100 * count / total:.2f}", arm.runs)]
+        for name, count in [*counts.items(), ("all", total)]
+    ]  # fmt: skip
+    return Table(f"{arm.name}: {KINDS[kind]}", columns, rows, COUNT_NOTE)
 
 
-def _count_cells(arm: ArmSizes, count: int, total: int) -> list[Cell]:
-    share = 100 * count / total
-    return [
-        cells.count(count, arm.runs),
-        cells.number(share, f"{share:.2f}", arm.runs),
-    ]
-
-
-def _figure(arms: Sequence[ArmSizes]) -> Figure:
+def _figure(arms: Sequence[Arm]) -> Figure:
     panels = []
-    for kind in (PARAMETERS, WORK):
-        counts = {arm.index: _counted(arm, kind)[0] for arm in arms}
-        most = max(max(each.values()) for each in counts.values())
-        # Panels of one kind share their axis, so that the arms' bars can be compared.
-        panels += [_panel(arm, kind, counts[arm.index], most) for arm in arms]
+    for kind in KINDS:
+        most = max(max(components(arm, kind).values()) for arm in arms)
+        panels += [_panel(arm, kind, components(arm, kind), most) for arm in arms]
     names = " and ".join(arm.name for arm in arms)
     return Figure(
         "work",
         panels,
-        "Parameters and multiply-adds by component, in the order in which an image passes.",
-        f"Bars of the parameters and of the multiply-adds of each component of {names}; the "
-        "tables below have the same counts.",
+        "Parameters and multiply-adds by component.",
+        f"Parameters and multiply-adds of each component of {names}.",
     )
 
 
-def _panel(arm: ArmSizes, kind: str, counts: Mapping[str, int], most: int) -> Plot:
+def _panel(arm: Arm, kind: str, counts: Mapping[str, int], most: int) -> Plot:
     size, unit = next((each for each in UNITS if most >= each[0]), (1.0, ""))
-    names = list(counts)
-    places = [float(i) for i in range(len(names))]
-    values = [counts[name] / size for name in names]
-    series = Series(arm.name, values, list(places), "bars", arm=arm.index, runs=arm.runs)
-    limits = (0.0, 1.05 * most / size)
-    return Plot(
-        f"{arm.name}: {kind}",
-        Axis(f"{unit}{kind.partition(' ')[0]}", limits=limits),
-        Axis("component", "category", names),
-        [series],
+    places = [float(i) for i in range(len(counts))]
+    values = [count / size for count in counts.values()]
+    series = Series(arm.name, list(values), list(places), "bars", arm=arm.index, runs=arm.runs)
+    axis = Axis(f"{unit}{KINDS[kind].partition(' ')[0]}")
+    title = f"{arm.name}: {KINDS[kind]}"
+    return Plot(title, axis, Axis("component", "category", list(counts)), [series])
+
+
+def _attention(arm: Arm) -> str | None:
+    """What is quadratic in the tokens, of a model that has some."""
+    work, model = components(arm, "multiply_adds"), arm.config["model"]
+    quadratic = sum(work.get(part, 0) for part in QUADRATIC)
+    if not quadratic or "patch_size" not in model:
+        return None
+    tokens = (model["image_size"] // model["patch_size"]) ** 2 + 1
+    share, half = quadratic / sum(work.values()), tokens_for_half(work, tokens)
+    side = (half - 1) ** 0.5 * model["patch_size"]
+    return (
+        f"In {arm.name}, attention's part that grows with the square of the number of tokens is "
+        f"{100 * share:.2f} % of the multiply-adds at {tokens:,} tokens. It would be a half at "
+        f"{half:,} tokens, in an image of about {side:.0f} pixels a side, all else unchanged."
     )
 
 
-def _attention(arm: ArmSizes) -> str | None:
-    """What is quadratic in the tokens, if the run's own counts are those of the formulas."""
-    terms = multiply_add_terms(arm.model, arm.num_channels)
-    tokens, share = num_tokens(arm.model), attention_share(arm.model, arm.num_channels)
-    half = tokens_for_half(arm.model, arm.num_channels)
-    if tokens is None or share is None or half is None:
+def tokens_for_half(work: Mapping[str, int], tokens: int) -> int:
+    """With how many tokens the quadratic part of a ViT is half of its multiply-adds.
+
+    The class token is counted, but is not embedded from a patch.
+    """
+    per_patch = work["patch_embedding"] / (tokens - 1)
+    linear = ("blocks.qkv", "blocks.projection", "blocks.mlp")
+    # Half of the work is quadratic where a t^2 = b t + c.
+    a = sum(work[part] for part in QUADRATIC) / tokens**2
+    b = sum(work[name] for name in linear) / tokens + per_patch
+    c = work["head"] - per_patch
+    return math.ceil((b + math.sqrt(b**2 + 4 * a * c)) / (2 * a))
+
+
+def _milliseconds(arm: Arm) -> dict[int, float]:
+    """The training step per image of each run that recorded it."""
+    medians = {o.number: o.run.cost.get("step_seconds", {}).get("median") for o in arm.outcomes}
+    batch = arm.config["batch_size"]
+    return {number: 1000 * each / batch for number, each in medians.items() if each is not None}
+
+
+def _device(arm: Arm) -> str:
+    return " and ".join(device for device, _, _ in cells.durations(arm))
+
+
+def _time_ratio(arm: Arm, first: Arm) -> Ratio | None:
+    """Seconds per image over those of the first arm; None if they were not measured alike."""
+    times, base = (list(_milliseconds(each).values()) for each in (arm, first))
+    if _device(arm) != _device(first) or not times or not base:
         return None
-    if {term.component: term.count for term in terms} != arm.multiply_adds:
+    return compare_ratio(times, base)
+
+
+def _work(arm: Arm) -> int:
+    return sum(components(arm, "multiply_adds").values())
+
+
+def _time_table(arms: Sequence[Arm]) -> Table:
+    columns = [Column("Arm", is_numeric=False), Column("Multiply-adds per image, forward")]
+    columns += [Column("Ratio"), Column("Training step per image, ms"), Column("Ratio")]
+    columns += [Column("n"), Column("Batch"), Column("Device", is_numeric=False)]
+    rows = []
+    for arm in arms:
+        times = list(_milliseconds(arm).values())
+        # Three digits tell, whatever the size of the model.
+        digits = max(0, 2 - math.floor(math.log10(sum(times) / len(times)))) if times else 0
+        measured, ratio = list(_milliseconds(arm)), _time_ratio(arm, arms[0])
+        share = _work(arm) / _work(arms[0])
+        rows.append(
+            [
+                cells.words(arm.name, arm=arm.index),
+                cells.count(_work(arm), arm.runs),
+                cells.number(share, f"{share:.2f}", arm.runs),
+                cells.mean(times, measured, digits=digits),
+                cells.ratio(ratio, cells.times(ratio) if ratio else "–", measured),
+                cells.count(len(times)),
+                cells.count(arm.config["batch_size"]),
+                cells.words(_device(arm)),
+            ]
+        )
+    return Table("Multiply-adds beside seconds", columns, rows, TIME_NOTE)
+
+
+def _time_sentence(arm: Arm, first: Arm) -> str | None:
+    """Whether multiply-adds and seconds rank this arm and the first alike."""
+    time = _time_ratio(arm, first)
+    if time is None:
         return None
-    side = (math.ceil(half) - 1) ** 0.5 * arm.model["patch_size"]
+    work = _work(arm) / _work(first)
+    if work == 1:
+        meaning = "the counts are equal"
+    elif time.lead is Lead.TIE:
+        meaning = "their seconds are equal as measured"
+    elif time.interval is None:
+        meaning = "with so few runs, or equal ones, whether their seconds differ is unknown"
+    elif not time.lead.is_real:
+        meaning = "their seconds differ by no more than chance explains"
+    elif (work > 1) == (time.lead is Lead.FIRST):
+        meaning = "the one with more multiply-adds also takes longer"
+    else:
+        meaning = "the one with fewer multiply-adds takes longer"
+    surely = ""
+    if time.interval is not None:
+        surely = f" (95 % interval {time.interval[0]:.2f} to {time.interval[1]:.2f})"
     return (
-        f"In {arm.name}, what grows with the square of the number of tokens, QK^T and the weights "
-        f"times the values, is {100 * share:.2f} % of the multiply-adds at {tokens:,} tokens. It "
-        f"would be a half at {math.ceil(half):,} tokens, of an image of about {side:.0f} pixels a "
-        "side, with patch size, width, depth, MLP and classes kept as they are."
+        f"{arm.name} does {work:.2f} times the multiply-adds of {first.name}, and its training "
+        f"step takes {time.mean:.2f} times as long per image on {_device(arm)}{surely}: {meaning}."
     )

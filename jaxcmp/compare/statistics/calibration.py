@@ -11,6 +11,7 @@ from scipy import optimize, sparse, stats
 from scipy.special import log_softmax, softmax
 
 from jaxcmp.compare.statistics.means import CONFIDENCE
+from jaxcmp.compare.statistics.paired import wilson_interval
 
 NUM_BINS = 15
 # Resamples that are drawn at once: enough for speed, a few megabytes for 10,000 images.
@@ -22,12 +23,13 @@ MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 class Reliability:
     """Means over the images of each bin, from the least to the most confident; arrays [bins].
 
-    `num` counts the images of a bin; none is empty.
+    `num` counts the images of a bin; none is empty. `bins` [n] has the bin of each image.
     """
 
     confidence: np.ndarray
     accuracy: np.ndarray
     num: np.ndarray
+    bins: np.ndarray
 
 
 def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -65,7 +67,8 @@ def expected_calibration_error(
     """By how much confidence and accuracy differ, in [0, 1]: a mean over bins of equal mass.
 
     Each bin counts by its images. Even a perfectly calibrated model has an error above zero, as
-    chance moves each bin. Source: Naeini et al. 2015; equal mass: Nguyen and O'Connor 2015.
+    chance moves each bin: see `ece_interval`. Sources: Naeini et al. 2015; equal mass:
+    Nguyen and O'Connor 2015.
     """
     bins, excess = _binned_excess(logits, labels, num_bins)
     return float(np.abs(np.bincount(bins, weights=excess)).sum() / len(labels))
@@ -79,27 +82,83 @@ def ece_interval(
     num_resamples: int = 1000,
     num_bins: int = NUM_BINS,
 ) -> tuple[float, float]:
-    """The 95 % percentile bootstrap interval, over images, of the mean calibration error of runs.
+    """The 95 % interval, over images, of the mean calibration error of runs, without chance's part.
 
-    `logits` of each run about the same images, which are drawn anew together; each keeps its bin.
-    It covers the choice of test images, not of seeds. Chance adds to the error of a resample once
-    more, so the interval lies rather high, and that of a well calibrated model may lie above its
-    error. Source: Efron 1979.
+    `logits` of each run are about the same images. Chance moves every bin, and as it only ever adds
+    to the error, percentiles of resamples lie above it. Here chance is drawn around zero: each
+    image has a random factor that all runs share (Wu 1986). The interval has the errors that the
+    one found is a likely outcome of, 2.5 % on either side, were the gaps of all bins so many times
+    those found. None of them is a calibrated model, for which this is consistency resampling
+    (Broecker and Smith 2007): where chance alone explains the error, the interval begins at 0. It
+    always holds the error found, and covers the choice of test images, not of seeds.
     """
-    num_images = len(labels)
-    parts = [_binned_excess(each, labels, num_bins) for each in logits]
-    rows = np.concatenate([number * num_bins + bins for number, (bins, _) in enumerate(parts)])
-    excess = np.concatenate([excess for _, excess in parts])
-    columns = np.tile(np.arange(num_images), len(parts))
-    # One row for each bin of each run: times how often an image is drawn, it is the bin's sum.
-    sums = sparse.csr_array((excess, (rows, columns)), shape=(len(parts) * num_bins, num_images))
-    errors = []
-    for start in range(0, num_resamples, PART):
-        size = min(PART, num_resamples - start)
-        errors.append(np.abs(sums @ _draw_counts(rng, num_images, size)).sum(axis=0))
-    means = np.concatenate(errors) / (num_images * len(parts))
-    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
+    gaps, noise = _gaps_and_noise(logits, labels, rng, num_resamples, num_bins)
+    error = float(np.abs(gaps).sum())
+
+    def outcome(times: float, level: float) -> float:
+        errors = np.abs(times * gaps[:, np.newaxis] + noise).sum(axis=0)
+        return float(np.quantile(errors, level))
+
+    def times_of(level: float, target: float) -> float:
+        """How many times the gaps found would give the target at this level."""
+        if not error or outcome(0, level) >= target:
+            return 0.0
+        end = 1.0
+        while outcome(end, level) < target:
+            end *= 2
+        root = optimize.brentq(lambda times: outcome(times, level) - target, 0, end)
+        return float(root)  # pyright: ignore[reportArgumentType]
+
+    tail = (1 - CONFIDENCE) / 2
+    low = error * times_of(1 - tail, error)
+    # An error smaller than chance alone would give is luck, and makes the interval no narrower.
+    high = error * times_of(tail, max(error, outcome(0, 0.5)))
+    spread = outcome(1, 1 - tail) - outcome(1, 0.5)
+    high = max(high, error + spread, _error_of_the_unseen(logits, labels))
+    return min(low, error), min(high, 1.0)
+
+
+def _error_of_the_unseen(logits: Sequence[np.ndarray], labels: np.ndarray) -> float:
+    """How far off answers that are all right may be: no image shows how many others are wrong."""
+    pairs = [_confidence(each, labels) for each in logits]
+    if not all(is_right.all() for _, is_right in pairs):
+        return 0.0
+    least = wilson_interval(len(labels), len(labels))[0]
+    return float(np.mean([confidence.mean() for confidence, _ in pairs])) - least
+
+
+def _gaps_and_noise(
+    logits: Sequence[np.ndarray],
+    labels: np.ndarray,
+    rng: np.random.Generator,
+    num_resamples: int,
+    num_bins: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gaps [bins of all runs], as parts of the mean error, and what chance adds, by resample."""
+    num_images, size = len(labels), len(labels) * len(logits)
+    gaps, scales, rows = [], [], []
+    for each in logits:
+        confidence, is_right = _confidence(each, labels)
+        bins = equal_mass_bins(confidence, num_bins)
+        excess, num = is_right - confidence, np.bincount(bins)
+        sums = np.bincount(bins, weights=excess)
+        # A bin varies as its confidence says or as its answers do, whichever is more: where all of
+        # a few are right, their own spread says nothing.
+        said = np.bincount(bins, weights=confidence * (1 - confidence))
+        found = np.bincount(bins, weights=excess**2) - sums**2 / num
+        variance = np.maximum(said, found) / num
+        gaps.append(sums / size)
+        scales.append(np.where(is_right, 1, -1) * np.sqrt(variance[bins]) / size)
+        rows.append(bins + sum(map(len, gaps[:-1])))
+    total = sum(map(len, gaps))
+    columns = np.tile(np.arange(num_images), len(logits))
+    places = np.concatenate(rows), columns
+    spread = sparse.csr_array((np.concatenate(scales), places), shape=(total, num_images))
+    noise = [
+        spread @ rng.standard_normal((num_images, min(PART, num_resamples - start)))
+        for start in range(0, num_resamples, PART)
+    ]
+    return np.concatenate(gaps), np.concatenate(noise, axis=1)
 
 
 def reliability(logits: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS) -> Reliability:
@@ -111,6 +170,7 @@ def reliability(logits: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS
         confidence=np.bincount(bins, weights=confidence) / num,
         accuracy=np.bincount(bins, weights=is_right) / num,
         num=num,
+        bins=bins,
     )
 
 
@@ -145,12 +205,3 @@ def _binned_excess(
     """The bin of each image, and by how much its answer is better than it was sure of."""
     confidence, is_right = _confidence(logits, labels)
     return equal_mass_bins(confidence, num_bins), is_right - confidence
-
-
-def _draw_counts(rng: np.random.Generator, num_images: int, num_resamples: int) -> np.ndarray:
-    """How often each of the images is drawn, float64 [images, resamples]."""
-    # Counting draws takes a tenth of the time that multinomial numbers do.
-    draws = rng.integers(num_images, size=(num_images, num_resamples))
-    places = draws * num_resamples + np.arange(num_resamples)
-    counts = np.bincount(places.ravel(), minlength=num_images * num_resamples)
-    return counts.reshape(num_images, num_resamples).astype(np.float64)

@@ -5,15 +5,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxcmp.compare.statistics.means import compare_means
+from jaxcmp.compare.statistics.means import Lead, compare_runs
 
 
 @dataclasses.dataclass(frozen=True)
 class Ratio:
-    """The first over the second; the interval is None where an arm has one run only."""
+    """The first over the second, and which of the two is larger.
+
+    The interval is None where an arm has fewer than three runs, or no run of an arm differs from
+    another.
+    """
 
     mean: float
     interval: tuple[float, float] | None
+    lead: Lead
 
 
 def compare_ratio(first: Sequence[float], second: Sequence[float]) -> Ratio:
@@ -22,8 +27,8 @@ def compare_ratio(first: Sequence[float], second: Sequence[float]) -> Ratio:
     The interval is Welch's (1947) on the logarithms, so that it does not depend on which of the two
     is the first.
     """
-    difference = compare_means(np.log(first).tolist(), np.log(second).tolist())
+    difference = compare_runs(np.log(first).tolist(), np.log(second).tolist())
     interval = difference.interval
     if interval is not None:
         interval = float(np.exp(interval[0])), float(np.exp(interval[1]))
-    return Ratio(float(np.exp(difference.mean)), interval)
+    return Ratio(float(np.exp(difference.mean)), interval, difference.lead)

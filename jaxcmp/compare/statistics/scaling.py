@@ -3,10 +3,11 @@
 import dataclasses
 import itertools
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
-from jaxcmp.compare.statistics.means import CONFIDENCE
+from jaxcmp.compare.statistics.means import CONFIDENCE, Difference, Lead, compare_runs
 
 # A power law is trusted this many times beyond the sizes it was measured at, and no further.
 REACH = 100
@@ -84,26 +85,37 @@ def crossover_interval(
     return float(low), float(high)
 
 
-def changes_of_lead(
-    first_points: np.ndarray, second_points: np.ndarray
-) -> list[tuple[float, float]]:
-    """Neighbouring numbers of images between which the mean errors of two arms change places.
+def leads_by_size(first_points: np.ndarray, second_points: np.ndarray) -> dict[float, Difference]:
+    """The mean error of the second arm minus the first's, at each size that both have, in order.
 
-    Points [m, 2] are the number of images and the error of each run of an arm. Only numbers at
-    which both were measured count; where both err alike, the ones next to it do.
+    Points [m, 2] are the number of images and the error of each run of an arm. Above zero, the
+    first is ahead.
     """
     first, second = (np.asarray(points, np.float64) for points in (first_points, second_points))
-    leads = []
-    for size in np.intersect1d(first[:, 0], second[:, 0]):
-        lead = _mean_error(first, size) - _mean_error(second, size)
-        # Means of the same fractions may differ in the last digit.
-        if abs(lead) > 1e-12:
-            leads.append((float(size), lead))
-    return [(a, b) for (a, low), (b, high) in itertools.pairwise(leads) if low * high < 0]
+    return {
+        float(size): compare_runs(_errors(second, size), _errors(first, size), most=1)
+        for size in np.intersect1d(first[:, 0], second[:, 0])
+    }
 
 
-def _mean_error(points: np.ndarray, size: float) -> float:
-    return float(points[points[:, 0] == size, 1].mean())
+def changes_of_lead(leads: Mapping[float, Difference]) -> list[tuple[float, float]]:
+    """Neighbouring numbers of images between which two arms change places.
+
+    `leads` are those of `leads_by_size`. Only sizes at which one of the two is really ahead count:
+    between them, others may leave it open.
+    """
+    real = [(size, each.lead) for size, each in leads.items() if each.lead.is_real]
+    return [(a, b) for (a, one), (b, two) in itertools.pairwise(real) if one is not two]
+
+
+def changes_of_mean(leads: Mapping[float, Difference]) -> list[tuple[float, float]]:
+    """As `changes_of_lead`, by the means alone, whatever seeds could explain."""
+    apart = [(size, each.mean) for size, each in leads.items() if each.lead is not Lead.TIE]
+    return [(a, b) for (a, one), (b, two) in itertools.pairwise(apart) if one * two < 0]
+
+
+def _errors(points: np.ndarray, size: float) -> list[float]:
+    return points[points[:, 0] == size, 1].tolist()
 
 
 def _logs(num_images: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,1 @@
+"""Checkpoints: written and read by Orbax, verified by our own digests."""

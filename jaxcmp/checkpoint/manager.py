@@ -1,0 +1,269 @@
+"""Checkpoints through Orbax: written while training goes on, used only if their digests match.
+
+A step has the items "state", the arrays in nested dicts by their paths in the training state, which
+any program can read with Orbax, and "index", their digests.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from absl import logging
+from jax.experimental import multihost_utils
+from orbax.checkpoint import checkpoint_managers
+
+from jaxcmp.checkpoint import folder as checkpoint_folder
+from jaxcmp.checkpoint import trees
+from jaxcmp.errors import JaxcmpError
+from jaxcmp.runtime import memory_errors
+from jaxcmp.runtime.messages import silence_orbax
+
+
+class Checkpoints:
+    """The checkpoints of one run, as a context manager; every process of a run makes one.
+
+    It keeps the newest two (the second in case the newest is damaged), every step that `keep_every`
+    divides (0: none), and, with `keep_best`, the one of highest "validation_accuracy". A damaged
+    checkpoint is reported in a warning and, unless `read_only`, renamed to "damaged-<step>". Raises
+    JaxcmpError if the folder cannot be made.
+    """
+
+    def __init__(
+        self, folder: str | Path, *, keep_every: int, keep_best: bool, read_only: bool = False
+    ):
+        self._folder = Path(os.path.abspath(folder))
+        self._keep_every = keep_every
+        self._keep_best = keep_best
+        self._read_only = read_only
+        self._manager: ocp.CheckpointManager | None = None
+        self._step_being_written: int | None = None
+        # Steps whose every byte this process has read or written.
+        self._sound_steps: set[int] = set()
+        silence_orbax()
+        if not read_only:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise JaxcmpError(f"{self._folder} cannot be made: {error.strerror}") from error
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, error_type: object, error: BaseException | None, traceback: object) -> None:
+        try:
+            self.close()
+        except JaxcmpError as failure:
+            if error is None:
+                raise
+            # The first error is the one that the user needs.
+            logging.warning("%s", failure)
+
+    @property
+    def steps(self) -> list[int]:
+        """Returns the steps of the complete checkpoints, ascending; `restore` checks bytes."""
+        return checkpoint_folder.complete_steps(self._folder)
+
+    @property
+    def latest_step(self) -> int | None:
+        return max(self.steps, default=None)
+
+    @property
+    def best_step(self) -> int | None:
+        """Returns the step of highest validation accuracy, the later of equals."""
+        return checkpoint_folder.best_step(self._folder)
+
+    def save(self, step: int, state: Any, metrics: dict[str, float]) -> None:
+        """Copies the state, which is the same in every process, and writes it in the background.
+
+        Saving the newest step again does nothing if the state is the same. Raises JaxcmpError, also
+        for the previous save: a full disk, an unwritable folder, a step that is not newer than the
+        newest. Earlier checkpoints stay as they are.
+        """
+        arrays = trees.to_host(state)
+        index = trees.index_of(arrays)
+        self.wait()
+        newest = self.latest_step
+        if newest is not None and step <= newest:
+            if step == newest and checkpoint_folder.index(self._folder / str(step)) == index:
+                return
+            reason = f"{self._folder} holds a checkpoint of step {newest}"
+            raise JaxcmpError(f"step {step} cannot be saved: {reason}; give another --workdir")
+        self._step_being_written = step
+        try:
+            self._writer().save(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(trees.nest(arrays)),
+                    index=ocp.args.JsonSave(index),
+                ),
+                metrics={name: float(value) for name, value in metrics.items()},
+                force=True,  # Otherwise Orbax may skip a save by its own policy.
+            )
+        except Exception as error:
+            raise self._failure(error) from error
+
+    def wait(self) -> None:
+        """Waits until the last save is on disk; raises JaxcmpError if it could not be written."""
+        step = self._step_being_written
+        if step is None or self._manager is None:
+            return
+        try:
+            self._manager.wait_until_finished()
+            if jax.process_index() == 0 and step not in self.steps:
+                raise OSError("it is incomplete")
+        except Exception as error:
+            raise self._failure(error) from error
+        self._sound_steps.add(step)
+        self._step_being_written = None
+        if jax.process_index() == 0:
+            checkpoint_folder.clear_deleted(self._folder)
+
+    def close(self) -> None:
+        """Waits for the last save, and raises as `wait` does."""
+        self.wait()
+        if self._manager is not None:
+            self._manager.close()
+            self._manager = None
+
+    def restore(self, template: Any, step: int | str | None = None) -> tuple[int, Any] | None:
+        """Reads a checkpoint into the structure, and onto the devices, of `template`.
+
+        `template` is a state, or its ShapeDtypeStructs with shardings; `step` is None for the
+        newest, "best", or a number. Returns the step and the state, or None if there is none yet.
+        If that checkpoint is damaged, the newest (or best) of the others is used. Raises
+        JaxcmpError if none is sound, if the one requested by number is not, or if its shape differs
+        from `template`.
+        """
+        if (restored := self.read(step)) is None:
+            return None
+        step, arrays = restored
+        return step, trees.onto(template, arrays, f"checkpoint {self._folder / str(step)}")
+
+    def read(self, step: int | str | None = None) -> tuple[int, trees.Arrays] | None:
+        """Reads a checkpoint, chosen as in `restore`; returns its step and host arrays by path."""
+        self.wait()
+        damaged: dict[int, str] = {}
+        while True:
+            chosen = checkpoint_folder.choose(self._folder, step, damaged)
+            # Processes may see a shared folder differently: the first one decides.
+            chosen = _gather(-1 if chosen is None else chosen)[0]
+            if chosen < 0:
+                break
+            path = self._folder / str(chosen)
+            arrays, fault = _read_sound(path)
+            if not any(_gather(fault is not None)):
+                self._sound_steps.add(chosen)
+                return chosen, arrays
+            # A run that is still training may have deleted it meanwhile.
+            if not self._read_only or path.exists():
+                damaged[chosen] = fault or "another process cannot read it"
+                self.close()  # Orbax caches the list of steps.
+                if jax.process_index() == 0:
+                    checkpoint_folder.set_aside(path, damaged[chosen], read_only=self._read_only)
+        if damaged:
+            faults = ", ".join(f"step {step} ({fault})" for step, fault in damaged.items())
+            raise JaxcmpError(f"no sound checkpoint in {self._folder}: {faults}")
+        if step is None and any(self._folder.glob("damaged-*")):
+            raise JaxcmpError(
+                f"{self._folder} holds only damaged checkpoints; delete it to start anew, or give "
+                "another --workdir"
+            )
+        return None
+
+    def _writer(self) -> ocp.CheckpointManager:
+        if self._manager is None:
+            if jax.process_index() == 0:
+                checkpoint_folder.clear_deleted(self._folder)
+                checkpoint_folder.set_faulty_aside(self._folder, self._fault_of)
+            _gather(0)  # No process lists the folder before that.
+            kept: list[Any] = [checkpoint_managers.LatestN(2)]
+            if self._keep_every:
+                kept.append(checkpoint_managers.EveryNSteps(self._keep_every))
+            if self._keep_best:
+                kept.append(checkpoint_managers.BestN(get_metric_fn=checkpoint_folder.rank, n=1))
+            self._manager = ocp.CheckpointManager(
+                self._folder,
+                options=ocp.CheckpointManagerOptions(
+                    create=False,
+                    cleanup_tmp_directories=True,
+                    todelete_subdir=checkpoint_folder.DELETED,
+                    # Otherwise Orbax waits for a time limit if a folder cannot be made.
+                    async_options=ocp.AsyncOptions(create_directories_asynchronously=False),
+                    # Without a function, Orbax would not write the metrics.
+                    best_fn=checkpoint_folder.rank if self._keep_best else None,
+                    preservation_policy=checkpoint_managers.AnyPreservationPolicy(kept),
+                ),
+            )
+        return self._manager
+
+    def _fault_of(self, path: Path) -> str | None:
+        """Reads every byte of a checkpoint, once, and describes what is wrong with it."""
+        return None if int(path.name) in self._sound_steps else _read_sound(path)[1]
+
+    def _failure(self, error: Exception) -> JaxcmpError:
+        step, self._step_being_written = self._step_being_written, None
+        manager, self._manager = self._manager, None
+        if manager is not None:
+            with contextlib.suppress(Exception):
+                manager.close()
+        if jax.process_index() == 0:
+            checkpoint_folder.delete_half_written(self._folder)
+        newest = self.latest_step
+        before = "there is none before it" if newest is None else f"that of step {newest} is whole"
+        where = f"the checkpoint of step {step} cannot be written to {self._folder}"
+        return JaxcmpError(f"{where} ({_one_line(error)}); {before}")
+
+
+def restore_variables(
+    folder: str | Path, which: int | str = "newest"
+) -> tuple[int, dict[str, Any]]:
+    """Returns the step and the variables of a checkpoint, for any optimizer and number of devices.
+
+    `which` is "newest", "best" or a step. The variables are nested dicts of arrays on the default
+    device: "params", "batch_stats" (may be empty) and, if there is one, "average". Raises
+    JaxcmpError as `Checkpoints.restore` does, and if there is no checkpoint.
+    """
+    with Checkpoints(folder, keep_every=0, keep_best=False, read_only=True) as checkpoints:
+        restored = checkpoints.read(None if which == "newest" else which)
+    if restored is None:
+        raise JaxcmpError(f"there is no checkpoint in {folder}: train first, or name another run")
+    step, arrays = restored
+    return step, trees.variables(arrays)
+
+
+def _read_sound(path: Path) -> tuple[trees.Arrays, str | None]:
+    """Returns a checkpoint's arrays and None, or no arrays and what is wrong with it.
+
+    Raises JaxcmpError if it cannot be read.
+    """
+    if fault := checkpoint_folder.first_fault(path):
+        return {}, fault
+    # Each process reads on its own, without Orbax's barriers.
+    me = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(me, {me}, barrier_sync_key_prefix=f"read_{me}")
+    try:
+        with ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer:
+            tree = checkpointer.restore(path / checkpoint_folder.STATE)
+        return trees.verified(checkpoint_folder.index(path), tree), None
+    except Exception as error:
+        if memory_errors.is_out_of_memory(error):  # Not the checkpoint's fault.
+            raise
+        checkpoint_folder.check_readable(path)
+        return {}, _one_line(error)
+
+
+def _gather(value: int) -> list[int]:
+    """Returns every process's value; a barrier, too."""
+    if jax.process_count() == 1:
+        return [value]
+    return [int(x) for x in multihost_utils.process_allgather(np.int32(value))]
+
+
+def _one_line(error: BaseException) -> str:
+    if "No space left" in str(error):
+        return "no space left on the disk"
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

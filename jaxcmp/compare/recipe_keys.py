@@ -1,0 +1,89 @@
+"""Settings of a run: what tells one recipe from another, and one set of images from another."""
+
+import collections
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from jaxcmp.settings import Role
+from jaxcmp.settings.keys import NEUTRAL, with_role
+
+Settings = tuple[tuple[str, str], ...]
+
+(TRAIN_FRACTION,) = with_role(Role.SIZE)
+LENGTH_KEYS = with_role(Role.LENGTH)
+SCALE_KEYS = with_role(Role.SCALE)
+# The seed, and what a run may go on with another value of, is no part of a recipe.
+OTHER_KEYS = with_role(Role.SEED, Role.FREE)
+# What a run began from is told by what the weights had seen, not by where they lay.
+ORIGIN = "init."
+
+
+def recipe_of(config: Mapping[str, Any]) -> Settings:
+    """All that a configuration says of what is trained, and how; raises KeyError without an arm."""
+    # In the same place whether or not the run says it: two such runs may be one recipe.
+    settings = {"recipe": json.dumps(config.get("recipe", config["arm"]))} | flatten(config)
+    return tuple(
+        (key, value)
+        for key, value in settings.items()
+        if not key.startswith(ORIGIN) and NEUTRAL.get(key) != value
+    )
+
+
+def images_of(recipe: Settings) -> Settings:
+    """Which images it is about, whatever part of them is trained on."""
+    apart = (TRAIN_FRACTION, *SCALE_KEYS)
+    return tuple(each for each in recipe if each[0].startswith("data.") and each[0] not in apart)
+
+
+def flatten(config: Mapping[str, Any]) -> dict[str, str]:
+    """The recipe as dotted keys and JSON values, without what does not belong to it."""
+    return {key: value for key, value in flatten_all(config).items() if key not in OTHER_KEYS}
+
+
+def flatten_all(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """The configuration as dotted keys and JSON values."""
+    flat: dict[str, str] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        is_section = isinstance(value, dict)
+        flat |= flatten_all(value, f"{name}.") if is_section else {name: json.dumps(value)}
+    return flat
+
+
+def untimed(recipe: Settings) -> Settings:
+    """What a recipe has in common at all lengths, and on all parts of the images."""
+    return tuple(each for each in recipe if each[0] not in (*LENGTH_KEYS, TRAIN_FRACTION))
+
+
+def unsized(recipe: Settings) -> Settings:
+    """What a recipe has in common on all parts of the images."""
+    return tuple(each for each in recipe if each[0] != TRAIN_FRACTION)
+
+
+def part_of(recipe: Settings) -> str | None:
+    """The part of the training images, as JSON."""
+    return dict(recipe).get(TRAIN_FRACTION)
+
+
+def short_names(settings: Iterable[Settings]) -> dict[str, str]:
+    """Of each key its last part, where no other key ends in it, and none is of other weights."""
+    keys = list(dict.fromkeys(key for each in settings for key, _ in each))
+    ends = collections.Counter(key.rpartition(".")[2] for key in keys)
+    lasts = {key: key.rpartition(".")[2] for key in keys}
+    return {
+        key: last if ends[last] == 1 and not key.startswith(ORIGIN) else key
+        for key, last in lasts.items()
+    }
+
+
+def differing(one: Settings, other: Settings) -> list[str]:
+    """The keys in which two recipes differ, but for names, and for what weights they began from."""
+    first, second = dict(one), dict(other)
+    return [
+        key
+        for key in dict.fromkeys([*first, *second])
+        if first.get(key) != second.get(key)
+        and key not in ("arm", "recipe")
+        and not key.startswith(ORIGIN)
+    ]

@@ -1,0 +1,165 @@
+"""More than two arms: every pair of them, and a best one only where held-out images choose it."""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+
+from jaxcmp.compare.arms import Arm, ranked
+from jaxcmp.compare.recipe_keys import differing, short_names
+from jaxcmp.compare.statistics.means import CONFIDENCE, ROUNDING, Difference, compare_runs, lead
+from jaxcmp.compare.statistics.paired import PairedDifference, holm, paired_difference
+
+# A longer title, or one of more settings, is not read.
+MAX_TITLE, MAX_KEYS = 48, 2
+NO_CHOICE = (
+    "No arm is called the best: that is chosen on images held out from training "
+    "(--config.data.validation_fraction=0.1), never on the test images."
+)
+NUMBERS = (
+    "Below, first: test accuracy after the last epoch, the mean over seeds and its 95 % interval, "
+    "or each of fewer than three seeds. The table after that has every pair."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """Two arms, the more accurate first; `holm` is corrected for the number of all pairs.
+
+    `over_seeds` is Welch's comparison, `over_images` that of the trained models on the same images.
+    """
+
+    ahead: Arm
+    behind: Arm
+    over_seeds: Difference
+    over_images: PairedDifference
+    holm: float | None
+
+    @property
+    def is_real(self) -> bool:
+        return lead(self.over_seeds.mean, self.holm).is_real
+
+
+def pairs_of(arms: Sequence[Arm]) -> list[Pair]:
+    """Every pair, in the order of the arms."""
+    found = [
+        sorted(each, key=lambda a: -a.mean_accuracy) for each in itertools.combinations(arms, 2)
+    ]
+    differences = [compare_runs(one.accuracies, two.accuracies) for one, two in found]
+    known = [each.p_value for each in differences if each.p_value is not None]
+    corrected = iter(holm(known) if known else [])
+    return [
+        Pair(
+            one,
+            two,
+            difference,
+            paired_difference(one.is_right.mean(axis=0) - two.is_right.mean(axis=0)),
+            None if difference.p_value is None else next(corrected),
+        )
+        for (one, two), difference in zip(found, differences, strict=True)
+    ]
+
+
+def title_of(arms: Sequence[Arm]) -> str:
+    """The question in one line: the models, and what tells their arms apart."""
+    models = list(dict.fromkeys(arm.outcomes[0].title for arm in arms))
+    names = " or ".join(models)
+    question = f"Which {names}?" if len(models) == 1 else f"{names}?"
+    if len(question) > MAX_TITLE:
+        question = f"Which of {len(models)} models?"
+    if len(models) == len(arms):
+        return question
+    keys = _telling_apart(arms)
+    told = [*keys[:MAX_KEYS], *([f"{len(keys) - MAX_KEYS} more"] if keys[MAX_KEYS:] else [])]
+    by = f" by {' and '.join(filter(None, [', '.join(told[:-1]), told[-1]]))}" if told else ""
+    return f"{question} {len(arms)} arms{by}"
+
+
+def chosen(arms: Sequence[Arm]) -> list[Arm]:
+    """The best arm of each architecture on the held-out images; none where some arm had none."""
+    if any(arm.held_out_accuracy is None for arm in arms):
+        return []
+    best = {arm.outcomes[0].architecture: arm for arm in ranked(arms)[::-1]}
+    return [arm for arm in ranked(arms) if arm in best.values()]
+
+
+def sentences(arms: Sequence[Arm]) -> list[str]:
+    """How many pairs differ, and by what the best arms are chosen, if they are."""
+    counts, best = _counts(pairs_of(arms)), chosen(arms)
+    return [_choice(arms, best), *counts] if best else [*counts, NO_CHOICE]
+
+
+def _choice(arms: Sequence[Arm], best: Sequence[Arm]) -> str:
+    by_model = [arm.outcomes[0].architecture for arm in arms]
+    told = []
+    for arm in best:
+        model = arm.outcomes[0].architecture
+        num = by_model.count(model)
+        level = sum(
+            other.outcomes[0].architecture == model
+            and abs((other.held_out_accuracy or 0.0) - (arm.held_out_accuracy or 0.0)) <= ROUNDING
+            for other in arms
+        )
+        tie = f", level with {level - 1} of them" if level > 1 else ""
+        own = f"{arm.name} of {num} {model} arms{tie}"
+        told.append(own if num > 1 else f"{arm.name}, the only one")
+    return (
+        f"The best of each model on images held out from training: {' and '.join(told)}. "
+        "Nothing was chosen on the test images."
+    )
+
+
+def _counts(pairs: Sequence[Pair]) -> list[str]:
+    """Between each two models, and in all, how many pairs differ by more than seeds explain."""
+    between: dict[tuple[str, str], list[Pair]] = {}
+    for pair in pairs:
+        one, two = sorted(map(_model, (pair.ahead, pair.behind)))
+        if one != two:
+            between.setdefault((one, two), []).append(pair)
+    lines = [_lead(*models, found) for models, found in between.items()]
+    num, real = len(pairs), sum(pair.is_real for pair in pairs)
+    unknown = sum(pair.holm is None for pair in pairs)
+    if unknown == num:
+        return [
+            f"Whether any of the {num} pairs of arms differs by more than seeds alone explain is "
+            "unknown: that takes three seeds of both its arms."
+        ]
+    without = f" Of {unknown} it is unknown, for want of three seeds of both arms." * (unknown > 0)
+    return [
+        *lines,
+        f"Of all {num} pairs of arms, {real or 'none'} differ by more than seeds alone explain "
+        f"(Welch's test, p < {1 - CONFIDENCE:.2g} after Holm's correction for "
+        f"{num - unknown} {'test' if num - unknown == 1 else 'tests'})."
+        f"{without}",
+    ]
+
+
+def _lead(one: str, two: str, pairs: Sequence[Pair]) -> str:
+    """In how many pairs of arms of two models which model is really ahead."""
+    ahead = [_model(pair.ahead) for pair in pairs if pair.is_real]
+    # The model with more leads is named first.
+    one, two = sorted((one, two), key=lambda model: -ahead.count(model))
+    start = f"Of the {len(pairs)} pairs of a {one} arm and a {two} arm, "
+    if not any(pair.holm is not None for pair in pairs):
+        return f"{start}none has the three seeds of both arms that a lead takes."
+    if not ahead:
+        return f"{start}none differ by more than seeds alone explain."
+    others = f"{two} in {ahead.count(two)}" if two in ahead else f"{two} in none"
+    leads = f"{one} is ahead in {ahead.count(one)} and {others}"
+    return f"{start}{leads} by more than seeds alone explain."
+
+
+def _model(arm: Arm) -> str:
+    return arm.outcomes[0].architecture
+
+
+def _telling_apart(arms: Sequence[Arm]) -> list[str]:
+    """The settings in which arms of one model differ, by their short names."""
+    recipes = [(arm.outcomes[0].title, arm.outcomes[0].recipe) for arm in arms]
+    keys = [
+        key
+        for (title, one), (other, two) in itertools.combinations(recipes, 2)
+        if title == other
+        for key in differing(one, two)
+    ]
+    names = short_names([recipe for _, recipe in recipes])
+    return [names[key] for key in dict.fromkeys(keys)]

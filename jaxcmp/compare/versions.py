@@ -1,0 +1,225 @@
+"""With which code and packages runs were made, what keeps arms apart by it, and a word of warning.
+
+A seed that was trained again gives no independent run. Two such runs never share an average: what
+they differ in keeps them apart.
+"""
+
+import dataclasses
+import difflib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.recipe_keys import flatten_all
+from jaxcmp.errors import CommandError
+
+COMMIT, DEVICE, PYTHON = "commit", "device", "python"
+# Which training of its seed a run is, where nothing else tells two of them apart.
+REPETITION = "repetition"
+MAX_NAMED = 4
+
+
+def commit_of(session: Mapping[str, Any]) -> str:
+    """The commit in short, and whether the code differed from it."""
+    commit = session.get("git_commit")
+    if commit is None:
+        return "unknown"
+    return f"{commit[:10]}{', changed' if session.get('git_dirty') else ''}"
+
+
+def keep_apart(outcomes: Sequence[Outcome], keys: Sequence[str]) -> list[Outcome]:
+    """Runs with other values of these keys as runs of other arms, whose names say so.
+
+    A key is "commit", "device", "python", the name of a package, or one of the configuration.
+    Raises CommandError for a key that no run has.
+    """
+    result = list(outcomes)
+    for key in keys:
+        values = [value_of(each, key) for each in result]
+        if result and all(value is None for value in values):
+            raise CommandError(_unknown(key, result))
+        result = [
+            _apart(each, key, value or "not set")
+            for each, value in zip(result, values, strict=True)
+        ]
+    return result
+
+
+def keep_repetitions_apart(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Runs of one seed as runs of other arms, each with those that are alike otherwise."""
+    arms: dict[Any, list[int]] = {}
+    for index, each in enumerate(outcomes):
+        arms.setdefault((each.recipe, each.data), []).append(index)
+    result = list(outcomes)
+    for indices in arms.values():
+        packages = sorted({name for i in indices for name in packages_of(outcomes[i])})
+        apart = _without_repetitions(
+            [outcomes[i] for i in indices], [COMMIT, *packages, PYTHON, DEVICE]
+        )
+        for i, each in zip(indices, apart, strict=True):
+            result[i] = each
+    return result
+
+
+def value_of(outcome: Outcome, key: str) -> str | None:
+    """What a run has of a key, of all its sessions; None where it has none."""
+    if key == DEVICE:
+        return outcome.device
+    if key == COMMIT:
+        return " and ".join(dict.fromkeys(map(commit_of, outcome.run.sessions)))
+    versions = packages_of(outcome).get(key)
+    if versions:
+        return " and ".join(versions)
+    value = flatten_all(outcome.run.config).get(key)
+    # Text without its quotes, anything else as in JSON.
+    return value.strip('"') if value is not None else None
+
+
+def packages_of(outcome: Outcome) -> dict[str, list[str]]:
+    """The versions of each package, and of Python, in the order of the run's sessions."""
+    found: dict[str, list[str]] = {}
+    for session in outcome.run.sessions:
+        python = {PYTHON: session["python"]} if "python" in session else {}
+        for name, version in (python | session.get("packages", {})).items():
+            if version not in found.setdefault(name, []):
+                found[name].append(version)
+    return found
+
+
+def about_versions(group: Group) -> list[str]:
+    """Sentences on runs of several commits or versions; none where all are of one."""
+    outcomes = [outcome for arm in group.all_arms for outcome in arm.outcomes]
+    return [*_commits(group, outcomes), *_packages(outcomes), *_repetitions(group)]
+
+
+def _commits(group: Group, outcomes: Sequence[Outcome]) -> list[str]:
+    sessions = [session for each in outcomes for session in each.run.sessions]
+    commits = dict.fromkeys(each["git_commit"] for each in sessions if each.get("git_commit"))
+    changed = {each["git_commit"] for each in sessions if each.get("git_dirty")} - {None}
+    is_unknown = any(each.get("git_commit") is None for each in sessions)
+    if not commits or (len(commits) == 1 and not changed and not is_unknown):
+        return []
+    text = f"These are runs of {len(commits)} commit{'' if len(commits) == 1 else 's'}"
+    if changed:
+        some = "some" if len({commit_of(each) for each in sessions}) > 1 else ""
+        num = {True: some, False: "one" if len(changed) == 1 else f"{len(changed):,}"}
+        text += f", {num[len(commits) == 1]}".rstrip() + " with uncommitted changes"
+    text += ", and of code whose commit is unknown" if is_unknown else ""
+    counts = Counter(value_of(each, COMMIT) for each in outcomes)
+    told = [f"{commit} ({_runs(num)})" for commit, num in counts.most_common(MAX_NAMED)]
+    told += [f"{len(counts) - MAX_NAMED} more"] if len(counts) > MAX_NAMED else []
+    pooled = [arm.name for arm in group.all_arms if _is_pooled(arm, COMMIT)]
+    return [f"{text}: {'; '.join(told)}.{_about_pooling(pooled, COMMIT)}"]
+
+
+def _packages(outcomes: Sequence[Outcome]) -> list[str]:
+    found: dict[str, dict[str, None]] = {}
+    for each in outcomes:
+        for name, versions in packages_of(each).items():
+            found.setdefault(name, {}).update(dict.fromkeys(versions))
+    # JAX first: it is what computes.
+    names = sorted(found, key=lambda name: (not name.startswith("jax"), name))
+    several = [name for name in names if len(found[name]) > 1]
+    if not several:
+        return []
+    told = [f"{name} {' and '.join(found[name])}" for name in several[:MAX_NAMED]]
+    told += [f"{len(several) - MAX_NAMED} more"] if len(several) > MAX_NAMED else []
+    return [f"They ran with several versions of {'; '.join(told)} (--by={several[0]})."]
+
+
+def _repetitions(group: Group) -> list[str]:
+    keys = {key for arm in group.all_arms for key, _ in arm.outcomes[0].repeated}
+    if not keys:
+        return []
+    return [
+        "Seeds were trained more than once, with other results. Such runs are not independent, and "
+        f"stand in arms of their own, by {' and '.join(sorted(keys))}."
+    ]
+
+
+def _is_pooled(arm: Arm, key: str) -> bool:
+    return len({value_of(each, key) for each in arm.outcomes}) > 1
+
+
+def _about_pooling(names: Sequence[str], key: str) -> str:
+    if not names:
+        return ""
+    return f" Seeds of several are pooled in {', '.join(names)}; --by={key} keeps them apart."
+
+
+def _runs(num: int) -> str:
+    return f"{num:,} run{'' if num == 1 else 's'}"
+
+
+def _seed_of(outcome: Outcome) -> tuple[int, str | None]:
+    """Runs from other weights are independent, whatever their own seed."""
+    return outcome.seed, outcome.origin.sha256 if outcome.origin else None
+
+
+def _num_repetitions(outcomes: Iterable[Outcome]) -> int:
+    seeds = Counter(map(_seed_of, outcomes))
+    return sum(seeds.values()) - len(seeds)
+
+
+def _without_repetitions(outcomes: list[Outcome], keys: Sequence[str]) -> list[Outcome]:
+    """Parts the runs by the first key that tells two of one seed apart, and each part further."""
+    if not _num_repetitions(outcomes):
+        return outcomes
+    key = next((key for key in keys if _tells_apart(outcomes, key)), REPETITION)
+    if key == REPETITION:
+        values = _repetition_of(outcomes)
+    else:
+        values = [value_of(each, key) or "none" for each in outcomes]
+    result = [
+        dataclasses.replace(_apart(each, key, value), repeated=(*each.repeated, (key, value)))
+        for each, value in zip(outcomes, values, strict=True)
+    ]
+    for value in dict.fromkeys(values):
+        places = [i for i, own in enumerate(values) if own == value]
+        for i, each in zip(
+            places, _without_repetitions([result[i] for i in places], keys), strict=True
+        ):
+            result[i] = each
+    return result
+
+
+def _tells_apart(outcomes: Sequence[Outcome], key: str) -> bool:
+    parts: dict[str | None, list[Outcome]] = {}
+    for each in outcomes:
+        parts.setdefault(value_of(each, key), []).append(each)
+    return sum(map(_num_repetitions, parts.values())) < _num_repetitions(outcomes)
+
+
+def _repetition_of(outcomes: Sequence[Outcome]) -> list[str]:
+    """The how manieth run of its seed each one is, by when it began."""
+    order = sorted(
+        range(len(outcomes)), key=lambda i: str(outcomes[i].run.sessions[0].get("start"))
+    )
+    seen: Counter[Any] = Counter()
+    result = [""] * len(outcomes)
+    for i in order:
+        seen[_seed_of(outcomes[i])] += 1
+        result[i] = str(seen[_seed_of(outcomes[i])])
+    return result
+
+
+def _apart(outcome: Outcome, key: str, value: str) -> Outcome:
+    """The run as one of an arm of its own; a key of the recipe has one already."""
+    recipe = outcome.recipe
+    if key not in dict(recipe):
+        recipe = (*recipe, (key, json.dumps(value)))
+    return dataclasses.replace(outcome, recipe=recipe, apart=(*outcome.apart, (key, value)))
+
+
+def _unknown(key: str, outcomes: Sequence[Outcome]) -> str:
+    known = dict.fromkeys((COMMIT, DEVICE, PYTHON))
+    for each in outcomes:
+        known |= dict.fromkeys([*packages_of(each), *flatten_all(each.run.config)])
+    close = difflib.get_close_matches(key, known, n=1)
+    hint = f"; did you mean --by={close[0]}?" if close else ""
+    return (
+        f"--by={key}: no run says that; commit, device, python, a package such as jax, or a key of "
+        f"the configuration would do{hint}"
+    )

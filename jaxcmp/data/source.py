@@ -1,0 +1,77 @@
+"""The interface of a source of labelled images, which every kind of data set implements."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from jaxcmp.errors import CommandError
+
+# The names of test splits, in order of preference.
+TEST_SPLITS = ("test", "validation")
+
+
+class Example(NamedTuple):
+    """An image, uint8 [H, W, 1 or 3] or an encoded file, and its class; -1 without a label."""
+
+    image: np.ndarray | bytes
+    label: int
+
+
+class Source(Protocol):
+    """Labelled images in splits, as they are stored: of any size, and possibly encoded.
+
+    A new kind of data set is a class with these members and a line in `catalog`; classes, subsets,
+    splits, cache and streaming then work. `name` and `version` name its folder in the cache,
+    `place` says in errors where the images are.
+    """
+
+    name: str
+    version: str
+    place: str
+    class_names: tuple[str, ...]
+    num_channels: int
+
+    def splits(self) -> Sequence[str]:
+        """Returns the names of the splits that have examples."""
+        ...
+
+    def ids(self, split: str) -> np.ndarray:
+        """Returns an id for each example, [n]: its position, int64, or text."""
+        ...
+
+    def read(self, split: str, positions: Sequence[int]) -> list[Example]:
+        """Reads examples, from several threads at once; raises JaxcmpError on failure."""
+        ...
+
+    def fingerprint(self, split: str) -> str:
+        """Returns text that changes with the examples; empty if they need no cache."""
+        ...
+
+
+def choose_splits(source: Source, *, test_fraction: float) -> tuple[str, str | None]:
+    """Returns the names of the training split and of the first test split that has labels.
+
+    The second is None if there is none, and a part of the training images is to be held out. Raises
+    CommandError if there is no training split, if there is no test split and `test_fraction` is 0,
+    or if there is one and `test_fraction` is not 0.
+    """
+    splits = source.splits()
+    if "train" not in splits:
+        raise CommandError(
+            f"data set {source.name} has the splits {', '.join(splits) or 'none'}: train is needed"
+        )
+    tests = [name for name in TEST_SPLITS if name in splits]
+    labelled = next((test for test in tests if source.read(test, [0])[0].label >= 0), None)
+    if labelled and test_fraction:
+        raise CommandError(
+            f"data.test_fraction={test_fraction} is for data sets without a test split, and "
+            f"{source.name} has one, {labelled}: set it to 0"
+        )
+    if labelled or test_fraction:
+        return "train", labelled
+    lack = f"a split {tests[-1]} that has no labels" if tests else "the split train alone"
+    raise CommandError(
+        f"data set {source.name} has {lack}, and nothing to test on: "
+        "--config.data.test_fraction=0.2 holds a fifth of its training images out"
+    )

@@ -1,1 +1,0 @@
-"""What the steps would do on a GPU, found by compiling them for it where there is none."""

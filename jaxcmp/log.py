@@ -1,0 +1,145 @@
+"""The log of a run: records for its folder and TensorBoard, lines and a bar for the terminal."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from rich.console import RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from jaxcmp.pretrained import Loaded, table
+from jaxcmp.runs import INIT, RunWriter
+from jaxcmp.text import PlainConsole, printable
+
+
+class Reporter:
+    """The terminal's view of a run: one line for each epoch below a progress bar of steps."""
+
+    def __init__(self, title: str, *, num_epochs: int, total_steps: int, is_quiet: bool) -> None:
+        self._num_epochs = num_epochs
+        self._console = PlainConsole(quiet=is_quiet, soft_wrap=True)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("[cyan]{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+            transient=True,
+            speed_estimate_period=120,
+            disable=not self._console.is_terminal or is_quiet,
+        )
+        self._task = self._progress.add_task(printable(title), total=total_steps, rate="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def say(self, line: str) -> None:
+        self._console.print(line)
+
+    def show(self, renderable: RenderableType) -> None:
+        """Prints a table or another renderable, as wide as the terminal."""
+        self._console.print(renderable, soft_wrap=False)
+
+    def step(self, step: int, images_per_second: float | None = None) -> None:
+        """Moves the bar to `step`, backwards too."""
+        self._progress.update(self._task, completed=step)
+        if images_per_second is not None:
+            self._progress.update(self._task, rate=f"{images_per_second:,.0f} images/s")
+
+    def epoch(self, record: Mapping[str, Any], seconds_left: float) -> None:
+        """Prints an epoch's record of metrics.jsonl on one line of 80 columns."""
+        width = len(str(self._num_epochs))
+        parts = [
+            f"epoch {record['epoch']:>{width}}/{self._num_epochs}",
+            f"loss {record['train_loss']:.3f}",
+            f"test {record['test_accuracy']:6.2%}",
+        ]
+        if "validation_accuracy" in record:
+            parts.append(f"val {record['validation_accuracy']:6.2%}")
+        parts.append(f"{record['images_per_second']:,.0f} images/s")
+        self.say("  ".join([*parts, f"{_duration(seconds_left)} left"]))
+
+
+class Log:
+    """Records for the run folder, TensorBoard and the terminal; none if `run` is None."""
+
+    def __init__(self, run: RunWriter | None, reporter: Reporter, events: Path | None) -> None:
+        self._run = run
+        self._reporter = reporter
+        self._writer: Any = None
+        if run is not None and events is not None:
+            # Imported here: it is an optional extra.
+            from tensorboardX import SummaryWriter
+
+            self._writer = SummaryWriter(str(events))
+
+    def say(self, line: str) -> None:
+        """Prints a line above the bar."""
+        self._reporter.say(line)
+
+    def step(self, record: dict[str, Any]) -> None:
+        self._write({"kind": "train", **record})
+        self._reporter.step(record["step"], record["images_per_second"])
+
+    def weights(self, loaded: Loaded) -> None:
+        """Shows a table of the pretrained weights, and writes it to init.json."""
+        self._reporter.show(table(loaded.rows))
+        if self._run is not None:
+            self._run.write_json(INIT, loaded.description)
+
+    def epoch(self, record: dict[str, Any], seconds_left: float) -> None:
+        self._write({"kind": "epoch", **record})
+        self._reporter.step(record["step"])
+        self._reporter.epoch(record, seconds_left)
+
+    def result(self, result: Mapping[str, Any], folder: Path) -> None:
+        """Prints how the run ended, and the command that compares it."""
+        self._reporter.say(
+            f"finished: test accuracy {result['test_accuracy']:.2%} of {result['num_test']:,} "
+            f"images, after the last epoch; {folder}"
+        )
+        self._reporter.say(f"compare runs: {compare_command(folder)}")
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def _write(self, record: dict[str, Any]) -> None:
+        if self._run is None:
+            return
+        self._run.log(record)
+        if self._writer is not None:
+            for name, value in record.items():
+                if isinstance(value, float):
+                    self._writer.add_scalar(f"{record['kind']}/{name}", value, record["step"])
+
+
+def compare_command(folder: Path) -> str:
+    """Returns the command that compares this run with its neighbours in runs/<arm>/seed-<seed>."""
+    is_usual = folder.name.startswith("seed-") and len(folder.parts) > 2
+    runs = folder.parent.parent if is_usual else folder
+    return f"python -m jaxcmp.compare {shlex.quote(str(runs))} --out=report"
+
+
+def _duration(seconds: float) -> str:
+    """Formats seconds with two or three digits and a unit: "59 s", "99 min", "17.2 h", "250 h"."""
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    if seconds < 99.5 * 60:
+        return f"{seconds / 60:.0f} min"
+    hours = seconds / 3600
+    return f"{hours:.1f} h" if hours < 100 else f"{hours:,.0f} h"

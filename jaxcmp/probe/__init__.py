@@ -1,1 +1,0 @@
-"""Logistic regression on the features of a frozen network, as a command."""

@@ -1,0 +1,265 @@
+"""The training and evaluation steps of a run, compiled for its devices, and their data."""
+
+import collections
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh
+
+from jaxcmp.data.order import batch_indices
+from jaxcmp.data.streaming import Images, ReadAhead, StoredImages
+from jaxcmp.evaluate import collect_logits, padded_batches, predict_logits
+from jaxcmp.runtime import devices
+from jaxcmp.step import Metrics, TrainState, TrainStep, scan
+
+# Images uint8 [n, height, width, channels] and labels int32 [n] by split; one is "train".
+Splits = Mapping[str, tuple[Images, np.ndarray]]
+
+# Dispatches that may wait for the devices. More would keep their images in memory, and delay the
+# answer to a signal: on a CPU by a minute.
+MAX_WAITING = 2
+# More steps than any run has; `ReadAhead` needs an end.
+LAST_STEP = 2**31
+
+
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """The sizes and the order of batches: each epoch is a random permutation drawn with `seed`."""
+
+    seed: int
+    batch_size: int
+    eval_batch_size: int
+
+    def rows(self, step: int, num_examples: int) -> np.ndarray:
+        """Returns the positions of a training step's examples, int32 [batch_size]."""
+        return batch_indices(self.seed, step, num_examples=num_examples, batch_size=self.batch_size)
+
+
+class ResidentData:
+    """Images on the devices, each on one of them; a step receives only indices."""
+
+    def __init__(self, splits: Splits, mesh: Mesh, batches: Batches) -> None:
+        self._mesh, self._batches = mesh, batches
+        self._num_examples = {name: len(labels) for name, (_, labels) in splits.items()}
+        self._placed = {
+            name: tuple(devices.place_rows(np.asarray(x), mesh) for x in split)
+            for name, split in splits.items()
+        }
+
+    def train(self, steps: range) -> tuple[tuple[Array, ...], Array]:
+        """Returns the resident arrays, and the indices int32 [steps, batch] of a dispatch."""
+        num_examples = self._num_examples["train"]
+        indices = np.stack([self._batches.rows(step, num_examples) for step in steps])
+        return self._placed["train"], devices.place(indices, devices.sharded(self._mesh, axis=1))
+
+    def held_out(self, name: str) -> Iterator[tuple[tuple[Array, ...], Array]]:
+        """Yields the resident images and the indices int32 [batch] of a split, in order."""
+        images, _ = self._placed[name]
+        for indices in padded_batches(self._num_examples[name], self._batches.eval_batch_size):
+            yield (images,), devices.place(indices, devices.sharded(self._mesh))
+
+    def train_shapes(self, num_steps: int) -> Any:
+        return shapes_of(self.train(range(1, num_steps + 1)))
+
+    def held_out_shapes(self, name: str) -> Any:
+        return shapes_of(next(self.held_out(name)))
+
+    def take(self, resident: tuple[Array, ...], indices: Array) -> tuple[Array, ...]:
+        """Gathers a batch from each resident array. Pure: called inside the compiled step."""
+        return tuple(devices.take_rows(self._mesh, rows, indices) for rows in resident)
+
+    def close(self) -> None:
+        pass
+
+
+class StreamedData:
+    """Images that stay in their files; they are read and decoded ahead, and sent per dispatch.
+
+    Each process reads and sends only the rows of its own devices.
+    """
+
+    def __init__(self, splits: Splits, mesh: Mesh, batches: Batches) -> None:
+        self._splits, self._mesh, self._batches = splits, mesh, batches
+        images, _ = splits["train"]
+        self._own_rows = devices.own_rows(batches.batch_size, mesh)
+        self._training = ReadAhead(
+            images, lambda step: self._train_rows(step)[self._own_rows], stop=LAST_STEP
+        )
+
+    def train(self, steps: range) -> tuple[tuple[()], tuple[Array, Array]]:
+        """Returns images [steps, batch, ...] and labels [steps, batch] of a dispatch."""
+        _, labels = self._splits["train"]
+        rows = np.stack([labels[self._train_rows(step)] for step in steps])
+        images = self._place(self._training.take(steps), self._batches.batch_size)
+        return (), (images, devices.place(rows, devices.sharded(self._mesh, axis=1)))
+
+    def held_out(self, name: str) -> Iterator[tuple[tuple[()], tuple[Array]]]:
+        """Yields images [batch, ...] of a split, in order."""
+        images, labels = self._splits[name]
+        size = self._batches.eval_batch_size
+        batches, own = list(padded_batches(len(labels), size)), devices.own_rows(size, self._mesh)
+        with closing(ReadAhead(images, lambda n: batches[n][own], stop=len(batches))) as reading:
+            for n in range(len(batches)):
+                rows = reading.take(range(n, n + 1))[0]
+                shape = (size, *rows.shape[1:])
+                sharding = devices.sharded(self._mesh)
+                yield (), (devices.place_own_rows(rows, sharding, shape=shape),)
+
+    def train_shapes(self, num_steps: int) -> Any:
+        images, labels = self._splits["train"]
+        shape = (num_steps, self._batches.batch_size)
+        sharding = devices.sharded(self._mesh, axis=1)
+        return (), (
+            jax.ShapeDtypeStruct((*shape, *images.shape[1:]), np.uint8, sharding=sharding),
+            jax.ShapeDtypeStruct(shape, labels.dtype, sharding=sharding),
+        )
+
+    def held_out_shapes(self, name: str) -> Any:
+        shape = (self._batches.eval_batch_size, *self._splits[name][0].shape[1:])
+        sharding = devices.sharded(self._mesh)
+        return (), (jax.ShapeDtypeStruct(shape, np.uint8, sharding=sharding),)
+
+    def take(self, resident: tuple[()], batch: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Returns the batch, which was sent whole. Pure: called inside the compiled step."""
+        return batch
+
+    def close(self) -> None:
+        """Ends the threads that read ahead."""
+        self._training.close()
+
+    def _train_rows(self, step: int) -> np.ndarray:
+        return self._batches.rows(step, len(self._splits["train"][1]))
+
+    def _place(self, images: np.ndarray, num_rows: int) -> Array:
+        shape = (len(images), num_rows, *images.shape[2:])
+        return devices.place_own_rows(images, devices.sharded(self._mesh, axis=1), shape=shape)
+
+
+class Runner:
+    """The training and evaluation steps of one run on its devices.
+
+    Images live on the devices, each on one of them, unless they are StoredImages, which are
+    streamed. Call `compile` before `train` and `evaluate`, and `close` at the end.
+    """
+
+    def __init__(
+        self,
+        step: TrainStep,
+        splits: Splits,
+        mesh: Mesh,
+        *,
+        mean: np.ndarray,
+        std: np.ndarray,
+        seed: int,
+        batch_size: int,
+        eval_batch_size: int,
+        steps_per_dispatch: int,
+    ) -> None:
+        self.step, self.steps_per_dispatch = step, steps_per_dispatch
+        self.compile_seconds: dict[str, float] = {}
+        self.temporary_bytes: int | None = None
+        self._mean, self._std = mean, std
+        self._num_held_out = {n: len(labels) for n, (_, labels) in splits.items() if n != "train"}
+        # No larger than the largest split, then rounded up to equal parts for the devices.
+        eval_batch_size = min(eval_batch_size, max(self._num_held_out.values()))
+        eval_batch_size = -(-eval_batch_size // mesh.size) * mesh.size
+        images, _ = splits["train"]
+        is_streamed = isinstance(images, StoredImages)
+        batches = Batches(seed, batch_size, eval_batch_size)
+        self.data = (StreamedData if is_streamed else ResidentData)(splits, mesh, batches)
+        self._everywhere = devices.replicated(mesh)
+        keys = jax.random.split(jax.random.key(seed))
+        init_key, self._train_key = (devices.place(key, self._everywhere) for key in keys)
+        self._init = partial(
+            jax.jit(step.init, static_argnames="num_channels", out_shardings=self._everywhere),
+            init_key,
+            num_channels=images.shape[-1],
+        )
+        self._waiting: collections.deque[Array] = collections.deque()
+
+    def init(self) -> TrainState:
+        """Draws a fresh state."""
+        return self._init()
+
+    def compile(self) -> None:
+        """Compiles the training steps and the evaluation, and records how long each took.
+
+        A program of a single step is compiled too, for the steps left over before one that is
+        logged or ends an epoch.
+        """
+        state = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self._everywhere),
+            jax.eval_shape(self._init),
+        )
+        start = time.perf_counter()
+        train = jax.jit(self.take_steps, donate_argnums=0, out_shardings=self._everywhere)
+        self._train_programs = {
+            n: train.lower(state, *self.data.train_shapes(n), self._train_key).compile()
+            for n in {self.steps_per_dispatch, 1}
+        }
+        self.compile_seconds["train_step"] = time.perf_counter() - start
+        self.temporary_bytes = devices.temporary_bytes(
+            self._train_programs[self.steps_per_dispatch]
+        )
+        start = time.perf_counter()
+        predict = jax.jit(self.predict, out_shardings=self._everywhere)
+        self._eval_programs = {
+            name: predict.lower(state.variables, *self.data.held_out_shapes(name)).compile()
+            for name in self._num_held_out
+        }
+        self.compile_seconds["eval_step"] = time.perf_counter() - start
+
+    def train(self, state: TrainState, steps: range) -> tuple[TrainState, Metrics]:
+        """Takes 1 or `steps_per_dispatch` steps in one dispatch, and donates the old state.
+
+        The metrics are those of the last step, and may not be computed yet.
+        """
+        state, metrics = self._train_programs[len(steps)](
+            state, *self.data.train(steps), self._train_key
+        )
+        self._waiting.append(metrics["loss"])
+        if len(self._waiting) > MAX_WAITING:
+            self._waiting.popleft().block_until_ready()
+        return state, metrics
+
+    def evaluate(self, state: TrainState, name: str) -> np.ndarray:
+        """Returns logits float32 [n, classes] of a held-out split, on the host."""
+        program = self._eval_programs[name]
+        logits = (program(state.variables, *batch) for batch in self.data.held_out(name))
+        return collect_logits(logits, num_examples=self._num_held_out[name])
+
+    def close(self) -> None:
+        """Ends the threads that read ahead."""
+        self.data.close()
+
+    def take_steps(
+        self, state: TrainState, resident: Any, rows: Any, key: Array
+    ) -> tuple[TrainState, Metrics]:
+        """Takes a step for each of `rows`; returns the last metrics. Pure, to be compiled."""
+
+        def body(state: TrainState, row: Any) -> tuple[TrainState, Metrics]:
+            images, labels = self.data.take(resident, row)
+            return self.step(state, images, labels, key)
+
+        if len(jax.tree.leaves(rows)[0]) == 1:
+            return body(state, jax.tree.map(lambda x: x[0], rows))
+        state, metrics = scan(body, state, rows)
+        return state, jax.tree.map(lambda x: x[-1], metrics)
+
+    def predict(self, variables: Any, resident: Any, row: Any) -> Array:
+        """Returns logits [batch, classes] of one batch, replicated. Pure, to be compiled."""
+        (images,) = self.data.take(resident, row)
+        return predict_logits(self.step.model, variables, images, mean=self._mean, std=self._std)
+
+
+def shapes_of(arrays: Any) -> Any:
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), arrays
+    )

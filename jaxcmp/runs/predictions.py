@@ -1,0 +1,186 @@
+"""The file of the final evaluation: the logits and the label of each image."""
+
+import contextlib
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from scipy.special import softmax
+
+from jaxcmp import files
+from jaxcmp.errors import JaxcmpError
+from jaxcmp.runs.metrics import accuracy, cross_entropy
+
+# Enough for a gallery, and small beside a run's checkpoints.
+PICTURE_BYTES = 2 << 20
+MIN_PICTURES, MAX_PICTURES = 24, 512
+# NumPy's letters for kinds of types, in words.
+KINDS = {"f": "real numbers", "iu": "whole numbers", "u": "uint8", "U": "text"}
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Logits float32 [n, classes], labels int32 [n] and ids int64 [n], of n different images.
+
+    Raises ValueError if they do not fit together.
+    """
+
+    logits: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        num_examples, num_classes = len(self.ids), len(self.class_names)
+        shapes = self.logits.shape, self.labels.shape, self.ids.shape
+        if shapes != ((num_examples, num_classes), (num_examples,), (num_examples,)):
+            raise ValueError(f"logits, labels and ids of {shapes} do not fit {num_classes} classes")
+        if len(np.unique(self.ids)) < num_examples:
+            raise ValueError("an id occurs twice")
+        if num_examples and not 0 <= self.labels.min() <= self.labels.max() < num_classes:
+            raise ValueError(f"a label is not one of {num_classes} classes")
+
+    @property
+    def accuracy(self) -> float:
+        """Returns the accuracy, in [0, 1]."""
+        return accuracy(self.logits, self.labels)
+
+    @property
+    def loss(self) -> float:
+        """Returns the mean cross-entropy, in nats."""
+        return cross_entropy(self.logits, self.labels)
+
+    def most_confident_mistakes(self, num: int) -> np.ndarray:
+        """Returns indices of up to `num` misclassified images, the most confident first."""
+        confidence = softmax(self.logits.astype(np.float64), axis=1).max(axis=1, initial=0)
+        order = np.argsort(-confidence, kind="stable")
+        return order[self.logits[order].argmax(axis=1) != self.labels[order]][:num]
+
+    @classmethod
+    def of(
+        cls, logits: np.ndarray, labels: np.ndarray, ids: np.ndarray, class_names: Sequence[str]
+    ) -> Self:
+        """Converts each part to its type."""
+        return cls(
+            np.asarray(logits, np.float32),
+            np.asarray(labels, np.int32),
+            np.asarray(ids, np.int64),
+            tuple(str(name) for name in class_names),
+        )
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Some of the images, uint8 [k, height, width, channels], with their ids int64 [k]."""
+
+    ids: np.ndarray
+    images: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or self.ids.shape != self.images.shape[:1]:
+            raise ValueError(f"images of {self.images.shape} do not fit ids of {self.ids.shape}")
+        height, width, channels = self.images.shape[1:]
+        if not (height and width and 1 <= channels <= 4):
+            raise ValueError(f"images of {self.images.shape[1:]} are no pictures")
+
+
+def pictures_of_mistakes(predictions: Predictions, images: Any) -> Pictures:
+    """Collects the images of the most confident mistakes, so that the run folder can show them.
+
+    `images` uint8 [n, height, width, channels] are those of the predictions, in the same order; any
+    object that returns an array for an array of positions will do.
+    """
+    image_bytes = math.prod(images.shape[1:])
+    num = min(max(PICTURE_BYTES // max(image_bytes, 1), MIN_PICTURES), MAX_PICTURES)
+    chosen = predictions.most_confident_mistakes(num)
+    return Pictures(predictions.ids[chosen], np.asarray(images[chosen]))
+
+
+def write_predictions(
+    path: Path,
+    test: Predictions,
+    validation: Predictions | None = None,
+    pictures: Pictures | None = None,
+) -> None:
+    """Writes an npz file atomically; raises JaxcmpError if it cannot."""
+    files.replace_file(path, encode_predictions(test, validation, pictures))
+
+
+def encode_predictions(
+    test: Predictions, validation: Predictions | None, pictures: Pictures | None
+) -> memoryview:
+    """Returns the content of predictions.npz."""
+    arrays = dict(vars(test))
+    if validation is not None:
+        held_out = {name: vars(validation)[name] for name in ("logits", "labels", "ids")}
+        arrays |= {f"validation_{name}": array for name, array in held_out.items()}
+    if pictures is not None:
+        arrays |= {"picture_ids": pictures.ids, "pictures": pictures.images}
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getbuffer()
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Reads those of the test split; raises JaxcmpError if missing, damaged or inconsistent."""
+    with _stored(path) as stored:
+        return _predictions(stored)
+
+
+def read_validation_predictions(path: Path) -> Predictions | None:
+    """Reads those of the validation split, or None; raises as `read_predictions` does."""
+    with _stored(path) as stored:
+        return _predictions(stored, "validation_") if "validation_logits" in stored else None
+
+
+def read_pictures(path: Path) -> Pictures | None:
+    """Reads the stored images, or None; raises as `read_predictions` does."""
+    with _stored(path) as stored:
+        if "pictures" not in stored:
+            return None
+        images = _part(stored, "pictures", "u")
+        if images.dtype != np.uint8:
+            raise ValueError(f"pictures are of type {images.dtype} and not uint8")
+        return Pictures(np.asarray(_part(stored, "picture_ids", "iu"), np.int64), images)
+
+
+@contextlib.contextmanager
+def _stored(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
+    try:
+        with files.reading(path) as file, np.load(file, allow_pickle=False) as stored:
+            yield stored
+    except JaxcmpError:
+        raise
+    except Exception as error:  # A damaged archive raises nearly anything.
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise files.damaged(path, reason or "it is cut off") from error
+
+
+def _predictions(stored: Mapping[str, np.ndarray], prefix: str = "") -> Predictions:
+    logits = _part(stored, f"{prefix}logits", "f")
+    labels, ids = (_part(stored, f"{prefix}{name}", "iu") for name in ("labels", "ids"))
+    names = _part(stored, "class_names", "U")
+    if names.ndim != 1:
+        raise ValueError(f"class_names are of shape {names.shape} and not in a row")
+    for name in names:
+        str(name).encode()
+    # Values too large for float32 become infinite, which readers refuse.
+    with np.errstate(over="ignore"):
+        predictions = Predictions.of(logits, labels, ids, tuple(names))
+    if (predictions.labels != labels).any() or (predictions.ids != ids).any():
+        raise ValueError("a label or an id is too large")
+    return predictions
+
+
+def _part(stored: Mapping[str, np.ndarray], name: str, kinds: str) -> np.ndarray:
+    """Returns an array whose type is one of `kinds`, NumPy's letters; converts nothing."""
+    if name not in stored:
+        raise ValueError(f"it has no {name}")
+    array = stored[name]
+    if array.dtype.kind not in kinds:
+        raise ValueError(f"{name} are of type {array.dtype} and not {KINDS[kinds]}")
+    return array

@@ -1,0 +1,1 @@
+"""The surroundings of a process: signals, messages, memory, devices, other processes."""

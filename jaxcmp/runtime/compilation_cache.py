@@ -1,0 +1,59 @@
+"""A cache of compiled programs on disk, shared by runs of the same kind."""
+
+import contextlib
+import hashlib
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+import jax
+
+from jaxcmp import files
+
+# Some hundred programs; beyond that, the oldest are deleted.
+MAX_BYTES = 2 * 1024**3
+
+
+def enable() -> Path | None:
+    """Turns on JAX's cache of compiled programs, by default in the user's cache folder.
+
+    Returns the folder. $JAX_COMPILATION_CACHE_DIR sets another one, and
+    $JAX_ENABLE_COMPILATION_CACHE=false turns the cache off. If the folder cannot be written, there
+    is no cache, and no error.
+    """
+    if not jax.config.values["jax_enable_compilation_cache"]:
+        return None
+    if folder := jax.config.values["jax_compilation_cache_dir"]:
+        return Path(folder)
+    folder = files.cache_folder() / "compiled" / processor()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        prune(folder, max_bytes=MAX_BYTES)
+    except OSError:
+        return None
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    return folder
+
+
+def processor() -> str:
+    """Identifies the kind of processor: others that share the folder may lack its instructions."""
+    words = [platform.machine(), platform.processor()]
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        keys = ("model name", "flags", "Features", "CPU part")
+        words += sorted({line for line in lines if line.startswith(keys)})
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:12]
+
+
+def prune(folder: Path, *, max_bytes: int) -> None:
+    """Deletes the oldest files until the rest fits; raises OSError."""
+    files = [entry for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False)]
+    num_bytes = sum(entry.stat().st_size for entry in files)
+    for entry in sorted(files, key=lambda entry: entry.stat().st_mtime):
+        if num_bytes <= max_bytes:
+            break
+        num_bytes -= entry.stat().st_size
+        Path(entry.path).unlink(missing_ok=True)

@@ -1,0 +1,102 @@
+"""The host's memory: how much is free, and how to keep it between steps on a CPU."""
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import resource
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+# glibc's <malloc.h>
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
+
+
+def keep_for_steps() -> None:
+    """Keeps freed memory if JAX will compute on the CPU; call it before JAX is imported."""
+    if is_cpu_only():
+        keep_freed_memory()
+
+
+def keep_freed_memory() -> bool:
+    """Makes the C library keep freed memory, and returns whether it did.
+
+    Call it before JAX starts its threads. XLA allocates a step's temporary memory anew for each
+    step, and glibc returns it to the kernel after each: a step of ViT-Tiny then starts with 600,000
+    page faults, a fifth of its time. With this setting the process keeps its peak memory. Other C
+    libraries are left alone.
+    """
+    if sys.platform != "linux":
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    # One heap for all threads, without separate mappings, that never shrinks.
+    settings = ((M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, -1))
+    return all(mallopt(name, value) == 1 for name, value in settings)
+
+
+def available_bytes() -> int:
+    """Returns the memory that this process can still allocate on this host.
+
+    It is at most the limit of its container and what `ulimit` leaves. If the system does not report
+    free memory, all memory counts as free.
+    """
+    try:
+        available = _kernel_bytes("/proc/meminfo", "MemAvailable:")
+    except (OSError, StopIteration):
+        available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(0, min(available, container_bytes(), left_by_limits()))
+
+
+def total_bytes() -> int:
+    """Returns the most that this process can ever allocate: memory and swap, or a lower limit."""
+    try:
+        names = ("MemTotal:", "SwapTotal:")
+        total = sum(_kernel_bytes("/proc/meminfo", name) for name in names)
+    except (OSError, StopIteration):
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(0, min(total, container_bytes(), left_by_limits()))
+
+
+def container_bytes(root: Path = Path("/sys/fs/cgroup")) -> int:
+    """Returns the memory limit of control groups, version 1 or 2; sys.maxsize without one."""
+    limits = [sys.maxsize]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        # Without a limit, version 2 has "max" and version 1 a number larger than any memory.
+        with contextlib.suppress(OSError, ValueError):
+            limits.append(int((root / name).read_text(encoding="utf-8")))
+    return min(limits)
+
+
+def peak_bytes() -> int:
+    """Returns the peak memory of this process."""
+    with contextlib.suppress(OSError, StopIteration):
+        return _kernel_bytes("/proc/self/status", "VmHWM:")
+    # Not on Linux, where it would include the parent process. macOS counts in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def is_cpu_only(environment: Mapping[str, str] = os.environ) -> bool:
+    """Returns whether JAX, before it is imported, has only the CPU to compute on."""
+    is_requested = environment.get("JAX_PLATFORMS") == "cpu"
+    return is_requested or importlib.util.find_spec("jax_plugins") is None
+
+
+def left_by_limits() -> int:
+    """Returns the memory that `ulimit -v` and `ulimit -d` leave; sys.maxsize without a limit."""
+    left = [sys.maxsize]
+    for kind, name in ((resource.RLIMIT_AS, "VmSize:"), (resource.RLIMIT_DATA, "VmData:")):
+        limit, _ = resource.getrlimit(kind)
+        if limit != resource.RLIM_INFINITY:
+            with contextlib.suppress(OSError, StopIteration):
+                left.append(limit - _kernel_bytes("/proc/self/status", name))
+    return max(0, min(left))
+
+
+def _kernel_bytes(path: str, name: str) -> int:
+    """Reads the number of one line; raises OSError or StopIteration without that file or line."""
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(name))) << 10

@@ -1,0 +1,83 @@
+"""The least memory that training takes, estimated from sizes without allocating anything."""
+
+import math
+
+from jaxcmp.errors import CommandError
+from jaxcmp.settings import ResNet, Settings, ViT
+
+# Weights, gradients and the optimizer's moments, all of the same size.
+COPIES = {"sgd": 3, "adamw": 4}
+
+
+def check_memory(settings: Settings, *, num_channels: int, num_devices: int, free: int) -> None:
+    """Raises CommandError if a step cannot fit into the `free` bytes of all devices together.
+
+    A step that passes may still not fit: only memory that is certainly in use at once is counted.
+    """
+    needed = least_bytes(settings, num_channels=num_channels, num_devices=num_devices)
+    if needed <= free:
+        return
+    model = settings.model
+    raise CommandError(
+        f"training takes at least {in_words(needed)} of memory and {in_words(free)} are free: "
+        f"model.image_size={model.image_size}, batch_size={settings.batch_size} in "
+        f"{settings.accumulation} part{'' if settings.accumulation == 1 else 's'}, "
+        f"{in_words(4 * num_parameters(model, num_channels))} of weights; lower one of these"
+    )
+
+
+def least_bytes(settings: Settings, *, num_channels: int, num_devices: int) -> int:
+    """Estimates the memory of all devices: the weights on each, and a step's activations."""
+    model = settings.model
+    copies = 1 if settings.frozen_trunk else COPIES[str(settings.optimizer.__struct_config__.tag)]
+    weights = 4 * copies * num_devices * num_parameters(model, num_channels)
+    item_bytes = 4 if settings.compute_dtype == "float32" else 2
+    blocks = block_values(model)
+    # The backward pass needs the forward pass's results in each block; half of them may be
+    # recomputed instead.
+    kept = max(blocks) if settings.frozen_trunk else max(sum(blocks) // 2, max(blocks))
+    pixels = 4 * num_channels * model.image_size**2
+    stored = num_channels * settings.data.image_size**2
+    num_images = -(-settings.batch_size // settings.accumulation)
+    return weights + num_images * (item_bytes * kept + pixels + stored)
+
+
+def num_parameters(model: ViT | ResNet, num_channels: int) -> int:
+    """Counts the parameters of kernels and positions: all but a thousandth."""
+    if isinstance(model, ViT):
+        block = 4 * model.width**2 + 2 * model.width * model.mlp_width
+        embedding = model.patch_size**2 * num_channels * model.width
+        positions = num_tokens(model) * model.width
+        return embedding + positions + model.depth * block + model.width * model.num_classes
+    num = (49 if model.stem == "imagenet" else 9) * num_channels * model.stage_widths[0]
+    width_in = model.stage_widths[0]
+    for width, depth in zip(model.stage_widths, model.stage_depths, strict=False):
+        num += 9 * width_in * width + 9 * width**2 * (2 * depth - 1)
+        num += width_in * width if width_in != width else 0
+        width_in = width
+    return num + width_in * model.num_classes
+
+
+def block_values(model: ViT | ResNet) -> list[int]:
+    """Counts one image's activations in each block: attention and MLP, or convolutions."""
+    if isinstance(model, ViT):
+        tokens = num_tokens(model)
+        values = tokens * (3 * model.width + model.mlp_width) + model.num_heads * tokens**2
+        return [values] * model.depth
+    side = -(-model.image_size // (4 if model.stem == "imagenet" else 1))
+    values = []
+    for width, depth in zip(model.stage_widths, model.stage_depths, strict=False):
+        values += [2 * width * side**2] * depth
+        side = -(-side // 2)
+    return values
+
+
+def num_tokens(model: ViT) -> int:
+    return (model.image_size // model.patch_size) ** 2 + 1
+
+
+def in_words(num_bytes: int) -> str:
+    """Formats bytes with three digits and a unit: 18.8 GB."""
+    units = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB")
+    power = min(int(math.log10(max(num_bytes, 1)) // 3), len(units) - 1)
+    return f"{num_bytes / 1000**power:.3g} {units[power]}"

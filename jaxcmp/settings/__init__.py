@@ -1,0 +1,389 @@
+"""The configuration of a run as types: each key once, with its range, role and description."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+class Role(StrEnum):
+    """The purpose of a key. Runs of one recipe differ only in NAME, SEED, ORIGIN and FREE keys."""
+
+    NAME = "name"
+    SEED = "seed"
+    # The length of training; runs that differ only here have the same recipe at other lengths.
+    LENGTH = "length"
+    # The training of any model: a study crosses these between its arms.
+    RECIPE = "recipe"
+    MODEL = "model"
+    COMPUTATION = "computation"
+    DATA = "data"
+    # The number of training images: such runs may share a figure, but never an average.
+    SIZE = "size"
+    # The scaling of pixels: part of the recipe while the images are the same.
+    SCALE = "scale"
+    # The origin of weights: identified by their training data, not by their path.
+    ORIGIN = "origin"
+    # Paths, output, and settings that change only rounding: a run may resume with other values.
+    FREE = "free"
+
+
+def key(role: Role, about: str, **bounds: Any) -> Meta:
+    """Describes a key beside its type; `bounds` are those of msgspec.Meta."""
+    return Meta(description=about, extra={"role": role}, **bounds)
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A group of settings.
+
+    A key that has a default does nothing at that value: leaving it out gives the same recipe.
+    """
+
+
+class Model(Section, frozen=True, kw_only=True):
+    image_size: Annotated[
+        int, key(Role.MODEL, "Side of the images that the model takes, in pixels.", ge=1, lt=2**31)
+    ]
+    num_classes: Annotated[
+        int, key(Role.MODEL, "Number of outputs; 0: that of the data's classes.", ge=0, lt=2**31)
+    ] = 0
+    dropout_rate: Annotated[float, key(Role.MODEL, "Dropout rate.", ge=0, lt=1)] = 0.0
+    drop_path_rate: Annotated[
+        float, key(Role.MODEL, "Rate of stochastic depth in the last block.", ge=0, lt=1)
+    ] = 0.0
+
+
+class ViT(Model, frozen=True, kw_only=True, tag_field="name", tag="vit"):
+    patch_size: Annotated[int, key(Role.MODEL, "Side of a patch, in pixels.", ge=1, lt=2**31)]
+    width: Annotated[int, key(Role.MODEL, "Width of a token.", ge=1, lt=2**31)]
+    depth: Annotated[int, key(Role.MODEL, "Number of blocks.", ge=1, le=10_000)]
+    num_heads: Annotated[int, key(Role.MODEL, "Number of attention heads.", ge=1, lt=2**31)]
+    mlp_width: Annotated[int, key(Role.MODEL, "Hidden width of each block's MLP.", ge=1, lt=2**31)]
+
+
+Sizes = tuple[Annotated[int, Meta(ge=1, lt=2**31)], ...]
+Depths = tuple[Annotated[int, Meta(ge=1, le=10_000)], ...]
+
+
+class ResNet(Model, frozen=True, kw_only=True, tag_field="name", tag="resnet"):
+    stage_widths: Annotated[Sizes, key(Role.MODEL, "Channels of each stage.", min_length=1)]
+    stage_depths: Annotated[Depths, key(Role.MODEL, "Blocks of each stage.", min_length=1)]
+    stem: Annotated[
+        Literal["cifar", "imagenet"],
+        key(
+            Role.MODEL,
+            "cifar: 3x3 at full resolution; imagenet: 7x7 at stride 2, then max pooling.",
+        ),
+    ] = "cifar"
+    zero_init_residual: Annotated[
+        bool, key(Role.MODEL, "Start every block as the identity (Goyal et al. 2017).")
+    ] = False
+
+    @property
+    def last_side(self) -> int:
+        """Returns the side of the last stage's images; halving an odd side rounds up."""
+        halvings = len(self.stage_widths) - 1 + (2 if self.stem == "imagenet" else 0)
+        return -(-self.image_size // 2**halvings)
+
+
+class Optimizer(Section, frozen=True, kw_only=True):
+    weight_decay: Annotated[
+        float,
+        key(
+            Role.RECIPE, "Weight decay. adamw: decoupled, kernels only; sgd: every parameter.", ge=0
+        ),
+    ]
+    clip_norm: Annotated[
+        float, key(Role.RECIPE, "Global norm that gradients are clipped to; 0: no clipping.", ge=0)
+    ]
+    layer_decay: Annotated[
+        float,
+        key(
+            Role.RECIPE,
+            "Learning rate of a layer divided by that of the layer above it; 1: equal rates.",
+            gt=0,
+            le=1,
+        ),
+    ] = 1.0
+
+
+class AdamW(Optimizer, frozen=True, kw_only=True, tag_field="name", tag="adamw"):
+    beta_1: Annotated[
+        float, key(Role.RECIPE, "Decay of the running mean of gradients.", ge=0, lt=1)
+    ]
+    beta_2: Annotated[
+        float, key(Role.RECIPE, "Decay of the running mean of squared gradients.", ge=0, lt=1)
+    ]
+
+
+class Sgd(Optimizer, frozen=True, kw_only=True, tag_field="name", tag="sgd"):
+    momentum: Annotated[float, key(Role.RECIPE, "Nesterov momentum.", ge=0, lt=1)]
+
+
+class Schedule(Section, frozen=True, kw_only=True):
+    peak_learning_rate: Annotated[
+        float,
+        key(Role.RECIPE, "Learning rate after the warm-up; a cosine then takes it to 0.", gt=0),
+    ]
+    warmup_epochs: Annotated[
+        float,
+        key(
+            Role.LENGTH,
+            "Epochs of linear warm-up. They shrink in proportion if you lower num_epochs alone.",
+            ge=0,
+        ),
+    ]
+    warmup_fraction: Annotated[
+        float,
+        key(
+            Role.LENGTH,
+            "Warm-up as a share of all epochs; above 0 it replaces warmup_epochs.",
+            ge=0,
+            lt=1,
+        ),
+    ] = 0.0
+
+
+class Augment(Section, frozen=True, kw_only=True):
+    crop_padding: Annotated[
+        int,
+        key(
+            Role.RECIPE,
+            "Black pixels around an image before the random crop; 0: no crop.",
+            ge=0,
+            le=1024,
+        ),
+    ]
+    flip: Annotated[bool, key(Role.RECIPE, "Mirror half of the images.")]
+    trivial_augment: Annotated[bool, key(Role.RECIPE, "TrivialAugmentWide (Mueller 2021).")]
+    erase_rate: Annotated[
+        float, key(Role.RECIPE, "Share of images that lose a random rectangle.", ge=0, le=1)
+    ]
+    mixup_alpha: Annotated[
+        float, key(Role.RECIPE, "Parameter of MixUp's Beta distribution; 0: off.", ge=0)
+    ]
+    cutmix_alpha: Annotated[
+        float, key(Role.RECIPE, "Parameter of CutMix's Beta distribution; 0: off.", ge=0)
+    ]
+    mix_rate: Annotated[float, key(Role.RECIPE, "Share of batches that are mixed.", ge=0, le=1)]
+    cutmix_rate: Annotated[
+        float,
+        key(
+            Role.RECIPE,
+            "Share of the mixed batches that CutMix mixes; MixUp mixes the others.",
+            ge=0,
+            le=1,
+        ),
+    ]
+    mixing_epochs: Annotated[
+        int, key(Role.LENGTH, "Last epoch with mixing; 0: mix to the end.", ge=0, lt=2**31)
+    ]
+
+
+# The settings of Augment that leave images and labels unchanged.
+NO_AUGMENTATION: dict[str, Any] = {
+    "crop_padding": 0,
+    "flip": False,
+    "trivial_augment": False,
+    "erase_rate": 0.0,
+    "mixup_alpha": 0.0,
+    "cutmix_alpha": 0.0,
+    "mix_rate": 0.0,
+    "cutmix_rate": 0.0,
+}
+
+Fractions = tuple[Annotated[float, Meta(ge=0, le=1)], ...]
+Spreads = tuple[Annotated[float, Meta(gt=0)], ...]
+
+
+class Data(Section, frozen=True, kw_only=True):
+    name: Annotated[
+        str, key(Role.DATA, "digits, or any image-classification data set of TFDS.", min_length=1)
+    ]
+    dir: Annotated[
+        str, key(Role.FREE, "Folder of prepared TFDS data sets; empty: TFDS's own default.")
+    ]
+    manual_dir: Annotated[str, key(Role.FREE, "Folder of an archive that you downloaded by hand.")]
+    image_size: Annotated[
+        int,
+        key(Role.DATA, "Size to which images are decoded; 0: as stored.", ge=0, le=8192),
+    ]
+    classes: Annotated[
+        tuple[Annotated[int, Meta(ge=0)], ...],
+        key(Role.DATA, "Classes to keep, by index; they are renumbered in this order. (): all."),
+    ] = ()
+    mean: Annotated[
+        Fractions,
+        key(Role.SCALE, "Of each channel, for pixels in [0, 1]; (): that of the images in use."),
+    ] = ()
+    std: Annotated[
+        Spreads,
+        key(Role.SCALE, "Of each channel, for pixels in [0, 1]; (): that of the images in use."),
+    ] = ()
+    train_fraction: Annotated[
+        float,
+        key(Role.SIZE, "Share of the training images to train on, of each class.", gt=0, le=1),
+    ]
+    validation_fraction: Annotated[
+        float,
+        key(
+            Role.DATA, "Share of the training images held out as the validation split.", ge=0, lt=1
+        ),
+    ]
+    test_fraction: Annotated[
+        float,
+        key(
+            Role.DATA, "Share held out as the test split, of a data set that has none.", ge=0, lt=1
+        ),
+    ] = 0.0
+    placement: Annotated[
+        Literal["device", "stream", "auto"],
+        key(
+            Role.FREE,
+            "device: keep all images on the devices; stream: read them for each batch; auto: "
+            "stream if they take more than half of the free memory. Batches are the same.",
+        ),
+    ]
+
+
+class Init(Section, frozen=True, kw_only=True):
+    path: Annotated[
+        str,
+        key(Role.ORIGIN, "Initial weights: .npz, .safetensors or a run folder; empty: random."),
+    ] = ""
+    checkpoint: Annotated[
+        str, key(Role.ORIGIN, "Checkpoint of a run folder: newest, best or a step.")
+    ] = "newest"
+    allow_missing: Annotated[
+        str, key(Role.ORIGIN, "Patterns of the model's arrays that may stay random: 'stem/*'.")
+    ] = ""
+    allow_unused: Annotated[
+        str, key(Role.ORIGIN, "Patterns of the file's arrays that may stay unused.")
+    ] = ""
+    seen: Annotated[
+        str, key(Role.ORIGIN, "Training data of the weights, for the report: 'ImageNet-21k'.")
+    ] = ""
+
+
+class Log(Section, frozen=True, kw_only=True):
+    every_steps: Annotated[
+        int, key(Role.FREE, "Training steps between two records; 0: none.", ge=0)
+    ]
+    tensorboard: Annotated[bool, key(Role.FREE, "Write TensorBoard events too.")]
+
+
+class Checkpoint(Section, frozen=True, kw_only=True):
+    every_epochs: Annotated[
+        int,
+        key(
+            Role.FREE,
+            "Epochs between checkpoints; the newest two are kept. 0: only at the end.",
+            ge=0,
+        ),
+    ]
+    keep_every_epochs: Annotated[
+        int, key(Role.FREE, "Keep the checkpoint of every n-th epoch forever; 0: none.", ge=0)
+    ]
+
+
+class Settings(Section, frozen=True, kw_only=True):
+    """The complete configuration of a run."""
+
+    arm: Annotated[str, key(Role.NAME, "Name of the arm; the report averages over its seeds.")]
+    recipe: Annotated[str, key(Role.NAME, "Name of the recipe; empty: the arm's.")] = ""
+    seed: Annotated[
+        int,
+        key(
+            Role.SEED,
+            "Seed of initial weights, order of images and all random draws.",
+            ge=0,
+            lt=2**32,
+        ),
+    ]
+    num_epochs: Annotated[int, key(Role.LENGTH, "Passes over the training images.", ge=1, lt=2**31)]
+    batch_size: Annotated[
+        int, key(Role.RECIPE, "Images of a training step, over all devices.", ge=1, lt=2**31)
+    ]
+    eval_batch_size: Annotated[
+        int, key(Role.FREE, "Images of an evaluation batch.", ge=1, lt=2**31)
+    ]
+    eval_every_epochs: Annotated[int, key(Role.FREE, "Epochs between evaluations.", ge=1)]
+    accumulation: Annotated[
+        int,
+        key(
+            Role.COMPUTATION,
+            "Parts of a batch, processed one after the other to save memory.",
+            ge=1,
+            lt=2**31,
+        ),
+    ]
+    steps_per_dispatch: Annotated[
+        int,
+        key(
+            Role.FREE,
+            "Training steps in one compiled program, at most as many as between two records. More "
+            "than 1 speeds up small models on a GPU, and changes results only by rounding.",
+            ge=1,
+        ),
+    ]
+    compute_dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"],
+        key(
+            Role.COMPUTATION,
+            "float16 scales its loss, for GPUs without bfloat16. Parameters and reductions are "
+            "float32 in every case.",
+        ),
+    ]
+    label_smoothing: Annotated[
+        float, key(Role.RECIPE, "Share of the target spread evenly over all classes.", ge=0, lt=1)
+    ]
+    average_decay: Annotated[
+        float,
+        key(
+            Role.RECIPE,
+            "Decay per step of the weights' moving average that is evaluated; 0: none.",
+            ge=0,
+            lt=1,
+        ),
+    ]
+    frozen_trunk: Annotated[
+        bool,
+        key(Role.RECIPE, "Train only the head; the rest of the model runs as in evaluation."),
+    ] = False
+    model: Annotated[ViT | ResNet, key(Role.MODEL, "The architecture.")]
+    optimizer: Annotated[AdamW | Sgd, key(Role.RECIPE, "The optimizer.")]
+    schedule: Schedule
+    augment: Augment
+    data: Data
+    init: Init = Init()
+    log: Log
+    checkpoint: Checkpoint
+
+    def to_dict(self) -> dict[str, Any]:
+        """Converts to plain values, sorted by key, as in config.json."""
+        return _sorted(msgspec.to_builtins(self))
+
+
+class Grid(Section, frozen=True, kw_only=True):
+    """The runs of one grid of a study: every combination of these."""
+
+    seeds: Annotated[int, Meta(description="Number of seeds.", ge=1, le=100_000)]
+    recipes: Annotated[
+        tuple[Literal["own", "other"], ...],
+        Meta(description="own: the arm's recipe; other: those of the other arms.", min_length=1),
+    ]
+    fractions: Annotated[
+        tuple[Annotated[float, Meta(gt=0, le=1)], ...],
+        Meta(description="Shares of the training images.", min_length=1),
+    ]
+    budgets: Annotated[
+        tuple[Literal["epochs", "steps", "flops"], ...],
+        Meta(description="The quantity that the arms spend equally.", min_length=1),
+    ]
+
+
+def _sorted(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: _sorted(value[name]) for name in sorted(value)}

@@ -1,0 +1,91 @@
+"""The list of settings in --help: each with its description, its range and its value."""
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from jaxcmp.settings import Grid, Settings
+from jaxcmp.settings.configuration import describe_type
+from jaxcmp.settings.keys import Key, keys, sections_of, tag_of, unwrap
+
+WIDTH, INDENT = 79, " " * 6
+
+
+def list_settings(config: Mapping[str, Any] | None = None) -> str:
+    """Lists every setting by section, in lines of at most 79 characters.
+
+    With a configuration, the list has its values, and only the keys of its model and optimizer.
+    """
+    if config is None:
+        lines = ["Settings; with --config=FILE also their values in it:"]
+        lines += _lines(keys(), "--config.", None)
+    elif "arms" in config:
+        lines = ["Settings of a study:"]
+        for name, grid in config["grids"].items():
+            lines += _lines(keys(Grid), f"--config.grids.{name}.", _flat(grid))
+        lines += ["", "Settings of each arm, ARM being one of " + ", ".join(config["arms"]) + ":"]
+        lines += _lines(keys(), "--config.arms.ARM.", None)
+    else:
+        lines = ["Settings, with the values of the configuration:"]
+        lines += _lines(keys(), "--config.", _flat(config))
+    return "\n".join(lines)
+
+
+def _lines(
+    known: Mapping[str, Key], prefix: str, values: Mapping[str, Any] | None
+) -> Iterator[str]:
+    chosen = {name: key for name, key in known.items() if values is None or _is_in(name, values)}
+    # Keys outside all sections come first, as in the type.
+    for _, group in groupby(chosen.items(), lambda item: item[0].rpartition(".")[0]):
+        yield ""
+        for name, key in group:
+            value = "" if values is None else f"={_word(values.get(name, key.default))}"
+            yield f"  {prefix}{name}{value}"
+            about = key.meta.description or ""
+            owner = _owner(name) if values is None else ""
+            words = f"{owner}{about} Takes {describe_type(key.type, key.meta)}."
+            yield from textwrap.wrap(
+                words,
+                WIDTH,
+                initial_indent=INDENT,
+                subsequent_indent=INDENT,
+                break_on_hyphens=False,
+            )
+
+
+def _is_in(name: str, values: Mapping[str, Any]) -> bool:
+    """Returns whether a key applies to a configuration, which may leave it out."""
+    section, _, last = name.rpartition(".")
+    chosen = values.get(f"{section}.name")
+    owners = _owners(name)
+    return name in values or last == "name" or chosen in owners or not owners
+
+
+def _owner(name: str) -> str:
+    """Names the only model or optimizer that has a key, if there is only one."""
+    owners = _owners(name)
+    return f"Of {owners[0]}: " if len(owners) == 1 else ""
+
+
+def _owners(name: str) -> list[str]:
+    """Returns the models or optimizers that have a key; empty outside such sections."""
+    section, _, last = name.rpartition(".")
+    annotation = unwrap(Settings.__annotations__.get(section))[0]
+    sections = sections_of(annotation) if annotation else ()
+    if len(sections) < 2:
+        return []
+    return [tag_of(section) for section in sections if last in section.__struct_fields__]
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        is_section = isinstance(value, Mapping)
+        flat |= _flat(value, f"{prefix}{name}.") if is_section else {f"{prefix}{name}": value}
+    return flat
+
+
+def _word(value: Any) -> str:
+    """Formats a value as it can be typed: without spaces."""
+    return "()" if value == () else str(value).replace(" ", "")

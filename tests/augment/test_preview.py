@@ -1,0 +1,68 @@
+"""The contact sheet of augmented images."""
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+from trials import PLAIN
+
+from jaxcmp.augment import Augment, preview
+from jaxcmp.errors import CommandError, JaxcmpError
+
+GAP = preview.GAP
+LABELS = np.array([0, 1])
+
+
+def make_plain(mean, std):
+    return Augment(num_classes=2, mean=mean, std=std, **PLAIN)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_sheet_shows_each_image_and_its_augmented_copies(channels, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (2, 6, 5, channels)).astype(np.uint8)
+    mean, std = np.full(channels, 0.4, np.float32), np.full(channels, 0.3, np.float32)
+    path = tmp_path / "new" / "sheet.png"
+    preview.preview(
+        make_plain(mean, std),
+        jax.random.key(0),
+        images,
+        LABELS,
+        mean=mean,
+        std=std,
+        path=path,
+        num_draws=3,
+        scale=2,
+    )
+    with Image.open(path) as sheet:
+        pixels = np.asarray(sheet).reshape(sheet.height, sheet.width, channels)
+    assert pixels.shape[:2] == (2 * (12 + GAP) + GAP, 4 * (10 + GAP) + GAP)
+    for row in range(2):
+        for column in range(4):
+            top, left = GAP + row * (12 + GAP), GAP + column * (10 + GAP)
+            tile = pixels[top : top + 12 : 2, left : left + 10 : 2]
+            # With every option off, the draws are the image itself.
+            np.testing.assert_array_equal(tile, images[row])
+    assert [file.name for file in path.parent.iterdir()] == ["sheet.png"]
+
+
+def test_an_incomplete_last_row_stays_white():
+    sheet = preview.contact_sheet(np.zeros((3, 4, 4, 3), np.uint8), columns=2, scale=1)
+    pixels = np.asarray(sheet)
+    assert pixels.shape == (2 * (4 + GAP) + GAP, 2 * (4 + GAP) + GAP, 3)
+    assert (pixels[-GAP - 4 :, -GAP - 4 :] == 255).all()
+    assert (pixels == 0).all(axis=2).sum() == 3 * 16
+
+
+def test_a_file_that_cannot_be_written_is_named_in_one_line(tmp_path):
+    images = np.zeros((2, 4, 4, 1), np.uint8)
+    mean, std = np.zeros(1, np.float32), np.ones(1, np.float32)
+    augment = make_plain(mean, std)
+    (tmp_path / "file").write_text("in the way")
+    for path, error, message in (
+        (tmp_path / "file" / "sheet.png", JaxcmpError, "cannot be written"),
+        (tmp_path / "sheet.txt", CommandError, "end in .png"),
+    ):
+        with pytest.raises(error, match=message):
+            preview.preview(
+                augment, jax.random.key(0), images, LABELS, mean=mean, std=std, path=path
+            )

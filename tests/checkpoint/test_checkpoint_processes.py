@@ -1,0 +1,148 @@
+"""Checkpoints of processes killed while they save, and of several that save together."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxcmp.checkpoint.manager import Checkpoints
+
+SAVE_FOREVER = """
+import sys
+import numpy as np
+from jaxcmp.checkpoint.manager import Checkpoints
+noise = np.random.default_rng(0).normal(size=500_000).astype(np.float32)
+with Checkpoints(sys.argv[1], keep_every=0, keep_best=False) as checkpoints:
+    for step in range(1, 100_000):
+        checkpoints.save(step, {"params": {"kernel": noise + step, "step": np.full(3, step)}}, {})
+"""
+
+
+def start(code: str, *arguments: Any) -> subprocess.Popen:
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=1"}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, cwd=Path(__file__).parent.parent.parent)
+
+
+def test_a_run_killed_while_saving_leaves_sound_checkpoints(tmp_path):
+    folders = [tmp_path / str(number) for number in range(3)]
+    children = [start(SAVE_FOREVER, folder) for folder in folders]
+    try:
+        for folder, child in zip(folders, children, strict=True):
+            deadline = time.monotonic() + 60
+            while not list(folder.glob("[1-9]")) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            time.sleep(0.07 * int(folder.name))
+            child.kill()
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+    for folder in folders:
+        with Checkpoints(folder, keep_every=0, keep_best=False) as checkpoints:
+            restored = checkpoints.read()
+            assert restored is not None
+            step, arrays = restored
+            assert set(arrays["params/step"]) == {step}
+            checkpoints.save(step + 1, {"params": np.ones(3)}, {})
+        assert not list(folder.glob("*tmp*"))
+        # Only an old one that was just being deleted may be incomplete.
+        assert not (folder / f"damaged-{step}").exists()
+        assert not (folder / f"damaged-{step + 1}").exists()
+
+
+TWO_PROCESSES = """
+import pathlib, sys
+import jax
+import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jaxcmp.checkpoint import folder as checkpoint_folder
+from jaxcmp.checkpoint.manager import Checkpoints
+process, port, folder = int(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
+jax.distributed.initialize(f"127.0.0.1:{port}", 2, process)
+sharding = NamedSharding(jax.make_mesh((2,), ("data",), (AxisType.Auto,)), PartitionSpec())
+def state(step):
+    host = np.arange(1000, dtype=np.float32) * step
+    return {"kernel": jax.make_array_from_callback(host.shape, sharding, lambda i: host[i])}
+def holds(restored, step):
+    kernel = restored["kernel"]
+    return kernel.sharding == sharding and np.array_equal(kernel, np.arange(1000) * step)
+with Checkpoints(folder, keep_every=0, keep_best=True) as checkpoints:
+    for step in (1, 2, 3):
+        checkpoints.save(step, state(step), {"validation_accuracy": 1 / step})
+    step, restored = checkpoints.restore(state(0))
+    assert step == 3 and holds(restored, 3)
+    first_fault = checkpoint_folder.first_fault
+    if process == 1:  # A shared folder may show a file to one process and not to another.
+        checkpoint_folder.first_fault = lambda path: "unseen" if path.name == "3" else None
+    step, restored = checkpoints.restore(state(0))
+    assert step == 2 and holds(restored, 2)
+    checkpoint_folder.first_fault = first_fault
+    checkpoints.save(3, state(3), {})
+    assert checkpoints.restore(state(0), "best")[0] == 1
+jax.distributed.shutdown()
+"""
+
+
+GO_ON = """
+import sys
+import jax
+import numpy as np
+from jaxcmp.runtime import devices
+from jaxcmp.checkpoint.manager import Checkpoints
+process, port, folder, number, step = int(sys.argv[1]), *sys.argv[2:4], *map(int, sys.argv[4:])
+if number > 1:
+    jax.distributed.initialize(f"127.0.0.1:{port}", number, process)
+everywhere = devices.replicated(devices.make_mesh())
+def noise(step):
+    return np.random.default_rng(step).normal(size=1000).astype(np.float32)
+def state(step):
+    return {"kernel": devices.place(noise(step), everywhere)}
+with Checkpoints(folder, keep_every=0, keep_best=False) as checkpoints:
+    restored = checkpoints.restore(state(0))
+    assert (restored[0] if restored else 0) == step
+    if restored:
+        assert restored[1]["kernel"].sharding == everywhere
+        np.testing.assert_array_equal(restored[1]["kernel"], noise(step))
+    checkpoints.save(step + 1, state(step + 1), {})
+if number > 1:
+    jax.distributed.shutdown()
+"""
+
+
+def test_a_checkpoint_is_the_same_to_any_number_of_processes(tmp_path):
+    for step, number in enumerate((1, 2, 4, 1)):
+        port = free_port()
+        children = [start(GO_ON, i, port, tmp_path, number, step) for i in range(number)]
+        try:
+            assert [child.wait(timeout=120) for child in children] == [0] * number
+        finally:
+            for child in children:
+                child.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def test_two_processes_write_one_checkpoint(tmp_path):
+    port = free_port()
+    children = [start(TWO_PROCESSES, process, port, tmp_path) for process in range(2)]
+    try:
+        assert [child.wait(timeout=60) for child in children] == [0, 0]
+    finally:
+        for child in children:
+            child.kill()
+    assert sorted(os.listdir(tmp_path)) == ["1", "2", "3", "damaged-3"]
+    with Checkpoints(tmp_path, keep_every=0, keep_best=True) as checkpoints:
+        restored = checkpoints.restore({"kernel": jnp.zeros(1000)})
+    assert restored is not None and restored[0] == 3
+    np.testing.assert_array_equal(np.asarray(restored[1]["kernel"]), np.arange(1000) * 3)

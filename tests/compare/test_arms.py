@@ -1,0 +1,55 @@
+"""What a run says of itself: its recipe, its length, its devices."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from sample_outcomes import make_config, make_outcome, make_predictions
+
+from jaxcmp.compare.arms import is_equal, outcome_of
+from jaxcmp.runs import Run
+from jaxcmp.settings.configuration import NOTHING_GIVEN
+
+
+def test_predictions_that_do_not_cover_the_test_split_are_refused():
+    with pytest.raises(ValueError, match="20 predictions for 19 images"):
+        make_outcome(make_config(), num_test=19)
+
+
+def test_a_run_that_moved_names_every_device_it_trained_on():
+    run = make_outcome(make_config()).run
+    first = run.environment | {"device": "T4", "device_count": 2}
+    second = run.environment | {"device": "H100", "device_count": 1}
+    moved = dataclasses.replace(run, environment=second | {"earlier": [first, second]})
+    assert outcome_of(moved, make_predictions()).device == "2 x T4 and H100"
+
+
+def test_a_run_without_its_result_is_refused():
+    with pytest.raises(ValueError, match="not finished"):
+        run = Run(Path("runs/a"), make_config(), NOTHING_GIVEN, {"device": "cpu"}, {}, [], None)
+        outcome_of(run, make_predictions())
+
+
+def test_an_older_run_that_names_no_recipe_has_its_own_and_the_same():
+    older, newer = make_outcome(make_config()), make_outcome(make_config() | {"recipe": "vit"})
+    assert older.recipe == newer.recipe
+    assert (older.recipe_name, older.is_crossed, older.title) == ("vit", False, "vit")
+
+
+def test_a_run_with_the_recipe_of_another_arm_is_crossed():
+    run = make_outcome(make_config() | {"recipe": "resnet"})
+    assert run.is_crossed and run.title == "vit with resnet's recipe"
+    assert run.recipe != make_outcome(make_config()).recipe
+
+
+def test_a_run_without_its_epochs_is_refused():
+    config = make_config()
+    del config["num_epochs"]
+    with pytest.raises(KeyError, match="num_epochs"):
+        make_outcome(config)
+
+
+def test_equal_is_within_two_percent_and_known():
+    assert is_equal(100, 98) and is_equal(98, 100) and is_equal(7, 7)
+    assert not is_equal(100, 97.9)
+    assert not is_equal(None, 1) and not is_equal(1, None)

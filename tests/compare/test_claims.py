@@ -1,0 +1,131 @@
+"""The section on the study's claims: what is judged, what is left open, and how it is shown."""
+
+import dataclasses
+
+import sections
+from test_trained_claims import CLAIMS, STUDY, measured
+
+from jaxcmp.compare.document import Table, Text
+from jaxcmp.compare.sections.claims import judge, judged
+from jaxcmp.compare.sections.evidence import Measured
+
+
+def tables(section):
+    return [block for block in sections.parts(section) if isinstance(block, Table)]
+
+
+def verdicts(evidence):
+    return {claim.id: judge(claim, STUDY, evidence).verdict for claim in STUDY.claims}
+
+
+def test_without_runs_nothing_is_judged():
+    assert set(verdicts(Measured()).values()) == {"open"}
+    reason = judge(CLAIMS["vit-accuracy"], STUDY, Measured()).reason
+    assert reason == "No run of ViT-Tiny is finished."
+
+
+def test_the_studys_own_numbers_would_hold():
+    found = verdicts(measured())
+    assert {name for name, verdict in found.items() if verdict == "open"} == {
+        # By single seeds, no gap is really larger than another.
+        "largest-gap",
+        "pretrained",
+        "pretrained-gap",
+    }
+    assert "fails" not in found.values()
+
+
+def test_runs_in_another_setting_judge_nothing_but_are_named():
+    other = measured(vit={"difference": "num_epochs is 10, the study's is 100"})
+    found = verdicts(other)
+    assert found["resnet-accuracy"] == "holds"
+    for name in ("vit-accuracy", "accuracy-gap", "time", "slower", "class-gaps", "largest-gap"):
+        judgement = judge(CLAIMS[name], STUDY, other)
+        assert judgement.verdict == "open" and judgement.measured.text == "–"
+        assert "num_epochs is 10" in judgement.reason and "ViT-Tiny" in judgement.reason
+
+
+def test_what_runs_do_not_say_is_left_open():
+    silent = measured(
+        vit={"best_accuracies": [], "class_accuracies": {"cat": [0.9]}}, resnet={"num_test": 0}
+    )
+    found = verdicts(silent)
+    for name in ("vit-accuracy", "resnet-accuracy", "vit-classes", "resnet-classes", "largest-gap"):
+        assert found[name] == "open"
+    assert found["slower"] == "holds"
+
+
+def test_the_table_has_a_row_for_each_claim_with_a_coloured_verdict():
+    table, _ = tables(judged(measured(), STUDY))
+    assert [column.label for column in table.columns] == [
+        *("Claim", "Verdict", "The blog post", "Measured", "Reason")
+    ]
+    rows = dict(zip(CLAIMS, table.rows, strict=True))
+    assert [cell.text for cell in rows["time"][1:4]] == ["holds", "44 and 15 min", "2.93 times"]
+    assert rows["time"][4].text.endswith("so that their ratio is judged.")
+    assert [cell.text for cell in rows["pretrained"][1:4]] == ["not measured here", "98 %", "–"]
+    assert rows["pretrained"][1].verdict == "open"
+    assert rows["pretrained-gap"][2].text == "above 0 points"
+    assert rows["class-gaps"][2].text == "1.9 to 18.6 points"
+    assert [cell.text for cell in rows["largest-gap"][1:4]] == [
+        *("not settled here", "cat, 18.6 points", "cat, +18.60 points")
+    ]
+    assert rows["vit-accuracy"][3].runs == [3]
+
+
+def test_the_classes_have_a_table_of_their_own():
+    _, table = tables(judged(measured(), STUDY))
+    assert [row[0].text for row in table.rows] == list(STUDY.classes)
+    assert [column.label for column in table.columns][-2:] == [
+        "ResNet-18 − ViT-Tiny, the blog post, points",
+        "ResNet-18 − ViT-Tiny, measured",
+    ]
+    cat = table.rows[3]
+    assert [cell.text for cell in cat] == [
+        *("cat", "68.4", "68.40 %", "87", "87.00 %", "18.6", "+18.60 points")
+    ]
+    assert {cell.verdict for cell in cat[2::2]} == {"holds"}
+    _, empty = tables(judged(Measured(), STUDY))
+    assert {cell.text for row in empty.rows for cell in row[2::2]} == {"–"}
+
+
+OWN = [STUDY.arms[name].command for name in ("vit", "resnet")]
+
+
+def test_what_is_open_asks_for_the_first_seed_that_is_not_there():
+    assert sections.commands(judged(Measured(), STUDY))[:2] == OWN
+    other = "num_epochs is 10, the blog post's is 100"
+    for own, expected in (
+        ({"seeds": [0]}, " --config.seed=1"),
+        ({"seeds": [1, 2]}, ""),
+        ({"seeds": [0, 1, 2]}, " --config.seed=3"),
+        # Those of another setting are no seeds of the blog post's.
+        ({"seeds": [0], "difference": other}, ""),
+    ):
+        lines = sections.commands(judged(measured(vit=own), STUDY))
+        assert [line for line in lines if line.startswith(OWN[0])] == [f"{OWN[0]}{expected}"]
+
+
+def test_only_arms_of_claims_left_open_get_commands():
+    study = dataclasses.replace(STUDY, claims=(CLAIMS["vit-accuracy"], CLAIMS["resnet-accuracy"]))
+    for evidence, expected in (
+        (measured(), []),
+        (measured(resnet={"best_accuracies": [0.5]}), OWN[1:]),
+    ):
+        assert sections.commands(judged(evidence, study)) == expected
+
+
+def test_the_answer_counts_the_verdicts():
+    first, setting = sections.parts(judged(measured(), STUDY))[:2]
+    assert isinstance(setting, Text) and "100 epochs of CIFAR-10" in setting.text
+    assert STUDY.name in setting.text
+    assert isinstance(first, Text) and first.style == "answer"
+    assert first.text == (
+        "Of the blog post's 11 claims that runs can judge, 8 hold, 0 do not, and 3 could not be "
+        "judged by these runs."
+    )
+
+
+def test_a_study_without_claims_about_classes_has_one_table():
+    study = dataclasses.replace(STUDY, claims=STUDY.claims[:3])
+    assert len(tables(judged(measured(), study))) == 1

@@ -1,0 +1,195 @@
+"""Cost: curves and equal budgets against numbers worked out by hand."""
+
+import dataclasses
+
+import pytest
+import sections
+from sample_runs import (
+    TWO_SEEDS_EACH,
+    Sample,
+    alter,
+    every_other_epoch_of,
+    make_group,
+    with_files,
+)
+from sample_transfer import from_run, pretrained
+
+from jaxcmp.compare.arms import Group, Outcome
+from jaxcmp.compare.document import Cell
+from jaxcmp.compare.sections.cost import Spending, accuracy_at, cost_section
+
+AT = "test accuracy at that point"
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory) -> Group:
+    return make_group(tmp_path_factory.mktemp("budget"), *TWO_SEEDS_EACH)
+
+
+@pytest.fixture(scope="module")
+def made_up(group) -> Group:
+    """The ResNet takes 4 TFLOP and 4 minutes in all, the ViT 10 TFLOP and 2 minutes."""
+    return alter(group, make_up)
+
+
+def make_up(outcome: Outcome) -> Outcome:
+    if outcome.name == "resnet":
+        first = 100.0 if outcome.seed else 80.0
+        return spend(outcome, 4e12, [first, 240 - first], [0.5, 0.9])
+    # The seeds differ by a tenth.
+    accuracies = [each + 0.1 * outcome.seed for each in (0.2, 0.4, 0.6, 0.7, 0.8)]
+    return spend(outcome, 10e12, [24.0] * 5, accuracies)
+
+
+def spend(outcome: Outcome, flops: float, seconds: list[float], accuracies: list[float]) -> Outcome:
+    records = [
+        outcome.epochs[0] | {"step": 100 * i, "epoch": i, "seconds": s, "test_accuracy": a}
+        for i, (s, a) in enumerate(zip(seconds, accuracies, strict=True), start=1)
+    ]
+    found = with_files(outcome, metrics=records, cost={"training_flops": flops})
+    return dataclasses.replace(found, test_accuracy=accuracies[-1])
+
+
+def test_accuracy_is_linear_between_epochs_and_unknown_before_the_first(group):
+    spent = Spending("units", "units", lambda _: [2.0, 4.0, 6.0, 8.0, 10.0], str)
+
+    run = make_up(group.arms[1].outcomes[0])
+    assert accuracy_at(run, spent, 1.9) is None
+    assert accuracy_at(run, spent, 2.0) == pytest.approx(0.2)
+    assert accuracy_at(run, spent, 5.0) == pytest.approx(0.5)
+    assert accuracy_at(run, spent, 6.5) == pytest.approx(0.625)
+    assert accuracy_at(run, spent, 10.0) == pytest.approx(0.8)
+    assert accuracy_at(run, spent, 2.0 * (1 - 1e-12)) == pytest.approx(0.2)
+
+
+def test_at_equal_operations_each_arm_has_what_it_had_at_the_end_of_the_cheapest(made_up):
+    table = sections.table(cost_section(made_up), "equal training operations")
+    assert table.title.endswith(": 4 TFLOP")
+    vit, resnet = sections.row(table, "vit"), sections.row(table, "resnet")
+    # 4 TFLOP are two of the ViT's five epochs: 40 % and 50 %.
+    assert vit[AT].value == pytest.approx(45)
+    assert vit[AT].text == "40.00 and 50.00 %" and vit[AT].interval is None
+    assert vit["at the end"].value == pytest.approx(85)
+    assert (vit["spent in all"].value, vit["spent in all"].text) == (10, "10 TFLOP")
+    assert resnet[AT].value == resnet["at the end"].value == pytest.approx(90)
+
+
+def test_at_equal_time_seconds_of_epochs_are_added_up(made_up):
+    table = sections.table(cost_section(made_up), "equal training time")
+    assert table.title.endswith(": 2 min")
+    # After 2 of 4 minutes its seeds are 40 of 160 s and 20 of 140 s into their second epoch.
+    expected = 50 + 40 * (40 / 160 + 20 / 140) / 2
+    assert sections.row(table, "resnet")[AT].value == pytest.approx(expected)
+    assert sections.row(table, "vit")[AT].value == pytest.approx(85)
+    assert sections.row(table, "resnet")["spent in all"].value == pytest.approx(4)
+
+
+def test_the_budget_is_the_least_that_any_single_run_spent(group):
+    def change(outcome: Outcome) -> Outcome:
+        factor = 0.5 if (outcome.name, outcome.seed) == ("resnet", 1) else 1
+        return spend(outcome, 10e12, [60.0 * factor] * 2, [0.5, 0.9])
+
+    table = sections.table(cost_section(alter(group, change)), "equal training time")
+    assert table.title.endswith(": 60 s")
+    # Of the ResNet's seeds one has ended by then, the other is halfway.
+    assert sections.row(table, "resnet")[AT].value == pytest.approx((50 + 90) / 2)
+    assert sections.row(table, "vit")[AT].value == pytest.approx(50)
+
+
+def test_an_arm_whose_first_epoch_costs_more_has_no_figure(group):
+    def change(outcome: Outcome) -> Outcome:
+        if outcome.name == "resnet":
+            return spend(outcome, 1e12, [1.0], [0.5])
+        return spend(outcome, 10e12, [60.0] * 2, [0.5, 0.9])
+
+    section = cost_section(alter(group, change))
+    for what in ("operations", "time"):
+        table = sections.table(section, f"equal training {what}")
+        assert sections.row(table, "vit")[AT] == Cell("not one epoch yet")
+        assert sections.row(table, "resnet")[AT].value == pytest.approx(50)
+
+
+def test_lines_follow_the_mean_over_seeds(made_up):
+    figure = sections.figure(cost_section(made_up), "cost")
+    line = sections.series(sections.plot(figure, "Training operations"), "vit")
+    assert line.x == pytest.approx([2, 4, 6, 8, 10])
+    assert line.y == pytest.approx([25, 45, 65, 75, 85])
+    line = sections.series(sections.plot(figure, "Training time"), "resnet")
+    assert line.x == pytest.approx([1.5, 4])
+    assert line.runs == made_up.arms[0].runs
+
+
+def test_lines_meet_the_epochs_that_all_seeds_recorded(group):
+    panels = [
+        sections.plot(sections.figure(cost_section(each), "cost"), "Training operations")
+        for each in (group, every_other_epoch_of(group, 1))
+    ]
+    whole, thin = (sections.series(panel, "vit") for panel in panels)
+    assert (thin.x, thin.y) == (whole.x[1::2], whole.y[1::2])
+
+
+def test_parameters_stand_beside_the_final_accuracy_of_each_of_two_seeds(made_up):
+    panel = sections.plot(sections.figure(cost_section(made_up), "parameters"), "Parameters")
+    point = sections.series(panel, "vit")
+    assert point.x == [made_up.arms[1].outcomes[0].parameters / 1e6]
+    assert point.y == pytest.approx([85])
+    assert point.low is None and point.high is None
+    seeds = [sections.series(panel, f"vit, run {number}") for number in (1, 2)]
+    assert [each.y for each in seeds] == [pytest.approx([80]), pytest.approx([90])]
+
+
+def test_times_on_different_devices_are_never_compared(made_up):
+    section = cost_section(
+        alter(made_up, lambda o: dataclasses.replace(o, device="T4" if o.seed else "cpu"))
+    )
+    assert not sections.has_table(section, "equal training time")
+    assert sections.has_table(section, "equal training operations")
+    assert "several devices (T4, cpu)" in sections.texts(section)
+    panels = [panel.title for panel in sections.figure(section, "cost").panels]
+    assert panels == ["Training operations"]
+
+
+def test_an_arm_without_costs_is_left_out_by_name(made_up):
+    def forget(outcome: Outcome) -> Outcome:
+        return with_files(outcome, cost={}) if outcome.name == "vit" else outcome
+
+    section = cost_section(alter(made_up, forget))
+    assert "Left out" in sections.texts(section) and "of vit (" in sections.texts(section)
+    assert not sections.has_table(section, "equal")
+    panel = sections.plot(sections.figure(section, "parameters"), "Parameters")
+    assert {point.label.partition(",")[0] for point in panel.series} == {"resnet"}
+
+
+@pytest.mark.parametrize("missing", [{"cost": {}}, {"metrics": []}])
+def test_runs_without_costs_or_epochs_say_so(made_up, missing):
+    section = cost_section(alter(made_up, lambda each: with_files(each, **missing)))
+    assert section.section is None
+    assert "the runs recorded no epochs or no costs" in sections.texts(section)
+    assert len(sections.commands(section)) == 1
+
+
+def test_one_arm_with_one_seed_has_curves_and_nothing_to_compare(tmp_path):
+    section = cost_section(make_group(tmp_path, Sample("vit")))
+    assert not sections.has_table(section, "equal")
+    panel = sections.plot(sections.figure(section, "parameters"), "Parameters")
+    assert sections.series(panel, "vit").low is None
+
+
+def test_large_budgets_are_readable(group):
+    section = cost_section(alter(group, lambda o: spend(o, 1.0954e16, [5280.0], [0.9])))
+    assert sections.table(section, "operations").title.endswith(": 11 PFLOP")
+    assert sections.table(section, "time").title.endswith(": 88 min")
+
+
+def test_every_number_names_its_runs(made_up):
+    assert not list(sections.without_source(cost_section(made_up)))
+
+
+def test_the_cost_of_the_weights_is_said_to_be_missing(group, tmp_path):
+    assert "cost of pretraining" not in sections.texts(cost_section(group))
+    tuned = make_group(tmp_path, pretrained("vit"), Sample("resnet", init=from_run("resnet")))
+    text = sections.texts(cost_section(tuned))
+    assert (
+        "The cost of pretraining is not counted for resnet, pretrained on 5 classes of cifar10"
+        in text
+    )

@@ -1,0 +1,136 @@
+"""Curves: a line per seed from its records, their mean, and what training accuracy is not."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import sections
+from sample_runs import (
+    TWO_SEEDS_EACH,
+    Sample,
+    alter,
+    every_other_epoch_of,
+    make_group,
+    with_files,
+)
+
+from jaxcmp.compare.arms import Group, Outcome
+from jaxcmp.compare.document import Figure, Plot
+from jaxcmp.compare.sections.curves import curves_section, opening_figure
+
+# Where each is shown, and how it is stored.
+PANELS = {
+    "Test accuracy by epoch": ("test_accuracy", 100),
+    "Test loss": ("test_loss", 1),
+    "Training loss": ("train_loss", 1),
+    "Learning rate": ("learning_rate", 100 / 1e-3),
+}
+
+
+def panel(group: Group, title: str) -> Plot:
+    opening, answer = opening_figure(group), curves_section(group)
+    figures = [block for block in sections.parts(answer) if isinstance(block, Figure)]
+    panels = [each for figure in [*filter(None, [opening]), *figures] for each in figure.panels]
+    (found,) = (each for each in panels if isinstance(each, Plot) and each.title == title)
+    return found
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory) -> Group:
+    samples = [
+        dataclasses.replace(each, config={"schedule.peak_learning_rate": 1e-3})
+        for each in TWO_SEEDS_EACH
+    ]
+    return make_group(tmp_path_factory.mktemp("curves"), *samples)
+
+
+@pytest.mark.parametrize("title", list(PANELS))
+def test_each_seed_has_its_records_and_each_arm_their_mean(group, title):
+    key, scale = PANELS[title]
+    for arm in group.arms:
+        rows = []
+        for outcome in arm.outcomes:
+            line = sections.series(panel(group, title), f"{arm.name}, seed {outcome.seed}")
+            rows.append([scale * epoch[key] for epoch in outcome.epochs])
+            assert (line.x, line.y) == ([1, 2, 3, 4, 5, 6], pytest.approx(rows[-1]))
+            assert (line.style, line.arm, line.runs) == ("thin", arm.index, [outcome.number])
+        mean = sections.series(panel(group, title), arm.name)
+        assert mean.y == pytest.approx(np.mean(rows, axis=0))
+        assert (mean.style, mean.arm, mean.runs) == ("thick", arm.index, arm.runs)
+
+
+def test_each_arm_has_a_panel_with_training_dashed(group):
+    for arm in group.arms:
+        found = panel(group, f"{arm.name}: accuracy")
+        assert {line.style for line in found.series} == {"thin", "thick", "dashed"}
+        (dashed,) = (line for line in found.series if line.style == "dashed")
+        rows = [[epoch["train_accuracy_mixed"] for epoch in o.epochs] for o in arm.outcomes]
+        assert dashed.y == pytest.approx(100 * np.mean(rows, axis=0))
+
+
+def test_training_accuracy_under_mixing_is_named_as_such_and_explained(group, tmp_path):
+    labels = {
+        name: {line.label for line in panel(group, f"{name}: accuracy").series}
+        for name in ("resnet", "vit")
+    }
+    assert "training, mixed targets" in labels["vit"]
+    assert "training, augmented images" in labels["resnet"]
+    assert "The training accuracy of vit cannot be compared" in sections.texts(
+        curves_section(group)
+    )
+    assert not sections.texts(curves_section(make_group(tmp_path, Sample("resnet"))))
+
+
+def test_one_seed_is_a_thick_line_alone(tmp_path):
+    found = panel(make_group(tmp_path, Sample("vit", 3)), "Test loss")
+    assert [line.style for line in found.series] == ["thick"]
+
+
+def test_a_mean_ends_where_the_first_of_its_runs_ends(group):
+    def cut(outcome: Outcome) -> Outcome:
+        return with_files(outcome, metrics=outcome.run.metrics[: 6 - 2 * outcome.seed])
+
+    found = panel(alter(group, cut), "Test loss")
+    assert sections.series(found, "vit").x == [1, 2, 3, 4]
+    assert sections.series(found, "vit, seed 0").x == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_mean_is_of_the_same_epoch_of_all_runs(group):
+    thin = sections.series(panel(every_other_epoch_of(group, 1), "Test loss"), "vit")
+    whole = sections.series(panel(group, "Test loss"), "vit")
+    assert thin.x == [2, 4, 6] and thin.y == whole.y[1::2]
+
+
+def test_records_of_steps_are_no_epochs(group):
+    def more(outcome: Outcome) -> Outcome:
+        step = {"kind": "train", "step": 1, "epoch": 1, "loss": 2.3}
+        return with_files(outcome, metrics=[step, *outcome.run.metrics])
+
+    assert curves_section(alter(group, more)) == curves_section(group)
+
+
+def test_seeds_without_records_of_epochs_are_named_and_the_others_are_drawn(group):
+    def forget(outcome: Outcome) -> Outcome:
+        is_forgotten = outcome.name == "vit" and outcome.seed == 1
+        return with_files(outcome, metrics=[]) if is_forgotten else outcome
+
+    (vit,) = (arm for arm in group.arms if arm.name == "vit")
+    kept, forgotten = vit.outcomes
+    altered = alter(group, forget)
+    line = sections.series(panel(altered, "Test loss"), "vit")
+    assert line.runs == [kept.number]
+    assert line.y == [epoch["test_loss"] for epoch in kept.epochs]
+    text = sections.texts(curves_section(altered))
+    assert f"seed 1 of vit ({forgotten.folder})" in text and "seed 0" not in text
+
+
+def test_runs_without_any_record_say_what_is_missing(group):
+    empty = alter(group, lambda each: with_files(each, metrics=[]))
+    answer = curves_section(empty)
+    assert answer.section is None and opening_figure(empty) is None
+    assert "no run recorded its epochs" in sections.texts(answer)
+    assert len(sections.commands(answer)) == 1
+
+
+def test_every_line_names_its_runs(group):
+    assert not list(sections.without_source(curves_section(group)))

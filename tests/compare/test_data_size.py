@@ -1,0 +1,212 @@
+"""More data: power laws and crossovers of made-up runs whose laws are known."""
+
+import dataclasses
+
+import pytest
+import sections
+from sample_runs import Sample, alter, make_group
+from sample_study import equal_steps, part
+
+from jaxcmp.compare.arms import Group, Outcome
+from jaxcmp.compare.sections.data_size import data_size_section
+from jaxcmp.compare.sections.results import results_section
+
+FRACTIONS = (0.1, 0.5, 1.0)
+# Errors coefficient * n ** -exponent: they meet at 100 ** 2 = 10,000 images.
+LAWS = {"vit": (20.0, 0.5), "resnet": (2.0, 0.25)}
+TABLE = "Test accuracy by training images"
+
+
+def sample(arm: str, fraction: float, seed: int = 0) -> Sample:
+    return Sample(arm, seed, num_test=20, config={"data.train_fraction": fraction})
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Group:
+    """Two arms on three sizes with two seeds each."""
+    samples = [sample(a, f, s) for a in LAWS for f in FRACTIONS for s in (0, 1)]
+    return make_group(tmp_path_factory.mktemp("sizes"), *samples)
+
+
+def lawful(group: Group, laws: dict[str, tuple[float, float]], *, spread: float = 0.0) -> Group:
+    """As if the runs kept these laws, one seed above and the other below by this share."""
+
+    def change(outcome: Outcome) -> Outcome:
+        coefficient, exponent = laws[outcome.name]
+        factor = (1 + spread) ** (1 if outcome.seed else -1)
+        error = coefficient * outcome.num_train**-exponent * factor
+        return dataclasses.replace(outcome, test_accuracy=1 - error)
+
+    return alter(group, change)
+
+
+def keep(group: Group, arm: str, *sizes: int) -> Group:
+    """Without the runs of this arm on smaller parts of other sizes."""
+    smaller = tuple(
+        each for each in group.smaller if each.name != arm or each.outcomes[0].num_train in sizes
+    )
+    return dataclasses.replace(group, smaller=smaller)
+
+
+def test_the_runs_on_most_images_are_the_headline_and_the_rest_never_join_their_average(runs):
+    assert [arm.outcomes[0].num_train for arm in runs.arms] == [50_000, 50_000]
+    assert sorted(arm.outcomes[0].num_train for arm in runs.smaller) == [5000] * 2 + [25_000] * 2
+    table = sections.table(results_section(lawful(runs, LAWS)))
+    accuracy = sections.row(table, "Test accuracy, last epoch")["vit"]
+    assert (accuracy.value, accuracy.num) == (pytest.approx(100 * (1 - 20 * 50_000**-0.5)), 2)
+
+
+def test_runs_on_parts_stand_under_the_arm_of_their_recipe(runs):
+    group = lawful(runs, LAWS, spread=0.01)
+    table = sections.table(data_size_section(group), TABLE)
+    assert sections.names(table) == ["5,000", "25,000", "50,000"]
+    cell = sections.row(table, "5,000")["vit"]
+    errors = [20 * 5000**-0.5 * factor for factor in (1.01, 1 / 1.01)]
+    assert cell.value == pytest.approx(100 * (1 - sum(errors) / 2))
+    assert cell.num == 2
+    (part,) = (each for each in group.smaller
+               if (each.name, each.outcomes[0].num_train) == ("vit", 5000))  # fmt: skip
+    assert cell.runs == part.runs
+    shown = [f"{100 * (1 - error):.2f}" for error in errors[::-1]]
+    assert cell.interval is None and cell.text == f"{shown[0]} and {shown[1]} %, n = 2"
+
+
+def test_the_law_of_the_error_is_found_again(runs):
+    text = sections.texts(data_size_section(lawful(runs, LAWS)))
+    # Twice the images: 2 ** 0.5 = 1.41 and 2 ** 0.25 = 1.19.
+    assert "vit: error = 20 n^−0.500; twice the images divide the error by 1.41." in text
+    assert "resnet: error = 2 n^−0.250; twice the images divide the error by 1.19." in text
+
+
+def test_an_error_that_grows_with_the_images_has_a_law_without_a_second_minus(runs):
+    text = sections.texts(data_size_section(lawful(runs, LAWS | {"vit": (0.01, -0.2)})))
+    assert "vit: error = 0.01 n^0.200; twice the images divide the error by 0.87." in text
+
+
+def test_the_figure_has_every_run_and_the_fitted_line(runs):
+    group = lawful(runs, LAWS, spread=0.01)
+    figure = sections.figure(data_size_section(group), "data-size")
+    panel = sections.plot(figure, "Error, equal epochs")
+    points = sections.series(panel, "vit")
+    assert points.x == [5000, 5000, 25_000, 25_000, 50_000, 50_000]
+    line = sections.series(panel, "vit, power law")
+    assert line.x == [5000, 25_000, 50_000]
+    assert line.y == pytest.approx([100 * 20 * n**-0.5 for n in line.x])
+    assert points.runs == line.runs and len(line.runs) == 6
+    accuracy = sections.series(sections.plot(figure, "Accuracy, equal epochs"), "vit")
+    assert accuracy.y == pytest.approx([100 - y * (1.01 + 1 / 1.01) / 2 for y in line.y if y])
+
+
+def test_a_crossover_within_the_range_has_its_place_and_interval(tmp_path):
+    samples = [sample(a, f, s) for a in LAWS for f in FRACTIONS for s in (0, 1, 2)]
+    group = lawful(make_group(tmp_path, *samples), LAWS, spread=0.01)
+    text = sections.texts(data_size_section(group))
+    assert "cross at 10,000 images (95 % bootstrap interval over runs " in text
+    words = text.replace(",", "").partition("over runs ")[2].partition(")")[0]
+    low, _, high = words.partition(" to ")
+    assert 5000 < int(low) < 10_000 < int(high) < 20_000
+
+
+def test_a_crossover_of_single_seeds_has_no_interval_and_says_what_would_give_one(tmp_path):
+    group = make_group(tmp_path, *(sample(a, f) for a in LAWS for f in (0.1, 1.0)))
+    text = sections.texts(data_size_section(lawful(group, LAWS)))
+    assert "cross at 10,000 images; these runs settle no interval" in text
+
+
+@pytest.mark.parametrize("vit", [(20.0, 0.6), (4.0, 0.25), (400.0, 0.5)])
+def test_a_crossover_outside_the_range_is_not_claimed(runs, vit):
+    text = sections.texts(data_size_section(lawful(runs, LAWS | {"vit": vit})))
+    assert "do not cross within the range measured, 5,000 to 50,000 images" in text
+    assert "cross at" not in text
+
+
+def test_the_range_is_where_both_arms_were_measured(runs):
+    # The laws meet at 10,000 images, where the ViT was never tried.
+    group = keep(lawful(runs, LAWS), "vit", 25_000)
+    text = sections.texts(data_size_section(group))
+    assert "do not cross within the range measured, 25,000 to 50,000 images" in text
+    table = sections.table(data_size_section(group), TABLE)
+    assert sections.row(table, "5,000")["vit"].text == "–"
+    assert sections.row(table, "5,000")["resnet"].num == 2
+
+
+def test_a_run_without_an_error_leaves_a_gap_and_no_law(runs):
+    def change(outcome: Outcome) -> Outcome:
+        is_perfect = outcome.name == "vit" and outcome.num_train == 50_000
+        return dataclasses.replace(outcome, test_accuracy=1.0) if is_perfect else outcome
+
+    section = data_size_section(alter(lawful(runs, LAWS), change))
+    assert "vit: a run without an error leaves no power law" in sections.texts(section)
+    panel = sections.plot(sections.figure(section, "data-size"), "Error, equal epochs")
+    assert sections.series(panel, "vit").y[-2:] == [None, None]
+    assert [line.label for line in panel.series if line.style == "dashed"] == ["resnet, power law"]
+
+
+def test_an_arm_with_one_size_only_is_not_drawn(runs):
+    section = data_size_section(keep(lawful(runs, LAWS), "vit"))
+    labels = [column.label for column in sections.table(section, TABLE).columns]
+    assert labels == ["training images", "resnet"]
+    assert "cross" not in sections.texts(section)
+
+
+def test_without_parts_a_command_makes_a_run_on_one(tmp_path):
+    group = make_group(tmp_path, sample("vit", 0.5, 2), sample("resnet", 0.5, 2))
+    answer, run = data_size_section(group), group.arms[0].outcomes[0]
+    assert answer.section is None
+    assert sections.commands(answer) == [
+        "python -m jaxcmp.main --config=configs/resnet.py:cpu --config.seed=2 "
+        f"--config.data.train_fraction=0.05 --workdir={run.folder}-0.05"
+    ]
+
+
+def test_every_number_names_its_runs(runs):
+    assert not list(sections.without_source(data_size_section(runs)))
+
+
+@pytest.fixture(scope="module")
+def both_budgets(tmp_path_factory) -> Group:
+    """Two sizes at equal epochs, and the smaller one at equal steps too."""
+    samples = [each for arm in LAWS for s in (0, 1, 2) for each in (
+        Sample(arm, s, num_test=20), part(arm, 0.1, s), equal_steps(arm, 0.1, s))]  # fmt: skip
+    samples = [dataclasses.replace(each, num_test=20) for each in samples]
+    return make_group(tmp_path_factory.mktemp("budgets"), *samples)
+
+
+def test_equal_steps_are_a_series_of_their_own_with_a_crossover_of_their_own(both_budgets):
+    def change(outcome: Outcome) -> Outcome:
+        is_long, is_vit = outcome.num_epochs > 6, outcome.name == "vit"
+        # The ViT leads on few images, unless training lasts as long as on all.
+        accuracy = 0.5 if is_vit and not is_long else 0.4
+        if outcome.num_train == 50_000:
+            accuracy = 0.7 if is_vit else 0.8
+        # Seeds lie a tenth of a point to either side.
+        return dataclasses.replace(outcome, test_accuracy=accuracy + 0.001 * (outcome.seed - 1))
+
+    section = data_size_section(alter(both_budgets, change))
+    for budget, value in (("equal epochs", 50), ("equal steps", 40)):
+        table = sections.table(section, f"at {budget}")
+        assert sections.names(table) == ["5,000", "50,000"]
+        cell = sections.row(table, "5,000")["vit"]
+        assert (cell.value, cell.num) == (pytest.approx(value), 3)
+        assert sections.row(table, "50,000")["vit"].value == pytest.approx(70)
+    text = sections.texts(section)
+    assert "At equal epochs, resnet and vit change places as measured between 5,000 images" in text
+    assert "At equal steps, resnet scored no less than vit at any of the 2 sizes measured" in text
+    panel = sections.plot(sections.figure(section, "data-size-steps"), "Accuracy, equal steps")
+    line = sections.series(panel, "resnet")
+    assert line.y == pytest.approx([40, 80])
+    assert not list(sections.without_source(section))
+
+
+def test_runs_that_are_at_neither_budget_are_named(tmp_path):
+    odd = dataclasses.replace(part("vit", 0.1, num_epochs=9), num_test=20)
+    samples = [sample("vit", 1.0), sample("resnet", 1.0), sample("vit", 0.1), odd]
+    group = make_group(tmp_path, *samples)
+    text = sections.texts(data_size_section(group))
+    assert "Not shown here" in text and "3-vit-0" in text
+    assert sections.commands(data_size_section(group)) == [
+        "python -m jaxcmp.main --config=configs/vit.py:cpu --config.seed=0 "
+        "--config.data.train_fraction=0.1 --config.num_epochs=60 "
+        "--config.schedule.warmup_epochs=10 "
+        f"--workdir={group.arms[1].outcomes[0].folder}-0.1-equal-steps"
+    ]

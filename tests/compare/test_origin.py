@@ -1,0 +1,126 @@
+"""What weights had seen: in the name of an arm, in words, and as what makes two starts alike."""
+
+import copy
+from typing import Any
+
+import pytest
+from sample_transfer import IMAGENET, OTHERS, from_file, from_run
+
+from jaxcmp.compare.origin import Origin, origin_of
+
+
+def origin(init: dict[str, Any]) -> Origin:
+    found = origin_of(init)
+    assert found is not None
+    return found
+
+
+def test_a_run_without_weights_began_nowhere():
+    assert origin_of({}) is None
+
+
+@pytest.mark.parametrize(
+    ("init", "title"),
+    [
+        (from_file(), "pretrained on ImageNet-21k"),
+        (from_file("ImageNet-21k, 14 million images"), "pretrained on ImageNet-21k"),
+        (from_file(""), "from the weights of Ti_16.npz"),
+        (from_run(), "pretrained on 5 classes of cifar10"),
+        (from_run(num_classes=1, class_names=["cat"]), "pretrained on 1 class of cifar10"),
+        (from_run(before=IMAGENET), "pretrained on ImageNet-21k, then 5 classes of cifar10"),
+    ],
+)
+def test_the_name_of_an_arm_says_what_its_weights_had_seen(init, title):
+    assert origin(init).title == title
+
+
+@pytest.mark.parametrize(
+    ("init", "words"),
+    [
+        (from_run(), "cifar10 (25,000 images, 5 classes, 10 epochs)"),
+        (from_file("ImageNet-21k, 14 million images"), "ImageNet-21k, 14 million images"),
+        (from_file(""), "Ti_16.npz, trained on unknown data"),
+        (
+            from_run(before=from_run(name="cifar100", before={"name": ""})["seen"]),
+            "unknown data, then cifar100, then cifar10 (25,000 images, 5 classes, 10 epochs)",
+        ),
+        (from_file(num_classes=1000, epochs=1), "ImageNet-21k (1,000 classes, 1 epoch)"),
+    ],
+)
+def test_words_say_all_that_is_known(init, words):
+    assert origin(init).words == words
+
+
+def test_seeds_of_one_training_are_alike_wherever_they_lie():
+    moved = from_run(seed=1) | {"path": "/elsewhere/seed-1"}
+    assert origin(from_run(seed=0)).settings == origin(moved).settings
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        from_run(name="cifar100"),
+        from_run(num_train=2_500),
+        from_run(class_names=OTHERS[::-1]),
+        from_run(epochs=20),
+        from_run(arm="resnet"),
+        from_run(before=IMAGENET),
+        from_run() | {"layout": "timm_vit"},
+        from_run() | {"rows": from_run()["rows"][1:]},
+        from_file(),
+    ],
+)
+def test_weights_that_had_seen_something_else_or_were_fitted_otherwise_are_not_alike(other):
+    assert origin(from_run()).settings != origin(other).settings
+
+
+def test_the_order_in_which_arrays_are_told_makes_no_other_start():
+    turned = from_run() | {"rows": from_run()["rows"][::-1]}
+    assert origin(from_run()).settings == origin(turned).settings
+
+
+def test_two_files_are_never_alike_whatever_is_said_of_them():
+    here, there = from_file(path="a.npz"), from_file(path="b.npz")
+    assert origin(here).settings != origin(there).settings
+    assert origin(here).settings == origin(here | {"path": "/elsewhere/c.npz"}).settings
+
+
+def test_classes_are_found_again_however_they_are_written():
+    seen = origin(from_run(class_names=["Fire_Truck", "cat "]))
+    assert seen.shared(["fire truck", "dog", "Cat"]) == ["fire truck", "Cat"]
+    assert origin(from_run()).shared(["cat", "deer"]) == []
+    assert origin(from_file()).shared(["cat"]) is None
+
+
+def test_classes_are_those_of_all_that_the_weights_had_seen():
+    twice = origin(from_run(before=from_run(class_names=["cat"])["seen"]))
+    assert twice.shared(["cat", "deer", "dog"]) == ["cat", "dog"]
+    assert origin(from_run(before=IMAGENET)).shared(["cat"]) is None
+
+
+def test_weights_whose_first_training_was_another_are_not_alike():
+    starts = [{"name": name, "class_names": names, "before": None}
+              for name, names in (("a", ["x"]), ("b", ["x"]), ("a", ["y"]))]  # fmt: skip
+    found = {origin(from_run(before=start)).settings for start in starts}
+    assert len(found) == len(starts)
+
+
+def test_the_number_of_classes_follows_from_their_names():
+    assert origin(from_run(num_classes=None)).num_classes == 5
+
+
+def test_arrays_are_counted_by_what_became_of_them():
+    assert origin(from_run()).arrays == {"loaded": 1, "resized": 1, "new": 1, "unused": 1}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("seen", "ImageNet"), ("rows", {}), ("rows", ["head"]), ("path", None)],
+)
+def test_what_is_not_as_it_should_be_is_refused(key, value):
+    init = copy.deepcopy(from_run()) | {key: value}
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        origin_of(init)
+    del init[key]
+    with pytest.raises(KeyError):
+        origin_of(init)

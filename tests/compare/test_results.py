@@ -1,0 +1,256 @@
+"""The table that a reader sees first: each number against a computation of its own."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import sections
+from sample_runs import TWO_SEEDS_EACH, Sample, alter, make_group, with_files
+from sample_transfer import pretrained
+from scipy import stats
+
+from jaxcmp.compare.arms import Group, Outcome
+from jaxcmp.compare.document import Cell
+from jaxcmp.compare.sections.results import facts, results_section, tradeoff
+
+ACCURACIES = {"vit": [0.80, 0.84], "resnet": [0.90, 0.91, 0.95]}
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory) -> Group:
+    return make_group(tmp_path_factory.mktemp("two"), *TWO_SEEDS_EACH)
+
+
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory) -> Group:
+    """Two seeds of a ViT and three of a ResNet."""
+    samples = [Sample("vit", s) for s in range(2)] + [Sample("resnet", s) for s in range(3)]
+    group = make_group(tmp_path_factory.mktemp("uneven"), *samples)
+
+    def change(outcome: Outcome) -> Outcome:
+        accuracy = ACCURACIES[outcome.name][outcome.seed]
+        return dataclasses.replace(
+            outcome, test_accuracy=accuracy, train_seconds=1500.0 + 60 * outcome.seed
+        )
+
+    return alter(group, change)
+
+
+def cell(group: Group, name: str, arm: str) -> Cell:
+    return sections.row(sections.table(results_section(group)), name)[arm]
+
+
+def t_half(values: list[float]) -> float:
+    """Half of the 95 % t-interval, written out."""
+    n = len(values)
+    deviation = math.sqrt(sum((v - sum(values) / n) ** 2 for v in values) / (n - 1))
+    return float(stats.t.ppf(0.975, n - 1)) * deviation / math.sqrt(n)
+
+
+@pytest.mark.parametrize("arm", ["vit", "resnet"])
+def test_an_accuracy_has_the_t_interval_of_its_own_number_of_seeds(uneven, arm):
+    found = cell(uneven, "Test accuracy, last epoch", arm)
+    values = [100 * each for each in ACCURACIES[arm]]
+    if arm == "vit":
+        # Of two seeds, each is shown.
+        assert (found.text, found.interval) == ("80.00 and 84.00 %", None)
+    else:
+        mean, half = float(np.mean(values)), t_half(values)
+        assert found.text == f"{mean:.2f} ± {half:.2f} %"
+        assert found.interval == pytest.approx((mean - half, mean + half))
+    (numbers,) = (each.runs for each in uneven.arms if each.name == arm)
+    assert (found.num, found.runs) == (len(values), numbers)
+    assert cell(uneven, "Runs (n)", arm).value == len(values)
+
+
+@pytest.mark.parametrize("num_seeds", [1, 2])
+def test_the_choice_of_test_images_has_an_interval_of_its_own(tmp_path, num_seeds):
+    group = make_group(tmp_path, *(Sample("vit", seed) for seed in range(num_seeds)))
+    found = cell(group, "Accuracy, 95 % interval for the choice of 200 test images", "vit")
+    (arm,) = group.arms
+    # As many images as have the standard error of a mean over images, of their mean over seeds.
+    means, share = arm.is_right.mean(axis=0), arm.mean_accuracy
+    num = share * (1 - share) / np.mean((means - share) ** 2) * 200
+    assert num == pytest.approx(200) if num_seeds == 1 else num > 250
+    # Two seeds give no more than 400 answers.
+    num = min(num, 200 * num_seeds)
+    # Wilson 1927, solved by hand: the shares p with |p - share| = 1.96 sqrt(p (1 - p) / n).
+    z = float(stats.norm.ppf(0.975))
+    low, high = np.sort(np.roots([num + z**2, -(2 * num * share + z**2), num * share**2]).real)
+    assert found.interval == pytest.approx((100 * low, 100 * high))
+    assert found.text == f"{100 * low:.2f} to {100 * high:.2f} %"
+
+
+def test_the_best_epoch_is_the_mean_of_each_seeds_best_and_says_what_it_was_chosen_on(two):
+    def change(outcome: Outcome) -> Outcome:
+        values = [0.1, 0.6 + outcome.seed / 10, 0.5]
+        records = [
+            record | {"test_accuracy": value}
+            for record, value in zip(outcome.epochs, values, strict=False)
+        ]
+        return with_files(outcome, metrics=records)
+
+    found = cell(alter(two, change), "Accuracy of the best epoch, chosen on the test images", "vit")
+    assert found.value == pytest.approx(65)
+    assert found.num == 2
+
+
+def test_epochs_to_converge_are_the_mean_over_seeds(two):
+    # A step from 0.2 to 0.9: smoothed over 5 epochs, the last of five above 0.895 is 2 later.
+    def change(outcome: Outcome) -> Outcome:
+        rises = 4 + outcome.seed
+        values = [0.2] * rises + [0.9] * (20 - rises)
+        # Evaluated after every third epoch.
+        records = [
+            outcome.epochs[0] | {"step": i, "epoch": 3 * i, "test_accuracy": v}
+            for i, v in enumerate(values, start=1)
+        ]
+        return with_files(outcome, metrics=records)
+
+    found = cell(alter(two, change), "Epochs to converge", "vit")
+    assert found.value == pytest.approx(3 * (7 + 8) / 2)
+
+
+def test_training_flops_are_six_per_multiply_add_and_image(two):
+    (arm,) = (each for each in two.arms if each.name == "resnet")
+    images = 50_000 // 128 * 128 * 6
+    flops = 6 * arm.outcomes[0].multiply_adds * images
+    found = cell(two, "Training FLOPs", "resnet")
+    assert found.value == flops
+    assert found.text == f"{flops / 1e12:.3g} TFLOP"
+
+
+def test_a_training_time_has_its_spread_and_its_machine(uneven):
+    found = cell(uneven, "Training time", "resnet")
+    assert found.value == pytest.approx(1560)
+    half = t_half([1500, 1560, 1620])
+    assert found.interval == pytest.approx((1560 - half, 1560 + half))
+    assert found.text == f"26 min ± {half / 60:.0f} min on cpu"
+
+
+def test_times_on_two_machines_are_told_apart_and_have_no_mean(two):
+    group = alter(two, lambda each: dataclasses.replace(each, device="T4" if each.seed else "cpu"))
+    found = cell(group, "Training time", "vit")
+    assert found.text == "60 s on cpu; 60 s on T4"
+    assert found.value is None
+    assert cell(group, "Images per second in training", "vit").value is None
+    assert not [fact for fact in facts(group) if "training time" in fact.label]
+
+
+def test_the_recipe_is_there_in_words(two):
+    assert cell(two, "Optimizer", "vit").text.startswith("AdamW")
+    assert cell(two, "Schedule", "resnet").text == "from 0.1, cosine to 0 at epoch 6"
+    assert "MixUp" in cell(two, "Augmentation", "vit").text
+    assert cell(two, "Batch size", "vit").value == 128
+    assert cell(two, "Training images", "vit").value == 50_000
+    assert cell(two, "Epochs", "vit").value == 6
+
+
+def test_what_a_run_has_not_recorded_is_left_out_of_mean_and_sources(two):
+    first = {arm.name: arm.runs[0] for arm in two.arms}
+
+    def change(outcome: Outcome) -> Outcome:
+        if outcome.number == first["vit"]:
+            return with_files(outcome, metrics=[], cost={}, result={"images_per_second": None})
+        return outcome
+
+    group = alter(two, change)
+    names = (
+        "Accuracy of the best epoch, chosen on the test images",
+        "Training FLOPs",
+        "Epochs to converge",
+    )
+    for name in (*names, "Images per second in training"):
+        assert cell(group, name, "vit").runs == [first["vit"] + 1], name
+    group = alter(two, lambda each: with_files(each, metrics=[], cost={}))
+    for name in names:
+        assert cell(group, name, "vit") == Cell("–"), name
+
+
+def test_the_facts_are_the_accuracies_and_the_ratios_of_two_arms(uneven):
+    resnet, vit, work, time = facts(uneven)
+    assert resnet.text == cell(uneven, "Test accuracy, last epoch", "resnet").text
+    assert resnet.label == "resnet, test accuracy, 3 seeds"
+    assert (resnet.arm, vit.arm) == (0, 1)
+    adds = [arm.outcomes[0].multiply_adds for arm in uneven.arms]
+    assert work.text == f"{adds[0] / adds[1]:.2f}×"
+    assert work.label == "multiply-adds per image, resnet to vit"
+    assert time.text == f"{(1500 * 1560 * 1620) ** (1 / 3) / (1500 * 1560) ** 0.5:.2f}×"
+
+
+def test_two_seeds_are_called_each_of_two(uneven):
+    _, vit, *_ = facts(uneven)
+    assert (vit.text, vit.label) == (
+        "80.00 and 84.00 %",
+        "vit, test accuracy, 2 seeds",
+    )
+    assert cell(uneven, "Training time", "vit").text == "25 min and 26 min on cpu"
+
+
+def test_one_seed_is_called_one_seed(tmp_path):
+    group = make_group(tmp_path, Sample("vit"))
+    (fact,) = facts(group)
+    assert fact.label == "vit, test accuracy, 1 seed"
+    assert cell(group, "Test accuracy, last epoch", "vit").interval is None
+    assert not sections.texts(results_section(group))
+
+
+def test_three_arms_have_a_column_each_and_a_row_for_every_pair(tmp_path):
+    third = Sample("vit", accuracy=0.5, config={"label_smoothing": 0.1})
+    group = make_group(tmp_path, Sample("vit"), Sample("resnet"), third)
+    section = results_section(group)
+    labels = [column.label for column in sections.table(section, "recipes").columns]
+    assert labels == [
+        "Quantity",
+        "resnet",
+        "vit (label_smoothing=0.0)",
+        "vit (label_smoothing=0.1)",
+    ]
+    columns = sections.table(section, "recipes").columns
+    assert [column.arm for column in columns] == [None, 0, 1, 2]
+    assert len(sections.table(section, "Every pair").rows) == 3
+    assert len(facts(group)) == 3
+
+
+def test_what_arms_began_from_is_told_where_it_was_not_random(two, tmp_path):
+    assert "Began from" not in sections.names(sections.table(results_section(two)))
+    group = make_group(tmp_path, pretrained("vit"), pretrained("resnet"))
+    found = cell(group, "Began from", "vit, pretrained on 5 classes of cifar10")
+    assert found.text == ("weights pretrained on cifar10 (25,000 images, 5 classes, 10 epochs)")
+
+
+def test_every_number_names_its_runs(uneven):
+    assert not list(sections.without_source(results_section(uneven)))
+
+
+def test_peak_memory_is_the_highest_of_all_runs_and_of_the_device_where_there_is_one(tmp_path):
+    group = make_group(tmp_path, *TWO_SEEDS_EACH)
+    assert "Peak memory" not in str(results_section(group))
+
+    def change(outcome: Outcome) -> Outcome:
+        device = (3 + outcome.seed) * 10**9 if outcome.name == "vit" else None
+        peaks = {"device_bytes": device, "host_bytes": (6 + outcome.seed) * 10**9}
+        run = dataclasses.replace(outcome.run, cost={**outcome.run.cost, "peak_memory": peaks})
+        return dataclasses.replace(outcome, run=run)
+
+    measured = alter(group, change)
+    assert cell(measured, "Peak memory", "vit").text == "4.00 GB of the device"
+    assert cell(measured, "Peak memory", "resnet").text == "7.00 GB of the process"
+
+
+def test_the_trade_off_marks_what_is_better_by_more_than_chance(tmp_path):
+    samples = [Sample(arm, seed) for arm in ("vit", "resnet") for seed in (0, 1, 2)]
+    group = make_group(tmp_path, *samples)
+    table = tradeoff(group)
+    assert table is not None
+    rows = {cells[0].text: [cell.text for cell in cells[1:]] for cells in table.rows}
+    # The ResNet has less of everything; both take a minute, whatever the seed.
+    assert [text.endswith("✓") for text in rows["Parameters"][:2]] == [True, False]
+    assert [text.endswith("✓") for text in rows["Test accuracy"][:2]] == [True, False]
+    assert not any(text.endswith("✓") for text in rows["Training time"])
+    assert rows["Parameters"][2] == f"{19829 / 444581:.2f}×"
+    few = make_group(tmp_path / "few", *samples[:1], *samples[3:4])
+    table = tradeoff(few)
+    assert table is not None and "✓" not in table.rows[0][1].text + table.rows[0][2].text
+    assert tradeoff(make_group(tmp_path / "one", Sample("vit"))) is None

@@ -1,0 +1,237 @@
+"""More than two arms: short names, every pair, and nothing chosen on the test images."""
+
+import dataclasses
+import io
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sections
+from sample_arms import make_arm
+from sample_runs import Sample, make_group
+from scipy import stats
+
+from jaxcmp.compare.arms import Arm, Group, Outcome, ranked
+from jaxcmp.compare.pages.page import render_html
+from jaxcmp.compare.report import build
+from jaxcmp.compare.sections.results import facts, results_section
+from jaxcmp.compare.several import chosen, pairs_of, title_of
+from jaxcmp.compare.tables import render
+from jaxcmp.compare.verdict import verdict
+from jaxcmp.text import PlainConsole
+
+RATES = {"vit": (3e-4, 1e-3, 3e-3), "resnet": (0.03, 0.1, 0.3)}
+
+
+def sweep(root: Path, *, num_validation: int = 0, seeds: int = 3) -> Group:
+    """Three learning rates of each model; the middle one is the best of either."""
+    return make_group(
+        root,
+        *(
+            Sample(
+                arm,
+                seed,
+                accuracy={"vit": 0.6, "resnet": 0.8}[arm] + (0.0, 0.12, 0.03)[i],
+                num_validation=num_validation,
+                config={"schedule.peak_learning_rate": rate},
+            )
+            for arm, rates in RATES.items()
+            for i, rate in enumerate(rates)
+            for seed in range(seeds)
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def six(tmp_path_factory) -> Group:
+    return sweep(tmp_path_factory.mktemp("six"))
+
+
+@pytest.fixture(scope="module")
+def held_out(tmp_path_factory) -> Group:
+    return sweep(tmp_path_factory.mktemp("held-out"), num_validation=400)
+
+
+def with_held_out(name: str, accuracies: list[float], held_out: float | None) -> Arm:
+    arm = make_arm(name, accuracies)
+    # A cached property: as if the run folder had said so.
+    arm.__dict__["held_out_accuracy"] = held_out
+    return arm
+
+
+def test_names_say_what_differs_and_no_more(six):
+    assert [arm.name for arm in six.arms] == [
+        *(f"resnet (peak_learning_rate={rate})" for rate in (0.03, 0.1, 0.3)),
+        *(f"vit (peak_learning_rate={rate})" for rate in (0.0003, 0.001, 0.003)),
+    ]
+    assert title_of(six.arms) == "resnet or vit? 6 arms by peak_learning_rate"
+
+
+def test_a_title_is_a_line_whatever_the_arms_differ_in(tmp_path):
+    sizes = [(96, 3, 2), (192, 3, 4), (192, 6, 6), (384, 6, 8)]
+    samples = [
+        Sample("vit", config={"model.width": w, "model.num_heads": h, "model.depth": d})
+        for w, h, d in sizes
+    ]
+    title = title_of(make_group(tmp_path, *samples).arms)
+    assert title.startswith("Which vit? 4 arms by ") and title.endswith(" and 1 more")
+    three = [make_arm(name, [0.9, 0.91]) for name in ("a", "b", "c")]
+    assert title_of(three) == "a or b or c?"
+    many = [make_arm(f"a model of a long name, {i}", [0.9, 0.91]) for i in range(12)]
+    assert title_of(many) == "Which of 12 models?"
+
+
+def test_two_settings_of_one_last_name_keep_their_whole_names(tmp_path):
+    samples = [Sample("vit", config={"model.image_size": 32 + 4 * i}) for i in (0, 1, 2)]
+    names = [arm.name for arm in make_group(tmp_path, *samples).arms]
+    # There is data.image_size as well.
+    assert names == [f"vit (model.image_size={32 + 4 * i})" for i in (0, 1, 2)]
+
+
+def test_words_in_names_have_no_quotes(tmp_path):
+    samples = [Sample("vit", config={"compute_dtype": name}) for name in ("float32", "bfloat16")]
+    names = {arm.name for arm in make_group(tmp_path, *samples).arms}
+    assert names == {"vit (compute_dtype=float32)", "vit (compute_dtype=bfloat16)"}
+
+
+def test_every_pair_is_in_the_table_with_difference_interval_and_p_after_holm(six):
+    table = sections.table(results_section(six), "Every pair")
+    shown = {frozenset((row[0].text, row[1].text)) for row in table.rows}
+    names = [arm.name for arm in six.arms]
+    assert shown == {frozenset(pair) for pair in itertools.combinations(names, 2)}
+    by_name = {arm.name: arm for arm in six.arms}
+    p_values = []
+    for ahead, behind, by, holm, p_value, _ in table.rows:
+        one, two = (np.array(by_name[each.text].accuracies) for each in (ahead, behind))
+        result: Any = stats.ttest_ind(one, two, equal_var=False)
+        assert by.value == pytest.approx(100 * (one.mean() - two.mean())) and (by.value or 0) >= 0
+        low, high = result.confidence_interval(0.95)
+        assert by.interval == pytest.approx((100 * low, 100 * high))
+        assert p_value.value == pytest.approx(result.pvalue)
+        assert by.runs == by_name[ahead.text].runs + by_name[behind.text].runs
+        p_values.append((result.pvalue, holm.value))
+    # Holm 1979: the k-th smallest of m is multiplied by m - k + 1, and none is below one before it.
+    p_values.sort()
+    largest = 0.0
+    for place, (p_value, corrected) in enumerate(p_values):
+        largest = max(largest, min(1.0, (15 - place) * p_value))
+        assert corrected == pytest.approx(largest)
+
+
+def test_without_held_out_images_no_arm_is_the_best(six):
+    assert ranked(six.arms) == list(six.arms) and chosen(six.arms) == []
+    lines = verdict(six.arms)
+    assert lines[0].startswith("Of the 9 pairs of a resnet arm and a vit arm, ")
+    assert "Of all 15 pairs of arms, " in lines[1]
+    assert "--config.data.validation_fraction=0.1" in lines[-1]
+    assert not any("is ahead of" in line for line in lines)
+
+
+def test_held_out_images_choose_the_arm_of_each_model(held_out):
+    best = chosen(held_out.arms)
+    assert [arm.name for arm in best] == [
+        "resnet (peak_learning_rate=0.1)",
+        "vit (peak_learning_rate=0.001)",
+    ]
+    first, second, *_ = verdict(held_out.arms)
+    assert first.startswith(f"{best[0].name} is ahead of {best[1].name} by ")
+    assert f"{best[0].name} of 3 resnet arms and {best[1].name} of 3 vit arms" in second
+
+
+def test_arms_that_are_level_on_held_out_images_are_said_to_be():
+    held_out = {"a": 0.7, "b": 0.1 + 0.2 + 0.4, "c": 0.6}
+    arms = [with_held_out(name, [0.8, 0.81, 0.82], each) for name, each in held_out.items()]
+    arms = [
+        dataclasses.replace(arm, outcomes=tuple(map(of_one_model, arm.outcomes))) for arm in arms
+    ]
+    for arm in arms:
+        arm.__dict__["held_out_accuracy"] = held_out[arm.name]
+    assert " of 3 vit arms, level with 1 of them." in " ".join(verdict(arms))
+
+
+def of_one_model(outcome: Outcome) -> Outcome:
+    run = dataclasses.replace(outcome.run, config={"model": {"name": "vit"}})
+    return dataclasses.replace(outcome, run=run)
+
+
+def test_what_the_test_images_say_changes_no_ranking():
+    """Else the luckiest arm on them is taken for the best."""
+    arms = [
+        with_held_out("a", [0.99, 0.98], 0.5),
+        with_held_out("b", [0.60, 0.61], 0.7),
+        with_held_out("c", [0.80, 0.81], 0.6),
+    ]
+    assert [arm.name for arm in ranked(arms)] == ["b", "c", "a"]
+    without = [*arms[:2], with_held_out("c", [0.80, 0.81], None)]
+    assert [arm.name for arm in ranked(without)] == ["a", "b", "c"]
+    # In a pair, the more accurate one still stands first.
+    group = Group("cifar10", tuple(arms))
+    assert [(one.name, two.name) for one, two in group.pairs] == [("c", "b"), ("a", "b")]
+
+
+def test_a_lead_within_the_spread_of_seeds_counts_for_nobody():
+    arms = [make_arm("a", [0.90, 0.93, 0.96]), make_arm("b", [0.85, 0.9, 0.95])]
+    arms.append(make_arm("c", [0.8, 0.9, 0.97]))
+    assert not any(pair.is_real for pair in pairs_of(arms))
+    assert "Of all 3 pairs of arms, none differ" in " ".join(verdict_of(arms))
+
+
+def verdict_of(arms: list[Arm]) -> list[str]:
+    return verdict([with_held_out(arm.name, arm.accuracies, None) for arm in arms])
+
+
+def test_pairs_without_a_p_value_are_counted_and_not_corrected_for():
+    arms = [make_arm("a", [0.9, 0.91, 0.92]), make_arm("b", [0.8, 0.82, 0.84])]
+    arms.append(make_arm("c", [0.7, 0.701]))
+    pairs = pairs_of(arms)
+    assert [pair.holm is None for pair in pairs] == [False, True, True]
+    assert pairs[0].holm == pairs[0].over_seeds.p_value
+    text = " ".join(verdict_of(arms))
+    assert "correction for 1 test). Of 2 it is unknown" in text
+
+
+def test_of_pairs_with_fewer_than_three_seeds_nothing_is_said_to_differ_or_not_to():
+    arms = [make_arm(name, [0.9 - i / 10, 0.901 - i / 10]) for i, name in enumerate("abc")]
+    text = " ".join(verdict_of(arms))
+    assert "Whether any of the 3 pairs of arms differs by more than seeds alone explain is" in text
+    assert "none differ" not in text and "Holm" not in text
+
+
+def test_the_first_screen_of_six_arms_says_each_thing_once(six):
+    report = build([six], [])
+    (comparison,) = report.comparisons
+    assert len(comparison.title) < 60
+    assert [fact.arm for fact in facts(six)] == [arm.index for arm in six.arms]
+    assert sum("the mean over seeds and its 95 % interval" in s for s in comparison.notes) == 1
+    assert comparison.tradeoff is None
+    page = render_html(report)
+    assert page.index("Every pair of the 6 arms") < page.index("Multiply-adds per image, forward")
+
+
+def test_the_terminal_has_every_pair_too(six):
+    console = PlainConsole(file=io.StringIO(), width=200)
+    console.print(render(six))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    lines = [line for line in text.splitlines() if " over " in line and " to " in line]
+    assert len(lines) == 15
+
+
+def test_two_arms_are_told_as_before(tmp_path):
+    group = make_group(tmp_path, *(Sample(a, s) for a in ("vit", "resnet") for s in (0, 1, 2)))
+    assert build([group], []).comparisons[0].title == "resnet or vit?"
+    assert not sections.has_table(results_section(group), "Every pair")
+    assert [arm.name for arm in group.ranked] == ["resnet", "vit"]
+    (sentence,) = verdict(group.arms)
+    assert sentence.startswith("resnet is ahead of vit by ")
+
+
+def test_an_arm_some_of_whose_runs_held_nothing_out_has_no_held_out_accuracy(tmp_path):
+    group = sweep(tmp_path, num_validation=400)
+    arm = group.arms[0]
+    assert arm.held_out_accuracy is not None and 0.7 < arm.held_out_accuracy < 0.9
+    without = sweep(tmp_path / "without").arms[0].outcomes[0]
+    mixed = dataclasses.replace(arm, outcomes=(*arm.outcomes, without))
+    assert mixed.held_out_accuracy is None

@@ -1,0 +1,180 @@
+"""Which folders are read as runs, and what is said of the others."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec import structs
+from sample_runs import Sample, write_run, write_runs
+
+from jaxcmp import runs
+from jaxcmp.compare.sources import find_runs, read_outcomes
+from jaxcmp.errors import CommandError
+
+
+def test_a_folder_stands_for_itself_or_for_the_runs_below_it(tmp_path):
+    folders = write_runs(tmp_path / "runs", Sample("vit"), Sample("resnet"))
+    assert find_runs(folders[0]) == [folders[0]]
+    assert find_runs(tmp_path) == sorted(folders)
+    assert find_runs(tmp_path / "nothing") == [tmp_path / "nothing"]
+
+
+def test_runs_are_numbered_in_the_order_in_which_they_are_kept(tmp_path):
+    folders = write_runs(tmp_path, *(Sample("vit", seed) for seed in (2, 0, 1)))
+    outcomes, left_out = read_outcomes([folders[2], folders[0], folders[2], folders[1]])
+    assert left_out == []
+    assert [(o.number, o.seed, o.folder) for o in outcomes] == [
+        (i, seed, str(folders[place])) for i, (place, seed) in enumerate([(2, 1), (0, 2), (1, 0)])
+    ]
+
+
+def test_a_copied_run_counts_once(tmp_path):
+    first, second, copy = write_runs(tmp_path, *(Sample("vit", seed) for seed in (0, 1, 0)))
+    outcomes, left_out = read_outcomes([first, second, copy])
+    assert [o.folder for o in outcomes] == [str(first), str(second)]
+    assert [(each.folder, each.reason) for each in left_out] == [
+        (str(copy), f"the same run as {first}")
+    ]
+
+
+def test_the_same_seed_of_another_arm_is_no_copy(tmp_path):
+    outcomes, left_out = read_outcomes(write_runs(tmp_path, Sample("vit"), Sample("resnet")))
+    assert (len(outcomes), left_out) == (2, [])
+
+
+def test_answers_are_read_with_their_run(tmp_path):
+    sample = Sample("vit")
+    (outcome,), _ = read_outcomes([write_run(tmp_path / "a", sample)])
+    right = outcome.predictions.logits.argmax(axis=1) == outcome.predictions.labels
+    assert outcome.test_accuracy == pytest.approx(float(np.mean(right)))
+
+
+def test_a_seed_trained_twice_counts_once(tmp_path):
+    first, again = Sample("vit", device="cpu"), Sample("vit", device="NVIDIA H100")
+    outcomes, left_out = read_outcomes(write_runs(tmp_path, first, again))
+    assert [outcome.device for outcome in outcomes] == ["cpu"]
+    assert [each.reason for each in left_out] == [f"the same run as {outcomes[0].folder}"]
+
+
+def test_each_reason_is_told_once_and_names_its_folder(tmp_path):
+    unfinished = write_run(tmp_path / "a", Sample("vit", is_finished=False))
+    whole = write_run(tmp_path / "b", Sample("vit"))
+    nothing = tmp_path / "nothing"
+    outcomes, left_out = read_outcomes([unfinished, whole, nothing, unfinished])
+    assert [outcome.folder for outcome in outcomes] == [str(whole)]
+    assert [structs.astuple(each) for each in left_out] == [
+        (str(unfinished), "not finished"),
+        (str(nothing), "no run folder: it does not exist"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folders", "named"), [([], ";"), ([Path("nowhere")], " in nowhere: it does not exist;")]
+)
+def test_without_a_run_folder_the_command_is_wrong_and_says_where_it_looked(folders, named):
+    with pytest.raises(CommandError, match=f"no run folder given or found{named}"):
+        read_outcomes(folders)
+
+
+def test_the_same_seed_trained_again_is_no_copy(tmp_path):
+    first, again = write_runs(tmp_path, Sample("vit"), Sample("vit"))
+    result = json.loads((again / runs.RESULT).read_text())
+    (again / runs.RESULT).write_text(json.dumps(result | {"images_per_second": 999.0}))
+    cost = json.loads((again / runs.COST).read_text())
+    (again / runs.COST).write_text(json.dumps(cost | {"images_per_second": 999.0}))
+    outcomes, left_out = read_outcomes([first, again])
+    assert ([o.folder for o in outcomes], left_out) == ([str(first), str(again)], [])
+
+
+def test_a_copy_under_another_seed_is_a_copy(tmp_path):
+    first, copy = write_runs(tmp_path, Sample("vit"), Sample("vit"))
+    stored = json.loads((copy / runs.CONFIG).read_text())
+    stored["config"]["seed"] = 1
+    (copy / runs.CONFIG).write_text(json.dumps(stored))
+    outcomes, left_out = read_outcomes([first, copy])
+    assert [o.folder for o in outcomes] == [str(first)]
+    assert left_out[0].reason == f"the same run as {first}"
+
+
+def test_links_are_followed_once_and_loops_end(tmp_path):
+    (folder,) = write_runs(tmp_path / "elsewhere", Sample("vit"))
+    root = tmp_path / "runs"
+    root.mkdir()
+    (root / "vit").symlink_to(folder)
+    (root / "again").symlink_to(tmp_path / "elsewhere")
+    (root / "up").symlink_to(root)
+    (root / "itself").symlink_to(root / "itself")
+    outcomes, left_out = read_outcomes([root])
+    assert len(outcomes) == 1
+    assert [(each.folder, each.reason) for each in left_out] == [
+        (str(root / "itself"), "it cannot be read: Too many levels of symbolic links")
+    ]
+
+
+def test_a_run_inside_a_run_folder_is_a_run_too(tmp_path):
+    outer = write_run(tmp_path / "vit", Sample("vit", 0))
+    inner = write_run(outer / "seed-1", Sample("vit", 1))
+    outcomes, _ = read_outcomes([outer])
+    assert [o.folder for o in outcomes] == [str(outer), str(inner)]
+
+
+@pytest.fixture
+def as_another_user():
+    """Root may read everything: as somebody else, permissions count."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(12345)
+    yield
+    os.seteuid(0)
+
+
+@pytest.fixture
+def open_to_all():
+    """A folder that every user may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def closed(open_to_all) -> Path:
+    """Runs of which one folder, and one file each of two others, may not be read."""
+    write_runs(open_to_all, *(Sample("vit", seed) for seed in range(4)))
+    (open_to_all / "0-vit-0").chmod(0)
+    (open_to_all / "1-vit-1" / runs.METRICS).chmod(0)
+    (open_to_all / "2-vit-2" / runs.PREDICTIONS).chmod(0)
+    return open_to_all
+
+
+def test_what_may_not_be_read_is_named_and_not_taken_for_empty(closed, as_another_user):
+    outcomes, left_out = read_outcomes([closed])
+    assert [outcome.seed for outcome in outcomes] == [3]
+    assert [(Path(each.folder).name, each.reason) for each in left_out] == [
+        ("0-vit-0", "it cannot be read: Permission denied"),
+        ("1-vit-1", f"{closed}/1-vit-1/metrics.jsonl cannot be used: Permission denied"),
+        ("2-vit-2", f"{closed}/2-vit-2/predictions.npz cannot be used: Permission denied"),
+    ]
+    given, _ = read_outcomes([closed / "3-vit-3", closed / "0-vit-0"])
+    assert len(given) == 1
+
+
+@pytest.mark.parametrize("name", [runs.CONFIG, runs.RESULT, runs.METRICS, runs.PREDICTIONS])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_named_and_nobody_waits_for_it(tmp_path, name, make):
+    folder = write_run(tmp_path / "a", Sample("vit", 0))
+    write_run(tmp_path / "b", Sample("vit", 1))
+    (folder / name).unlink()
+    make(folder / name)
+    outcomes, left_out = read_outcomes([tmp_path])
+    assert [outcome.seed for outcome in outcomes] == [1]
+    assert f"{name} cannot be used: it is a " in left_out[0].reason
+
+
+def test_a_folder_whose_name_is_no_text_is_named_with_its_bytes(tmp_path):
+    folder = write_run(Path(os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff")), Sample("vit"))
+    (outcome,), _ = read_outcomes([folder])
+    assert outcome.folder == f"{tmp_path}/odd\\xff" and outcome.folder.encode()

@@ -1,0 +1,63 @@
+"""What the comparison prints: every number with its n and spread, nothing where there is none."""
+
+import io
+
+import pytest
+from sample_arms import make_arm
+
+from jaxcmp.compare.arms import Arm, Group
+from jaxcmp.compare.tables import render
+from jaxcmp.text import PlainConsole
+
+
+def printed(*arms: Arm, width: int = 80) -> str:
+    console = PlainConsole(file=io.StringIO(), width=width)
+    console.print(render(Group("cifar10", arms)))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_row_holds_the_numbers_of_an_arm_within_the_width(width):
+    text = printed(
+        make_arm("resnet", [0.92, 0.93, 0.94], device="NVIDIA H100 80GB HBM3"),
+        make_arm("vit", [0.87]),
+        width=width,
+    )
+    assert all(len(line.rstrip()) <= width for line in text.splitlines())
+    # Mean 93 and deviation 1 over three seeds: 4.3027 / sqrt(3) = 2.48.
+    row = " ".join(next(line for line in text.splitlines() if line.startswith("resnet ")).split())
+    assert row.startswith("resnet 93.00 ± 2.48 3 11,173,962 555,422,720 26 min NVIDIA H100")
+
+
+def test_fewer_than_three_seeds_are_shown_each_and_nothing_is_said_of_an_interval():
+    text = printed(make_arm("resnet", [0.95, 0.96]), make_arm("vit", [0.87]))
+    assert "95.00 and 96.00" in text and "87.00" in text
+    assert "after the last epoch, each seed" in text and "±" not in text
+
+
+def test_the_heading_says_what_stands_beside_a_mean_and_what_of_fewer_seeds():
+    three = make_arm("resnet", [0.92, 0.93, 0.94])
+    assert "after the last epoch, mean ± its 95 % t-interval\n" in printed(three)
+    mixed = printed(three, make_arm("vit", [0.87, 0.88]), width=120)
+    assert "mean ± its 95 % t-interval; each seed of fewer than three" in mixed
+
+
+def test_times_on_different_machines_are_not_averaged():
+    fast, slow = make_arm("vit", [0.9, 0.91]), make_arm("vit", [0.92], device="slow")
+    text = printed(Arm("vit", fast.outcomes + slow.outcomes))
+    assert [line.split()[-3:] for line in text.splitlines() if "min" in line] == [
+        ["26", "min", "cpu"],
+        ["25", "min", "slow"],
+    ]
+
+
+def test_pretrained_arms_have_rows_below_the_others():
+    console = PlainConsole(file=io.StringIO(), width=80)
+    tuned = make_arm("vit, pretrained on cifar100", [0.97, 0.98])
+    arms = (make_arm("resnet", [0.95, 0.955, 0.96]), make_arm("vit", [0.87, 0.88, 0.885]))
+    console.print(render(Group("cifar10", arms, pretrained=(tuned,))))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert text.index("95.50 ± 1.24") < text.index("87.83 ± 1.9") < text.index("97.00 and")
+    assert "From random weights: resnet is ahead" in text

@@ -1,0 +1,171 @@
+"""Runs of several commits and versions: told, kept apart on request, and never one seed twice."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sample_runs import Sample, write_run
+
+from jaxcmp import runs
+from jaxcmp.compare.__main__ import main
+from jaxcmp.compare.arms import Group
+from jaxcmp.compare.grouping import group
+from jaxcmp.compare.sources import read_outcomes
+from jaxcmp.compare.versions import about_versions, commit_of, packages_of, value_of
+from jaxcmp.errors import CommandError
+from jaxcmp.runs.predictions import read_predictions, write_predictions
+
+SMALL: dict[str, Any] = {"num_test": 40, "num_epochs": 3}
+OLD, NEW = "0123456789abcdef", "fedcba9876543210"
+
+
+def write(
+    folder: Path, seed: int = 0, *, arm: str = "vit", is_repeated: bool = False, **environment: Any
+) -> Path:
+    """A run on another machine or code; one that is repeated answers a little differently."""
+    write_run(folder, Sample(arm, seed, **SMALL))
+    stored = json.loads((folder / runs.ENVIRONMENT).read_text())
+    (folder / runs.ENVIRONMENT).write_text(json.dumps(stored | environment))
+    if is_repeated:
+        found = read_predictions(folder / runs.PREDICTIONS)
+        found.logits[:] += np.float32(0.01) * np.random.default_rng(0).normal(size=(40, 5))
+        write_predictions(folder / runs.PREDICTIONS, found)
+        result = json.loads((folder / runs.RESULT).read_text())
+        result |= {"test_loss": found.loss, "test_accuracy": found.accuracy}
+        (folder / runs.RESULT).write_text(json.dumps(result))
+    return folder
+
+
+def read(root: Path, *by: str) -> Group:
+    outcomes, left_out = read_outcomes([root])
+    assert not left_out
+    (only,) = group(outcomes, by)
+    return only
+
+
+def names(found: Group) -> dict[str, list[int]]:
+    return {arm.name: [each.seed for each in arm.outcomes] for arm in found.all_arms}
+
+
+def test_seeds_of_several_commits_are_pooled_with_a_word_and_apart_on_request(tmp_path):
+    write(tmp_path / "a", 0, git_commit=OLD)
+    write(tmp_path / "b", 1, git_commit=NEW, git_dirty=True)
+    found = read(tmp_path)
+    assert names(found) == {"vit": [0, 1]}
+    assert about_versions(found) == [
+        "These are runs of 2 commits, one with uncommitted changes: 0123456789 (1 run); "
+        "fedcba9876, changed (1 run). Seeds of several are pooled in vit; --by=commit keeps them "
+        "apart."
+    ]
+    apart = read(tmp_path, "commit")
+    assert names(apart) == {
+        "vit (commit=0123456789)": [0],
+        "vit (commit=fedcba9876, changed)": [1],
+    }
+    assert "pooled" not in about_versions(apart)[0]
+
+
+def test_runs_of_one_commit_need_no_word_but_changes_do(tmp_path):
+    changed = [write(tmp_path / "changed" / str(seed), seed, git_dirty=True) for seed in (0, 1)]
+    write(tmp_path / "mixed" / "a", 2)
+    assert about_versions(read(tmp_path / "mixed")) == []
+    changed[1].rename(tmp_path / "mixed" / "b")
+    (line,) = about_versions(read(tmp_path / "mixed"))
+    assert line.startswith("These are runs of 1 commit, some with uncommitted changes: ")
+    (line,) = about_versions(read(tmp_path / "changed"))
+    assert line.startswith("These are runs of 1 commit, with uncommitted changes: ")
+
+
+def test_runs_of_unknown_code_beside_known_code_are_told(tmp_path):
+    write(tmp_path / "a", 0)
+    write(tmp_path / "b", 1, git_commit=None, git_dirty=None)
+    (line,) = about_versions(read(tmp_path))
+    assert "of 1 commit, and of code whose commit is unknown: " in line
+
+
+def test_several_versions_of_a_package_are_told_jax_first(tmp_path):
+    write(tmp_path / "a", 0, packages={"flax": "1", "jax": "0.10.2"})
+    write(tmp_path / "b", 1, packages={"flax": "2", "jax": "0.12.0"})
+    found = read(tmp_path)
+    assert about_versions(found) == [
+        "They ran with several versions of jax 0.10.2 and 0.12.0; flax 1 and 2 (--by=jax)."
+    ]
+    assert set(names(read(tmp_path, "jax"))) == {"vit (jax=0.10.2)", "vit (jax=0.12.0)"}
+
+
+def test_sessions_of_one_run_count_like_runs(tmp_path):
+    before = {"device": "cpu", "device_count": 1, "git_commit": OLD, "python": "3.11.7"}
+    write(tmp_path / "a", 0, git_commit=NEW, earlier=[before])
+    found = read(tmp_path)
+    (outcome,) = found.arms[0].outcomes
+    assert value_of(outcome, "commit") == "0123456789 and fedcba9876"
+    assert packages_of(outcome)["python"] == ["3.11.7", "3.12.1"]
+    assert "runs of 2 commits: " in about_versions(found)[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ({"git_commit": NEW}, ("commit=0123456789", "commit=fedcba9876")),
+        ({"packages": {"jax": "0.10.2"}}, ("jax=0.12.0", "jax=0.10.2")),
+        ({"device": "T4"}, ("device=cpu", "device=T4")),
+        ({"start": "2027-01-01T00:00:00+00:00"}, ("repetition=1", "repetition=2")),
+    ],
+)
+def test_a_seed_that_was_trained_again_is_kept_and_never_counts_as_another_seed(
+    tmp_path, key, values
+):
+    for seed in (0, 1):
+        write(tmp_path / f"vit-{seed}", seed)
+    write(tmp_path / "again", 1, is_repeated=True, **key)
+    found = read(tmp_path)
+    first, second = values
+    assert names(found) == {f"vit ({first})": [0, 1], f"vit ({second})": [1]}
+    told = about_versions(found)[-1]
+    assert "trained more than once" in told and first.partition("=")[0] in told
+
+
+def test_arms_are_kept_apart_by_any_key_of_the_configuration(tmp_path):
+    write_run(tmp_path / "a", Sample("vit", 0, config={"eval_batch_size": 10}, **SMALL))
+    write_run(tmp_path / "b", Sample("vit", 1, config={"eval_batch_size": 20}, **SMALL))
+    assert set(names(read(tmp_path))) == {"vit"}
+    apart = {"vit (eval_batch_size=10)", "vit (eval_batch_size=20)"}
+    assert set(names(read(tmp_path, "eval_batch_size"))) == apart
+    rate = {"schedule.peak_learning_rate": 0.5}
+    write_run(tmp_path / "c", Sample("vit", 2, config=rate, **SMALL))
+    assert set(names(read(tmp_path, "schedule.peak_learning_rate"))) == {
+        "vit (schedule.peak_learning_rate=0.001)",
+        "vit (schedule.peak_learning_rate=0.5)",
+    }
+
+
+def test_a_key_that_no_run_has_is_refused_with_one_that_is_near(tmp_path):
+    write(tmp_path / "a")
+    with pytest.raises(CommandError, match="did you mean --by=schedule.peak_learning_rate"):
+        read(tmp_path, "peak_learning_rate")
+    with pytest.raises(CommandError, match="--by=nothing: no run says that"):
+        read(tmp_path, "nothing")
+
+
+def test_the_word_stands_in_every_form_of_the_report(tmp_path, capsys):
+    write(tmp_path / "runs" / "a", 0, git_commit=OLD)
+    write(tmp_path / "runs" / "b", 0, git_commit=NEW, git_dirty=True, is_repeated=True)
+    out = tmp_path / "report"
+    assert main([str(tmp_path / "runs"), f"--out={out}", "--by=commit"]) == 0
+    printed = re.sub(r"\s+", " ", capsys.readouterr().out)
+    pages = [(out / name).read_text() for name in ("index.html", "report.md", "report.json")]
+    for page in (printed, *pages):
+        assert "runs of 2 commits, one with uncommitted changes" in page
+    # Near the top: before the first section.
+    assert pages[0].index("runs of 2 commits") < pages[0].index("<section>")
+    assert len(json.loads(pages[2])["runs"]) == 2
+    assert "--by=commit" in pages[1]
+
+
+def test_a_commit_is_short_and_says_whether_the_code_was_changed():
+    assert commit_of({"git_commit": OLD, "git_dirty": False}) == "0123456789"
+    assert commit_of({"git_commit": OLD, "git_dirty": True}) == "0123456789, changed"
+    assert commit_of({}) == "unknown"

@@ -1,0 +1,39 @@
+"""The steps that are compiled are those of training."""
+
+import importlib
+
+import jax
+import numpy as np
+import pytest
+from steps import make_steps
+
+
+def steps_of(arm, **overrides):
+    config = importlib.import_module(f"configs.{arm}").get_config()
+    config.update_from_flattened_dict(overrides)
+    return make_steps(config, precision="bfloat16")
+
+
+@pytest.mark.parametrize("arm", ["vit", "resnet"])
+def test_both_steps_gather_from_resident_images_of_cifar10s_size(arm):
+    steps = steps_of(arm)
+    _, (images, labels), indices, _ = steps["train"].arguments
+    assert images.shape == (50_000, 32, 32, 3) and images.dtype == np.uint8
+    assert labels.shape == (50_000,) and indices.shape == (1, 128)
+    _, (images,), indices = steps["eval"].arguments
+    assert images.shape == (10_000, 32, 32, 3) and indices.shape == (1000,)
+
+
+def test_training_maps_the_donated_state_to_one_of_the_same_shapes():
+    step = steps_of("vit")["train"]
+    state, metrics = jax.eval_shape(step.function, *step.arguments)
+    before = jax.tree.map(lambda x: (x.shape, x.dtype), step.arguments[0])
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), state) == before
+    assert metrics["loss"].shape == ()
+    # AdamW keeps two moments of each parameter, all float32.
+    assert step.donated == (0,) and step.donated_bytes > 3 * 4 * 5_362_762
+
+
+def test_several_steps_per_dispatch_are_one_program():
+    step = steps_of("resnet", steps_per_dispatch=4)["train"]
+    assert step.arguments[2].shape == (4, 128)

@@ -1,0 +1,190 @@
+"""Decoded images: once per source, and again when its files or the cache change."""
+
+import io
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+from sample_data import Made, made_examples
+
+from jaxcmp.data import decoded as decoding
+from jaxcmp.data.decoded import SplitReader, open_stored, read_decoded
+from jaxcmp.data.normalisation import image_sums
+from jaxcmp.data.source import Example
+from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.runs.predictions import Predictions, pictures_of_mistakes
+
+
+def encoded(image):
+    buffer = io.BytesIO()
+    Image.fromarray(image.squeeze()).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def made(count=300, *, shape=(4, 4, 3), seed=0, **options):
+    """Makes a source of PNG files."""
+    rows = made_examples(count, seed=seed, shape=shape)
+    files = [row._replace(image=encoded(row.image)) for row in rows]
+    return Made({"train": files, "test": files[:2]}, num_channels=shape[-1], **options)
+
+
+def decode(source, *, split="train", image_size=0):
+    return read_decoded(SplitReader(source, split, image_size=image_size))
+
+
+def store(source, *, split="train", image_size=0):
+    return open_stored(SplitReader(source, split, image_size=image_size))
+
+
+BOTH = pytest.mark.parametrize("read", [decode, store])
+
+
+@BOTH
+@pytest.mark.parametrize("shape", [(4, 4, 3), (4, 6, 1), (80, 80, 3)])
+def test_every_pixel_and_label_is_read_in_order_as_it_was_written(read, shape):
+    images, labels = read(made(40, shape=shape))
+    rows = made_examples(40, shape=shape)
+    assert images.shape == (40, *shape)
+    np.testing.assert_array_equal(images[:], [row.image for row in rows])
+    np.testing.assert_array_equal(labels, [row.label for row in rows])
+    assert images[:].dtype == np.uint8 and labels.dtype == np.int32
+
+
+@pytest.mark.parametrize("image_size", [0, 3])
+def test_stored_images_are_the_decoded_ones_with_their_sums(image_size):
+    images, labels = decode(made(), image_size=image_size)
+    unread, same_labels = store(made(), image_size=image_size)
+    np.testing.assert_array_equal(unread[:], images)
+    np.testing.assert_array_equal(same_labels, labels)
+    np.testing.assert_array_equal(unread.sums, image_sums(images))
+    rows = np.array([299, 0, 299, 17])
+    np.testing.assert_array_equal(unread[rows], images[rows])
+
+
+@BOTH
+def test_a_source_of_arrays_is_not_cached(read, cache_folder):
+    source = Made({"train": made_examples(7)}, fingerprint="")
+    images, _ = read(source)
+    np.testing.assert_array_equal(images[:], [row.image for row in made_examples(7)])
+    assert read(source, image_size=6)[0].shape == (7, 6, 6, 3)
+    assert not cache_folder.exists()
+
+
+def test_a_streamed_model_without_mistakes_has_no_pictures():
+    unread, labels = store(made(), split="test")
+    right = Predictions.of(np.eye(3)[labels], labels, np.arange(2), ("cat", "dog", "eel"))
+    pictures = pictures_of_mistakes(right, unread)
+    assert pictures.images.shape == (0, 4, 4, 3) and pictures.ids.shape == (0,)
+
+
+@BOTH
+def test_each_split_and_each_size_is_decoded_once(read, decoded):
+    sizes = [("train", 0), ("test", 0), ("train", 6)]
+    shapes = [read(made(7), split=s, image_size=n)[0].shape for s, n in sizes for _ in range(2)]
+    assert shapes[::2] == shapes[1::2] == [(7, 4, 4, 3), (2, 4, 4, 3), (7, 6, 6, 3)]
+    assert len(decoded) == 7 + 2 + 7
+
+
+def test_stored_images_are_decoded_only_when_read(decoded):
+    store(made())
+    unread, _ = store(made())
+    assert len(decoded) == 300
+    unread[np.arange(5)]
+    assert len(decoded) == 305
+
+
+@BOTH
+def test_changed_files_are_decoded_again(read):
+    one, _ = read(made(7, fingerprint="a"))
+    other, _ = read(made(7, fingerprint="b", seed=5))
+    assert (one[:] != other[:]).any()
+
+
+@pytest.mark.parametrize(("image_size", "shape"), [(0, (4, 6, 1)), (5, (5, 5, 1))])
+@pytest.mark.parametrize("positions", [[], range(0), np.array([], np.int64)])
+def test_no_positions_give_no_images_of_the_right_shape(image_size, shape, positions):
+    reader = SplitReader(made(2, shape=(4, 6, 1)), "test", image_size=image_size)
+    images, labels = reader.read(positions)
+    assert images.shape == (0, *shape) and images.dtype == np.uint8
+    assert labels.shape == (0,) and labels.dtype == np.int32
+
+
+def invert_images(folder):
+    np.save(folder / "images.npy", 255 - np.load(folder / "images.npy"))
+
+
+def cut_images(folder):
+    os.truncate(folder / "images.npy", (folder / "images.npy").stat().st_size - 1)
+
+
+def write_labels_of_no_class(folder):
+    np.save(folder / "labels.npy", np.full(7, 200, np.int32))
+
+
+def remove_check_sums(folder):
+    (folder / "check_sums.json").unlink()
+
+
+def cut_arrays(entry):
+    os.truncate(entry, entry.stat().st_size - 100)
+
+
+def write_other_labels(entry):
+    with np.load(entry) as stored:
+        np.savez(entry, **{**stored, "labels": np.zeros(7, np.int32)})
+
+
+@pytest.mark.parametrize(
+    ("read", "damage"),
+    [
+        (decode, invert_images),
+        (decode, cut_images),
+        (decode, write_labels_of_no_class),
+        (decode, remove_check_sums),
+        (store, cut_arrays),
+        (store, write_other_labels),
+    ],
+)
+def test_a_damaged_cache_is_decoded_again_and_a_line_says_so(
+    cache_folder, decoded, caplog, read, damage
+):
+    images, labels = (np.array(part[:]) for part in read(made(7)))
+    assert "damaged" not in caplog.text
+    (entry,) = (cache_folder / "made" / "1.2.3").iterdir()
+    damage(entry)
+    decoded.clear()
+    again, same_labels = read(made(7))
+    assert len(decoded) == 7
+    np.testing.assert_array_equal(again[:], images)
+    np.testing.assert_array_equal(same_labels, labels)
+    (line,) = [line for line in caplog.messages if "damaged" in line]
+    assert str(entry) in line and "\n" not in line
+    caplog.clear()
+    read(made(7))
+    assert caplog.text == ""
+
+
+@BOTH
+@pytest.mark.parametrize("block", [1, 256])
+def test_images_of_several_sizes_need_a_size(monkeypatch, read, block):
+    monkeypatch.setattr(decoding, "_BLOCK", block)
+    source = Made({"train": made_examples(5) + made_examples(2, shape=(5, 4, 3))})
+    with pytest.raises(CommandError, match=r"sizes, such as \(4, 4\) and \(5, 4\): set data.image"):
+        read(source)
+    assert read(source, image_size=4)[0].shape == (7, 4, 4, 3)
+
+
+@BOTH
+def test_a_file_that_is_no_image_is_named_in_one_line(cache_folder, read):
+    source = Made({"train": [*made(2).read("train", [0, 1]), Example(b"no image", 0)]})
+    expected = r"^image 2 of split train in nowhere cannot be read: it is no image"
+    with pytest.raises(JaxcmpError, match=expected):
+        read(source)
+    assert not [path for path in cache_folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/../../x", "/tmp/x", "tiny//1.0.0", "a\nb/1.0.0"])
+def test_the_name_of_a_data_set_cannot_be_a_path(name):
+    with pytest.raises(CommandError, match="is no name for a file"):
+        decode(made(name=name))

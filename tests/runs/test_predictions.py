@@ -1,0 +1,132 @@
+"""The predictions of a run, and damaged files of them."""
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jaxcmp.errors import JaxcmpError
+from jaxcmp.runs.predictions import (
+    MAX_PICTURES,
+    MIN_PICTURES,
+    Predictions,
+    pictures_of_mistakes,
+    read_pictures,
+    read_predictions,
+    read_validation_predictions,
+    write_predictions,
+)
+
+FITTING: dict[str, Any] = {
+    "logits": np.arange(6, dtype=np.float32).reshape(3, 2),
+    "labels": np.array([0, 1, 1], np.int32),
+    "ids": np.array([5, 3, 9], np.int64),
+    "class_names": ("cat", "hund"),
+}
+MISFITS = {
+    "fewer labels": {"labels": np.array([0, 1], np.int32)},
+    "fewer ids": {"ids": np.array([5, 3], np.int64)},
+    "fewer classes": {"class_names": ("cat",)},
+    "flat logits": {"logits": np.zeros(6, np.float32)},
+    "an id twice": {"ids": np.array([5, 3, 5], np.int64)},
+    "a label too high": {"labels": np.array([0, 1, 2], np.int32)},
+    "a label below zero": {"labels": np.array([0, 1, -1], np.int32)},
+}
+
+
+def test_predictions_are_read_as_written(tmp_path):
+    path = tmp_path / "predictions.npz"
+    write_predictions(path, Predictions.of(**FITTING))
+    read = read_predictions(path)
+    for name in ("logits", "labels", "ids"):
+        stored = getattr(read, name)
+        np.testing.assert_array_equal(stored, FITTING[name])
+        assert stored.dtype == FITTING[name].dtype
+    assert read.class_names == ("cat", "hund")
+    assert os.listdir(tmp_path) == ["predictions.npz"]
+
+
+def test_a_held_out_split_is_kept_beside_the_test_split(tmp_path):
+    path = tmp_path / "predictions.npz"
+    parts: dict[str, Any] = FITTING | {"ids": np.array([1, 2, 4], np.int64)}
+    held_out = Predictions.of(**parts)
+    write_predictions(path, Predictions.of(**FITTING), held_out)
+    read = read_validation_predictions(path)
+    assert read is not None and read.ids.tolist() == [1, 2, 4]
+    assert read.class_names == ("cat", "hund")
+    assert read_predictions(path).ids.tolist() == [5, 3, 9]
+    write_predictions(path, Predictions.of(**FITTING))
+    assert read_validation_predictions(path) is None and read_pictures(path) is None
+
+
+def test_the_surest_mistakes_are_kept_as_pictures(tmp_path):
+    logits = np.array([[9, 0], [0, 1], [3, 0], [0, 8], [5, 0]], np.float32)
+    labels, ids = np.array([0, 0, 1, 1, 1]), np.array([10, 11, 12, 13, 14])
+    predictions = Predictions.of(logits, labels, ids, ("cat", "dog"))
+    images = np.arange(5 * 2 * 2 * 3, dtype=np.uint8).reshape(5, 2, 2, 3)
+    path = tmp_path / "predictions.npz"
+    write_predictions(path, predictions, pictures=pictures_of_mistakes(predictions, images))
+    pictures = read_pictures(path)
+    assert pictures is not None and pictures.ids.tolist() == [14, 12, 11]
+    np.testing.assert_array_equal(pictures.images, images[[4, 2, 1]])
+
+
+@pytest.mark.parametrize(("size", "num"), [(8, MAX_PICTURES), (512, MIN_PICTURES)])
+def test_pictures_never_make_a_run_folder_large(size, num):
+    n = MAX_PICTURES + 9
+    images = np.lib.stride_tricks.as_strided(
+        np.zeros(1, np.uint8), (n, size, size, 3), (0, 0, 0, 0), writeable=False
+    )
+    wrong = Predictions.of(np.tile([[1.0, 0.0]], (n, 1)), np.ones(n), np.arange(n), ("a", "b"))
+    assert len(pictures_of_mistakes(wrong, images).ids) == num
+
+
+def test_a_model_without_mistakes_has_no_pictures():
+    right = Predictions.of(np.eye(2), np.arange(2), np.arange(2), ("a", "b"))
+    assert pictures_of_mistakes(right, np.zeros((2, 4, 4, 1), np.uint8)).images.shape == (
+        0,
+        4,
+        4,
+        1,
+    )
+
+
+@pytest.mark.parametrize("misfit", MISFITS.values(), ids=MISFITS)
+def test_parts_that_do_not_fit_are_refused(tmp_path, misfit):
+    parts = FITTING | misfit
+    with pytest.raises(ValueError, match="fit|twice|not one of 2 classes"):
+        Predictions.of(**parts)
+    np.savez(tmp_path / "a.npz", **parts)
+    with pytest.raises(JaxcmpError, match="a.npz cannot be used: .*(fit|twice|not one of)"):
+        read_predictions(tmp_path / "a.npz")
+
+
+def test_a_file_that_lacks_a_part_is_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", logits=FITTING["logits"])
+    with pytest.raises(JaxcmpError, match="a.npz cannot be used: .*labels"):
+        read_predictions(tmp_path / "a.npz")
+
+
+def test_objects_are_never_unpickled(tmp_path):
+    parts: dict[str, Any] = FITTING | {"class_names": np.array(["cat", None], object)}
+    np.savez(tmp_path / "a.npz", **parts)
+    with pytest.raises(JaxcmpError, match="a.npz cannot be used: .*allow_pickle"):
+        read_predictions(tmp_path / "a.npz")
+
+
+def test_a_damaged_or_missing_file_is_named(tmp_path):
+    path = tmp_path / "a.npz"
+    with pytest.raises(JaxcmpError, match="a.npz cannot be used: No such file"):
+        read_predictions(path)
+    write_predictions(path, Predictions.of(**FITTING))
+    whole = path.read_bytes()
+    for length in range(0, len(whole) - 1, 97):
+        path.write_bytes(whole[:length])
+        with pytest.raises(JaxcmpError, match=r"^\S*a.npz cannot be used: .") as caught:
+            read_predictions(path)
+        assert "\n" not in str(caught.value)
+    start = whole.index(FITTING["logits"].tobytes())
+    path.write_bytes(whole[:start] + b"\xff" + whole[start + 1 :])
+    with pytest.raises(JaxcmpError, match="a.npz cannot be used: Bad CRC-32"):
+        read_predictions(path)

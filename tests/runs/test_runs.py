@@ -1,0 +1,242 @@
+"""The run folder, as its writers and readers agree on it."""
+
+import json
+import math
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxcmp import runs
+from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.runs.predictions import Predictions
+from jaxcmp.settings.configuration import NOTHING_GIVEN, ConfigWords
+
+CONFIG = {
+    "arm": "vit",
+    "seed": 0,
+    "data": {"name": "digits", "dir": "a", "train_fraction": 1.0},
+    "optimizer": {"learning_rate": 1e-3, "betas": (0.9, 0.999), "clip_norm": 0.0},
+}
+
+
+def changed(section: str | None = None, **values) -> dict:
+    return {**CONFIG, **({section: {**CONFIG[section], **values}} if section else values)}
+
+
+GIVEN = ConfigWords("configs/vit.py", "cpu", {"seed": "0"})
+
+
+def open_run(folder: Path, config=CONFIG, given=NOTHING_GIVEN) -> runs.RunWriter:
+    return runs.open_run(folder, config, given)
+
+
+def write_whole_run(folder: Path) -> None:
+    with open_run(folder, given=GIVEN) as run:
+        run.write_environment({"device": "cpu", "start": "2025-01-01T00:00:00+00:00", "end": None})
+        run.write_json(runs.COST, {"parameters": {"total": 5}})
+        run.log({"step": 1, "epoch": 1, "kind": "train", "loss": np.float32(0.5)})
+        run.log({"step": 2, "epoch": 1, "kind": "epoch", "test_accuracy": 0.25})
+        labels, ids = np.array([0, 1, 1]), np.arange(3)
+        run.write_predictions(Predictions.of(np.zeros((3, 2)), labels, ids, ("cat", "dog")))
+        run.finish({"test_accuracy": 0.25})
+
+
+def test_a_run_is_read_as_it_was_written(tmp_path):
+    write_whole_run(tmp_path / "vit" / "seed-0")
+    run = runs.read_run(tmp_path / "vit" / "seed-0")
+    assert run.is_finished and runs.is_finished(run.folder)
+    assert run.config == json.loads(json.dumps(CONFIG))
+    assert run.given == GIVEN
+    assert run.environment["device"] == "cpu" and run.environment["end"] > "2025"
+    assert run.cost == {"parameters": {"total": 5}}
+    assert run.metrics == [
+        {"step": 1, "epoch": 1, "kind": "train", "loss": 0.5},
+        {"step": 2, "epoch": 1, "kind": "epoch", "test_accuracy": 0.25},
+    ]
+    assert run.result == {"test_accuracy": 0.25}
+    assert run.init == {}
+    assert run.load_predictions().class_names == ("cat", "dog")
+    assert run.load_validation_predictions() is None and run.load_pictures() is None
+
+
+def test_the_origin_of_weights_is_read_and_refused_if_damaged(tmp_path):
+    with open_run(tmp_path) as run:
+        run.write_json(runs.INIT, {"schema": 1, "path": "a.npz"})
+    assert runs.read_run(tmp_path).init == {"schema": 1, "path": "a.npz"}
+    (tmp_path / runs.INIT).write_text("{")
+    with pytest.raises(JaxcmpError, match="init.json"):
+        runs.read_run(tmp_path)
+
+
+def test_a_run_in_progress_can_be_read(tmp_path):
+    with open_run(tmp_path):
+        run = runs.read_run(tmp_path)
+    assert not run.is_finished and not runs.is_finished(tmp_path)
+    assert (run.environment, run.cost, run.metrics, run.result) == ({}, {}, [], None)
+    with pytest.raises(JaxcmpError, match="predictions.npz cannot be used: No such file"):
+        run.load_predictions()
+
+
+def test_the_result_is_written_after_everything_else(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(
+        runs.RunWriter, "write_json", lambda self, name, value: written.append(name)
+    )
+    with runs.RunWriter(tmp_path) as run:
+        run.write_environment({"device": "cpu"})
+        run.finish({})
+    assert written == ["environment.json", "environment.json", "result.json"]
+
+
+@pytest.mark.parametrize(
+    ("config", "difference"),
+    [
+        (changed(seed=1), "seed is 1 here and 0 there"),
+        (
+            changed("optimizer", learning_rate=0.01),
+            "optimizer.learning_rate is 0.01 here and 0.001",
+        ),
+        (changed("optimizer", clip_norm=1.0), "optimizer.clip_norm is 1.0 here and 0.0 there"),
+        (
+            changed("data", name="cifar10", dir="b"),
+            'data.name is "cifar10" here and "digits" there',
+        ),
+        (changed(label_smoothing=0.1), "label_smoothing is 0.1 here and not set there"),
+        ({"arm": "vit", "seed": 0}, "data.name is not set here and "),
+    ],
+)
+def test_another_config_is_refused_with_the_first_difference(tmp_path, config, difference):
+    open_run(tmp_path).close()
+    before = (tmp_path / runs.CONFIG).read_bytes()
+    with pytest.raises(CommandError) as caught:
+        open_run(tmp_path, config)
+    assert f"holds a run of another config: {difference}" in str(caught.value)
+    assert "another --workdir" in str(caught.value) and "\n" not in str(caught.value)
+    assert (tmp_path / runs.CONFIG).read_bytes() == before
+    open_run(tmp_path).close()
+
+
+def test_the_same_config_resumes_with_other_data_folders(tmp_path):
+    open_run(tmp_path).close()
+    open_run(tmp_path, changed("data", dir="b")).close()
+    # A section stands for all in it.
+    open_run(tmp_path, changed(log={"every_steps": 1, "tensorboard": True})).close()
+    open_run(tmp_path, changed(steps_per_dispatch=8)).close()
+    # The beginning of a name does not stand for the name.
+    for config in (changed("data", directory="b"), changed(logs=1)):
+        with pytest.raises(CommandError, match="directory|logs"):
+            open_run(tmp_path, config).close()
+
+
+def test_a_folder_has_one_writer(tmp_path):
+    with open_run(tmp_path):
+        with pytest.raises(JaxcmpError, match="another process .* trains in"):
+            open_run(tmp_path)
+    open_run(tmp_path).close()
+
+
+def test_metrics_of_a_folder_without_a_config_are_not_claimed(tmp_path):
+    (tmp_path / runs.CHECKPOINTS).mkdir()
+    with pytest.raises(JaxcmpError, match=r"config\.json is missing"):
+        open_run(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(JaxcmpError, match="file/run cannot be written: Not a directory"):
+        open_run(tmp_path / "file" / "run")
+
+
+def test_the_last_record_of_a_repeated_step_counts(tmp_path):
+    with open_run(tmp_path) as run:
+        for step, kind, loss in ((1, "train", 1.0), (2, "train", 2.0), (2, "epoch", 2.5)):
+            run.log({"step": step, "kind": kind, "loss": loss})
+    with open_run(tmp_path) as run:
+        for step, kind, loss in ((2, "train", 3.0), (2, "epoch", 3.5), (3, "train", 4.0)):
+            run.log({"step": step, "kind": kind, "loss": loss})
+    losses = [(r["step"], r["kind"], r["loss"]) for r in runs.read_run(tmp_path).metrics]
+    assert losses == [(1, "train", 1.0), (2, "train", 3.0), (2, "epoch", 3.5), (3, "train", 4.0)]
+
+
+def test_a_number_that_is_not_finite_is_null_on_disk_and_nan_in_metrics(tmp_path):
+    with open_run(tmp_path) as run:
+        run.log({"step": 1, "kind": "train", "loss": math.inf})
+    assert '"loss": null' in (tmp_path / runs.METRICS).read_text()
+    assert math.isnan(runs.read_run(tmp_path).metrics[0]["loss"])
+
+
+LOG_FOREVER = """
+import sys
+from jaxcmp import runs
+with runs.open_run(sys.argv[1], {"seed": 0}) as run:
+    for step in range(1, 10**9):
+        run.log({"step": step, "kind": "train", "text": "x" * 5000})
+"""
+
+
+def test_a_killed_run_resumes_without_losing_lines(tmp_path):
+    path = tmp_path / runs.METRICS
+    for _ in range(2):
+        size = path.stat().st_size if path.exists() else 0
+        child = subprocess.Popen([sys.executable, "-c", LOG_FOREVER, tmp_path])
+        while not path.exists() or path.stat().st_size <= size:
+            assert child.poll() is None
+            time.sleep(0.01)
+        child.kill()
+        child.wait()
+    with path.open("a") as file:
+        file.write('{"step": 10000000, "kind": "tr')
+    with runs.open_run(tmp_path, {"seed": 0}) as run:
+        run.log({"step": 20_000_000, "kind": "train"})
+    steps = [record["step"] for record in runs.read_run(tmp_path).metrics]
+    assert steps == [*range(1, len(steps)), 20_000_000]
+
+
+def test_a_resumed_run_keeps_the_environments_of_earlier_sessions(tmp_path):
+    for device in ("first", "second", "third"):
+        with open_run(tmp_path) as run:
+            run.write_environment({"device": device, "end": None})
+    environment = runs.read_run(tmp_path).environment
+    sessions = [*environment["earlier"], environment]
+    assert [session["device"] for session in sessions] == ["first", "second", "third"]
+    assert all(session["end"] for session in sessions)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", None, "config.json cannot be used: No such file"),
+        ("config.json", "{", "config.json cannot be used: it is not JSON"),
+        ("config.json", '{"config": {}}', "Object missing required field `file`"),
+        ("environment.json", "[]", "environment.json cannot be used: it is not a JSON object"),
+        ("cost.json", "", "cost.json cannot be used: it is not JSON"),
+        ("result.json", '{"a":', "result.json cannot be used: it is not JSON"),
+        ("metrics.jsonl", '{"step": 1.5, "kind": "train"}', "line 1: step: Expected `int`, got"),
+        ("metrics.jsonl", '{"step": 1}', "line 1: Object missing required field `kind`"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, name, content, message):
+    write_whole_run(tmp_path)
+    if content is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(JaxcmpError, match=message):
+        runs.read_run(tmp_path)
+
+
+def test_the_hash_depends_on_the_recipe_and_not_on_paths():
+    assert runs.config_hash(CONFIG) == runs.config_hash(changed("data", dir="b"))
+    assert runs.config_hash(CONFIG) == runs.config_hash(json.loads(json.dumps(CONFIG)))
+    assert runs.config_hash(CONFIG) != runs.config_hash(changed(seed=1))
+    assert runs.config_hash(CONFIG) != runs.config_hash(changed("data", name="cifar10"))
+    assert len(runs.config_hash(CONFIG)) == 12
+
+
+def test_reading_runs_imports_no_training_libraries():
+    code = "import sys, jaxcmp.runs; sys.exit(bool({'jax', 'flax', 'orbax'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,67 @@
+"""The modules that `python -m` accepts."""
+
+import ast
+import signal
+import subprocess
+import sys
+
+import processes
+import pytest
+import test_architecture
+
+from jaxcmp.runtime.entry_points import COMMANDS
+
+
+def run(*words):
+    return subprocess.run(
+        [sys.executable, *words], cwd=processes.ROOT, capture_output=True, text=True
+    )
+
+
+def test_the_list_of_commands_is_complete():
+    names = {
+        name.removesuffix(".__main__")
+        for name, path in test_architecture.ROOMS.items()
+        if any("__main__" in ast.unparse(node) for node in test_architecture.TREES[path].body)
+        if any(isinstance(node, ast.If) for node in test_architecture.TREES[path].body)
+        if "__name__ == '__main__'" in ast.unparse(test_architecture.TREES[path])
+    }
+    assert names == set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("-m", "jaxcmp.train"), "jaxcmp: jaxcmp.train is no command; did you mean jaxcmp.main?\n"),
+        (("-m", "jaxcmp.evaluate", "runs/*"), "jaxcmp: jaxcmp.evaluate is no command; there are "),
+        (("-m", "jaxcmp.study.engine"), "jaxcmp: jaxcmp.study.engine is no command; "),
+        (("-m", "jaxcmp.data"), "jaxcmp: jaxcmp.data is no command; "),
+        (("-m", "jaxcmp"), "jaxcmp: jaxcmp is no command; there are jaxcmp.main, jaxcmp.compare"),
+        (("-m", "jaxcmp.compar"), "did you mean jaxcmp.compare?\n"),
+        (("-mjaxcmp.runs",), "jaxcmp: jaxcmp.runs is no command; "),
+    ],
+)
+def test_a_module_that_is_not_a_command_is_refused(words, message):
+    done = run(*words)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert message in done.stderr
+
+
+def test_other_programs_can_import_modules():
+    code = "import signal, jaxcmp.runs; print(signal.getsignal(signal.SIGTERM).name)"
+    done = run("-c", code, "-m", "jaxcmp.train")
+    assert (done.returncode, done.stdout) == (0, "SIG_DFL\n")
+
+
+@pytest.mark.parametrize("module", ["compare", "predict", "export", "probe", "bench", "study"])
+def test_a_signal_during_imports_ends_every_command_in_one_line(module):
+    words = (sys.executable, "-X", "importtime", "-m", f"jaxcmp.{module}", "--config=configs/none")
+    # The log of imports shows when the handlers are installed.
+    with subprocess.Popen(words, cwd=processes.ROOT, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.strip().endswith("| jaxcmp"):
+                break
+        process.send_signal(signal.SIGINT)
+        lines = [line for line in process.stderr if "import time:" not in line]
+    assert (process.returncode, lines) == (130, ["jaxcmp: interrupted\n"])

@@ -1,0 +1,82 @@
+"""The host's memory: how much there is, and when freed memory is kept."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from jaxcmp.runtime.host_memory import available_bytes, container_bytes, is_cpu_only, peak_bytes
+
+# Takes and touches 256 MB three times, and prints the page faults of each time.
+TOUCH = """
+import resource, sys
+from jaxcmp.runtime.host_memory import keep_for_steps
+if sys.argv[1] == "keep":
+    keep_for_steps()
+for _ in range(3):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    block = bytearray(256 << 20)
+    block[:: 4096] = bytes(len(block) // 4096)
+    del block
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(mode: str) -> list[int]:
+    command = [sys.executable, "-c", TOUCH, mode]
+    cpu_only = os.environ | {"JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(command, env=cpu_only, capture_output=True, text=True, check=True)
+    return [int(line) for line in done.stdout.split()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library's own setting, on Linux alone")
+def test_freed_memory_is_reused_without_page_faults():
+    first, second, third = faults("keep")
+    assert first > 1000
+    assert max(second, third) < 100
+    assert min(faults("give back")) > 1000
+
+
+def test_the_peak_memory_excludes_the_parent_process():
+    block = bytearray(1 << 30)
+    assert peak_bytes() > len(block)
+    code = "from jaxcmp.runtime.host_memory import peak_bytes; print(peak_bytes())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 1 << 20 < int(done.stdout) < 1 << 29
+
+
+def test_freed_memory_is_kept_only_without_an_accelerator(monkeypatch, tmp_path):
+    (tmp_path / "jax_plugins").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert not is_cpu_only({})
+    assert not is_cpu_only({"JAX_PLATFORMS": "cuda"})
+    assert is_cpu_only({"JAX_PLATFORMS": "cpu"})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library's own setting, on Linux alone")
+def test_a_run_keeps_its_memory():
+    # The command's own way: JAX is imported after it, and by nothing before.
+    code = (
+        "import sys, jaxcmp.runtime.host_memory as memory\n"
+        "memory.keep_for_steps = lambda: print('jax' in sys.modules)\n"
+        "from jaxcmp.main import main\n"
+        "main(['', '--config=configs/vit.py:digits', '--config.init.checkpoint=best'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_free_memory_is_less_than_total_memory():
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert 2**20 < available_bytes() <= there
+
+
+@pytest.mark.parametrize("name", ["memory.max", "memory/memory.limit_in_bytes"])
+def test_a_container_limits_the_memory(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    assert container_bytes(tmp_path) == sys.maxsize
+    (tmp_path / name).write_text("1000000\n")
+    assert container_bytes(tmp_path) == 1_000_000
+    (tmp_path / name).write_text("max\n")
+    assert container_bytes(tmp_path) == sys.maxsize

@@ -1,0 +1,69 @@
+"""Sample data sets: settings and loading in one call, and a source with images in memory."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from jaxcmp import data, settings
+from jaxcmp.data.source import Example
+
+CLASS_NAMES = ("cat", "dog", "eel")
+WHOLE = {
+    "dir": "",
+    "manual_dir": "",
+    "image_size": 0,
+    "train_fraction": 1.0,
+    "validation_fraction": 0.0,
+    "placement": "auto",
+}
+
+
+def options(name: str = "digits", **changes: Any) -> settings.Data:
+    """Returns settings `data` that use all images of a data set, with changes."""
+    return msgspec.convert(WHOLE | {"name": name} | changes, settings.Data)
+
+
+def load(
+    name: str = "digits", *, free_bytes: int = 2**40, seed: int = 0, **changes: Any
+) -> data.Dataset:
+    return data.load(options(name, **changes), free_bytes=free_bytes, seed=seed)
+
+
+class Made:
+    """A source of given examples; `num_read` counts reads."""
+
+    version = "1.2.3"
+    place = "nowhere"
+    class_names: tuple[str, ...] = CLASS_NAMES
+
+    def __init__(
+        self,
+        splits: Mapping[str, Sequence[Example]],
+        *,
+        name: str = "made",
+        num_channels: int = 3,
+        fingerprint: str = "a",
+    ) -> None:
+        self.name, self.num_channels, self.num_read = name, num_channels, 0
+        self._splits, self._fingerprint = splits, fingerprint
+
+    def splits(self) -> Sequence[str]:
+        return tuple(self._splits)
+
+    def ids(self, split: str) -> np.ndarray:
+        return np.arange(len(self._splits[split]))
+
+    def read(self, split: str, positions: Sequence[int]) -> list[Example]:
+        self.num_read += len(positions)
+        return [self._splits[split][position] for position in positions]
+
+    def fingerprint(self, split: str) -> str:
+        return self._fingerprint
+
+
+def made_examples(count: int, *, seed: int = 0, shape: tuple = (4, 4, 3)) -> list[Example]:
+    """Makes random images with labels 0, 1, 2, 0, ..."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
+    return [Example(image, index % 3) for index, image in enumerate(pixels)]

@@ -1,0 +1,41 @@
+"""The settings of a run: each key once, with a role, and as config.json holds them."""
+
+import importlib
+
+import pytest
+
+from jaxcmp.settings import Role
+from jaxcmp.settings.configuration import settings_of
+from jaxcmp.settings.keys import KEYS, NEUTRAL, with_role
+
+
+@pytest.mark.parametrize("variant", ["", "digits", "cpu", "strong"])
+@pytest.mark.parametrize("arm", ["vit", "resnet"])
+def test_settings_are_written_as_the_configuration_file_has_them(arm, variant):
+    config = importlib.import_module(f"configs.{arm}").get_config(variant)
+    assert settings_of(config).to_dict() == config.to_dict()
+
+
+def test_settings_stay_the_same_when_they_are_read_again():
+    settings = settings_of(importlib.import_module("configs.resnet").get_config())
+    assert settings_of(settings) is settings
+    assert settings_of(settings.to_dict()) == settings
+
+
+def test_every_key_has_a_description_and_a_role():
+    for name, key in KEYS.items():
+        assert (key.meta.description or "").endswith("."), name
+        assert isinstance(key.role, Role), name
+
+
+def test_a_run_may_resume_only_with_other_paths_logs_and_checkpoints():
+    assert set(with_role(Role.FREE)) == {
+        *("data.dir", "data.manual_dir", "data.placement", "log.every_steps", "log.tensorboard"),
+        *("checkpoint.every_epochs", "checkpoint.keep_every_epochs", "eval_batch_size"),
+        *("eval_every_epochs", "steps_per_dispatch"),
+    }
+
+
+def test_neutral_keys_are_known_by_their_defaults():
+    assert NEUTRAL["optimizer.layer_decay"] == "1.0" and NEUTRAL["data.classes"] == "[]"
+    assert not {"arm", "seed", "init.path", "num_epochs"} & NEUTRAL.keys()

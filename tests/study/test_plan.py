@@ -1,0 +1,164 @@
+"""The plan of a study: which runs its grids ask for, and how long each trains."""
+
+import processes
+import pytest
+
+from configs import study
+from jaxcmp.errors import CommandError
+from jaxcmp.study.plan import Sizes, Study, expand, find_sizes
+
+VARIANTS = ("", "cpu", "digits")
+
+
+def planned(config, num_train=50_000):
+    given = Study.of(config)
+    fractions = {1.0, *(fraction for grid in given.grids for fraction in grid.fractions)}
+    return expand(given, Sizes({x: round(num_train * x) for x in fractions}, 3, 10))
+
+
+def expanded(config):
+    return {run.entry.folder: run for run in planned(config)}
+
+
+def only(config, name, **changes):
+    """The config with one grid, changed."""
+    config.grids = {name: study.grid(seeds=1) | changes}
+    return config
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_run_is_planned_twice_and_each_has_its_folder(variant):
+    runs = planned(study.get_config(variant))
+    assert len({run.entry.folder for run in runs}) == len(runs)
+    assert len({str(run.config.to_dict()) for run in runs}) == len(runs)
+
+
+def test_the_study_has_what_its_question_needs():
+    config = study.get_config()
+    runs = expanded(config)
+    for arm in ("vit", "resnet"):
+        assert {f"{arm}/seed-{seed}" for seed in range(4)} <= runs.keys()
+        for fraction in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5):
+            for budget in ("", "-equal-steps"):
+                for seed in range(3):
+                    assert f"{arm}-{fraction:g}{budget}/seed-{seed}" in runs
+    assert {"vit-recipe-of-resnet/seed-3", "resnet-recipe-of-vit/seed-3"} <= runs.keys()
+    assert "vit-equal-flops/seed-3" in runs
+    # The dearer arm sets the budget: its own run is already there.
+    assert "resnet-equal-flops/seed-0" not in runs
+
+
+def test_the_plain_question_comes_first_and_seeds_one_after_the_other():
+    runs = list(expanded(study.get_config()))
+    assert set(runs[:2]) == {"vit/seed-0", "resnet/seed-0"}
+    seeds = [folder.rpartition("-")[2] for folder in runs]
+    assert seeds == sorted(seeds)
+
+
+def test_equal_steps_are_as_many_as_on_all_images_and_end_their_warm_up_alike():
+    runs = expanded(study.get_config())
+    whole, part = runs["vit/seed-0"], runs["vit-0.02-equal-steps/seed-0"]
+    assert part.entry.steps == pytest.approx(whole.entry.steps, rel=0.01)
+    warm_up = part.config.schedule.warmup_epochs / part.config.num_epochs
+    assert warm_up == pytest.approx(10 / 100)
+    assert part.config.num_epochs / part.config.eval_every_epochs == pytest.approx(100, rel=0.02)
+    assert part.config.checkpoint.every_epochs == part.config.eval_every_epochs
+    equal_epochs = runs["vit-0.02/seed-0"]
+    assert equal_epochs.config.num_epochs == 100 and equal_epochs.entry.steps == 7 * 100
+
+
+def test_equal_flops_are_equal():
+    runs = expanded(study.get_config())
+    resnet, vit = runs["resnet/seed-0"], runs["vit-equal-flops/seed-0"]
+    assert vit.entry.flops == pytest.approx(resnet.entry.flops, rel=0.01)
+    assert vit.config.num_epochs == round(100 * 555_422_720 / 365_107_584)
+    # 2 FLOPs a multiply-add, 3 passes a step, 390 whole batches of 128 an epoch.
+    assert resnet.entry.flops == 6 * 555_422_720 * 390 * 128 * 100
+
+
+def test_another_arms_recipe_is_all_of_it_and_nothing_of_its_model():
+    config = study.get_config()
+    config.arms.resnet.batch_size = 256
+    crossed = expanded(config)["vit-recipe-of-resnet/seed-0"].config
+    assert (crossed.arm, crossed.recipe, crossed.batch_size) == ("vit", "resnet", 256)
+    own = Study.of(config).arms
+    assert crossed.model == own["vit"].model
+    for key in ("optimizer", "schedule", "augment"):
+        values = [getattr(each, key) for each in (crossed, own["resnet"], own["vit"])]
+        assert values[0] == values[1] != values[2]
+
+
+def test_what_both_arms_share_is_set_once():
+    config = study.get_config("digits")
+    config.data.name = "another"
+    config.log.every_steps = 7
+    for run in planned(config):
+        assert (run.config.data.name, run.config.log.every_steps) == ("another", 7)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"budgets": ("days",)}, "grids.x.budgets"),
+        ({"recipes": ()}, "grids.x.recipes"),
+        ({"seeds": 0}, "grids.x.seeds=0 must be at least 1"),
+        ({"fractions": (0.5, 1.5)}, "grids.x.fractions"),
+        ({"fractions": (0.001,)}, "batch_size=128 is larger than the 50 training images"),
+    ],
+)
+def test_a_grid_that_cannot_be_is_named(changes, message):
+    config = only(study.get_config(), "x", **changes)
+    with pytest.raises(CommandError, match=message):
+        planned(config)
+
+
+def test_one_arm_alone_is_a_study_too():
+    config = only(study.get_config("digits"), "x", recipes=("own", "other"))
+    del config.arms["resnet"]
+    assert list(expanded(config)) == ["vit/seed-0"]
+
+
+def test_a_frozen_trunk_is_part_of_the_recipe_and_costs_no_backward_pass():
+    config = only(study.get_config("digits"), "x", recipes=("own", "other"))
+    config.arms.resnet.frozen_trunk = True
+    runs = expanded(config)
+    assert runs["vit-recipe-of-resnet/seed-0"].config.frozen_trunk
+    assert not runs["resnet-recipe-of-vit/seed-0"].config.frozen_trunk
+    frozen, whole = (
+        runs[f"{name}/seed-0"].entry.flops for name in ("resnet", "resnet-recipe-of-vit")
+    )
+    assert frozen == pytest.approx(whole / 3, rel=0.01)
+
+
+def test_images_are_counted_at_each_fraction_without_those_held_out():
+    config = only(study.get_config("digits"), "x", fractions=(0.1, 0.5))
+    sizes = find_sizes(Study.of(config), may_prepare=False)
+    assert (sizes.num_channels, sizes.num_classes) == (1, 10)
+    whole = sizes.num_train[1.0]
+    # A fifth of the 1,797 is the test split; shares are rounded in each of ten classes.
+    assert abs(whole - 0.8 * 1797) <= 5
+    assert abs(sizes.num_train[0.1] - 0.1 * whole) <= 5
+    assert abs(sizes.num_train[0.5] - 0.5 * whole) <= 5
+    config.data.validation_fraction = 0.5
+    half = find_sizes(Study.of(config), may_prepare=True)
+    assert abs(half.num_train[1.0] - whole / 2) <= 5
+
+
+def test_cifar10_is_counted_without_its_images(tmp_path):
+    config = study.get_config()
+    config.data.dir = str(tmp_path)
+    sizes = find_sizes(Study.of(config), may_prepare=False)
+    assert (sizes.num_channels, sizes.num_classes) == (3, 10)
+    assert (sizes.num_train[1.0], sizes.num_train[0.1], sizes.num_train[0.01]) == (50000, 5000, 500)
+    config.data.validation_fraction, config.data.classes = 0.1, (3, 5)
+    sizes = find_sizes(Study.of(config), may_prepare=False)
+    assert (sizes.num_train[1.0], sizes.num_classes) == (9000, 2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_is_printed_where_nothing_is_prepared(tmp_path):
+    arguments = ("--config=configs/study.py", f"--config.data.dir={tmp_path}")
+    code, out, err = processes.run(*arguments, "--dry_run", module="jaxcmp.study")
+    assert code == 0, err
+    assert "92 runs, 92 of them not finished" in out
+    assert processes.run(*arguments, "--tasks", module="jaxcmp.study")[1] == "0-91\n"

@@ -1,0 +1,56 @@
+"""docs/blog_post.md: its numbers are those of the models that the blog post describes."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxcmp import models
+from jaxcmp.compare.sections.published import load_claims
+from jaxcmp.compare.sections.work import QUADRATIC, tokens_for_half
+
+PAGE = (Path(__file__).parent.parent / "docs" / "blog_post.md").read_text(encoding="utf-8")
+MODELS = {name: models.build(**arm.config["model"]) for name, arm in load_claims().arms.items()}
+
+
+def parameters(name: str) -> dict[str, int]:
+    model, images = MODELS[name], jnp.zeros((1, 32, 32, 3))
+    variables = jax.eval_shape(lambda: model.init(jax.random.key(0), images))
+    return models.count_parameters(variables["params"])
+
+
+def row(beginning: str) -> str:
+    (line,) = (line for line in PAGE.splitlines() if line.startswith(f"| {beginning}"))
+    return line
+
+
+@pytest.mark.parametrize(
+    ("claim", "name", "component"),
+    [
+        ("ViT-Tiny has 5.3M", "vit", ""),
+        ("ResNet-18 has 11.7M", "resnet", ""),
+        ("The fully connected head", "resnet", "head"),
+        ("The MLPs of ViT-Tiny", "vit", "blocks.mlp"),
+    ],
+)
+def test_the_page_has_the_models_own_counts(claim, name, component):
+    counts = parameters(name)
+    count = counts[component] if component else sum(counts.values())
+    assert row(claim).split("|")[2].strip() == f"{count:,}"
+
+
+def test_the_page_says_what_the_stated_numbers_would_fit():
+    assert f"{parameters('resnet')['stage_3']:,}" in row("The fully connected head")
+    # The two matrices of a block's MLP, in eight blocks.
+    assert round(8 * 2 * 192 * 768 / 1e6, 2) == 2.36 and "8 of its 12 blocks" in PAGE
+
+
+def test_the_page_has_the_share_of_attention_and_the_tokens_for_a_half():
+    work = MODELS["vit"].multiply_adds(3)
+    share = sum(work[part] for part in QUADRATIC) / sum(work.values())
+    half = tokens_for_half(work, 65)
+    line = row("ViT-Tiny is slow")
+    assert line.split("|")[2].strip() == f"{100 * share:.2f} %"
+    assert f"{sum(work.values()):,} multiply-adds" in line and f"{half:,} tokens" in line
+    assert f"about {4 * (half - 1) ** 0.5:.0f} pixels" in line

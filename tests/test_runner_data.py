@@ -1,0 +1,118 @@
+"""Resident and streamed data: the same batches, the same steps, each example once."""
+
+import jax
+import numpy as np
+import pytest
+from trials import IMAGES, LABELS, MEAN, MIXED, RESNET, STD, VIT, Trial, assert_same
+
+from jaxcmp.data.normalisation import image_sums
+from jaxcmp.data.streaming import StoredImages
+from jaxcmp.runner import Batches, ResidentData, Runner, StreamedData
+from jaxcmp.runtime import devices
+
+RESIDENT = {"train": (IMAGES[:61], LABELS[:61]), "test": (IMAGES[:21], LABELS[:21])}
+
+
+def stored(images):
+    positions = np.arange(len(images))
+    return StoredImages(images.__getitem__, positions, image_sums(images), images[0].shape)
+
+
+STREAMED = {name: (stored(images), labels) for name, (images, labels) in RESIDENT.items()}
+SIZES = {"seed": 3, "batch_size": 16, "eval_batch_size": 10}
+
+
+def both(num_devices):
+    """Returns the resident and the streamed data, with a fitting evaluation batch."""
+    mesh = devices.make_mesh(jax.devices()[:num_devices])
+    batches = Batches(**SIZES | {"eval_batch_size": 10 if num_devices == 1 else 16})
+    return ResidentData(RESIDENT, mesh, batches), StreamedData(STREAMED, mesh, batches)
+
+
+def batches(data, steps):
+    """Returns the images and labels of each step."""
+    resident, rows = data.train(steps)
+    take = jax.jit(data.take)
+    return [
+        tuple(map(np.asarray, take(resident, jax.tree.map(lambda x: x[i], rows))))  # noqa: B023
+        for i in range(len(steps))
+    ]
+
+
+@pytest.mark.parametrize("num_devices", [1, 8])
+@pytest.mark.parametrize("groups", [[range(1, 2), range(2, 5), range(5, 9)], [range(6, 9)]])
+def test_streamed_batches_are_the_resident_ones_bit_for_bit(num_devices, groups):
+    resident, streamed = both(num_devices)
+    for steps in groups:
+        pairs = zip(batches(resident, steps), batches(streamed, steps), strict=True)
+        for (images, labels), (same_images, same_labels) in pairs:
+            np.testing.assert_array_equal(images, same_images)
+            np.testing.assert_array_equal(labels, same_labels)
+    streamed.close()
+
+
+def test_steps_out_of_order_restart_the_reading():
+    resident, streamed = both(1)
+    for step in (5, 6, 2, 5):
+        (images, _), (same, _) = (
+            batches(f, range(step, step + 1))[0] for f in (resident, streamed)
+        )
+        np.testing.assert_array_equal(images, same)
+    streamed.close()
+
+
+@pytest.mark.parametrize("num_devices", [1, 8])
+def test_a_streamed_split_is_read_once_with_its_incomplete_batch(num_devices):
+    _, streamed = both(num_devices)
+    batches_read = [np.asarray(images) for _, (images,) in streamed.held_out("test")]
+    assert {len(batch) for batch in batches_read} == {10 if num_devices == 1 else 16}
+    np.testing.assert_array_equal(np.concatenate(batches_read)[:21], IMAGES[:21])
+
+
+def compiled(trial, splits, num_devices=1, steps_per_dispatch=1):
+    runner = Runner(
+        trial.train_step,
+        splits,
+        devices.make_mesh(jax.devices()[:num_devices]),
+        mean=MEAN,
+        std=STD,
+        steps_per_dispatch=steps_per_dispatch,
+        **SIZES,
+    )
+    runner.compile()
+    return runner
+
+
+def run(program, groups):
+    state, losses = program.init(), []
+    for steps in groups:
+        state, metrics = program.train(state, steps)
+        losses.append({name: float(value) for name, value in metrics.items()})
+    logits = program.evaluate(state, "test")
+    program.close()
+    return state, losses, logits
+
+
+@pytest.mark.parametrize(
+    ("model", "num_devices"), [(VIT, 8), (RESNET, 1), (VIT.clone(image_size=12), 1)]
+)
+def test_a_streamed_run_equals_the_resident_run(model, num_devices):
+    trial = Trial(model, augment=MIXED, average_decay=0.5)
+    groups = [range(step, step + 1) for step in range(1, 6)]
+    (state, metrics, logits), (same_state, same_metrics, same_logits) = (
+        run(compiled(trial, splits, num_devices), groups) for splits in (RESIDENT, STREAMED)
+    )
+    assert_same(state, same_state)
+    assert metrics == same_metrics
+    np.testing.assert_array_equal(logits, same_logits)
+
+
+def test_grouped_steps_are_streamed_together():
+    trial = Trial(VIT, augment=MIXED)
+    groups = [range(1, 3), range(3, 5), range(5, 6)]
+    (state, metrics, _), (same_state, same_metrics, _) = (
+        run(compiled(trial, splits, steps_per_dispatch=2), groups)
+        for splits in (RESIDENT, STREAMED)
+    )
+    assert_same(state, same_state)
+    assert metrics == same_metrics
