@@ -64,8 +64,9 @@ def test_runs_on_parts_stand_under_the_arm_of_their_recipe(runs):
     errors = [20 * 5000**-0.5 * factor for factor in (1.01, 1 / 1.01)]
     assert cell.value == pytest.approx(100 * (1 - sum(errors) / 2))
     assert cell.num == 2
-    (part,) = (each for each in group.smaller
-               if (each.name, each.outcomes[0].num_train) == ("vit", 5000))  # fmt: skip
+    (part,) = (
+        each for each in group.smaller if (each.name, each.outcomes[0].num_train) == ("vit", 5000)
+    )
     assert cell.runs == part.runs
     shown = [f"{100 * (1 - error):.2f}" for error in errors[::-1]]
     assert cell.interval is None and cell.text == f"{shown[0]} and {shown[1]} %, n = 2"
@@ -166,8 +167,12 @@ def test_every_number_names_its_runs(runs):
 @pytest.fixture(scope="module")
 def both_budgets(tmp_path_factory) -> Group:
     """Two sizes at equal epochs, and the smaller one at equal steps too."""
-    samples = [each for arm in LAWS for s in (0, 1, 2) for each in (
-        Sample(arm, s, num_test=20), part(arm, 0.1, s), equal_steps(arm, 0.1, s))]  # fmt: skip
+    samples = [
+        each
+        for arm in LAWS
+        for s in (0, 1, 2)
+        for each in (Sample(arm, s, num_test=20), part(arm, 0.1, s), equal_steps(arm, 0.1, s))
+    ]
     samples = [dataclasses.replace(each, num_test=20) for each in samples]
     return make_group(tmp_path_factory.mktemp("budgets"), *samples)
 

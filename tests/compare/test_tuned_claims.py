@@ -20,11 +20,16 @@ ACCURACY, GAP = CLAIMS["pretrained"], CLAIMS["pretrained-gap"]
 def tuned(vit=None, resnet=None) -> Measured:
     """Pretrained arms with these accuracies after the last epoch, beside those of the study."""
     arms = {
-        name: MeasuredArm(best_accuracies=each, last_accuracies=each, num_test=10_000, runs=[i],
-                          name=f"{name}, pretrained")
+        name: MeasuredArm(
+            best_accuracies=each,
+            last_accuracies=each,
+            num_test=10_000,
+            runs=[i],
+            name=f"{name}, pretrained",
+        )
         for i, (name, each) in enumerate((("vit", vit), ("resnet", resnet)))
         if each is not None
-    }  # fmt: skip
+    }
     return dataclasses.replace(measured(), tuned=arms)
 
 

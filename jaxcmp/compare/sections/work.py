@@ -86,10 +86,13 @@ def _table(arm: Arm, kind: str) -> Table:
     counts = components(arm, kind)
     total = sum(counts.values())
     rows = [
-        [Cell(name), cells.count(count, arm.runs),
-         cells.number(100 * count / total, f"{100 * count / total:.2f}", arm.runs)]
+        [
+            Cell(name),
+            cells.count(count, arm.runs),
+            cells.number(100 * count / total, f"{100 * count / total:.2f}", arm.runs),
+        ]
         for name, count in [*counts.items(), ("all", total)]
-    ]  # fmt: skip
+    ]
     return Table(f"{arm.name}: {KINDS[kind]}", columns, rows, COUNT_NOTE)
 
 
