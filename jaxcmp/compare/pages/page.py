@@ -138,7 +138,7 @@ def cell_class(cell: Cell, column: Column) -> str:
 
 
 def is_png(png: str | None) -> bool:
-    """Whether it is base64, which alone is put into an address."""
+    """Returns whether a text is base64, which alone is put into an address."""
     return bool(png) and re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", png or "") is not None
 
 

@@ -130,7 +130,7 @@ def _accuracies(group: Group, order: Sequence[int]) -> Figure:
 
 
 def _sentence(leader: Arm, other: Arm, gaps: Sequence[ClassGap]) -> str:
-    """In how many classes which arm is ahead, and where by most."""
+    """Counts the classes in which each arm is ahead, and names the largest gap."""
     leads = [each.lead for each in gaps]
     num, total = sum(each.is_real for each in leads), len(gaps)
     if not num:

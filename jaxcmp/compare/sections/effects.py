@@ -92,7 +92,7 @@ def _points(value: float) -> str:
 
 
 def _meaning(interaction: Difference, by_recipe: Sequence[Difference], square: Square) -> str:
-    """What the interaction says of the two sentences before it.
+    """Says what the interaction means for the two sentences before it.
 
     `by_recipe` are the first architecture minus the second with each recipe. Who is ahead depends
     on the recipe where both leads are real, and not of the same architecture.

@@ -36,7 +36,7 @@ WHY = "Model or recipe: runs of both models with both recipes tell their effects
 
 @dataclasses.dataclass(frozen=True)
 class Crossing:
-    """Two arms with recipes of their own, and the model of each with the recipe of the other.
+    """A crossing: two arms with their own recipes, and each model with the recipe of the other.
 
     `crossed` are of the first and of the second model; None where it was not trained.
     """
@@ -123,7 +123,7 @@ def _part(arm: Arm, section: str) -> dict[str, str]:
 
 
 def _blocks(crossing: Crossing, index: int) -> tuple[list[Block], list[Block], str]:
-    """What is shown, what is folded, and what to take away."""
+    """Returns the blocks that are shown, those that are folded, and the finding."""
     squares = [
         [[100 * a for a in arm.accuracies] if arm else [] for arm in row] for row in crossing.table
     ]
@@ -175,7 +175,7 @@ def _figure(crossing: Crossing, index: int) -> Figure:
 
 
 def _notes(crossing: Crossing) -> list[Block]:
-    """Where a crossed run is not quite one arm's model with the other's recipe."""
+    """Says where a crossed run is not quite one arm's model with the other's recipe."""
     notes: list[Block] = []
     one, two = crossing.arms
     for crossed, model, recipe in zip(crossing.crossed, (one, two), (two, one), strict=True):
