@@ -109,7 +109,7 @@ def gaps(names=CLASSES) -> Figure:
 
 
 def confusion(names=CLASSES) -> Figure:
-    """Two matrices and their difference."""
+    """Returns two matrices and their difference."""
     rng, sides = np.random.default_rng(0), []
     for weight in (0.8, 1.6):
         values = rng.gamma(0.3, weight, (len(names), len(names)))

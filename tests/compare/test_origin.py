@@ -1,4 +1,4 @@
-"""What weights had seen: in the name of an arm, in words, and as what makes two starts alike."""
+"""The origin of weights: in the name of an arm, in words, and as what makes two starts alike."""
 
 import copy
 from typing import Any

@@ -162,7 +162,7 @@ def test_a_resnet_from_any_imagenet_fits():
 
 
 def several(tmp_path, *, num_validation):
-    """Two arms in the setting: the first is better on the test images, the second held out."""
+    """Returns two arms in the setting: the first is better on test images, the second held out."""
     names, model = STUDY.classes, {"num_epochs": 10}
     files = [from_file(path=f"{i}.npz") for i in range(2)] + [from_file("CIFAR-100", "c.npz")]
     samples = [
