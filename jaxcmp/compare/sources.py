@@ -1,4 +1,4 @@
-"""Where runs come from: folders found, read, checked, counted once; why others are left out."""
+"""Finds, reads and checks run folders, counts each once, and says why others are left out."""
 
 import dataclasses
 import hashlib
@@ -72,7 +72,7 @@ def _may_be_folder(entry: os.DirEntry) -> bool:
 
 
 def _unique(folders: Iterator[Path]) -> list[Path]:
-    """Each folder once, however often and by whatever name it is given."""
+    """Yields each folder once, however often and by whatever name it is given."""
     first: dict[str, Path] = {}
     for folder in folders:
         first.setdefault(os.path.realpath(folder), folder)
