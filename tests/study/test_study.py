@@ -22,6 +22,7 @@ TINY = (
     "--config.arms.resnet.model.stage_depths=(1,)",
     "--config.grids.seeds.seeds=1",
     "--config.grids.recipes.seeds=1",
+    "--config.grids.recipes.arms=vit,resnet",
     "--config.grids.data_size.seeds=1",
     "--config.grids.data_size.fractions=(0.5,)",
     "--config.grids.training_flops.seeds=1",
