@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from jaxcmp import models
-from jaxcmp.compare.sections.published import load_claims
+from jaxcmp.compare.sections.blog_post import load_claims
 from jaxcmp.compare.sections.work import QUADRATIC, tokens_for_half
 
 PAGE = (Path(__file__).parent.parent / "docs" / "blog_post.md").read_text(encoding="utf-8")
@@ -54,3 +54,40 @@ def test_the_page_has_the_share_of_attention_and_the_tokens_for_a_half():
     assert line.split("|")[2].strip() == f"{100 * share:.2f} %"
     assert f"{sum(work.values()):,} multiply-adds" in line and f"{half:,} tokens" in line
     assert f"about {4 * (half - 1) ** 0.5:.0f} pixels" in line
+
+
+def counted(beginning: str) -> str:
+    return row(beginning).split("|")[2].strip()
+
+
+def test_the_page_has_the_parts_of_both_models():
+    vit, images = parameters("vit"), jnp.zeros((1, 32, 32, 3))
+    resnet = jax.eval_shape(lambda: MODELS["resnet"].init(jax.random.key(0), images))["params"]
+    leaves = jax.tree_util.tree_leaves_with_path(resnet)
+    sizes = {"/".join(key.key for key in path): leaf.size for path, leaf in leaves}
+    convolutions = sum(n for name, n in sizes.items() if "conv" in name)
+    norms = sum(n for name, n in sizes.items() if "norm" in name)
+    assert counted("The convolutions of ResNet-18") == f"{convolutions:,}"
+    assert counted("The BatchNorms of ResNet-18") == f"{norms:,}"
+    qkv, mlp = 12 * (192 * 576 + 576), vit["blocks.mlp"]
+    share = 100 * (qkv + mlp) / sum(vit.values())
+    assert counted("Most parameters of ViT-Tiny") == f"{share:.1f} %"
+    assert f"{qkv:,} and {mlp:,}" in row("Most parameters of ViT-Tiny")
+
+
+def test_the_page_has_the_quadratic_share_at_224_pixels():
+    work = models.build("vit", image_size=224, patch_size=16).multiply_adds(3)
+    share = sum(work[part] for part in QUADRATIC) / sum(work.values())
+    assert counted("At 224 pixels") == f"{100 * share:.1f} %"
+
+
+def test_the_page_says_where_the_blog_posts_classes_contradict_it():
+    claims = {claim.id: claim for claim in load_claims().claims}
+    vit, resnet = (claims[f"{name}-classes"].stated for name in ("vit", "resnet"))
+    assert counted("ViT-Tiny's accuracy by class") == f"{sum(vit) / 10:.2f} %"
+    errors = zip(load_claims().classes, vit, resnet, strict=True)
+    ratios = {name: (100 - ours) / (100 - theirs) for name, ours, theirs in errors}
+    first, second, third = sorted(ratios, key=lambda name: -ratios[name])[:3]
+    line = row("ResNet-18 is furthest ahead for cat")
+    assert third == "cat" and counted("ResNet-18 is furthest ahead") == f"{ratios['cat']:.2f}"
+    assert f"{first} has {ratios[first]:.2f}, {second} {ratios[second]:.2f}" in line

@@ -1,15 +1,14 @@
-"""Whether a run is in the study's setting, and why not."""
+"""Whether a run is in the blog post's setting, and why not."""
 
 import importlib
 import json
 
 import pytest
 
-from jaxcmp.compare.sections.evidence import Measured, MeasuredArm, study_difference
-from jaxcmp.compare.sections.published import load_claims
+from jaxcmp.compare.sections.blog_post import Measured, MeasuredArm, load_claims, setting_difference
 
-STUDY = load_claims()
-CLAIMS = {claim.id: claim for claim in STUDY.claims}
+POST = load_claims()
+CLAIMS = {claim.id: claim for claim in POST.claims}
 DATA = {"name": "cifar10", "num_train": 50_000, "num_test": 10_000}
 
 
@@ -30,16 +29,16 @@ def config(arm, variant="", **changes):
 
 
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
-def test_the_default_recipe_is_the_studys(arm):
-    assert study_difference(STUDY, config(arm), DATA) is None
+def test_the_default_recipe_is_the_blog_posts(arm):
+    assert setting_difference(POST, config(arm), DATA) is None
     free = config(arm, seed=7, eval_batch_size=50, data__dir="/data", compute_dtype="bfloat16")
-    assert study_difference(STUDY, free, DATA) is None
+    assert setting_difference(POST, free, DATA) is None
 
 
 @pytest.mark.parametrize("variant", ["cpu", "digits", "strong"])
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
-def test_no_other_variant_is_in_the_studys_setting(arm, variant):
-    assert study_difference(STUDY, config(arm, variant), DATA)
+def test_no_other_variant_is_in_the_blog_posts_setting(arm, variant):
+    assert setting_difference(POST, config(arm, variant), DATA)
 
 
 @pytest.mark.parametrize(
@@ -55,17 +54,17 @@ def test_no_other_variant_is_in_the_studys_setting(arm, variant):
     ],
 )
 def test_another_setting_is_named(changes, reason):
-    assert study_difference(STUDY, config("vit", **changes), DATA) == reason
+    assert setting_difference(POST, config("vit", **changes), DATA) == reason
 
 
 def test_a_rate_is_only_used_or_not():
-    assert study_difference(STUDY, config("vit", augment__erase_rate=0.1), DATA) is None
-    assert study_difference(STUDY, config("resnet", augment__erase_rate=0.1), DATA)
+    assert setting_difference(POST, config("vit", augment__erase_rate=0.1), DATA) is None
+    assert setting_difference(POST, config("resnet", augment__erase_rate=0.1), DATA)
 
 
 def test_stages_are_compared_as_lists():
     wide = config("resnet", model__stage_widths=[64, 128, 256, 256])
-    reason = study_difference(STUDY, wide, DATA)
+    reason = setting_difference(POST, wide, DATA)
     assert (
         reason
         == "model.stage_widths is [64, 128, 256, 256], the blog post's is [64, 128, 256, 512]"
@@ -74,18 +73,18 @@ def test_stages_are_compared_as_lists():
 
 def test_part_of_the_images_is_another_setting():
     for data in (DATA | {"num_train": 45_000}, {}):
-        reason = study_difference(STUDY, config("vit"), data)
+        reason = setting_difference(POST, config("vit"), data)
         assert reason and "the blog post on 50000" in reason
 
 
 def test_a_setting_is_named_before_what_follows_from_it():
     half = config("vit", data__train_fraction=0.5)
-    reason = study_difference(STUDY, half, DATA | {"num_train": 25_000})
+    reason = setting_difference(POST, half, DATA | {"num_train": 25_000})
     assert reason == "data.train_fraction is 0.5, the blog post's is 1.0"
 
 
-def test_another_model_is_not_the_studys():
-    assert study_difference(STUDY, {"model": {"name": "mixer"}}, DATA) == (
+def test_another_model_is_not_the_blog_posts():
+    assert setting_difference(POST, {"model": {"name": "mixer"}}, DATA) == (
         "the blog post has no model mixer"
     )
 

@@ -5,10 +5,9 @@ import pytest
 import sample_runs
 from sample_runs import Sample
 
-from jaxcmp.compare.sections.findings import is_near, measured
-from jaxcmp.compare.sections.published import load_claims
+from jaxcmp.compare.sections.blog_post import is_near, load_claims, measured
 
-STUDY = {"num_epochs": 100, "batch_size": 128}
+SETTING = {"num_epochs": 100, "batch_size": 128}
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +29,15 @@ def test_evidence_has_one_number_for_each_seed_and_class(group):
     assert evidence.seconds == {"cpu": [60.0, 60.0]}
 
 
-def test_small_models_are_not_taken_for_the_studys(group):
+def test_small_models_are_not_taken_for_the_blog_posts(group):
     arms = measured(group, load_claims()).arms
     assert arms["vit"].difference and arms["resnet"].difference
 
 
-def test_of_several_arms_of_a_model_the_studys_own_setting_speaks(tmp_path):
+def test_of_several_arms_of_a_model_the_blog_posts_own_setting_speaks(tmp_path):
     names = load_claims().classes
     model = {"model.width": 192, "model.depth": 12, "model.mlp_width": 768}
-    own = STUDY | model | {"schedule.warmup_epochs": 10.0}
+    own = SETTING | model | {"schedule.warmup_epochs": 10.0}
     group = sample_runs.make_group(
         tmp_path,
         Sample("vit", 0, class_names=names),

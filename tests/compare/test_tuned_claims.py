@@ -7,18 +7,18 @@ import pytest
 import sample_runs
 from sample_runs import Sample
 from sample_transfer import from_file, from_run, pretrained
-from test_trained_claims import CLAIMS, STUDY, measured
+from test_judges import CLAIMS, POST, measured
 
 from jaxcmp.compare.origin import Origin, origin_of
+from jaxcmp.compare.sections.blog_post import Measured, MeasuredArm, setting_difference
+from jaxcmp.compare.sections.blog_post import measured as measured_of
 from jaxcmp.compare.sections.claims import judge, judged
-from jaxcmp.compare.sections.evidence import Measured, MeasuredArm, study_difference
-from jaxcmp.compare.sections.findings import measured as measured_of
 
 ACCURACY, GAP = CLAIMS["pretrained"], CLAIMS["pretrained-gap"]
 
 
 def tuned(vit=None, resnet=None) -> Measured:
-    """Pretrained arms with these accuracies after the last epoch, beside those of the study."""
+    """Pretrained arms with these accuracies after the last epoch, beside those of the post."""
     arms = {
         name: MeasuredArm(
             best_accuracies=each,
@@ -46,7 +46,7 @@ def tuned(vit=None, resnet=None) -> Measured:
     ],
 )
 def test_an_accuracy_is_reached_by_what_is_as_high_or_higher(accuracies, verdict):
-    judgement = judge(ACCURACY, STUDY, tuned(accuracies))
+    judgement = judge(ACCURACY, POST, tuned(accuracies))
     assert judgement.verdict == verdict
     assert judgement.measured.runs == [0] and judgement.measured.num == len(accuracies)
     assert judgement.reason.startswith("vit, pretrained: 98 is ")
@@ -54,7 +54,7 @@ def test_an_accuracy_is_reached_by_what_is_as_high_or_higher(accuracies, verdict
 
 
 def test_several_seeds_widen_what_an_accuracy_may_be():
-    judgement = judge(ACCURACY, STUDY, tuned([0.965, 0.97, 0.975]))
+    judgement = judge(ACCURACY, POST, tuned([0.965, 0.97, 0.975]))
     # Deviation 0.5 over three seeds: 4.303 * 0.5 / sqrt(3) = 1.24.
     assert judgement.verdict == "holds" and judgement.measured.text == "97.00 ± 1.24 %"
 
@@ -71,7 +71,7 @@ def test_several_seeds_widen_what_an_accuracy_may_be():
     ],
 )
 def test_the_gap_is_flipped_where_the_vit_is_ahead_by_more_than_chance(vit, resnet, verdict):
-    judgement = judge(GAP, STUDY, tuned(vit, resnet))
+    judgement = judge(GAP, POST, tuned(vit, resnet))
     assert judgement.verdict == verdict
     assert judgement.measured.value is not None and judgement.measured.runs == [0, 1]
     assert ("not settled" in judgement.reason) == (verdict == "open")
@@ -79,24 +79,22 @@ def test_the_gap_is_flipped_where_the_vit_is_ahead_by_more_than_chance(vit, resn
 
 def test_without_both_models_nothing_is_said_of_the_gap():
     for evidence in (tuned([0.98]), tuned(None, [0.9]), Measured()):
-        judgement = judge(GAP, STUDY, evidence)
+        judgement = judge(GAP, POST, evidence)
         assert judgement.verdict == "open" and "is finished." in judgement.reason
-    assert judge(ACCURACY, STUDY, tuned(None, [0.9])).reason.startswith(
-        "No run of a pretrained ViT"
-    )
+    assert judge(ACCURACY, POST, tuned(None, [0.9])).reason.startswith("No run of a pretrained ViT")
 
 
 def test_pretrained_arms_judge_no_claim_about_random_weights():
     evidence = dataclasses.replace(tuned([0.99], [0.99]), arms={})
-    for claim in STUDY.claims:
+    for claim in POST.claims:
         if "pretrained" not in claim.id:
-            assert judge(claim, STUDY, evidence).verdict == "open"
+            assert judge(claim, POST, evidence).verdict == "open"
 
 
 def test_open_claims_ask_for_runs_from_pretrained_weights():
-    commands = [STUDY.tuned[name].command for name in ("vit", "resnet")]
-    assert set(commands) <= {each.command for each in judged(tuned(), STUDY).more}
-    settled = judged(tuned([0.98, 0.981, 0.982], [0.9, 0.901, 0.902]), STUDY)
+    commands = [POST.tuned[name].command for name in ("vit", "resnet")]
+    assert set(commands) <= {each.command for each in judged(tuned(), POST).more}
+    settled = judged(tuned([0.98, 0.981, 0.982], [0.9, 0.901, 0.902]), POST)
     assert not set(commands) & {each.command for each in settled.more}
 
 
@@ -144,26 +142,26 @@ DATA = {"name": "cifar10", "num_train": 50_000}
     ],
 )
 def test_only_runs_that_fit_a_claim_about_pretraining_judge_it(name, config, data, reason):
-    found = study_difference(STUDY, CONFIG | config, DATA | data, origin(from_file(name)))
+    found = setting_difference(POST, CONFIG | config, DATA | data, origin(from_file(name)))
     assert (found is None) if reason is None else (found or "").startswith(reason)
 
 
-def test_weights_that_had_seen_more_than_the_studys_judge_no_claim():
+def test_weights_that_had_seen_more_than_the_blog_posts_judge_no_claim():
     twice = origin(from_run(name="ImageNet-21k", before=from_run()["seen"]))
-    reason = study_difference(STUDY, CONFIG, DATA, twice)
+    reason = setting_difference(POST, CONFIG, DATA, twice)
     assert (reason or "").startswith("their weights were pretrained on cifar10, then ImageNet-21k")
 
 
 def test_a_resnet_from_any_imagenet_fits():
     config = CONFIG | {"model": {"name": "resnet"}}
     for name in ("ImageNet-1k", "ImageNet-21k"):
-        assert study_difference(STUDY, config, DATA, origin(from_file(name))) is None
-    assert study_difference(STUDY, config, DATA, origin(from_run())) is not None
+        assert setting_difference(POST, config, DATA, origin(from_file(name))) is None
+    assert setting_difference(POST, config, DATA, origin(from_run())) is not None
 
 
 def several(tmp_path, *, num_validation):
     """Returns two arms in the setting: the first is better on test images, the second held out."""
-    names, model = STUDY.classes, {"num_epochs": 10}
+    names, model = POST.classes, {"num_epochs": 10}
     files = [from_file(path=f"{i}.npz") for i in range(2)] + [from_file("CIFAR-100", "c.npz")]
     samples = [
         dataclasses.replace(
@@ -184,7 +182,7 @@ def test_of_several_pretrained_arms_the_most_accurate_on_held_out_images_speaks(
         group, lambda outcome: dataclasses.replace(outcome, test_accuracy=1 - outcome.test_accuracy)
     )
     for each in (group, turned):
-        found = measured_of(each, STUDY)
+        found = measured_of(each, POST)
         assert found.tuned["vit"].runs == [2] and found.tuned["vit"].difference is None
         assert not found.tuned["vit"].rivals
         assert found.tuned["vit"].name.startswith("vit, pretrained on ImageNet-21k")
@@ -192,9 +190,9 @@ def test_of_several_pretrained_arms_the_most_accurate_on_held_out_images_speaks(
 
 
 def test_of_several_pretrained_arms_none_speaks_for_its_luck_on_the_test_images(tmp_path):
-    found = measured_of(several(tmp_path, num_validation=0), STUDY)
+    found = measured_of(several(tmp_path, num_validation=0), POST)
     assert len(found.tuned["vit"].rivals) == 2
-    judgement = judge(ACCURACY, STUDY, found)
+    judgement = judge(ACCURACY, POST, found)
     assert judgement.verdict == "open" and judgement.measured.value is None
     assert "2 arms are a pretrained ViT in the blog post's setting" in judgement.reason
     assert all(name in judgement.reason for name in found.tuned["vit"].rivals)
@@ -202,5 +200,5 @@ def test_of_several_pretrained_arms_none_speaks_for_its_luck_on_the_test_images(
 
 def test_pretrained_arms_that_are_alone_speak_for_nothing_else(tmp_path):
     group = sample_runs.make_group(tmp_path, pretrained("vit"), pretrained("resnet"))
-    found = measured_of(group, STUDY)
+    found = measured_of(group, POST)
     assert not found.arms and set(found.tuned) == {"vit", "resnet"}

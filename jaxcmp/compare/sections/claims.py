@@ -8,58 +8,79 @@ from msgspec import structs
 
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Block, Cell, Column, Suggestion, Table, Text
-from jaxcmp.compare.sections import trained_claims
+from jaxcmp.compare.sections import judges
 from jaxcmp.compare.sections.answer import Answer, answered
-from jaxcmp.compare.sections.evidence import Judgement, Measured, MeasuredArm, undecided
-from jaxcmp.compare.sections.findings import is_near, measured
-from jaxcmp.compare.sections.published import Claim, Study, load_claims
+from jaxcmp.compare.sections.blog_post import (
+    BlogPost,
+    Claim,
+    Judgement,
+    Measured,
+    MeasuredArm,
+    is_near,
+    load_claims,
+    measured,
+    undecided,
+)
 
 TITLE = "The blog post's claims"
 VERDICTS = {"holds": "holds", "fails": "does not hold", "open": "not measured here"}
 
-BY_CLASS: dict[str, Callable[[Claim, Study, Measured], Judgement]] = {
-    "class_accuracies": trained_claims.judge_classes,
-    "class_gaps": trained_claims.judge_classes,
-    "largest_gap": trained_claims.judge_largest_gap,
+INSIDE = "Only measures inside the trained models can decide it."
+
+BY_CLASS: dict[str, Callable[[Claim, BlogPost, Measured], Judgement]] = {
+    "class_accuracies": judges.judge_classes,
+    "class_gaps": judges.judge_classes,
+    "largest_gap": judges.judge_largest_gap,
 }
-BEST: dict[str, Callable[[Claim, Study, Measured], Judgement]] = {
-    "best_accuracy": trained_claims.judge_best_accuracy,
-    "best_accuracy_gap": trained_claims.judge_best_gap,
+BEST: dict[str, Callable[[Claim, BlogPost, Measured], Judgement]] = {
+    "best_accuracy": judges.judge_best_accuracy,
+    "best_accuracy_gap": judges.judge_best_gap,
 }
 # Of arms that began with pretrained weights.
-TUNED: dict[str, Callable[[Claim, Study, Measured], Judgement]] = {
-    "tuned_accuracy": trained_claims.judge_tuned_accuracy,
-    "tuned_gap": trained_claims.judge_tuned_gap,
+TUNED: dict[str, Callable[[Claim, BlogPost, Measured], Judgement]] = {
+    "tuned_accuracy": judges.judge_tuned_accuracy,
+    "tuned_gap": judges.judge_lead,
 }
-TRAINED = {**BEST, **BY_CLASS, **TUNED, "time_ratio": trained_claims.judge_time_ratio}
+TRAINED = {
+    **BEST,
+    **BY_CLASS,
+    **TUNED,
+    "time_ratio": judges.judge_time_ratio,
+    "lead": judges.judge_lead,
+    "accuracy_at": judges.judge_accuracy_at,
+    "rate_at": judges.judge_rate_at,
+    "convergence": judges.judge_convergence,
+    "jump": judges.judge_jump,
+    "inspection": lambda claim, post, measured: undecided(INSIDE),
+}
 
 
-def blog_post_section(group: Group, study: Study | None = None) -> Answer:
+def blog_post_section(group: Group, post: BlogPost | None = None) -> Answer:
     """Judges the blog post's claims, where an arm is in its setting or near it."""
-    study = load_claims() if study is None else study
-    near = [arm for arm in (*group.arms, *group.pretrained) if is_near(study, arm)]
+    post = load_claims() if post is None else post
+    near = [arm for arm in (*group.arms, *group.pretrained) if is_near(post, arm)]
     if not near:
         return Answer()
-    return judged(measured(group, study), study)
+    return judged(measured(group, post), post)
 
 
-def judged(found: Measured, study: Study) -> Answer:
+def judged(found: Measured, post: BlogPost) -> Answer:
     """The table of claims, one of those about classes, and runs that would judge what is open."""
-    claims = [claim for claim in study.claims if claim.measure in TRAINED]
-    judgements = [judge(claim, study, found) for claim in claims]
+    claims = [claim for claim in post.claims if claim.measure in TRAINED]
+    judgements = [judge(claim, post, found) for claim in claims]
     blocks: list[Block] = [
         Text(_answer(judgements), "answer"),
-        Text(f"The blog post: {study.name}. {study.setting}"),
+        Text(f"The blog post: {post.name}. {post.setting}"),
         _table(claims, judgements),
     ]
     by_class = [claim for claim in claims if _is_each_class(claim)]
-    details: list[Block] = [_class_table(study, found, by_class)] if by_class else []
-    more = _commands(study, found, claims, judgements)
+    details: list[Block] = [_class_table(post, found, by_class)] if by_class else []
+    more = _commands(post, found, claims, judgements)
     return answered("blog-post", TITLE, blocks, details=details, more=more)
 
 
 def _commands(
-    study: Study, found: Measured, claims: Sequence[Claim], judgements: Sequence[Judgement]
+    post: BlogPost, found: Measured, claims: Sequence[Claim], judgements: Sequence[Judgement]
 ) -> list[Suggestion]:
     """What would judge the claims that these runs left open."""
     waiting = [c for c, j in zip(claims, judgements, strict=True) if j.verdict == "open"]
@@ -69,8 +90,8 @@ def _commands(
     return [
         Suggestion(text.format(arms[key].label), _next_seed(arms[key].command, there.get(key)))
         for keys, arms, there in (
-            (random, study.arms, found.arms),
-            (begun, study.tuned, found.tuned),
+            (random, post.arms, found.arms),
+            (begun, post.tuned, found.tuned),
         )
         for key in keys
     ]
@@ -83,19 +104,19 @@ def _next_seed(command: str, arm: MeasuredArm | None) -> str:
     return f"{command} --config.seed={seed}" if seed else command
 
 
-def judge(claim: Claim, study: Study, measured: Measured) -> Judgement:
+def judge(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
     """Judges a claim by runs in the blog post's setting.
 
     Raises KeyError for a measure that is not known.
     """
-    decide, lacking = TRAINED[claim.measure], _lacking(claim, study, measured)
-    judgement = undecided(lacking) if lacking else decide(claim, study, measured)
+    decide, lacking = TRAINED[claim.measure], _lacking(claim, post, measured)
+    judgement = undecided(lacking) if lacking else decide(claim, post, measured)
     return dataclasses.replace(judgement, reason=f"{judgement.reason} {claim.note}".rstrip())
 
 
-def _lacking(claim: Claim, study: Study, measured: Measured) -> str | None:
+def _lacking(claim: Claim, post: BlogPost, measured: Measured) -> str | None:
     """Why runs cannot judge the claim."""
-    arms, stated = (measured.tuned, study.tuned) if claim.is_tuned else (measured.arms, study.arms)
+    arms, stated = (measured.tuned, post.tuned) if claim.is_tuned else (measured.arms, post.arms)
     for key in claim.arms:
         arm, label = arms.get(key), stated[key].label
         if arm is None:
@@ -107,7 +128,7 @@ def _lacking(claim: Claim, study: Study, measured: Measured) -> str | None:
                 f"{len(arm.rivals)} arms are {label} in the blog post's setting. As some held no "
                 f"images out, only the test images could choose: {'; '.join(arm.rivals)}."
             )
-        has_classes = set(study.classes) <= arm.class_accuracies.keys()
+        has_classes = set(post.classes) <= arm.class_accuracies.keys()
         said = {**dict.fromkeys(BEST, arm.best_accuracies), **dict.fromkeys(BY_CLASS, has_classes)}
         if claim.measure in said and not (said[claim.measure] and arm.num_test):
             return f"The runs of {label} do not say it."
@@ -149,25 +170,27 @@ def _verdict(judgement: Judgement) -> str:
 def _stated(claim: Claim) -> str:
     if _is_each_class(claim):
         return f"{min(claim.stated):g} to {max(claim.stated):g} {claim.unit}"
-    if claim.measure == "tuned_gap":
+    if not claim.stated:
+        return "–"
+    if claim.measure in ("tuned_gap", "lead"):
         return f"above {claim.stated[0]:g} {claim.unit}"
     numbers = " and ".join(f"{number:g}" for number in claim.stated)
     named = f"{claim.class_name}, " if claim.class_name else ""
-    return f"{named}{numbers} {claim.unit}"
+    return f"{named}{numbers} {claim.unit}".rstrip()
 
 
 def _is_each_class(claim: Claim) -> bool:
     return claim.measure in ("class_accuracies", "class_gaps")
 
 
-def _class_table(study: Study, measured: Measured, claims: Sequence[Claim]) -> Table:
-    columns, rows = [Column("Class", is_numeric=False)], [[Cell(name)] for name in study.classes]
+def _class_table(post: BlogPost, measured: Measured, claims: Sequence[Claim]) -> Table:
+    columns, rows = [Column("Class", is_numeric=False)], [[Cell(name)] for name in post.classes]
     for claim in claims:
-        label = " − ".join(study.arms[key].label for key in claim.arms)
+        label = " − ".join(post.arms[key].label for key in claim.arms)
         columns += [Column(f"{label}, the blog post, {claim.unit}"), Column(f"{label}, measured")]
         judgements = [undecided("")] * len(rows)
-        if not _lacking(claim, study, measured):
-            judgements = trained_claims.judge_each_class(claim, study, measured)
+        if not _lacking(claim, post, measured):
+            judgements = judges.judge_each_class(claim, post, measured)
         for row, stated, judgement in zip(rows, claim.stated, judgements, strict=True):
             shown = structs.replace(judgement.measured, verdict=judgement.verdict)
             row += [Cell(f"{stated:g}", stated), shown]

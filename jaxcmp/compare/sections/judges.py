@@ -16,9 +16,17 @@ from msgspec import structs
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Cell
-from jaxcmp.compare.sections.evidence import Judgement, Measured, MeasuredArm, decided, undecided
-from jaxcmp.compare.sections.published import Claim, Study
-from jaxcmp.compare.statistics.means import CONFIDENCE, compare_runs, estimate_mean
+from jaxcmp.compare.sections.blog_post import (
+    BlogPost,
+    Claim,
+    Judgement,
+    Measured,
+    MeasuredArm,
+    decided,
+    undecided,
+)
+from jaxcmp.compare.statistics.convergence import epochs_to_converge
+from jaxcmp.compare.statistics.means import CONFIDENCE, MIN_RUNS, compare_runs, estimate_mean
 from jaxcmp.compare.statistics.paired import wilson_interval
 from jaxcmp.compare.statistics.ratios import compare_ratio
 
@@ -51,7 +59,7 @@ class _Spread:
     num_seeds: int
 
 
-def judge_best_accuracy(claim: Claim, study: Study, measured: Measured) -> Judgement:
+def judge_best_accuracy(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
     """The best test accuracy over epochs, in percent, with the last epoch's beside it."""
     (arm,) = measured.of(claim)
     judgement = _judge_spread(claim, claim.stated[0], _best_spread([arm]))
@@ -60,7 +68,7 @@ def judge_best_accuracy(claim: Claim, study: Study, measured: Measured) -> Judge
     return _from(measured.of(claim), dataclasses.replace(judgement, reason=reason))
 
 
-def judge_best_gap(claim: Claim, study: Study, measured: Measured) -> Judgement:
+def judge_best_gap(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
     """The difference of two arms' best test accuracies, in points."""
     arms = measured.of(claim)
     return _from(arms, _judge_spread(claim, claim.stated[0], _best_spread(arms)))
@@ -71,13 +79,13 @@ def _best_spread(arms: Sequence[MeasuredArm]) -> _Spread:
     return _spread([_Part(arm.best_accuracies, _num_independent(arm)) for arm in arms], arms)
 
 
-def judge_each_class(claim: Claim, study: Study, measured: Measured) -> list[Judgement]:
-    """Each class in the study's order: the accuracy of one arm, or the gap of two."""
+def judge_each_class(claim: Claim, post: BlogPost, measured: Measured) -> list[Judgement]:
+    """Each class in the blog post's order: the accuracy of one arm, or the gap of two."""
     arms = measured.of(claim)
-    num_images = _num_of_class(arms, study)
+    num_images = _num_of_class(arms, post)
     spreads = [
         _spread([_class_part(arm, name, num_images) for arm in arms], arms, num_images)
-        for name in study.classes
+        for name in post.classes
     ]
     return [
         _from(arms, _judge_spread(claim, stated, spread))
@@ -85,11 +93,11 @@ def judge_each_class(claim: Claim, study: Study, measured: Measured) -> list[Jud
     ]
 
 
-def judge_classes(claim: Claim, study: Study, measured: Measured) -> Judgement:
+def judge_classes(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
     """A claim about classes holds if it does for every one of them, and fails if one fails."""
-    judgements = judge_each_class(claim, study, measured)
+    judgements = judge_each_class(claim, post, measured)
     beside: dict[str, list[str]] = {"holds": [], "fails": [], "open": []}
-    for name, stated, judgement in zip(study.classes, claim.stated, judgements, strict=True):
+    for name, stated, judgement in zip(post.classes, claim.stated, judgements, strict=True):
         beside[judgement.verdict].append(f"{name} ({judgement.measured.text}, not {stated:g})")
     agreeing, num = len(beside["holds"]), len(judgements)
     cell = Cell(f"{agreeing} of {num} classes agree", agreeing, num=judgements[0].measured.num)
@@ -101,7 +109,7 @@ def judge_classes(claim: Claim, study: Study, measured: Measured) -> Judgement:
     return _from(measured.of(claim), Judgement(verdict, cell, reason))
 
 
-def judge_largest_gap(claim: Claim, study: Study, measured: Measured) -> Judgement:
+def judge_largest_gap(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
     """For which class two arms differ most: settled where the lead over each other class is real.
 
     It does not hold where the gap of one other class is really larger.
@@ -111,20 +119,20 @@ def judge_largest_gap(claim: Claim, study: Study, measured: Measured) -> Judgeme
     gaps = {
         name: 100
         * float(np.mean(first.class_accuracies[name]) - np.mean(second.class_accuracies[name]))
-        for name in study.classes
+        for name in post.classes
     }
-    largest, following = sorted(study.classes, key=lambda name: -gaps[name])[:2]
-    others = [name for name in study.classes if name != claim.class_name]
+    largest, following = sorted(post.classes, key=lambda name: -gaps[name])[:2]
+    others = [name for name in post.classes if name != claim.class_name]
     # To hold takes every lead, each at 95 % (Berger 1982); to fail takes any one of them.
-    holds = all(_is_wider(claim, study, arms, claim.class_name, name)[0] for name in others)
+    holds = all(_is_wider(claim, post, arms, claim.class_name, name)[0] for name in others)
     fails = any(
-        _is_wider(claim, study, arms, name, claim.class_name, len(others))[0] for name in others
+        _is_wider(claim, post, arms, name, claim.class_name, len(others))[0] for name in others
     )
     num = min(len(arm.class_accuracies[largest]) for arm in arms)
     cell = Cell(f"{largest}, {cells.points(gaps[largest])} {claim.unit}", gaps[largest], num=num)
     reason = (
         f"Then comes {following}, with {cells.points(gaps[following])} {claim.unit}. Between the "
-        f"two: {_is_wider(claim, study, arms, largest, following)[1]}."
+        f"two: {_is_wider(claim, post, arms, largest, following)[1]}."
     )
     verdict = "holds" if holds else "fails" if fails else "open"
     if verdict == "open":
@@ -134,14 +142,14 @@ def judge_largest_gap(claim: Claim, study: Study, measured: Measured) -> Judgeme
 
 def _is_wider(
     claim: Claim,
-    study: Study,
+    post: BlogPost,
     arms: Sequence[MeasuredArm],
     name: str,
     other: str,
     num_tests: int = 1,
 ) -> tuple[bool, str]:
     """Returns whether one class's gap is really wider than another's, and by how much."""
-    num_images = _num_of_class(arms, study)
+    num_images = _num_of_class(arms, post)
     parts = [_class_part(arm, each, num_images) for arm in arms for each in (name, other)]
     # Both classes are of the same seeds, so that what a seed does to both leaves no trace.
     by_seed = [
@@ -154,7 +162,7 @@ def _is_wider(
     return is_wider, f"{low:.2f} to {high:.2f}, by {basis}"
 
 
-def judge_time_ratio(claim: Claim, study: Study, measured: Measured) -> Judgement:
+def judge_time_ratio(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
     """The seconds of the first arm over those of the second, on one device.
 
     Two stated numbers are the times, one is their ratio.
@@ -186,7 +194,7 @@ def judge_time_ratio(claim: Claim, study: Study, measured: Measured) -> Judgemen
     return _from([first, second], _settled(holds, ratio.interval is not None, cell, reason))
 
 
-def judge_tuned_accuracy(claim: Claim, study: Study, measured: Measured) -> Judgement:
+def judge_tuned_accuracy(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
     """Whether a pretrained arm reaches an accuracy, in percent, after its last epoch."""
     (arm,) = measured.of(claim)
     spread = _last_spread([arm])
@@ -200,8 +208,8 @@ def judge_tuned_accuracy(claim: Claim, study: Study, measured: Measured) -> Judg
     return _from([arm], _settled(holds, is_known, _shown(claim, spread), reason))
 
 
-def judge_tuned_gap(claim: Claim, study: Study, measured: Measured) -> Judgement:
-    """Whether the first pretrained arm is ahead of the second: by more than chance explains."""
+def judge_lead(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
+    """Whether the first arm is ahead of the second: by more than chance explains."""
     arms = measured.of(claim)
     spread = _last_spread(arms)
     low, high, basis = _reach(claim, spread)
@@ -210,6 +218,66 @@ def judge_tuned_gap(claim: Claim, study: Study, measured: Measured) -> Judgement
         text = f"{start}; which of the two is ahead is not settled."
         return _from(arms, Judgement("open", _shown(claim, spread), text))
     return _from(arms, decided(low > 0, _shown(claim, spread), f"{start}."))
+
+
+def judge_accuracy_at(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
+    """The test accuracy after an epoch, in percent."""
+    (arm,), (epoch,) = measured.of(claim), claim.at
+    accuracies = arm.curves.get("test_accuracy", {}).get(epoch)
+    if accuracies is None:
+        return undecided(f"The runs of {arm.name} did not record epoch {epoch}.")
+    spread = _spread([_Part(accuracies, _num_independent(arm))], [arm])
+    return _from([arm], _judge_spread(claim, claim.stated[0], spread))
+
+
+def judge_rate_at(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
+    """The learning rates after epochs, which no chance changes."""
+    (arm,) = measured.of(claim)
+    rates = [arm.curves.get("learning_rate", {}).get(epoch) for epoch in claim.at]
+    if not all(rates):
+        return undecided(f"The runs of {arm.name} did not record these epochs.")
+    pairs = zip(claim.stated, filter(None, rates), strict=True)
+    holds = all(abs(rate - stated) <= claim.tolerance for stated, each in pairs for rate in each)
+    text = ", ".join(f"{each[0]:.2g}" for each in rates if each)
+    return _from([arm], decided(holds, Cell(text), f"{claim.tolerance:g} is allowed: {claim.why}."))
+
+
+def judge_convergence(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
+    """The epoch from which the test accuracy is close to the last one (`epochs_to_converge`)."""
+    (arm,) = measured.of(claim)
+    curve = arm.curves.get("test_accuracy", {})
+    if not curve:
+        return undecided(f"The runs of {arm.name} recorded no epochs.")
+    epochs, last = np.array(list(curve)), max(curve)
+    seeds = np.array(list(curve.values())).T
+    found = [float(epochs_to_converge(accuracy, epochs)) for accuracy in seeds]
+    estimate = estimate_mean(found, most=last)
+    low, high = estimate.interval or (min(found), max(found))
+    low, high, stated = low - claim.tolerance, high + claim.tolerance, claim.stated[0]
+    holds = low <= stated <= high
+    reason = f"{stated:g} is {_place(holds)} {low:.1f} to {high:.1f}, as {claim.why}."
+    text = cells.over_runs(found, estimate, digits=1, unit=" epochs")
+    cell = Cell(text, estimate.mean, estimate.interval, len(found))
+    return _from([arm], _settled(holds, estimate.interval is not None, cell, reason))
+
+
+def judge_jump(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
+    """Whether the accuracy bends upwards at an epoch more than at any other, in every seed.
+
+    The bend is the second difference of the accuracy. It does not hold where no seed has its
+    largest one there.
+    """
+    (arm,), (epoch,) = measured.of(claim), claim.at
+    curve = arm.curves.get("test_accuracy", {})
+    if not {epoch - 1, epoch, epoch + 1} <= curve.keys():
+        return undecided(f"The runs of {arm.name} did not record the epochs around {epoch}.")
+    bends = np.diff(np.array(list(curve.values())), n=2, axis=0)
+    largest = [list(curve)[1:-1][i] for i in bends.argmax(axis=0)]
+    agreeing = largest.count(epoch)
+    is_settled = agreeing == len(largest) or (agreeing == 0 and len(largest) >= MIN_RUNS)
+    cell = Cell(f"{agreeing} of {len(largest)} seeds", agreeing, num=len(largest))
+    reason = f"It bends upwards most after epoch {', '.join(map(str, largest))}, by seed."
+    return _from([arm], _settled(agreeing == len(largest), is_settled, cell, reason))
 
 
 def _last_spread(arms: Sequence[MeasuredArm]) -> _Spread:
@@ -249,8 +317,8 @@ def _num_independent(arm: MeasuredArm) -> float:
     return arm.num_test if arm.num_independent is None else arm.num_independent
 
 
-def _num_of_class(arms: Sequence[MeasuredArm], study: Study) -> int:
-    return arms[0].num_test // len(study.classes)
+def _num_of_class(arms: Sequence[MeasuredArm], post: BlogPost) -> int:
+    return arms[0].num_test // len(post.classes)
 
 
 def _class_part(arm: MeasuredArm, name: str, num_images: int) -> _Part:
