@@ -7,6 +7,7 @@ from jaxcmp.runtime import interrupt
 COMMANDS = (
     "main",
     "compare",
+    "inspect",
     "predict",
     "export",
     "probe",

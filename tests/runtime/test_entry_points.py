@@ -53,7 +53,9 @@ def test_other_programs_can_import_modules():
     assert (done.returncode, done.stdout) == (0, "SIG_DFL\n")
 
 
-@pytest.mark.parametrize("module", ["compare", "predict", "export", "probe", "bench", "study"])
+@pytest.mark.parametrize(
+    "module", ["compare", "inspect", "predict", "export", "probe", "bench", "study"]
+)
 def test_a_signal_during_imports_ends_every_command_in_one_line(module):
     words = (sys.executable, "-X", "importtime", "-m", f"jaxcmp.{module}", "--config=configs/none")
     # The log of imports shows when the handlers are installed.
