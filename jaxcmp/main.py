@@ -20,6 +20,7 @@ from jaxcmp import cli, files
 from jaxcmp.cli import carry_out
 from jaxcmp.errors import CommandError
 from jaxcmp.runtime import host_memory, interrupt
+from jaxcmp.runtime.entry_points import shown
 from jaxcmp.runtime.messages import show_messages
 from jaxcmp.settings import Settings, configuration
 from jaxcmp.text import say
@@ -64,8 +65,10 @@ def run(words: Sequence[str]) -> None:
 def train_or_preview(options: argparse.Namespace) -> None:
     config = cli.load_config(options.given)
     if "arms" in config:
-        raise CommandError("the configuration is of a study: python -m jaxcmp.study trains it")
+        raise CommandError(f"the configuration is of a study: {shown('jaxcmp.study')} trains it")
     settings = configuration.settings_of(config)
+    if not options.distributed:
+        say(f"{settings.arm}, seed {settings.seed}: loading JAX and the images", flush=True)
     # JAX and the data libraries take seconds to import: a mistyped option fails before that.
     from jaxcmp import train
     from jaxcmp.runtime import compilation_cache
