@@ -35,6 +35,11 @@ def make_parser() -> cli.Parser:
         help="write a contact sheet of augmented images to this PNG file instead of training",
     )
     parser.add_argument(
+        "--profile",
+        metavar="DIR",
+        help="write a trace of ten steps, the 11th to the 20th, into this folder",
+    )
+    parser.add_argument(
         "--distributed",
         action="store_true",
         help="join a run of several processes, started by SLURM, Open MPI or Kubernetes",
@@ -80,7 +85,13 @@ def train_or_preview(options: argparse.Namespace) -> None:
         preview(settings, files.user_path(options.preview, "--preview"))
         return
     folder = files.user_path(options.workdir, "--workdir") if options.workdir else None
-    train.train(settings, workdir=folder or default_workdir(settings), given=options.given)
+    profile = files.user_path(options.profile, "--profile") if options.profile else None
+    train.train(
+        settings,
+        workdir=folder or default_workdir(settings),
+        given=options.given,
+        profile=profile,
+    )
 
 
 def default_workdir(settings: Settings) -> Path:
