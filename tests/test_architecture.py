@@ -23,6 +23,7 @@ LAYERS = (
     {"result", "predict", "probe"},
     {"train", "bench", "export", "inspect"},
     {"main", "study"},
+    {"__main__"},
 )
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
