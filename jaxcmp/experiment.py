@@ -132,15 +132,14 @@ def read_weights(settings: Settings) -> pretrained.Source | None:
 def prepare(
     settings: Settings,
     dataset: Dataset | None = None,
-    num_devices: int = 0,
     weights: pretrained.Source | None = None,
 ) -> Experiment:
     """Makes the experiment of a configuration; raises CommandError where its parts do not fit.
 
-    A `dataset` replaces the one that the configuration names, and `num_devices` above 0 the number
-    of devices present. `weights` are checked against the images.
+    A `dataset` replaces the one that the configuration names. `weights` are checked against the
+    images.
     """
-    _check_machine(settings, num_devices or jax.device_count())
+    _check_machine(settings)
     dataset = dataset or _load(settings)
     settings = _with_classes(settings, dataset.name, len(dataset.class_names))
     dataset = _with_outputs(dataset, settings.model.num_classes)
@@ -188,12 +187,12 @@ def make_runner(experiment: Experiment, mesh: Mesh) -> Runner:
     )
 
 
-def _check_machine(settings: Settings, num_devices: int) -> None:
+def _check_machine(settings: Settings) -> None:
     """Raises CommandError if devices or packages do not suffice for the settings."""
     if settings.log.tensorboard and importlib.util.find_spec("tensorboardX") is None:
         raise CommandError("log.tensorboard needs tensorboardX: pip install 'jaxcmp[tensorboard]'")
     devices.check_batch_size(
-        settings.batch_size, num_devices=num_devices, accumulation=settings.accumulation
+        settings.batch_size, num_devices=jax.device_count(), accumulation=settings.accumulation
     )
 
 

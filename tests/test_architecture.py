@@ -23,6 +23,7 @@ LAYERS = (
     {"result", "predict", "probe"},
     {"train", "bench", "export", "inspect"},
     {"main", "study"},
+    {"__main__"},
 )
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
@@ -89,15 +90,12 @@ def reached_from(modules: set[str]) -> set[str]:
 
 
 def function_length(function: ast.FunctionDef) -> int:
-    """Counts lines without the docstring and without inner functions, which count separately."""
-    lines = set(range(function.lineno, (function.end_lineno or 0) + 1))
-    inner = [node for node in ast.walk(function) if isinstance(node, ast.FunctionDef)]
-    outside: list[ast.stmt] = [node for node in inner if node is not function]
+    """Counts lines without the docstring, inner functions included."""
+    lines = (function.end_lineno or 0) - function.lineno + 1
     if ast.get_docstring(function):
-        outside.append(function.body[0])
-    for node in outside:
-        lines -= set(range(node.lineno, (node.end_lineno or 0) + 1))
-    return len(lines)
+        docstring = function.body[0]
+        lines -= (docstring.end_lineno or 0) - docstring.lineno + 1
+    return lines
 
 
 def is_comparison(module: str) -> bool:

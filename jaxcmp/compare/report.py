@@ -63,7 +63,7 @@ FIGURES = "figures"
 def build(
     groups: Sequence[Group], left_out: Sequence[LeftOut], missing: Sequence[LeftOut] = ()
 ) -> Report:
-    """One comparison for each group of runs that were tested on the same images.
+    """Makes one comparison for each group of runs that were tested on the same images.
 
     `missing` are the runs of a study that are not finished, each with the reason; what is missing
     is not also left out.

@@ -1,4 +1,4 @@
-"""Whether a finished run holds what the comparison needs of it, and its files agree."""
+"""Checks that a finished run has what the comparison needs, and that its files agree."""
 
 import math
 from collections.abc import Mapping
@@ -129,7 +129,7 @@ def _check_cost(run: Run, result: Mapping[str, Any]) -> None:
 
 
 def _check_epochs(run: Run, result: Mapping[str, Any]) -> None:
-    """Of a run that recorded its epochs: in their order, whole, finite and up to the last."""
+    """Checks recorded epochs: in order, whole, finite and up to the last."""
     path, last = run.folder / runs.METRICS, 0
     epochs = [record for record in run.metrics if record["kind"] == "epoch"]
     for record in epochs:

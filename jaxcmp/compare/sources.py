@@ -1,4 +1,4 @@
-"""Where runs come from: folders found, read, checked, counted once; why others are left out."""
+"""Finds, reads and checks run folders, counts each once, and says why others are left out."""
 
 import dataclasses
 import hashlib

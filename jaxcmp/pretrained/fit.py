@@ -98,7 +98,7 @@ def fit(
 
 
 class _Fitting:
-    """One call of `fit`: the arrays and rows so far, and the fields in which the models differ."""
+    """The state of one call of `fit`: arrays and rows so far, and fields in which models differ."""
 
     def __init__(self, source: Source, template: Mapping[str, Any], model: Model) -> None:
         self.source, self.template, self.model = source, template, model

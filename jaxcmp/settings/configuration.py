@@ -252,9 +252,11 @@ def _chosen(
 
 
 def _unknown(name: str, known: list[str]) -> CommandError:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return CommandError(f"configuration key {name!r} is unknown{hint}")
+    if inside := [key for key in known if key.startswith(f"{name}.")]:
+        return CommandError(f"--config.{name} is a section: set a key of it, as {inside[0]!r}")
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "--help lists all keys"
+    return CommandError(f"configuration key {name!r} is unknown; {hint}")
 
 
 def _missing(name: str, known: Mapping[str, Any]) -> CommandError:

@@ -13,7 +13,7 @@ from jaxcmp.settings import Role, Section, Settings
 
 @dataclass(frozen=True)
 class Key:
-    """One setting: its dotted name, its type and its annotation."""
+    """A setting: its dotted name, its type and its annotation."""
 
     name: str
     type: Any

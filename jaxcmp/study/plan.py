@@ -57,7 +57,7 @@ class Sizes(NamedTuple):
 
 
 class PlannedRun(NamedTuple):
-    """One run of a plan: what study.json says of it, and its configuration."""
+    """A run of a plan: its entry in study.json, and its configuration."""
 
     entry: Entry
     config: Settings

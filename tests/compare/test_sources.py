@@ -1,4 +1,4 @@
-"""Which folders are read as runs, and what is said of the others."""
+"""Folders that are read as runs, and the reasons given for the others."""
 
 import json
 import os

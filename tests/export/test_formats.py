@@ -21,7 +21,7 @@ LAYOUTS = {
 
 
 def read(content: bytes, format: str) -> dict[str, np.ndarray]:
-    """As the libraries that the formats come from read them."""
+    """Reads a file as the library behind its format does."""
     if format == "safetensors":
         return safetensors.load(content)
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:

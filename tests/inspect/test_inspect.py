@@ -95,7 +95,7 @@ def test_a_shift_is_counted_by_class_over_its_eight_directions(run_folder):
 
 def test_the_initial_model_is_the_one_that_the_run_began_with(run_folder):
     settings = settings_of(read_run(run_folder).config)
-    experiment = prepare(settings, num_devices=1)
+    experiment = prepare(settings)
     state = make_runner(experiment, devices.make_mesh(jax.devices()[:1])).init()
     found = initial_variables(experiment.model, settings.seed, 1)
     jax.tree.map(np.testing.assert_array_equal, found["params"], state.params)

@@ -201,11 +201,17 @@ def _ends(axes: Axes, shown: Sequence[Series]) -> list[Annotation]:
         return []
     return [
         axes.annotate(
-            clean(each.label), (1, each.y[-1] or 0.0), (5, 0), ("axes fraction", "data"),
-            "offset points", color=colour(arm_name(each.arm)), va="center", annotation_clip=False,
+            clean(each.label),
+            (1, each.y[-1] or 0.0),
+            (5, 0),
+            ("axes fraction", "data"),
+            "offset points",
+            color=colour(arm_name(each.arm)),
+            va="center",
+            annotation_clip=False,
         )
         for each in shown
-    ]  # fmt: skip
+    ]
 
 
 def _spread(axes: Axes, names: list[Annotation]) -> bool:
