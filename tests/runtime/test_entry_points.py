@@ -36,7 +36,10 @@ def test_the_list_of_commands_is_complete():
         (("-m", "jaxcmp.evaluate", "runs/*"), "jaxcmp: jaxcmp.evaluate is no command; there are "),
         (("-m", "jaxcmp.study.engine"), "jaxcmp: jaxcmp.study.engine is no command; "),
         (("-m", "jaxcmp.data"), "jaxcmp: jaxcmp.data is no command; "),
-        (("-m", "jaxcmp"), "jaxcmp: no command given; there are train, compare, study, inspect, predict, "),
+        (
+            ("-m", "jaxcmp"),
+            "jaxcmp: no command given; there are train, compare, study, inspect, predict, ",
+        ),
         (("-m", "jaxcmp", "trian"), "jaxcmp: 'trian' is no command; did you mean train?\n"),
         (("-m", "jaxcmp", "--config=vit"), "'--config=vit' is no command; there are train, "),
         (("-m", "jaxcmp", "train", "--config=nix"), "'configs/nix.py' is not a file; for example"),
