@@ -157,6 +157,16 @@ def with_epochs(arm: Arm) -> Arm | None:
     return arm_of(arm, [outcome for outcome in arm.outcomes if outcome.epochs])
 
 
+def with_training_accuracy(arm: Arm) -> Arm | None:
+    """The arm with its runs that recorded their training accuracy, without augmentation."""
+    recorded = [
+        outcome
+        for outcome in arm.outcomes
+        if outcome.epochs and all("train_accuracy" in epoch for epoch in outcome.epochs)
+    ]
+    return arm_of(arm, recorded)
+
+
 def arm_of(arm: Arm, outcomes: Sequence[Outcome]) -> Arm | None:
     """The arm with these of its runs alone; None without any."""
     return dataclasses.replace(arm, outcomes=tuple(outcomes)) if outcomes else None

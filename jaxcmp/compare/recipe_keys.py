@@ -26,7 +26,7 @@ def recipe_of(config: Mapping[str, Any]) -> Settings:
     return tuple(
         (key, value)
         for key, value in settings.items()
-        if not key.startswith(ORIGIN) and NEUTRAL.get(key) != value
+        if not key.startswith(ORIGIN) and value not in NEUTRAL.get(key, ())
     )
 
 

@@ -40,6 +40,7 @@ EPOCH = (
     *("step", "epoch", "train_loss", "train_accuracy_mixed", "test_loss", "test_accuracy"),
     *("learning_rate", "seconds"),
 )
+OPTIONAL = {"train_accuracy"}
 # The same predictions give the same scores but for the order of a sum.
 EQUAL = 1e-6
 
@@ -138,7 +139,7 @@ def _check_epochs(run: Run, result: Mapping[str, Any]) -> None:
         if record["epoch"] <= last:
             raise files.damaged(path, f"epoch {record['epoch']} comes after epoch {last}")
         last = record["epoch"]
-        for name in EPOCH:
+        for name in (*EPOCH, *OPTIONAL & record.keys()):
             if not math.isfinite(record[name]):
                 raise files.damaged(path, f"{name} of epoch {last} is not finite")
     every = run.config.get("eval_every_epochs", 1)

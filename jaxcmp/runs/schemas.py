@@ -5,7 +5,7 @@ a key that is there must have its type and range. A reader that needs a key call
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, get_args, get_origin
 
 from msgspec import Meta, structs
 
@@ -31,7 +31,12 @@ def _partial(*sections: type[Section]) -> Any:
         for field in structs.fields(section):
             inner, _ = unwrap(field.type)
             within = sections_of(inner)
-            types[field.name] = _partial(*within) if within else field.type
+            own = _partial(*within) if within else field.type
+            if field.name in types and get_origin(inner) is Literal:
+                # A key of several models, such as the stem, has the values of all of them.
+                before, _ = unwrap(types[field.name])
+                own = Literal[(*get_args(before), *get_args(inner))]
+            types[field.name] = own
     return TypedDict("Config", types, total=False)  # pyright: ignore[reportArgumentType]
 
 
@@ -137,6 +142,7 @@ class Epoch(Record, total=False):
     epoch: Count
     train_loss: Number | None
     train_accuracy_mixed: Share | None
+    train_accuracy: Share | None
     test_loss: Amount | None
     test_accuracy: Share | None
     validation_loss: Amount | None

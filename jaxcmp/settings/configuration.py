@@ -12,7 +12,8 @@ from msgspec import Meta
 
 from jaxcmp import files
 from jaxcmp.errors import CommandError
-from jaxcmp.settings import Augment, Grid, ResNet, Section, Settings
+from jaxcmp.settings import Augment, ResNet, Section, Settings
+from jaxcmp.settings.grid import Grid
 from jaxcmp.settings.keys import Key, keys, sections_of, tag_of, unwrap
 
 Checked = TypeVar("Checked", bound=Section)
@@ -199,7 +200,7 @@ def _typed(given: Any, kind: type[Checked], prefix: str) -> Checked:
     _check_keys(given, kind, prefix, keys(kind, prefix))
     for name, value in _values(given, prefix):
         if isinstance(value, float) and not math.isfinite(value):
-            raise CommandError(_requirement(name, value, kind, prefix))
+            raise CommandError(_requirement(name, value, keys(kind, prefix, given)[name]))
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
@@ -281,12 +282,12 @@ def _explain(error: str, given: Any, kind: type[Section], prefix: str) -> str:
     value = given
     for part in re.findall(r"[^.\[\]]+", path):
         value = value[int(part)] if isinstance(value, (list, tuple)) else value[part]
-    return _requirement(f"{prefix}{path.partition('[')[0]}", value, kind, prefix)
+    name = f"{prefix}{path.partition('[')[0]}"
+    return _requirement(name, value, keys(kind, prefix, given)[name])
 
 
-def _requirement(name: str, value: Any, kind: type[Section], prefix: str) -> str:
+def _requirement(name: str, value: Any, key: Key) -> str:
     """Says what a value that does not fit its key would have to be."""
-    key = keys(kind, prefix)[name]
     inner, meta, shown = key.type, key.meta, f"{name}={_shown(value)}"
     if get_origin(inner) is tuple and not isinstance(value, (list, tuple)):
         inner, meta = unwrap(get_args(inner)[0])

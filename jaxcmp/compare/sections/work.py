@@ -141,7 +141,8 @@ def tokens_for_half(work: Mapping[str, int], tokens: int) -> int:
 
     The class token is counted, but is not embedded from a patch.
     """
-    per_patch = work["patch_embedding"] / (tokens - 1)
+    embedding = work.get("patch_embedding", work.get("stem", 0))
+    per_patch = embedding / (tokens - 1)
     linear = ("blocks.qkv", "blocks.projection", "blocks.mlp")
     # Half of the work is quadratic where a t^2 = b t + c.
     a = sum(work[part] for part in QUADRATIC) / tokens**2
