@@ -1,6 +1,7 @@
 """A finished run made ready to be inspected: its models, trained and not, and its test images."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,12 @@ def initial_variables(
     """Draws the random variables with which a run of this seed begins."""
     # Split as in `Runner`.
     key, _ = jax.random.split(jax.random.key(seed))
-    size = model.image_size
-    return jax.jit(model.init)(key, jnp.zeros((1, size, size, num_channels)))
+    return _init(key, model, num_channels)
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _init(key: Array, model: models.ViT | models.ResNet, num_channels: int) -> dict[str, Any]:
+    return model.init(key, jnp.zeros((1, model.image_size, model.image_size, num_channels)))
 
 
 def _check_answers(subject: Subject) -> None:
