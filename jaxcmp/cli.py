@@ -1,7 +1,8 @@
 """The command line of every command: --config and its overrides, options, --help, one-line errors.
 
 The configuration is a file, a variant of it, and values for some of its keys:
---config=configs/vit.py:cpu --config.seed=1. If an argument is given twice, the last one counts.
+--config=configs/vit.py:cpu --config.seed=1. A name stands for a file in configs/: --config=vit:cpu.
+If an argument is given twice, the last one counts.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.runtime import console, interrupt, memory_errors
+from jaxcmp.runtime import console, entry_points, interrupt, memory_errors
 from jaxcmp.settings import configuration, usage
 from jaxcmp.settings.configuration import ConfigWords
 from jaxcmp.text import say
@@ -23,6 +24,11 @@ from jaxcmp.text import say
 HINT = "for example --config=configs/vit.py or --config=configs/resnet.py:digits"
 # --config or --config.key, with or without a value.
 CONFIG_WORD = re.compile(r"--?config(?:\.(?P<key>[^=]*))?(?:=(?P<value>.*))?", re.DOTALL)
+CONFIG_NAME = re.compile(r"[\w-]+")
+# Holds configs/ of an installed package; in a checkout that lies beside the package.
+SHIPPED = Path(__file__).parent / "shipped"
+if not SHIPPED.is_dir():
+    SHIPPED = Path(__file__).parent.parent
 
 
 def carry_out(command: Callable[[], int | None], *, interrupted: str = "interrupted") -> int:
@@ -71,7 +77,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, prog: str, description: str | None, **options: Any) -> None:
         super().__init__(
-            prog=f"python -m {prog}",
+            prog=entry_points.shown(prog),
             description=description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
@@ -123,7 +129,7 @@ def config_parser(prog: str, description: str | None) -> Parser:
     parser.add_argument(
         "--config",
         metavar="FILE[:VARIANT]",
-        help="a configuration file, and a variant of it: configs/vit.py:cpu",
+        help="a configuration file, or a name in configs/, and a variant of it: vit:cpu",
     )
     parser.add_argument(
         "-h", "--help", action="store_true", help="list options and settings, and exit"
@@ -146,8 +152,8 @@ def parse_options(parser: Parser, words: Sequence[str]) -> argparse.Namespace:
     """Returns the options, with the ConfigWords as `given`; --help prints the help and exits."""
     given, others = split(words)
     if given.file:
-        # So that a configuration file can import configs.shared.
-        sys.path.append(str(Path(given.file).resolve().parent.parent))
+        # So that a configuration file can import configs.shared, its own or else ours.
+        sys.path += [str(find_config(given.file).resolve().parent.parent), str(SHIPPED)]
     if not {"-h", "--help"}.isdisjoint(others):
         values = load(given).to_dict() if given.file else None
         parser.epilog = usage.list_settings(values)
@@ -190,18 +196,27 @@ def split(words: Sequence[str]) -> tuple[ConfigWords, list[str]]:
             overrides.pop(key, None)
             overrides[key] = value
     path, _, variant = file.partition(":")
+    if CONFIG_NAME.fullmatch(path) and not Path(path).is_file():
+        path = f"configs/{path}.py"
     return ConfigWords(path, variant, overrides), others
+
+
+def find_config(file: str) -> Path:
+    """Returns where a configuration lies; one of ours that is not in the working folder is ours."""
+    shipped = SHIPPED / file
+    is_shipped = shipped.parent == SHIPPED / "configs" and shipped.is_file()
+    return shipped if is_shipped and not Path(file).is_file() else Path(file)
 
 
 def load(given: ConfigWords) -> Any:
     """Calls get_config of a file with its variant, without overrides; raises CommandError."""
     from ml_collections import ConfigDict
 
-    name = f"configuration {given.file!r}"
-    if not Path(given.file).is_file():
+    name, path = f"configuration {given.file!r}", find_config(given.file)
+    if not path.is_file():
         raise CommandError(f"{name} is not a file; {HINT}")
     try:
-        get_config = runpy.run_path(given.file).get("get_config")
+        get_config = runpy.run_path(str(path)).get("get_config")
         if get_config is None:
             raise CommandError(f"{name} cannot be loaded: it has no get_config")
         config = get_config(given.variant) if given.variant else get_config()

@@ -17,6 +17,7 @@ from rich.progress import (
 
 from jaxcmp.pretrained import Loaded, table
 from jaxcmp.runs import INIT, RunWriter
+from jaxcmp.runtime.entry_points import shown
 from jaxcmp.text import PlainConsole, printable
 
 
@@ -132,7 +133,7 @@ def compare_command(folder: Path) -> str:
     """Returns the command that compares this run with its neighbours in runs/<arm>/seed-<seed>."""
     is_usual = folder.name.startswith("seed-") and len(folder.parts) > 2
     runs = folder.parent.parent if is_usual else folder
-    return f"python -m jaxcmp.compare {shlex.quote(str(runs))} --out=report"
+    return f"{shown('jaxcmp.compare')} {shlex.quote(str(runs))} --out=report"
 
 
 def _duration(seconds: float) -> str:

@@ -20,6 +20,7 @@ from jaxcmp import cli, files
 from jaxcmp.cli import carry_out
 from jaxcmp.errors import CommandError
 from jaxcmp.runtime import host_memory, interrupt
+from jaxcmp.runtime.entry_points import shown
 from jaxcmp.runtime.messages import show_messages
 from jaxcmp.settings import Settings, configuration
 from jaxcmp.text import say
@@ -32,6 +33,11 @@ def make_parser() -> cli.Parser:
         "--preview",
         metavar="FILE",
         help="write a contact sheet of augmented images to this PNG file instead of training",
+    )
+    parser.add_argument(
+        "--profile",
+        metavar="DIR",
+        help="write a trace of ten steps, the 11th to the 20th, into this folder",
     )
     parser.add_argument(
         "--distributed",
@@ -64,8 +70,10 @@ def run(words: Sequence[str]) -> None:
 def train_or_preview(options: argparse.Namespace) -> None:
     config = cli.load_config(options.given)
     if "arms" in config:
-        raise CommandError("the configuration is of a study: python -m jaxcmp.study trains it")
+        raise CommandError(f"the configuration is of a study: {shown('jaxcmp.study')} trains it")
     settings = configuration.settings_of(config)
+    if not options.distributed:
+        say(f"{settings.arm}, seed {settings.seed}: loading JAX and the images", flush=True)
     # JAX and the data libraries take seconds to import: a mistyped option fails before that.
     from jaxcmp import train
     from jaxcmp.runtime import compilation_cache
@@ -77,7 +85,13 @@ def train_or_preview(options: argparse.Namespace) -> None:
         preview(settings, files.user_path(options.preview, "--preview"))
         return
     folder = files.user_path(options.workdir, "--workdir") if options.workdir else None
-    train.train(settings, workdir=folder or default_workdir(settings), given=options.given)
+    profile = files.user_path(options.profile, "--profile") if options.profile else None
+    train.train(
+        settings,
+        workdir=folder or default_workdir(settings),
+        given=options.given,
+        profile=profile,
+    )
 
 
 def default_workdir(settings: Settings) -> Path:

@@ -23,16 +23,24 @@ from jaxcmp.runs.metrics import accuracy
 from jaxcmp.runtime import devices
 from jaxcmp.runtime.environment import describe_environment
 from jaxcmp.runtime.interrupt import Interrupt, end_with
+from jaxcmp.runtime.profiling import Trace
 from jaxcmp.settings import Settings
 from jaxcmp.settings.configuration import NOTHING_GIVEN, ConfigWords
 from jaxcmp.step import NEVER, Metrics, TrainState
 from jaxcmp.text import say
 
 
-def train(settings: Settings, *, workdir: Path, given: ConfigWords = NOTHING_GIVEN) -> None:
+def train(
+    settings: Settings,
+    *,
+    workdir: Path,
+    given: ConfigWords = NOTHING_GIVEN,
+    profile: Path | None = None,
+) -> None:
     """Trains until the result is written; resumes a run that an earlier call left in the folder.
 
-    `given` is the origin of the configuration; it is recorded.
+    `given` is the origin of the configuration; it is recorded. `profile` is a folder for a trace of
+    ten steps.
 
     Raises CommandError for an impossible configuration, Interrupted after a signal, and JaxcmpError
     for failures of the data or the disk, and for a diverged loss.
@@ -58,8 +66,9 @@ def train(settings: Settings, *, workdir: Path, given: ConfigWords = NOTHING_GIV
         state = session.restore_or_begin(weights)
         if run is not None:
             result.rehearse(experiment, session.runner, state, batch_size=settings.batch_size)
+        trace = open_trace(stack, profile, int(state.step), experiment.clock.total_steps)
         with Interrupt() as interrupt:
-            state = session.fit(state, interrupt)
+            state = session.fit(state, interrupt, trace)
         session.finish(run, state)
 
 
@@ -97,6 +106,15 @@ def open_session(
     return Session(settings, experiment, runner, checkpoints, log)
 
 
+def open_trace(
+    stack: contextlib.ExitStack, folder: Path | None, first_step: int, total_steps: int
+) -> Trace:
+    """Opens a trace of the first process; one that an error cuts short is written all the same."""
+    is_first = jax.process_index() == 0
+    trace = Trace(folder if is_first else None, first_step=first_step, total_steps=total_steps)
+    return stack.enter_context(contextlib.closing(trace))
+
+
 @dataclasses.dataclass
 class Session:
     """The part of one process in a run, from the newest checkpoint on."""
@@ -123,7 +141,7 @@ class Session:
         devices.on_first_process(lambda: self.log.weights(loaded))
         return state
 
-    def fit(self, state: TrainState, interrupt: Interrupt) -> TrainState:
+    def fit(self, state: TrainState, interrupt: Interrupt, trace: Trace) -> TrainState:
         """Runs the training loop and saves the last state; after a signal, raises Interrupted."""
         clock, settings = self.experiment.clock, self.settings
         self.watch = Stopwatch(first_step=int(state.step))
@@ -134,8 +152,11 @@ class Session:
         )
         count = 0
         for count, steps in enumerate(dispatches, start=1):
-            state, metrics = self.runner.train(state, steps)
+            with trace.dispatch(steps):
+                state, metrics = self.runner.train(state, steps)
             step, scores = steps[-1], {}
+            if trace.is_complete(step):
+                self._write_trace(trace, metrics, step)
             is_evaluated = clock.is_epoch_end(step, every=settings.eval_every_epochs)
             is_saved = self._is_save_due(step)
             # Reading a metric waits for the device, so it is read only when needed.
@@ -156,6 +177,11 @@ class Session:
         if interrupt.is_due(count + 1):
             raise Interrupted(_stopped(clock.total_steps))
         return state
+
+    def _write_trace(self, trace: Trace, metrics: Metrics, step: int) -> None:
+        jax.block_until_ready(metrics)
+        trace.close()
+        self.log.say(f"a trace up to step {step} is in {trace.folder}")
 
     def _is_save_due(self, step: int) -> bool:
         clock, checkpoint = self.experiment.clock, self.settings.checkpoint

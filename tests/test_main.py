@@ -361,3 +361,18 @@ def test_outputs_follow_from_the_classes_and_more_are_allowed(tmp_path, given, n
     if len(names) == 5:
         done = processes.run(str(folder), f"--out={tmp_path / 'report'}", module="jaxcmp.compare")
         assert done[0] == 0, done[2]
+
+
+def test_the_first_message_comes_before_the_heavy_libraries():
+    command = [sys.executable, "-X", "importtime", "-m", "jaxcmp.main", f"{VIT}:digits"]
+    done = subprocess.run(
+        [*command, "--config.data.name=cifar11"],
+        cwd=processes.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    before, message, after = done.stdout.partition("vit, seed 0: loading JAX and the images\n")
+    assert message
+    for library in ("jax", "flax", "orbax", "scipy.special"):
+        assert f" {library}\n" in after and f" {library}\n" not in before

@@ -75,7 +75,8 @@ def test_a_run_prints_what_it_trains_and_then_its_result(tmp_path):
     folder = tmp_path / "vit" / "seed-0"
     code, out, err = processes.run(*processes.TINY, f"--workdir={folder}")
     assert code == 0, err
-    lines, run = out.splitlines(), read_run(folder)
+    (first, *lines), run = out.splitlines(), read_run(folder)
+    assert first == "vit, seed 0: loading JAX and the images"
     assert run.result is not None
     parameters = run.cost["parameters"]["total"]
     cores = f"the CPU with {run.environment['host_cores']} cores"

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from scipy import stats
+from scipy import special
 
 # Intervals of the table that random_share reads.
 NUM_QUANTILES = 4096
@@ -124,7 +124,7 @@ def random_share(key: Array, *, alpha: float) -> Array:
 def _quantiles(alpha: float) -> np.ndarray:
     """Returns quantiles of Beta(alpha, alpha), denser at both ends: float32 [NUM_QUANTILES + 1]."""
     ranks = (1 - np.cos(np.linspace(0, np.pi, NUM_QUANTILES + 1))) / 2
-    return stats.beta.ppf(ranks, alpha, alpha).astype(np.float32)
+    return special.betaincinv(alpha, alpha, ranks).astype(np.float32)
 
 
 def _is_near(centre: Array, length: Array, size: int) -> Array:

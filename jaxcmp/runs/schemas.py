@@ -5,7 +5,7 @@ a key that is there must have its type and range. A reader that needs a key call
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypedDict, get_args, get_origin
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, get_args, get_origin
 
 from msgspec import Meta, structs
 
@@ -202,6 +202,53 @@ class Result(TypedDict, total=False):
     multiply_adds: Count
     train_seconds: Seconds | None
     images_per_second: Amount | None
+
+
+class Counts(TypedDict):
+    """Images by class: those that are answered rightly, and those that keep their answer."""
+
+    right: list[Count]
+    kept: list[Count]
+
+
+class Changed(TypedDict):
+    """The answers to images after changes of one kind and level, added up over its variants.
+
+    "trained" is the last checkpoint, "initial" the random model before the first step.
+    """
+
+    kind: str
+    level: Count
+    variants: Positive
+    trained: Counts
+    initial: Counts
+
+
+class InspectedImages(TypedDict):
+    """The test images that a run was inspected on; `digest` is the same for the same images."""
+
+    digest: str
+    height: Positive
+    width: Positive
+    channels: Positive
+    class_sizes: Annotated[list[Count], Meta(min_length=1)]
+
+
+class Unchanged(TypedDict):
+    trained: list[Count]
+    initial: list[Count]
+
+
+class Inspection(TypedDict):
+    """What `python -m jaxcmp.inspect` found; a measure that is missing was not taken yet."""
+
+    step: Count
+    images: InspectedImages
+    unchanged: Unchanged
+    shifts: NotRequired[list[Changed]]
+    places: NotRequired[list[Changed]]
+    arrangement: NotRequired[list[Changed]]
+    corruptions: NotRequired[list[Changed]]
 
 
 class Failure(TypedDict):

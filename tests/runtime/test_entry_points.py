@@ -9,7 +9,7 @@ import processes
 import pytest
 import test_architecture
 
-from jaxcmp.runtime.entry_points import COMMANDS
+from jaxcmp.runtime.entry_points import MODULES
 
 
 def run(*words):
@@ -26,7 +26,7 @@ def test_the_list_of_commands_is_complete():
         if any(isinstance(node, ast.If) for node in test_architecture.TREES[path].body)
         if "__name__ == '__main__'" in ast.unparse(test_architecture.TREES[path])
     }
-    assert names == set(COMMANDS)
+    assert names == {*MODULES, "__main__"}
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,13 @@ def test_the_list_of_commands_is_complete():
         (("-m", "jaxcmp.evaluate", "runs/*"), "jaxcmp: jaxcmp.evaluate is no command; there are "),
         (("-m", "jaxcmp.study.engine"), "jaxcmp: jaxcmp.study.engine is no command; "),
         (("-m", "jaxcmp.data"), "jaxcmp: jaxcmp.data is no command; "),
-        (("-m", "jaxcmp"), "jaxcmp: jaxcmp is no command; there are jaxcmp.main, jaxcmp.compare"),
+        (
+            ("-m", "jaxcmp"),
+            "jaxcmp: no command given; there are train, compare, ",
+        ),
+        (("-m", "jaxcmp", "trian"), "jaxcmp: 'trian' is no command; did you mean train?\n"),
+        (("-m", "jaxcmp", "--config=vit"), "'--config=vit' is no command; there are train, "),
+        (("-m", "jaxcmp", "train", "--config=nix"), "'configs/nix.py' is not a file; for example"),
         (("-m", "jaxcmp.compar"), "did you mean jaxcmp.compare?\n"),
         (("-mjaxcmp.runs",), "jaxcmp: jaxcmp.runs is no command; "),
     ],
@@ -47,15 +53,27 @@ def test_a_module_that_is_not_a_command_is_refused(words, message):
     assert message in done.stderr
 
 
+def test_a_word_starts_the_same_command_as_its_module():
+    for word, module in (("train", "main"), ("study", "study")):
+        by_word = run("-m", "jaxcmp", word, "--config=vit", "--help").stdout
+        by_module = run("-m", f"jaxcmp.{module}", "--config=vit", "--help").stdout
+        assert by_word.partition("\noptions:")[2] == by_module.partition("\noptions:")[2] != ""
+        assert by_word.startswith(f"usage: jaxcmp {word} ")
+        assert by_module.startswith(f"usage: python -m jaxcmp.{module} ")
+
+
 def test_other_programs_can_import_modules():
     code = "import signal, jaxcmp.runs; print(signal.getsignal(signal.SIGTERM).name)"
     done = run("-c", code, "-m", "jaxcmp.train")
     assert (done.returncode, done.stdout) == (0, "SIG_DFL\n")
 
 
-@pytest.mark.parametrize("module", ["compare", "predict", "export", "probe", "bench", "study"])
-def test_a_signal_during_imports_ends_every_command_in_one_line(module):
-    words = (sys.executable, "-X", "importtime", "-m", f"jaxcmp.{module}", "--config=configs/none")
+@pytest.mark.parametrize(
+    "word", ["compare", "inspect", "predict", "export", "probe", "bench", "study", " study"]
+)
+def test_a_signal_during_imports_ends_every_command_in_one_line(word):
+    start = ("jaxcmp", word.strip()) if word.startswith(" ") else (f"jaxcmp.{word}",)
+    words = (sys.executable, "-X", "importtime", "-m", *start, "--config=configs/none")
     # The log of imports shows when the handlers are installed.
     with subprocess.Popen(words, cwd=processes.ROOT, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
