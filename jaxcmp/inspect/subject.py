@@ -103,7 +103,7 @@ def initial_variables(
 
 
 @partial(jax.jit, static_argnums=(1, 2))
-def _init(key: Array, model: models.ViT | models.ResNet, num_channels: int) -> dict[str, Any]:
+def _init(key: Array, model: models.ViT | models.ResNet, num_channels: int) -> Any:
     return model.init(key, jnp.zeros((1, model.image_size, model.image_size, num_channels)))
 
 
