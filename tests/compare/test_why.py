@@ -159,3 +159,46 @@ def test_runs_inspected_on_other_images_or_not_at_all_or_damaged_are_named(tmp_p
     assert set(command.split()[3:]) == {each.folder for each in (other, damaged, without)}
     assert f"{damaged.run.folder / INSPECTION} cannot be used" in sections.texts(answer)
     assert "seeds: 1 of resnet, 2 of vit" in sections.texts(answer)
+
+
+def of_vit(group, part, state, name):
+    (arm,) = (each for each in group.arms if each.name == "vit")
+    found = [read_inspection(outcome.run.folder) or {} for outcome in arm.outcomes]
+    return np.array([each[part][state][name] for each in found])
+
+
+def test_attention_is_compared_with_the_untrained_model_within_each_seed(group, answer):
+    trained, initial = (of_vit(group, "attention", s, "distance") for s in ("trained", "initial"))
+    changes = (trained - initial).mean(axis=(1, 2))
+    low, high = stats.t.interval(0.95, 2, changes.mean(), stats.sem(changes))
+    words = (
+        f"training changes it by −{-changes.mean():.2f} pixels (95 % interval "
+        f"−{-low:.2f} to −{-high:.2f}, 3 seeds)"
+    )
+    assert words in sections.texts(answer)
+    first = trained.mean(axis=0)[0]
+    assert f"between {first.min():.1f} and {first.max():.1f} pixels" in sections.texts(answer)
+
+
+def test_the_figure_of_attention_has_every_head_and_marks_uniform_and_local_attention(
+    group, answer
+):
+    plot = sections.plot(sections.figure(answer, "why-attention"), "vit: entropy of attention")
+    entropy = 100 * of_vit(group, "attention", "trained", "entropy")
+    heads = sections.series(plot, "one head")
+    assert heads.y == pytest.approx(entropy.mean(axis=0).ravel())
+    assert heads.x == [1, 1, 1, 2, 2, 2]
+    assert sections.series(plot, "vit").y == pytest.approx(entropy.mean(axis=(0, 2)))
+    marks = [each.y for each in plot.series if each.style == "reference"]
+    assert marks == [[100.0, 100.0], [50.0, 50.0]]
+
+
+def test_the_map_of_positions_is_a_grid_of_maps(group, answer):
+    cosines = 100 * of_vit(group, "positions", "trained", "cosines").mean(axis=0)
+    figure = sections.figure(answer, "why-positions")
+    values = sections.heatmap(figure, "vit: cosine of position embeddings").values
+    # Patch 1 is the upper right one, with patch 2 at the lower left of its map.
+    assert values[1][2] == pytest.approx(cosines[1][2])
+    assert values[2][3] == pytest.approx(cosines[3][1])
+    rho = of_vit(group, "positions", "trained", "correlation").mean()
+    assert f"rank correlation of −{-rho:.2f} with" in sections.texts(answer)

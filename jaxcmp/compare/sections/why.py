@@ -14,6 +14,7 @@ from jaxcmp.compare.inspected import InspectedArm, State, mean_over, read_inspec
 from jaxcmp.compare.sections import why_figures
 from jaxcmp.compare.sections.answer import Answer, answered, unanswered
 from jaxcmp.compare.sections.classes import class_accuracies
+from jaxcmp.compare.sections.why_attention import attention_blocks
 from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs, lead
 from jaxcmp.compare.statistics.paired import holm
 from jaxcmp.runs.inspections import COUNTED
@@ -99,6 +100,7 @@ def why_section(group: Group) -> Answer:
     for question, figure in zip(questions, shown, strict=True):
         own = [gap for gap in gaps if gap.question is question]
         blocks += [*(Text(gap.sentence) for gap in own), figure]
+    blocks += attention_blocks(list(arms.values()))
     classes = [text for one, two in pairs if (text := _by_class(group, one, two))]
     details: list[Block] = [_table(questions, list(arms.values())), *map(Text, classes)]
     blocks += [Text(each, "note") for each in inspected.faults]
