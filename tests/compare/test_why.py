@@ -47,7 +47,9 @@ def shares(group, name, measure, kind, level, count="right"):
 
 
 def kept(group, name):
-    return shares(group, name, "shifts", "black", 4, "kept")
+    return np.mean(
+        [shares(group, name, "shifts", "black", d, "kept") for d in (1, 2, 3, 4)], axis=0
+    )
 
 
 def test_without_an_inspection_the_command_is_named(tmp_path):
@@ -62,7 +64,7 @@ def test_shifts_are_compared_on_the_same_images_with_welchs_interval_over_seeds(
     one, two = kept(group, "resnet"), kept(group, "vit")
     interval = stats.ttest_ind(one, two, equal_var=False).confidence_interval()
     words = (
-        "Shifted by 4 pixels in eight directions, resnet keeps "
+        "Shifted by 1 to 4 pixels in eight directions, resnet keeps "
         f"{np.mean(one):.2f} % of its answers and vit {np.mean(two):.2f} %: "
         f"{np.mean(one) - np.mean(two):.2f} points apart (95 % interval {interval[0]:.2f} to "
         f"{interval[1]:.2f}, p < 0.001 after Holm's correction), more than seeds alone explain."
@@ -90,7 +92,7 @@ def test_the_first_screen_has_the_gap_that_seeds_explain_least(group, answer):
     assert answer.finding.text in sections.texts(answer)
     one, two = kept(group, "resnet"), kept(group, "vit")
     least = tuple(stats.ttest_ind(one, two, equal_var=False))[1]
-    assert answer.finding.text.startswith("Shifted by 4 pixels") and least < 0.001
+    assert answer.finding.text.startswith("Shifted by 1 to 4 pixels") and least < 0.001
 
 
 def test_where_seeds_explain_every_gap_the_first_screen_says_so(tmp_path):
@@ -110,7 +112,9 @@ def test_figures_have_the_untrained_model_dashed_and_mark_the_crop(group, answer
     plot = sections.plot(figure, "Shifted, black behind")
     line = sections.series(plot, "resnet")
     assert line.x == [1, 2, 3, 4, 6, 8] and line.low is not None
-    assert line.y[3] == pytest.approx(np.mean(kept(group, "resnet")))
+    assert line.y[3] == pytest.approx(
+        np.mean(shares(group, "resnet", "shifts", "black", 4, "kept"))
+    )
     assert sections.series(plot, "resnet, untrained").style == "dashed"
     (mark,) = (each for each in plot.series if each.style == "reference")
     assert set(mark.x) == {4.0}
@@ -124,6 +128,13 @@ def test_the_map_of_places_is_relative_to_its_centre(group, answer):
     assert panel.title == f"vit: {centre:.1f} % at the centre"
     values = sections.heatmap(figure, panel.title).values
     assert values[3][3] == 0 and values[0][6] == pytest.approx(corner - centre)
+
+
+def test_how_much_the_place_matters_is_the_spread_over_all_places(group, answer):
+    by_place = [shares(group, "vit", "places", "place", place) for place in range(49)]
+    table = sections.table(answer, "Trained and untrained")
+    cell = sections.row(table, "spread of the accuracy over 49 places, points")["vit"]
+    assert cell.value == pytest.approx(np.mean(np.std(by_place, axis=0)))
 
 
 def test_corruptions_are_thirteen_each_with_the_mean_over_its_severities(group, answer):
