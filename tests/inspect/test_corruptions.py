@@ -137,10 +137,9 @@ def test_contrast_keeps_the_mean_of_each_channel():
 
 def test_clouds_are_rougher_where_details_fade_more_slowly_and_meet_at_the_edges():
     draw = jax.jit(jax.vmap(corruptions.clouds, (0, None, None)), static_argnums=1)
-    keys = jax.random.split(key(), 40)
 
     def roughness(decay):
-        clouds = np.asarray(draw(keys, 32, decay))
+        clouds = np.asarray(draw(jax.random.split(key(), 40), 32, decay))
         assert clouds.min() == 0 and clouds.max() == 1
         steps = np.abs(clouds - np.roll(clouds, 1, axis=1))
         # Across the edge it is no rougher than within.

@@ -38,7 +38,7 @@ def test_the_list_of_commands_is_complete():
         (("-m", "jaxcmp.data"), "jaxcmp: jaxcmp.data is no command; "),
         (
             ("-m", "jaxcmp"),
-            "jaxcmp: no command given; there are train, compare, study, inspect, predict, ",
+            "jaxcmp: no command given; there are train, compare, ",
         ),
         (("-m", "jaxcmp", "trian"), "jaxcmp: 'trian' is no command; did you mean train?\n"),
         (("-m", "jaxcmp", "--config=vit"), "'--config=vit' is no command; there are train, "),
