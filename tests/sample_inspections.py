@@ -50,9 +50,34 @@ def make_inspection(seed: int, shares: Shares, digest: str = "0123") -> dict[str
     return found
 
 
+def make_attention(seed: int) -> dict[str, Any]:
+    """Makes attention of two blocks with three heads, and positions of 2x2 patches."""
+    rng = np.random.default_rng(seed)
+
+    def heads(low: float) -> dict[str, Any]:
+        return {
+            "distance": (low * 10 + rng.random((2, 3))).tolist(),
+            "entropy": (low + 0.1 * rng.random((2, 3))).tolist(),
+        }
+
+    def cosines(correlation: float) -> dict[str, Any]:
+        found = rng.random((4, 4)).round(3)
+        return {"correlation": correlation + 0.1 * rng.random(), "cosines": found.tolist()}
+
+    marks = {
+        "uniform": {"distance": 15.0, "entropy": 1.0},
+        "window": {"distance": 4.0, "entropy": 0.5},
+    }
+    attention = {"patch_size": 4, **marks, "trained": heads(0.6), "initial": heads(0.8)}
+    positions = {"side": 2, "trained": cosines(-0.7), "initial": cosines(0.0)}
+    return {"attention": attention, "positions": positions}
+
+
 def inspect_sample(folder: Path, shares: Shares, digest: str = "0123") -> dict[str, Any]:
     """Writes an inspection into a sample run's folder, of its own seed, and returns it."""
     config = read_run(folder).config
     found = make_inspection(100 * len(config["arm"]) + config["seed"], shares, digest)
+    if config["model"]["name"] == "vit":
+        found |= make_attention(config["seed"])
     write_inspection(folder, found)
     return found

@@ -1,6 +1,7 @@
 """Takes the measures that a run folder does not have yet, and writes each when it is done."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,17 @@ import numpy as np
 
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.inspect.answers import count_answers, count_right
+from jaxcmp.inspect.attention import measure_attention, measure_positions
 from jaxcmp.inspect.changes import Change, arrangements, pastes, shifts
 from jaxcmp.inspect.corruptions import corruptions
 from jaxcmp.inspect.subject import Subject, load_subject
+from jaxcmp.models import ViT
 from jaxcmp.runs.inspections import COUNTED, digest_of, read_inspection, write_inspection
 
 # On a CPU; elsewhere all test images are used.
 CPU_IMAGES = 1000
+# With fewer, there are no distances to tell apart: the class token and 2x2 patches.
+MIN_TOKENS = 5
 # Shows a name, and how many of how many changes are done.
 Report = Callable[[str, int, int], None]
 
@@ -33,24 +38,40 @@ def inspect_run(folder: Path, num_images: int, report: Report) -> list[str]:
     """
     subject = load_subject(folder, num_images)
     inspection = _begin(folder, subject)
-    missing = {
+    inner = {name: measure for name, measure in _inner(subject).items() if name not in inspection}
+    counted = {
         name: changes
         for name, changes in changes_of(subject.image_shape).items()
         if name not in inspection
     }
-    total, done = sum(map(len, missing.values())), 0
+    total, done = len(inner) + sum(map(len, counted.values())), 0
 
-    for name, changes in missing.items():
-
-        def advance(name: str = name) -> None:
-            nonlocal done
-            done += 1
-            report(name, done, total)
-
+    def advance(name: str) -> None:
+        nonlocal done
+        done += 1
         report(name, done, total)
-        inspection[name] = count_answers(subject, changes, advance)
+
+    for name, measure in inner.items():
+        report(name, done, total)
+        inspection[name] = measure()
         write_inspection(folder, inspection)
-    return list(missing)
+        advance(name)
+    for name, changes in counted.items():
+        report(name, done, total)
+        inspection[name] = count_answers(subject, changes, partial(advance, name))
+        write_inspection(folder, inspection)
+    return [*inner, *counted]
+
+
+def _inner(subject: Subject) -> dict[str, Callable[[], dict[str, Any]]]:
+    """Returns the measures of what happens inside the model; attention needs several patches."""
+    model = subject.trained.model
+    if not isinstance(model, ViT) or model.num_tokens < MIN_TOKENS:
+        return {}
+    return {
+        "attention": lambda: measure_attention(subject, model),
+        "positions": lambda: measure_positions(subject, model),
+    }
 
 
 def changes_of(image_shape: tuple[int, int, int]) -> dict[str, Sequence[Change]]:

@@ -103,8 +103,8 @@ def initial_variables(
 
 
 @partial(jax.jit, static_argnums=(1, 2))
-def _init(key: Array, model: models.ViT | models.ResNet, num_channels: int) -> dict[str, Any]:
-    return dict(model.init(key, jnp.zeros((1, *2 * (model.image_size,), num_channels))))
+def _init(key: Array, model: models.ViT | models.ResNet, num_channels: int) -> Any:
+    return model.init(key, jnp.zeros((1, model.image_size, model.image_size, num_channels)))
 
 
 def _check_answers(subject: Subject) -> None:

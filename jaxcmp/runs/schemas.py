@@ -239,12 +239,49 @@ class Unchanged(TypedDict):
     initial: list[Count]
 
 
+class Spread(TypedDict):
+    """How far attention looks, in pixels, and its entropy, 1 for uniform attention."""
+
+    distance: Amount
+    entropy: Share
+
+
+class HeadSpreads(TypedDict):
+    """The same for each head of each block, [blocks][heads]."""
+
+    distance: Annotated[list[Annotated[list[Amount], Meta(min_length=1)]], Meta(min_length=1)]
+    entropy: Annotated[list[Annotated[list[Share], Meta(min_length=1)]], Meta(min_length=1)]
+
+
+class Attention(TypedDict):
+    patch_size: Positive
+    uniform: Spread
+    window: Spread
+    trained: HeadSpreads
+    initial: HeadSpreads
+
+
+class Cosines(TypedDict):
+    """Of position embeddings, and their rank correlation with distance; null where all are one."""
+
+    correlation: Number | None
+    cosines: list[list[Number]]
+
+
+class Positions(TypedDict):
+    side: Positive
+    trained: Cosines
+    initial: Cosines
+
+
 class Inspection(TypedDict):
     """What `python -m jaxcmp.inspect` found; a measure that is missing was not taken yet."""
 
     step: Count
     images: InspectedImages
     unchanged: Unchanged
+    attention: NotRequired[Attention]
+    positions: NotRequired[Positions]
     shifts: NotRequired[list[Changed]]
     places: NotRequired[list[Changed]]
     arrangement: NotRequired[list[Changed]]

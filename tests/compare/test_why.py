@@ -47,7 +47,9 @@ def shares(group, name, measure, kind, level, count="right"):
 
 
 def kept(group, name):
-    return shares(group, name, "shifts", "black", 4, "kept")
+    return np.mean(
+        [shares(group, name, "shifts", "black", d, "kept") for d in (1, 2, 3, 4)], axis=0
+    )
 
 
 def test_without_an_inspection_the_command_is_named(tmp_path):
@@ -62,7 +64,7 @@ def test_shifts_are_compared_on_the_same_images_with_welchs_interval_over_seeds(
     one, two = kept(group, "resnet"), kept(group, "vit")
     interval = stats.ttest_ind(one, two, equal_var=False).confidence_interval()
     words = (
-        "Shifted by 4 pixels in eight directions, resnet keeps "
+        "Shifted by 1 to 4 pixels in eight directions, resnet keeps "
         f"{np.mean(one):.2f} % of its answers and vit {np.mean(two):.2f} %: "
         f"{np.mean(one) - np.mean(two):.2f} points apart (95 % interval {interval[0]:.2f} to "
         f"{interval[1]:.2f}, p < 0.001 after Holm's correction), more than seeds alone explain."
@@ -90,7 +92,7 @@ def test_the_first_screen_has_the_gap_that_seeds_explain_least(group, answer):
     assert answer.finding.text in sections.texts(answer)
     one, two = kept(group, "resnet"), kept(group, "vit")
     least = tuple(stats.ttest_ind(one, two, equal_var=False))[1]
-    assert answer.finding.text.startswith("Shifted by 4 pixels") and least < 0.001
+    assert answer.finding.text.startswith("Shifted by 1 to 4 pixels") and least < 0.001
 
 
 def test_where_seeds_explain_every_gap_the_first_screen_says_so(tmp_path):
@@ -110,7 +112,9 @@ def test_figures_have_the_untrained_model_dashed_and_mark_the_crop(group, answer
     plot = sections.plot(figure, "Shifted, black behind")
     line = sections.series(plot, "resnet")
     assert line.x == [1, 2, 3, 4, 6, 8] and line.low is not None
-    assert line.y[3] == pytest.approx(np.mean(kept(group, "resnet")))
+    assert line.y[3] == pytest.approx(
+        np.mean(shares(group, "resnet", "shifts", "black", 4, "kept"))
+    )
     assert sections.series(plot, "resnet, untrained").style == "dashed"
     (mark,) = (each for each in plot.series if each.style == "reference")
     assert set(mark.x) == {4.0}
@@ -124,6 +128,13 @@ def test_the_map_of_places_is_relative_to_its_centre(group, answer):
     assert panel.title == f"vit: {centre:.1f} % at the centre"
     values = sections.heatmap(figure, panel.title).values
     assert values[3][3] == 0 and values[0][6] == pytest.approx(corner - centre)
+
+
+def test_how_much_the_place_matters_is_the_spread_over_all_places(group, answer):
+    by_place = [shares(group, "vit", "places", "place", place) for place in range(49)]
+    table = sections.table(answer, "Trained and untrained")
+    cell = sections.row(table, "spread of the accuracy over 49 places, points")["vit"]
+    assert cell.value == pytest.approx(np.mean(np.std(by_place, axis=0)))
 
 
 def test_corruptions_are_thirteen_each_with_the_mean_over_its_severities(group, answer):
@@ -159,3 +170,46 @@ def test_runs_inspected_on_other_images_or_not_at_all_or_damaged_are_named(tmp_p
     assert set(command.split()[3:]) == {each.folder for each in (other, damaged, without)}
     assert f"{damaged.run.folder / INSPECTION} cannot be used" in sections.texts(answer)
     assert "seeds: 1 of resnet, 2 of vit" in sections.texts(answer)
+
+
+def of_vit(group, part, state, name):
+    (arm,) = (each for each in group.arms if each.name == "vit")
+    found = [read_inspection(outcome.run.folder) or {} for outcome in arm.outcomes]
+    return np.array([each[part][state][name] for each in found])
+
+
+def test_attention_is_compared_with_the_untrained_model_within_each_seed(group, answer):
+    trained, initial = (of_vit(group, "attention", s, "distance") for s in ("trained", "initial"))
+    changes = (trained - initial).mean(axis=(1, 2))
+    low, high = stats.t.interval(0.95, 2, changes.mean(), stats.sem(changes))
+    words = (
+        f"training changes it by −{-changes.mean():.2f} pixels (95 % interval "
+        f"−{-low:.2f} to −{-high:.2f}, 3 seeds)"
+    )
+    assert words in sections.texts(answer)
+    first = trained.mean(axis=0)[0]
+    assert f"between {first.min():.1f} and {first.max():.1f} pixels" in sections.texts(answer)
+
+
+def test_the_figure_of_attention_has_every_head_and_marks_uniform_and_local_attention(
+    group, answer
+):
+    plot = sections.plot(sections.figure(answer, "why-attention"), "vit: entropy of attention")
+    entropy = 100 * of_vit(group, "attention", "trained", "entropy")
+    heads = sections.series(plot, "one head")
+    assert heads.y == pytest.approx(entropy.mean(axis=0).ravel())
+    assert heads.x == [1, 1, 1, 2, 2, 2]
+    assert sections.series(plot, "vit").y == pytest.approx(entropy.mean(axis=(0, 2)))
+    marks = [each.y for each in plot.series if each.style == "reference"]
+    assert marks == [[100.0, 100.0], [50.0, 50.0]]
+
+
+def test_the_map_of_positions_is_a_grid_of_maps(group, answer):
+    cosines = 100 * of_vit(group, "positions", "trained", "cosines").mean(axis=0)
+    figure = sections.figure(answer, "why-positions")
+    values = sections.heatmap(figure, "vit: cosine of position embeddings").values
+    # Patch 1 is the upper right one, with patch 2 at the lower left of its map.
+    assert values[1][2] == pytest.approx(cosines[1][2])
+    assert values[2][3] == pytest.approx(cosines[3][1])
+    rho = of_vit(group, "positions", "trained", "correlation").mean()
+    assert f"rank correlation of −{-rho:.2f} with" in sections.texts(answer)

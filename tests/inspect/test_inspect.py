@@ -121,7 +121,7 @@ def test_other_images_or_a_damaged_file_begin_anew(copy):
 
 
 def stop(taken: list[str]) -> None:
-    if taken[-1] != "shifts":
+    if taken[-1] == "places":
         raise KeyboardInterrupt
 
 
@@ -204,3 +204,11 @@ def test_a_network_of_pooled_pixels_keeps_every_answer_wherever_pixels_go():
         if kind in variants:
             assert counts == [6 * variants[kind]] * 4, (kind, level)
     assert kept["black", 8] != [48] * 4
+
+
+def test_the_inside_of_a_vit_is_measured_too_and_written_with_its_sizes(run_folder):
+    found = read_inspection(run_folder)
+    assert found is not None
+    # One block of two heads, and 4x4 patches.
+    assert np.shape(found["attention"]["trained"]["distance"]) == (1, 2)
+    assert np.shape(found["positions"]["initial"]["cosines"]) == (16, 16)

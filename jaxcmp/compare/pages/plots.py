@@ -125,7 +125,7 @@ def _set_axis(axis: Drawn, said: Axis) -> None:
         (axis.axes.set_xscale if is_x else axis.axes.set_yscale)("log", nonpositive="mask")
         axis.set_minor_locator(ticker.NullLocator())
     else:
-        whole = said.label == "epoch" or said.label.endswith(", pixels")
+        whole = said.label in ("epoch", "block", "shift, pixels")
         axis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=whole))
     axis.set_major_formatter(lambda value, _: f"{value:,.10g}".replace("-", "−"))
 

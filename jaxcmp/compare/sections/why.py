@@ -14,6 +14,7 @@ from jaxcmp.compare.inspected import InspectedArm, State, mean_over, read_inspec
 from jaxcmp.compare.sections import why_figures
 from jaxcmp.compare.sections.answer import Answer, answered, unanswered
 from jaxcmp.compare.sections.classes import class_accuracies
+from jaxcmp.compare.sections.why_attention import attention_blocks
 from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs, lead
 from jaxcmp.compare.statistics.paired import holm
 from jaxcmp.runs.inspections import COUNTED
@@ -99,6 +100,7 @@ def why_section(group: Group) -> Answer:
     for question, figure in zip(questions, shown, strict=True):
         own = [gap for gap in gaps if gap.question is question]
         blocks += [*(Text(gap.sentence) for gap in own), figure]
+    blocks += attention_blocks(list(arms.values()))
     classes = [text for one, two in pairs if (text := _by_class(group, one, two))]
     details: list[Block] = [_table(questions, list(arms.values())), *map(Text, classes)]
     blocks += [Text(each, "note") for each in inspected.faults]
@@ -126,22 +128,24 @@ def _images(arms: Sequence[InspectedArm]) -> str:
 def _questions(arm: InspectedArm) -> list[Question]:
     """The questions in their order; distances are those of the inspected images."""
     side = arm.side
-    distance = _nearest(arm.levels("shifts", "black"), side / 8)
+    distances = [d for d in arm.levels("shifts", "black") if d <= max(side / 8, 1)]
     tile = _nearest(arm.levels("arrangement", "tiles"), side / 4)
-    kinds = arm.kinds("corruptions")
-    pixels = f"{distance} pixel{'' if distance == 1 else 's'}"
+    kinds, num_places = arm.kinds("corruptions"), len(arm.levels("places", "place"))
+    pixels = "1 pixel" if distances == [1] else f"{distances[0]} to {distances[-1]} pixels"
     return [
         Question(
             f"answers kept after shifts by {pixels}, %",
-            lambda each, state: each.shares("shifts", "black", distance, "kept", state),
+            lambda each, state: mean_over(
+                [each.shares("shifts", "black", d, "kept", state) for d in distances]
+            ),
             f"Shifted by {pixels} in eight directions, {{a}} keeps {{x}} % of its answers and "
             "{b} {y} %",
         ),
         Question(
-            "accuracy at the edge minus at the centre, points",
-            why_figures.edge_minus_centre,
-            "An image pasted at the edge instead of the centre changes the accuracy of {a} by {x} "
-            "points and of {b} by {y}",
+            f"spread of the accuracy over {num_places} places, points",
+            why_figures.spread_over_places,
+            "Where a smaller image is pasted changes the accuracy of {a} by {x} points (standard "
+            f"deviation over {num_places} places) and of {{b}} by {{y}}",
         ),
         Question(
             f"accuracy lost to shuffled tiles of {tile} pixels, points",

@@ -59,13 +59,9 @@ def _lines(arms: Sequence[InspectedArm], levels: Sequence[int], values: Values) 
     return series
 
 
-def edge_minus_centre(arm: InspectedArm, state: State) -> list[float]:
-    """Returns the accuracy on images pasted at the edge minus at the centre, in points."""
-    grid = _grid(arm, state)
-    num = grid.shape[1]
-    is_edge = np.ones((num, num), bool)
-    is_edge[1:-1, 1:-1] = False
-    return (grid[:, is_edge].mean(axis=1) - grid[:, num // 2, num // 2]).tolist()
+def spread_over_places(arm: InspectedArm, state: State) -> list[float]:
+    """Returns the standard deviation over places of each seed's accuracy, in points."""
+    return _grid(arm, state).std(axis=(1, 2)).tolist()
 
 
 def _grid(arm: InspectedArm, state: State = "trained") -> np.ndarray:
@@ -100,7 +96,8 @@ def _places(arms: Sequence[InspectedArm]) -> Figure:
         "why-places",
         panels,
         "Each test image, at five eighths of its size, pasted on black at a grid of places: "
-        "accuracy minus that at the centre, mean over seeds.",
+        "accuracy minus that at the centre, mean over seeds. A ViT's pattern can be that of its "
+        "patches, into which an image falls otherwise at each place.",
         "Accuracy by the place of the image, relative to the centre, for each arm.",
     )
 
