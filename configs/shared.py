@@ -54,7 +54,7 @@ def base() -> Config:
                 "placement": "auto",
             },
             "init": RANDOM_WEIGHTS,
-            "log": {"every_steps": 50, "tensorboard": False},
+            "log": {"every_steps": 50, "tensorboard": False, "wandb": False},
             "checkpoint": {"every_epochs": 1, "keep_every_epochs": 0},
         }
     )
