@@ -1,7 +1,8 @@
 """ResNet-18 with SGD and Nesterov momentum, random crops and flips.
 
-python -m jaxcmp.main --config=configs/resnet.py           the study's recipe, 100 epochs
+python -m jaxcmp.main --config=configs/resnet.py           the blog post's recipe, 100 epochs
 python -m jaxcmp.main --config=configs/resnet.py:strong    with label smoothing and erasing
+python -m jaxcmp.main --config=configs/resnet.py:small     with as many parameters as the ViT
 python -m jaxcmp.main --config=configs/resnet.py:cpu       a small model, 10 epochs
 python -m jaxcmp.main --config=configs/resnet.py:digits    a demonstration for any machine
 """
@@ -38,7 +39,8 @@ def get_config(variant: str = "") -> Config:
         "flip": True,
         "mixing_epochs": 0,
     }
-    return shared.apply_variant(config, variant, {"digits": digits, "cpu": cpu, "strong": strong})
+    variants = {"digits": digits, "cpu": cpu, "strong": strong, "small": small}
+    return shared.apply_variant(config, variant, variants)
 
 
 def digits(config: Config) -> None:
@@ -56,3 +58,9 @@ def strong(config: Config) -> None:
     config.model.zero_init_residual = True
     config.schedule.warmup_epochs = 5.0
     config.augment.erase_rate = 0.5
+
+
+def small(config: Config) -> None:
+    """Narrows every stage alike, to the ViT's 5.36 million parameters."""
+    config.arm = "resnet-small"
+    config.model.stage_widths = (44, 89, 177, 355)

@@ -23,7 +23,7 @@ RANDOM_WEIGHTS = {
 
 
 def base() -> Config:
-    """Returns the study's settings: CIFAR-10, 100 epochs, batches of 128, no validation split.
+    """Returns the blog post's settings: CIFAR-10, 100 epochs, batches of 128, no validation split.
 
     A tuple takes as many values as are given: --config.data.classes=0,1,4, or '(0, 1, 4)' quoted.
     """
@@ -54,7 +54,12 @@ def base() -> Config:
                 "placement": "auto",
             },
             "init": RANDOM_WEIGHTS,
-            "log": {"every_steps": 50, "tensorboard": False, "wandb": False},
+            "log": {
+                "every_steps": 50,
+                "tensorboard": False,
+                "wandb": False,
+                "train_accuracy_images": 5000,
+            },
             "checkpoint": {"every_epochs": 1, "keep_every_epochs": 0},
         }
     )

@@ -1,19 +1,21 @@
-"""The whole study: seeds, recipes crossed, sizes of the training set, equal training FLOPs.
+"""The whole study: seeds, recipes crossed, equal parameters, data sizes, equal training FLOPs.
 
 python -m jaxcmp.study --config=configs/study.py             the study, for GPUs
 python -m jaxcmp.study --config=configs/study.py:cpu         small models, for two cores
 python -m jaxcmp.study --config=configs/study.py:digits      minutes on any machine
 
-A grid is every combination of its entries; a run that is in several grids is made once.
+A grid is every combination of its entries; a run that is in several grids is made once. To leave
+an arm out, name the others in each grid: --config.grids.recipes.arms=vit,resnet.
 """
 
 from ml_collections import ConfigDict
 
 from configs import resnet, vit
-from configs.shared import Config, apply_variant
+from configs.shared import Config, Variant, apply_variant
 
-# Sections that both arms share: an override of `data`, for example, applies to both.
+# Sections that all arms share: an override of `data`, for example, applies to all.
 SHARED = ("data", "log", "checkpoint")
+BOTH = ("vit", "resnet")
 
 
 def get_config(variant: str = "") -> Config:
@@ -23,38 +25,67 @@ def get_config(variant: str = "") -> Config:
         {
             "arms": {"vit": vit.get_config(arms), "resnet": resnet.get_config(arms)},
             "grids": {
-                # With a sd of 0.15 points between runs, 4 seeds per arm detect 0.3 points.
-                "seeds": grid(seeds=4),
-                # Each model with its own recipe and the other's: architecture or recipe?
-                "recipes": grid(seeds=4, recipes=("own", "other")),
+                # With a sd of 0.15 points between runs, 4 seeds per arm find a gap of
+                # 0.3 points two times in three.
+                "seeds": grid(seeds=4, arms=BOTH),
+                # Each model with its own recipe and the other's: architecture or recipe? A ViT with
+                # a convolutional stem: how much of the gap is that one inductive bias?
+                "recipes": grid(seeds=4, arms=(*BOTH, "vit-conv"), recipes=("own", "other")),
+                # As many parameters as the ViT: which is ahead per parameter?
+                "parameters": grid(seeds=4, arms=("resnet-small",)),
                 "data_size": grid(
                     seeds=3,
+                    arms=BOTH,
                     fractions=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
                     budgets=("epochs", "steps"),
                 ),
                 # The cheaper arm trains longer, until both have used the same FLOPs.
-                "training_flops": grid(seeds=4, budgets=("flops",)),
+                "training_flops": grid(seeds=4, arms=BOTH, budgets=("flops",)),
             },
         }
     )
     for key in SHARED:
         config[key] = config.arms.vit[key]
         config.arms.resnet[key] = config[key]
-    return apply_variant(config, variant, variants)
+    apply_variant(config, variant, variants)
+    config.arms["vit-conv"] = changed(config, "vit", vit.conv)
+    if variant:
+        # There, the models are of other sizes.
+        del config.grids["parameters"]
+    else:
+        config.arms["resnet-small"] = changed(config, "resnet", resnet.small)
+    return config
+
+
+def changed(config: Config, arm: str, change: Variant) -> Config:
+    """Copies an arm and changes the copy."""
+    copy = config.arms[arm].copy_and_resolve_references()
+    change(copy)
+    for key in SHARED:
+        copy[key] = config[key]
+    return copy
 
 
 def grid(
     *,
     seeds: int,
+    arms: tuple[str, ...] = (),
     recipes: tuple[str, ...] = ("own",),
     fractions: tuple[float, ...] = (1.0,),
     budgets: tuple[str, ...] = ("epochs",),
 ) -> Config:
     """Makes a grid: recipes are "own" and "other", fractions are shares of the training images.
 
-    A budget is the quantity that the arms spend equally: "epochs", "steps" or "flops".
+    A budget is the quantity that the arms spend equally: "epochs", "steps" or "flops". No `arms`
+    are all arms.
     """
-    return {"seeds": seeds, "recipes": recipes, "fractions": fractions, "budgets": budgets}
+    return {
+        "seeds": seeds,
+        "arms": arms,
+        "recipes": recipes,
+        "fractions": fractions,
+        "budgets": budgets,
+    }
 
 
 def digits(config: Config) -> None:

@@ -1,7 +1,8 @@
 """ViT-Tiny with AdamW, MixUp, CutMix, TrivialAugment and erasing.
 
-python -m jaxcmp.main --config=configs/vit.py           the study's recipe, 100 epochs
+python -m jaxcmp.main --config=configs/vit.py           the blog post's recipe, 100 epochs
 python -m jaxcmp.main --config=configs/vit.py:strong    300 epochs, more regularisation
+python -m jaxcmp.main --config=configs/vit.py:conv      with a convolutional stem, of the same size
 python -m jaxcmp.main --config=configs/vit.py:cpu       a small model, 10 epochs
 python -m jaxcmp.main --config=configs/vit.py:digits    a demonstration for any machine
 """
@@ -21,6 +22,7 @@ def get_config(variant: str = "") -> Config:
         "depth": 12,
         "num_heads": 3,
         "mlp_width": 768,
+        "stem": "patch",
         "num_classes": 0,
         "dropout_rate": 0.0,
         "drop_path_rate": 0.0,
@@ -45,7 +47,8 @@ def get_config(variant: str = "") -> Config:
         "cutmix_rate": 0.5,
         "mixing_epochs": 0,
     }
-    return shared.apply_variant(config, variant, {"digits": digits, "cpu": cpu, "strong": strong})
+    variants = {"digits": digits, "cpu": cpu, "strong": strong, "conv": conv}
+    return shared.apply_variant(config, variant, variants)
 
 
 def digits(config: Config) -> None:
@@ -69,3 +72,9 @@ def strong(config: Config) -> None:
     config.label_smoothing = 0.1
     config.model.drop_path_rate = 0.1
     config.schedule.warmup_epochs = 20.0
+
+
+def conv(config: Config) -> None:
+    """Puts four convolutions in the place of the patches and of one block (Xiao et al. 2021)."""
+    config.arm = "vit-conv"
+    config.model.update({"stem": "conv", "depth": config.model.depth - 1})

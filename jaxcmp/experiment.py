@@ -1,12 +1,14 @@
 """The data, the model and the training step that a configuration describes, checked together."""
 
 import dataclasses
+import functools
 import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 from jax.sharding import Mesh
@@ -17,6 +19,7 @@ from jaxcmp import costs, data, models, pretrained
 from jaxcmp.augment import Augment
 from jaxcmp.clock import Clock
 from jaxcmp.data import Dataset, Split
+from jaxcmp.data.streams import stream
 from jaxcmp.errors import CommandError
 from jaxcmp.optim import make_optimizer, make_schedule
 from jaxcmp.runner import Runner
@@ -56,6 +59,14 @@ class Experiment:
         """Lists the validation split, if there is one, and the test split, by name."""
         splits = self.dataset.splits()
         return [(name, split) for name, split in splits.items() if name != "train"]
+
+    @functools.cached_property
+    def train_sample(self) -> np.ndarray:
+        """Rows of the training images of `train_accuracy`, ascending: the same for every seed."""
+        num_train = len(self.dataset.train.labels)
+        size = min(self.settings.log.train_accuracy_images, num_train)
+        chosen = stream("training accuracy", 0).choice(num_train, size, replace=False)
+        return np.sort(chosen).astype(np.int32)
 
     def describe_data(self) -> dict[str, Any]:
         """Describes the images, and how a restored model must preprocess others."""
@@ -132,15 +143,14 @@ def read_weights(settings: Settings) -> pretrained.Source | None:
 def prepare(
     settings: Settings,
     dataset: Dataset | None = None,
-    num_devices: int = 0,
     weights: pretrained.Source | None = None,
 ) -> Experiment:
     """Makes the experiment of a configuration; raises CommandError where its parts do not fit.
 
-    A `dataset` replaces the one that the configuration names, and `num_devices` above 0 the number
-    of devices present. `weights` are checked against the images.
+    A `dataset` replaces the one that the configuration names. `weights` are checked against the
+    images.
     """
-    _check_machine(settings, num_devices or jax.device_count())
+    _check_machine(settings)
     dataset = dataset or _load(settings)
     settings = _with_classes(settings, dataset.name, len(dataset.class_names))
     dataset = _with_outputs(dataset, settings.model.num_classes)
@@ -185,16 +195,17 @@ def make_runner(experiment: Experiment, mesh: Mesh) -> Runner:
         batch_size=settings.batch_size,
         eval_batch_size=settings.eval_batch_size,
         steps_per_dispatch=min(settings.steps_per_dispatch, room),
+        train_sample=experiment.train_sample,
     )
 
 
-def _check_machine(settings: Settings, num_devices: int) -> None:
+def _check_machine(settings: Settings) -> None:
     """Raises CommandError if devices or packages do not suffice for the settings."""
     for key, package in (("tensorboard", "tensorboardX"), ("wandb", "wandb")):
         if getattr(settings.log, key) and importlib.util.find_spec(package) is None:
             raise CommandError(f"log.{key} needs {package}: pip install 'jaxcmp[{key}]'")
     devices.check_batch_size(
-        settings.batch_size, num_devices=num_devices, accumulation=settings.accumulation
+        settings.batch_size, num_devices=jax.device_count(), accumulation=settings.accumulation
     )
 
 

@@ -27,6 +27,7 @@ Splits = Mapping[str, tuple[Images, np.ndarray]]
 MAX_WAITING = 2
 # More steps than any run has; `ReadAhead` needs an end.
 LAST_STEP = 2**31
+NO_ROWS = np.array([], np.int32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,29 +48,28 @@ class ResidentData:
 
     def __init__(self, splits: Splits, mesh: Mesh, batches: Batches) -> None:
         self._mesh, self._batches = mesh, batches
-        self._num_examples = {name: len(labels) for name, (_, labels) in splits.items()}
+        self._num_train = len(splits["train"][1])
         self._placed = {
             name: tuple(devices.place_rows(np.asarray(x), mesh) for x in split)
             for name, split in splits.items()
         }
+        take = partial(devices.take_rows, mesh)
+        self._look_up = jax.jit(take, out_shardings=devices.sharded(mesh))
 
     def train(self, steps: range) -> tuple[tuple[Array, ...], Array]:
         """Returns the resident arrays, and the indices int32 [steps, batch] of a dispatch."""
-        num_examples = self._num_examples["train"]
-        indices = np.stack([self._batches.rows(step, num_examples) for step in steps])
+        indices = np.stack([self._batches.rows(step, self._num_train) for step in steps])
         return self._placed["train"], devices.place(indices, devices.sharded(self._mesh, axis=1))
 
-    def held_out(self, name: str) -> Iterator[tuple[tuple[Array, ...], Array]]:
-        """Yields the resident images and the indices int32 [batch] of a split, in order."""
+    def in_order(self, name: str, rows: np.ndarray) -> Iterator[Array]:
+        """Yields images [batch, ...] of these rows of a split, in order."""
         images, _ = self._placed[name]
-        for indices in padded_batches(self._num_examples[name], self._batches.eval_batch_size):
-            yield (images,), devices.place(indices, devices.sharded(self._mesh))
+        for batch in padded_batches(len(rows), self._batches.eval_batch_size):
+            indices = devices.place(rows[batch], devices.sharded(self._mesh))
+            yield self._look_up(images, indices)
 
     def train_shapes(self, num_steps: int) -> Any:
         return shapes_of(self.train(range(1, num_steps + 1)))
-
-    def held_out_shapes(self, name: str) -> Any:
-        return shapes_of(next(self.held_out(name)))
 
     def take(self, resident: tuple[Array, ...], indices: Array) -> tuple[Array, ...]:
         """Gathers a batch from each resident array. Pure: called inside the compiled step."""
@@ -100,17 +100,17 @@ class StreamedData:
         images = self._place(self._training.take(steps), self._batches.batch_size)
         return (), (images, devices.place(rows, devices.sharded(self._mesh, axis=1)))
 
-    def held_out(self, name: str) -> Iterator[tuple[tuple[()], tuple[Array]]]:
-        """Yields images [batch, ...] of a split, in order."""
-        images, labels = self._splits[name]
+    def in_order(self, name: str, rows: np.ndarray) -> Iterator[Array]:
+        """Yields images [batch, ...] of these rows of a split, in order."""
+        images, _ = self._splits[name]
         size = self._batches.eval_batch_size
-        batches, own = list(padded_batches(len(labels), size)), devices.own_rows(size, self._mesh)
-        with closing(ReadAhead(images, lambda n: batches[n][own], stop=len(batches))) as reading:
+        own = devices.own_rows(size, self._mesh)
+        batches = [rows[batch][own] for batch in padded_batches(len(rows), size)]
+        with closing(ReadAhead(images, batches.__getitem__, stop=len(batches))) as reading:
             for n in range(len(batches)):
-                rows = reading.take(range(n, n + 1))[0]
-                shape = (size, *rows.shape[1:])
-                sharding = devices.sharded(self._mesh)
-                yield (), (devices.place_own_rows(rows, sharding, shape=shape),)
+                part = reading.take(range(n, n + 1))[0]
+                shape = (size, *part.shape[1:])
+                yield devices.place_own_rows(part, devices.sharded(self._mesh), shape=shape)
 
     def train_shapes(self, num_steps: int) -> Any:
         images, labels = self._splits["train"]
@@ -120,11 +120,6 @@ class StreamedData:
             jax.ShapeDtypeStruct((*shape, *images.shape[1:]), np.uint8, sharding=sharding),
             jax.ShapeDtypeStruct(shape, labels.dtype, sharding=sharding),
         )
-
-    def held_out_shapes(self, name: str) -> Any:
-        shape = (self._batches.eval_batch_size, *self._splits[name][0].shape[1:])
-        sharding = devices.sharded(self._mesh)
-        return (), (jax.ShapeDtypeStruct(shape, np.uint8, sharding=sharding),)
 
     def take(self, resident: tuple[()], batch: tuple[Array, ...]) -> tuple[Array, ...]:
         """Returns the batch, which was sent whole. Pure: called inside the compiled step."""
@@ -146,7 +141,8 @@ class Runner:
     """The training and evaluation steps of one run on its devices.
 
     Images live on the devices, each on one of them, unless they are StoredImages, which are
-    streamed. Call `compile` before `train` and `evaluate`, and `close` at the end.
+    streamed. `train_sample` has the rows of the training images that can be evaluated too. Call
+    `compile` before `train` and `evaluate`, and `close` at the end.
     """
 
     def __init__(
@@ -161,20 +157,26 @@ class Runner:
         batch_size: int,
         eval_batch_size: int,
         steps_per_dispatch: int,
+        train_sample: np.ndarray = NO_ROWS,
     ) -> None:
         self.step, self.steps_per_dispatch = step, steps_per_dispatch
         self.compile_seconds: dict[str, float] = {}
         self.temporary_bytes: int | None = None
         self._mean, self._std = mean, std
-        self._num_held_out = {n: len(labels) for n, (_, labels) in splits.items() if n != "train"}
+        self._evaluated = {n: np.arange(len(labels)) for n, (_, labels) in splits.items()}
+        self._evaluated["train"] = train_sample
         # No larger than the largest split, then rounded up to equal parts for the devices.
-        eval_batch_size = min(eval_batch_size, max(self._num_held_out.values()))
+        num_held_out = max(len(labels) for n, (_, labels) in splits.items() if n != "train")
+        eval_batch_size = min(eval_batch_size, num_held_out)
         eval_batch_size = -(-eval_batch_size // mesh.size) * mesh.size
         images, _ = splits["train"]
         is_streamed = isinstance(images, StoredImages)
         batches = Batches(seed, batch_size, eval_batch_size)
         self.data = (StreamedData if is_streamed else ResidentData)(splits, mesh, batches)
         self._everywhere = devices.replicated(mesh)
+        self.eval_images = jax.ShapeDtypeStruct(
+            (eval_batch_size, *images.shape[1:]), np.uint8, sharding=devices.sharded(mesh)
+        )
         keys = jax.random.split(jax.random.key(seed))
         init_key, self._train_key = (devices.place(key, self._everywhere) for key in keys)
         self._init = partial(
@@ -210,10 +212,7 @@ class Runner:
         )
         start = time.perf_counter()
         predict = jax.jit(self.predict, out_shardings=self._everywhere)
-        self._eval_programs = {
-            name: predict.lower(state.variables, *self.data.held_out_shapes(name)).compile()
-            for name in self._num_held_out
-        }
+        self._eval_program = predict.lower(state.variables, self.eval_images).compile()
         self.compile_seconds["eval_step"] = time.perf_counter() - start
 
     def train(self, state: TrainState, steps: range) -> tuple[TrainState, Metrics]:
@@ -230,10 +229,11 @@ class Runner:
         return state, metrics
 
     def evaluate(self, state: TrainState, name: str) -> np.ndarray:
-        """Returns logits float32 [n, classes] of a held-out split, on the host."""
-        program = self._eval_programs[name]
-        logits = (program(state.variables, *batch) for batch in self.data.held_out(name))
-        return collect_logits(logits, num_examples=self._num_held_out[name])
+        """Returns logits float32 [n, classes] of a split, of "train" those of the sample."""
+        rows = self._evaluated[name]
+        batches = self.data.in_order(name, rows)
+        logits = (self._eval_program(state.variables, images) for images in batches)
+        return collect_logits(logits, num_examples=len(rows))
 
     def close(self) -> None:
         """Ends the threads that read ahead."""
@@ -253,9 +253,8 @@ class Runner:
         state, metrics = scan(body, state, rows)
         return state, jax.tree.map(lambda x: x[-1], metrics)
 
-    def predict(self, variables: Any, resident: Any, row: Any) -> Array:
+    def predict(self, variables: Any, images: Array) -> Array:
         """Returns logits [batch, classes] of one batch, replicated. Pure, to be compiled."""
-        (images,) = self.data.take(resident, row)
         return predict_logits(self.step.model, variables, images, mean=self._mean, std=self._std)
 
 

@@ -1,4 +1,4 @@
-"""One training step, from a state, a batch and a key to the next state and its metrics."""
+"""The training step: from a state, a batch and a key to the next state and its metrics."""
 
 import dataclasses
 from collections.abc import Callable

@@ -19,6 +19,7 @@ from jaxcmp.experiment import Experiment, make_runner, prepare, read_weights
 from jaxcmp.log import Log, Reporter, open_viewers
 from jaxcmp.runner import Runner
 from jaxcmp.runs import RunWriter
+from jaxcmp.runs.metrics import accuracy
 from jaxcmp.runtime import devices
 from jaxcmp.runtime.environment import describe_environment
 from jaxcmp.runtime.interrupt import Interrupt, end_with
@@ -240,6 +241,7 @@ class Session:
             "epoch": clock.epoch(step),
             "train_loss": means["loss"],
             "train_accuracy_mixed": means["accuracy_mixed"],
+            **self._train_accuracy(state),
             **scores,
             "learning_rate": float(metrics["learning_rate"]),
             "gradient_norm": means["gradient_norm"],
@@ -252,6 +254,14 @@ class Session:
             raise self._diverged(step)
         self.log.epoch(record, seconds_left=self.watch.seconds_left(step, clock.total_steps))
         return scores
+
+    def _train_accuracy(self, state: TrainState) -> dict[str, float]:
+        """Returns the accuracy on a fixed sample of training images, without augmentation."""
+        rows = self.experiment.train_sample
+        if len(rows) == 0:
+            return {}
+        logits = self.runner.evaluate(state, "train")
+        return {"train_accuracy": accuracy(logits, self.experiment.dataset.train.labels[rows])}
 
     def _check_finite(self, state: TrainState) -> None:
         bad_step = int(state.sums["first_bad_step"])

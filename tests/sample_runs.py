@@ -40,7 +40,7 @@ SIZES = {
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """What a run's folder holds; `config` overrides by dotted key, `init` is init.json."""
+    """The contents of a run folder; `config` overrides by dotted key, `init` is init.json."""
 
     arm: str
     seed: int = 0
@@ -146,6 +146,7 @@ def _records(
             "epoch": epoch,
             "train_loss": 2.0 / epoch,
             "train_accuracy_mixed": accuracy * epoch / epochs,
+            "train_accuracy": accuracy * (epoch / epochs) ** 0.125,
             "test_loss": 1.5 / epoch,
             "test_accuracy": accuracy * (epoch / epochs) ** 0.25,
             "learning_rate": 1e-3 * (1 - epoch / epochs),
@@ -187,7 +188,7 @@ def _write_costs(
 
 
 def write_runs(root: Path, *samples: Sample) -> list[Path]:
-    """One folder per sample below `root`."""
+    """Writes one folder per sample below `root`."""
     return [write_run(root / f"{i}-{s.arm}-{s.seed}", s) for i, s in enumerate(samples)]
 
 
@@ -218,12 +219,12 @@ def alter(group: Group, change: Callable[[Outcome], Outcome]) -> Group:
 
 
 def with_files(outcome: Outcome, **contents: Any) -> Outcome:
-    """As if these files had held something else: `metrics`, `cost`, `environment`, `result`."""
+    """Gives runs other contents of these files: `metrics`, `cost`, `environment`, `result`."""
     return dataclasses.replace(outcome, run=dataclasses.replace(outcome.run, **contents))
 
 
 def every_other_epoch_of(group: Group, seed: int) -> Group:
-    """As if the runs of that seed had been evaluated half as often."""
+    """Halves the evaluations of the runs of that seed."""
 
     def thin(outcome: Outcome) -> Outcome:
         records = [each for each in outcome.run.metrics if each["epoch"] % 2 == 0]
@@ -235,7 +236,7 @@ def every_other_epoch_of(group: Group, seed: int) -> Group:
 def with_logits(
     group: Group, logits: dict[str, list[np.ndarray]], labels: np.ndarray, *names: str
 ) -> Group:
-    """As if the runs, by arm and in their order, had given these logits [n, classes]."""
+    """Gives the runs, by arm and in their order, these logits [n, classes]."""
     parts = {
         outcome.number: Predictions.of(each, labels, np.arange(len(labels)), names)
         for arm in group.arms

@@ -58,7 +58,7 @@ def from_file(name: str = "ImageNet-21k", path: str = "Ti_16.npz", **seen: Any) 
 def pretrained(
     arm: str, seed: int = 0, init: dict[str, Any] | None = None, /, **config: Any
 ) -> Sample:
-    """One that began from a run of the same seed, if `init` does not say otherwise."""
+    """Returns a sample that began from a run of the same seed, unless `init` says otherwise."""
     return Sample(arm, seed, config=config, init=init or from_run(arm, seed))
 
 
@@ -76,7 +76,7 @@ def both_ways(num_seeds: int = 2) -> list[Sample]:
 def make_transfer(
     root: Path, means: dict[tuple[str, str, int], float] = MEANS, *, num_seeds: int = 2
 ) -> Group:
-    """As if these had been the accuracies of `both_ways`."""
+    """Gives the runs of `both_ways` these accuracies."""
     group = make_group(root, *both_ways(num_seeds))
     return with_means(group, means, num_seeds=num_seeds)
 
@@ -93,7 +93,7 @@ def with_means(group: Group, means: dict[tuple[str, str, int], float], *, num_se
 
 
 def keep(group: Group, *architectures: str, sizes: tuple[int, ...] = tuple(SIZES)) -> Group:
-    """Without the pretrained arms of other architectures and sizes."""
+    """Drops the pretrained arms of other architectures and sizes."""
     kept = tuple(
         arm
         for arm in group.pretrained

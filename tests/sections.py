@@ -1,4 +1,4 @@
-"""What stands where in a section, found by its title as a reader finds it."""
+"""Finds the parts of a section by its title, as a reader finds them."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ Found = Section | Answer
 
 
 def parts(found: Found) -> list[Block]:
-    """What a section shows and what it folds; nothing of one without data."""
+    """Returns the blocks that a section shows and those it folds; none without data."""
     section = found.section if isinstance(found, Answer) else found
     return [*section.blocks, *section.details] if section else []
 
@@ -88,7 +88,7 @@ def texts(section: Found) -> str:
 
 
 def without_source(section: Found) -> Iterator[str]:
-    """What shows a number and names no run that it comes from."""
+    """Returns the blocks that show a number and name no run that it comes from."""
     for block in parts(section):
         if isinstance(block, Table):
             for cells in block.rows:

@@ -43,7 +43,7 @@ def test_the_arms_differ_only_in_model_optimizer_and_augmentation(variant):
     assert vit["schedule"].keys() == resnet["schedule"].keys()
 
 
-def test_the_recipe_is_the_studys():
+def test_the_recipe_is_the_blog_posts():
     vit, resnet = (load(arm) for arm in ARMS)
     for config in (vit, resnet):
         assert (config.data.name, config.num_epochs, config.batch_size) == ("cifar10", 100, 128)
@@ -72,6 +72,14 @@ def test_the_strong_recipes_are_longer_or_regularised_further():
     assert (vit.num_epochs, resnet.num_epochs) == (300, 100)
     assert vit.label_smoothing and vit.model.drop_path_rate
     assert resnet.label_smoothing and resnet.augment.erase_rate
+
+
+def test_variants_of_other_models_keep_the_recipe_and_have_arms_of_their_own():
+    for arm, variant in (("vit", "conv"), ("resnet", "small")):
+        plain, other = load(arm).to_dict(), load(arm, variant).to_dict()
+        assert {key for key in plain if plain[key] != other[key]} == {"arm", "model"}
+        assert other["arm"] == f"{arm}-{variant}"
+        models.build(**other["model"] | {"num_classes": 10})
 
 
 def test_an_unknown_variant_is_refused_with_the_known_ones():

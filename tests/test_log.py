@@ -133,4 +133,4 @@ def test_weights_and_biases_without_an_account_is_one_line(tmp_path, monkeypatch
 def test_a_missing_extra_is_named_before_data_is_read(monkeypatch, key, package):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(CommandError, match=f"log.{key} needs {package}: pip install 'jaxcmp"):
-        prepare(settings(**{key: True}), num_devices=1)
+        prepare(settings(**{key: True}))

@@ -13,6 +13,9 @@ from jaxcmp.runtime import devices
 SPLITS = {"train": (IMAGES[:61], LABELS[:61]), "test": (IMAGES[:21], LABELS[:21])}
 
 
+SAMPLE = np.array([*range(1, 48, 2)], np.int32)
+
+
 def compiled(trial, num_devices=1, steps_per_dispatch=1):
     runner = Runner(
         trial.train_step,
@@ -24,6 +27,7 @@ def compiled(trial, num_devices=1, steps_per_dispatch=1):
         batch_size=16,
         eval_batch_size=10,
         steps_per_dispatch=steps_per_dispatch,
+        train_sample=SAMPLE,
     )
     runner.compile()
     return runner
@@ -101,6 +105,16 @@ def test_eight_devices_together_hold_the_data_once(eight):
     data = sum(images.nbytes for images, _ in SPLITS.values())
     # Equal parts for eight devices need a few rows of zeros.
     assert data <= num_bytes <= data + 2 * 7 * IMAGES[0].nbytes
+
+
+def test_a_sample_of_training_images_is_evaluated_without_augmentation(trial, single, eight):
+    state = single.init()
+    normalised = (IMAGES[SAMPLE] / 255 - MEAN) / STD
+    expected = trial.model.apply(state.variables, normalised, is_training=False)
+    program, _ = eight
+    for each in (single, program):
+        logits = each.evaluate(each.init(), "train")
+        np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-5)
 
 
 def test_float16_gives_the_same_run_on_eight_devices():

@@ -19,6 +19,7 @@ def stored(images):
 
 
 STREAMED = {name: (stored(images), labels) for name, (images, labels) in RESIDENT.items()}
+SAMPLE = np.array([0, 7, 60], np.int32)
 SIZES = {"seed": 3, "batch_size": 16, "eval_batch_size": 10}
 
 
@@ -62,11 +63,12 @@ def test_steps_out_of_order_restart_the_reading():
 
 
 @pytest.mark.parametrize("num_devices", [1, 8])
-def test_a_streamed_split_is_read_once_with_its_incomplete_batch(num_devices):
-    _, streamed = both(num_devices)
-    batches_read = [np.asarray(images) for _, (images,) in streamed.held_out("test")]
-    assert {len(batch) for batch in batches_read} == {10 if num_devices == 1 else 16}
-    np.testing.assert_array_equal(np.concatenate(batches_read)[:21], IMAGES[:21])
+def test_rows_of_a_split_come_in_order_with_an_incomplete_batch(num_devices):
+    rows = np.array([3, 5, 6, *range(20, 38)], np.int32)
+    for data in both(num_devices):
+        batches_read = [np.asarray(images) for images in data.in_order("train", rows)]
+        assert {len(batch) for batch in batches_read} == {10 if num_devices == 1 else 16}
+        np.testing.assert_array_equal(np.concatenate(batches_read)[:21], IMAGES[rows])
 
 
 def compiled(trial, splits, num_devices=1, steps_per_dispatch=1):
@@ -77,6 +79,7 @@ def compiled(trial, splits, num_devices=1, steps_per_dispatch=1):
         mean=MEAN,
         std=STD,
         steps_per_dispatch=steps_per_dispatch,
+        train_sample=SAMPLE,
         **SIZES,
     )
     runner.compile()
@@ -88,9 +91,9 @@ def run(program, groups):
     for steps in groups:
         state, metrics = program.train(state, steps)
         losses.append({name: float(value) for name, value in metrics.items()})
-    logits = program.evaluate(state, "test")
+    logits = [program.evaluate(state, name) for name in ("test", "train")]
     program.close()
-    return state, losses, logits
+    return state, losses, np.concatenate(logits)
 
 
 @pytest.mark.parametrize(

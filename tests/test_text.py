@@ -105,8 +105,15 @@ def test_columns_have_room_for_escapes():
     table.add_row("a\x1b\u202eb", "done")
     table.add_row("c", Text("failed", style="red"))
     to.print(table)
-    assert len({line.rstrip().rindex(line.split()[-1]) + len(line.split()[-1])
-                for line in written(to).splitlines()}) == 1  # fmt: skip
+    assert (
+        len(
+            {
+                line.rstrip().rindex(line.split()[-1]) + len(line.split()[-1])
+                for line in written(to).splitlines()
+            }
+        )
+        == 1
+    )
 
 
 @pytest.mark.parametrize("is_terminal", [False, True])
@@ -153,8 +160,11 @@ def test_compare_escapes_the_names_of_run_folders(tmp_path: Path, capsys):
     assert not invisible_in(printed + complaints)
     assert r"odd-\xff\x1b[2J\n" in printed and r"out-\udcfe\x1b" in printed
     assert "[red]b[/] :boom:" in "".join(printed.split("\n"))
-    for page in ("index.html", "report.md", *(f"figures/{each.name}" for each in
-                                              (out / "figures").iterdir())):  # fmt: skip
+    for page in (
+        "index.html",
+        "report.md",
+        *(f"figures/{each.name}" for each in (out / "figures").iterdir()),
+    ):
         assert not invisible_in((out / page).read_text(encoding="utf-8")), page
 
 

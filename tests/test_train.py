@@ -9,7 +9,9 @@ import signal
 import numpy as np
 import processes
 import pytest
+import sample_data
 
+from jaxcmp import predict
 from jaxcmp.checkpoint.manager import Checkpoints
 from jaxcmp.runs import read_run
 
@@ -58,6 +60,7 @@ def test_a_finished_run_has_all_files_that_readers_need(unbroken):
         "epoch",
         "train_loss",
         "train_accuracy_mixed",
+        "train_accuracy",
         "test_loss",
         "test_accuracy",
         "learning_rate",
@@ -95,6 +98,24 @@ def test_an_epochs_train_loss_is_the_mean_of_its_steps(unbroken):
         record = next(r for r in metrics if r["kind"] == "epoch" and r["epoch"] == epoch)
         assert len(losses) == 11
         assert record["train_loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_clean_training_accuracy_is_that_of_the_saved_model_on_training_images(unbroken):
+    last = [r for r in read_run(unbroken).metrics if r["kind"] == "epoch"][-1]
+    train = sample_data.load("digits").train
+    # A sample of 5,000 images, of 1,438, is all of them.
+    answers = predict.restore(unbroken).predict(np.asarray(train.images)).argmax(axis=1)
+    assert last["train_accuracy"] == np.mean(answers == train.labels) != last["test_accuracy"]
+
+
+def test_a_run_without_clean_training_accuracy_trains_the_same_weights(unbroken, tmp_path):
+    off = "--config.log.train_accuracy_images=0"
+    code, _, err = processes.run(*processes.TINY, off, f"--workdir={tmp_path / 'run'}")
+    assert code == 0, err
+    assert not any("train_accuracy" in record for record in read_run(tmp_path / "run").metrics)
+    arrays, others = (processes.final_arrays(each)[1] for each in (tmp_path / "run", unbroken))
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, others[name], err_msg=name)
 
 
 def test_evaluating_less_often_changes_no_weight_and_counts_every_step(unbroken, tmp_path):

@@ -25,7 +25,7 @@ MIXED = PLAIN | {"crop_padding": 1, "mixup_alpha": 1.0, "mix_rate": 1.0}
 
 
 class Trial:
-    """One model with a fresh state and its compiled step."""
+    """A model with a fresh state and its compiled step."""
 
     def __init__(self, model: Any = VIT, augment=PLAIN, *, momentum=0.9, **options):
         optimizer = make_optimizer(

@@ -1,1 +1,1 @@
-"""How fast this machine trains: a run measured part by part, and side by side with PyTorch."""
+"""Measures how fast this machine trains, part by part, and side by side with PyTorch."""

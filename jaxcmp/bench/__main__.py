@@ -1,4 +1,4 @@
-"""How fast this machine trains: a step and its parts, or one of three comparisons.
+"""Measures how fast this machine trains: a step and its parts, or one of three comparisons.
 
 python -m jaxcmp.bench --config=configs/vit.py                      a step and its parts
 python -m jaxcmp.bench --config=configs/vit.py --peer=torch         beside PyTorch

@@ -1,4 +1,4 @@
-"""One configuration on this machine: seconds of a step, of its parts and of an evaluation.
+"""Measures one configuration: seconds of a step, of its parts and of an evaluation.
 
 Images are random and of the configuration's size, so that no data need be there.
 """

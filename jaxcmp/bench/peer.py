@@ -13,7 +13,7 @@ from msgspec import to_builtins
 from jaxcmp.bench.timing import describe, spread, take_turns
 from jaxcmp.bench.worker import part_command, worker
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.settings import NO_AUGMENTATION, ResNet, Settings
+from jaxcmp.settings import NO_AUGMENTATION, ResNet, Settings, ViT
 
 # The augmentation is compared on one core, as each worker of a data loader has one.
 PARTS = {"training": "all", "evaluation": "all", "augmentation": "one"}
@@ -56,6 +56,8 @@ def check(settings: Settings) -> None:
         "compute_dtype": ("float32", "bfloat16"),
         "optimizer.layer_decay": (1,),
     }
+    if isinstance(settings.model, ViT):
+        needed |= {"model.stem": ("patch",)}
     if isinstance(settings.model, ResNet):
         needed |= {
             "model.stage_widths": ((64, 128, 256, 512),),

@@ -1,4 +1,4 @@
-"""What an answer leaves unsaid: runs beside it, their code and versions, and what they lack."""
+"""Remarks on an answer: runs that it leaves out, their code and versions, and missing files."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def _lacking(group: Group) -> list[str]:
-    """Which runs a file is missing of, so that means are of the others."""
+    """Names the runs that lack a file, so that means are over the others."""
     outcomes = [outcome for arm in group.all_arms for outcome in arm.outcomes]
     files = {
         f"epochs in its {runs.METRICS}": [each for each in outcomes if not each.epochs],

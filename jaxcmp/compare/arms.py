@@ -21,7 +21,7 @@ EQUAL = 0.02
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """One finished run. Accuracy is of the last epoch on the test split, in [0, 1]; times in s.
+    """A finished run. Accuracy is of the last epoch on the test split, in [0, 1]; times in s.
 
     `predictions` are those of the test split in the order of their ids. `number` is the run's place
     in the report; `origin` is None of a run that began at random. `is_crossed` says that one model
@@ -90,7 +90,7 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class Arm:
-    """One recipe and its runs, each of another seed; `index` is its place in the group."""
+    """A recipe and its runs, each with its own seed; `index` is its place in the group."""
 
     name: str
     outcomes: tuple[Outcome, ...]
@@ -121,16 +121,16 @@ class Arm:
 
     @property
     def config(self) -> dict[str, Any]:
-        """Of one of its runs: they differ in the seed, and where things lie."""
+        """Returns the configuration of one run: the others differ in the seed and in folders."""
         return self.outcomes[0].run.config
 
     @property
     def logits(self) -> list[np.ndarray]:
-        """Of each run, [n, classes]."""
+        """Returns the logits of each run, [n, classes]."""
         return [outcome.predictions.logits for outcome in self.outcomes]
 
     def by_epoch(self, values: Callable[[Outcome], Sequence[float]]) -> dict[int, list[float]]:
-        """What `values` gives for each epoch that a run recorded, [runs], where all runs did.
+        """Applies `values` to each epoch that all runs recorded, [runs] for each.
 
         How often a run is evaluated may differ between seeds.
         """
@@ -148,13 +148,23 @@ class Arm:
 
     @functools.cached_property
     def is_right(self) -> np.ndarray:
-        """Whether each run answers each image rightly, [runs, n]."""
+        """Returns whether each run answers each image rightly, [runs, n]."""
         return self.answers == self.outcomes[0].predictions.labels
 
 
 def with_epochs(arm: Arm) -> Arm | None:
     """The arm with those of its runs that recorded their epochs; None where none did."""
     return arm_of(arm, [outcome for outcome in arm.outcomes if outcome.epochs])
+
+
+def with_training_accuracy(arm: Arm) -> Arm | None:
+    """The arm with its runs that recorded their training accuracy, without augmentation."""
+    recorded = [
+        outcome
+        for outcome in arm.outcomes
+        if outcome.epochs and all("train_accuracy" in epoch for epoch in outcome.epochs)
+    ]
+    return arm_of(arm, recorded)
 
 
 def arm_of(arm: Arm, outcomes: Sequence[Outcome]) -> Arm | None:
@@ -184,7 +194,7 @@ class Group:
 
     @property
     def all_arms(self) -> tuple[Arm, ...]:
-        """Every run is in one of them."""
+        """Returns all arms; every run is in one of them."""
         beside = (*self.other_lengths, *self.crossed, *self.smaller, *self.pretrained)
         return (*self.arms, *beside)
 
@@ -218,7 +228,7 @@ class Group:
 
 
 def ranked(arms: Sequence[Arm]) -> list[Arm]:
-    """Two arms as they came out; of more, the best first on held-out images, else as they are.
+    """Sorts two arms by test accuracy; more by held-out accuracy, else leaves them as they are.
 
     The best of several on the test images is no fair choice: it would be taken for its luck.
     """
@@ -276,7 +286,7 @@ def outcome_of(run: Run, predictions: Predictions) -> Outcome:
 
 
 def devices_of(run: Run) -> str:
-    """What a run was trained on, in the order of its sessions."""
+    """Returns the devices that a run was trained on, in the order of its sessions."""
     return " and ".join(dict.fromkeys(map(_device, run.sessions)))
 
 
@@ -293,7 +303,7 @@ def _fingerprint(predictions: Predictions) -> str:
 
 
 def is_equal(first: float | None, second: float | None) -> bool:
-    """Whether two runs spent as much: within 2 % of the larger, and both known."""
+    """Returns whether two costs are known and equal within 2 % of the larger."""
     if first is None or second is None:
         return False
     return abs(first - second) <= EQUAL * max(first, second)

@@ -49,7 +49,7 @@ def mean(values: Sequence[float], runs: Sequence[int], *, digits: int) -> Cell:
 
 
 def over_runs(values: Sequence[float], estimate: Estimate, *, digits: int, unit: str = "") -> str:
-    """What runs say: few of them one by one, else their mean and how sure it is."""
+    """Writes the values of runs: few of them one by one, else their mean and its interval."""
     mean = _signed(estimate.mean, digits)
     if len(values) < MIN_RUNS:
         return " and ".join(_signed(value, digits) for value in values) + unit
@@ -113,7 +113,7 @@ def count(value: int, runs: Sequence[int] = ()) -> Cell:
 
 
 def points(value: float) -> str:
-    """With two decimals and its sign, where it is not zero."""
+    """Writes a number with two decimals, and with its sign where it is not zero."""
     text = _signed(value, 2)
     return text if text.startswith(MINUS) or not text.strip("0.") else f"+{text}"
 
@@ -161,6 +161,6 @@ def durations(arm: Arm) -> list[tuple[str, list[float], list[int]]]:
 
 
 def _signed(value: float, digits: int) -> str:
-    """With a minus sign where what is shown is below zero: what rounds to zero has none."""
+    """Writes a minus sign only where the rounded number is below zero."""
     text = f"{abs(value):,.{digits}f}"
     return f"{MINUS}{text}" if value < 0 and text.strip("0.") else text

@@ -36,7 +36,7 @@ class Commands(Part, frozen=True, tag_field="kind", tag="commands"):
 
 
 class Cell(Part, frozen=True):
-    """What a table shows at one place.
+    """A cell of a table.
 
     `text` is what is read, `value` what is sorted by: a number in the unit of the column, or None
     where there is none. `verdict` colours the cell as one that holds, fails, or is open.
@@ -148,7 +148,7 @@ Block = Text | Commands | Table | Figure | Gallery
 
 
 class Section(Part, frozen=True):
-    """One question and its answer; `id` is unique within its comparison.
+    """A section: a question and its answer; `id` is unique within its comparison.
 
     `details` are for readers who want more: a page folds them away.
     """
@@ -160,7 +160,7 @@ class Section(Part, frozen=True):
 
 
 class Fact(Part, frozen=True):
-    """One of the few figures at the top of a comparison."""
+    """A number at the top of a comparison."""
 
     text: str
     label: str

@@ -1,4 +1,4 @@
-"""Which runs belong together: seeds of a recipe are an arm, arms on the same images a group."""
+"""Groups runs: seeds of a recipe are an arm, arms on the same images are a group."""
 
 import collections
 import dataclasses
@@ -51,7 +51,7 @@ def _crossings(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def _sources_apart(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Where weights of one seed differ, they come from more trainings than one: none are alike."""
+    """Tells the weights apart where those of one seed differ: then none are alike."""
     found: dict[tuple[Settings, int | None], set[str]] = {}
     for each in outcomes:
         if each.origin:
@@ -135,7 +135,7 @@ def _by_recipe(outcomes: Iterable[Outcome]) -> dict[Settings, tuple[Outcome, ...
 
 
 def _arms(outcomes: Sequence[Outcome]) -> tuple[Arm, ...]:
-    """In the order of their names, which is that of their colours."""
+    """Makes the arms, sorted by name, which is the order of their colours."""
     runs = _by_recipe(outcomes)
     names = labels([each[0].title for each in runs.values()], list(runs))
     named = sorted(zip(names, runs, strict=True))
@@ -171,7 +171,7 @@ def _longer(outcomes: Sequence[Outcome], arms: Sequence[Arm]) -> tuple[Arm, ...]
 
 
 def _crossed(outcomes: Sequence[Outcome], arms: Sequence[Arm], largest: float) -> tuple[Arm, ...]:
-    """Each has the colour of its model, where that has one arm only."""
+    """Makes the arms of crossed recipes, in the colour of their model if it has one arm only."""
     runs = _by_recipe(outcomes)
     usual = {arm.outcomes[0].num_epochs for arm in arms}
     titles = []
@@ -188,7 +188,7 @@ def _crossed(outcomes: Sequence[Outcome], arms: Sequence[Arm], largest: float) -
 
 
 def _pretrained(outcomes: Sequence[Outcome], arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    """One name on all parts of the images, and the colour of the first arm of the architecture."""
+    """Makes the pretrained arms: one name for all sizes, in the colour of their architecture."""
     runs = _by_recipe(outcomes)
     shared = _without_size(runs)
     titles = {shared[recipe]: each[0].title for recipe, each in runs.items()}
@@ -201,7 +201,7 @@ def _pretrained(outcomes: Sequence[Outcome], arms: Sequence[Arm]) -> tuple[Arm, 
 
 
 def _without_size(recipes: Iterable[Settings]) -> dict[Settings, Settings]:
-    """What a recipe has in common on all parts of the images, whose lengths may go with the part.
+    """Returns what a recipe has in common on all parts of the images, whose length may follow.
 
     A length tells recipes apart only where there are several on one part.
     """

@@ -44,7 +44,7 @@ class Origin:
 
     @property
     def title(self) -> str:
-        """What the name of an arm says of it."""
+        """Returns how the name of an arm describes these weights."""
         if not self.name:
             return f"from the weights of {self.file}"
         classes = f"{self._classes} of " if self.is_run and self.num_classes else ""
@@ -53,7 +53,7 @@ class Origin:
 
     @property
     def words(self) -> str:
-        """All that is known of what they had seen."""
+        """Describes all that is known of the images behind these weights."""
         told = [f"{self.num_train:,} images"] if self.num_train else []
         told += [self._classes] if self.num_classes else []
         told += [f"{self.epochs:,} epoch{'' if self.epochs == 1 else 's'}"] if self.epochs else []
@@ -63,7 +63,7 @@ class Origin:
 
     @property
     def settings(self) -> tuple[tuple[str, str], ...]:
-        """What runs have in common that began alike: from weights that had seen the same.
+        """Returns what is equal for runs that began from weights trained on the same images.
 
         Runs that begin from several seeds of one training are alike; of two files, nobody knows.
         """
@@ -77,7 +77,7 @@ class Origin:
         return tuple((f"init.{key}", json.dumps(value)) for key, value in told.items())
 
     def shared(self, class_names: Sequence[str]) -> list[str] | None:
-        """Which of these classes they had seen, by name; None where that is not known."""
+        """Returns the names of those classes that the weights were trained on; None if unknown."""
         if self.class_names is None or self.classes_before is None:
             return None
         seen = set(map(_plain, (*self.class_names, *self.classes_before)))
@@ -94,7 +94,7 @@ class Origin:
 
 
 def origin_of(init: Mapping[str, Any]) -> Origin | None:
-    """None of a run that began at random.
+    """Returns the origin of a run's weights; None for a run that began at random.
 
     Raises KeyError, TypeError or ValueError where init.json lacks what it should say.
     """
@@ -126,13 +126,13 @@ def origin_of(init: Mapping[str, Any]) -> Origin | None:
 
 
 def _before(seen: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """What a run's weights had seen before the run itself, the last first."""
+    """Returns the trainings behind a run's weights before the run itself, the newest first."""
     while seen := seen.get("before") or {}:
         yield seen
 
 
 def _joined(names: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
-    """All of them; None where some are not known."""
+    """Returns all of them; None if some are unknown."""
     known = [each for each in names if each is not None]
     return tuple(itertools.chain(*known)) if len(known) == len(names) else None
 

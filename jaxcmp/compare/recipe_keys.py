@@ -20,18 +20,18 @@ ORIGIN = "init."
 
 
 def recipe_of(config: Mapping[str, Any]) -> Settings:
-    """All that a configuration says of what is trained, and how; raises KeyError without an arm."""
+    """Returns the keys that say what is trained and how; raises KeyError without an arm."""
     # In the same place whether or not the run says it: two such runs may be one recipe.
     settings = {"recipe": json.dumps(config.get("recipe", config["arm"]))} | flatten(config)
     return tuple(
         (key, value)
         for key, value in settings.items()
-        if not key.startswith(ORIGIN) and NEUTRAL.get(key) != value
+        if not key.startswith(ORIGIN) and value not in NEUTRAL.get(key, ())
     )
 
 
 def images_of(recipe: Settings) -> Settings:
-    """Which images it is about, whatever part of them is trained on."""
+    """Returns the keys that say which images a run is about, whatever part of them it trains on."""
     apart = (TRAIN_FRACTION, *SCALE_KEYS)
     return tuple(each for each in recipe if each[0].startswith("data.") and each[0] not in apart)
 
@@ -52,12 +52,12 @@ def flatten_all(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def untimed(recipe: Settings) -> Settings:
-    """What a recipe has in common at all lengths, and on all parts of the images."""
+    """Returns the keys of a recipe that hold at all lengths and on all parts of the images."""
     return tuple(each for each in recipe if each[0] not in (*LENGTH_KEYS, TRAIN_FRACTION))
 
 
 def unsized(recipe: Settings) -> Settings:
-    """What a recipe has in common on all parts of the images."""
+    """Returns the keys of a recipe that hold on all parts of the images."""
     return tuple(each for each in recipe if each[0] != TRAIN_FRACTION)
 
 
@@ -67,7 +67,7 @@ def part_of(recipe: Settings) -> str | None:
 
 
 def short_names(settings: Iterable[Settings]) -> dict[str, str]:
-    """Of each key its last part, where no other key ends in it, and none is of other weights."""
+    """Shortens each key to its last part, unless another key or one of other weights ends in it."""
     keys = list(dict.fromkeys(key for each in settings for key, _ in each))
     ends = collections.Counter(key.rpartition(".")[2] for key in keys)
     lasts = {key: key.rpartition(".")[2] for key in keys}

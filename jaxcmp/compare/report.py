@@ -35,6 +35,7 @@ from jaxcmp.compare.sections.pretraining import pretraining_section
 from jaxcmp.compare.sections.recipes import recipes_section
 from jaxcmp.compare.sections.results import facts, results_section, tradeoff
 from jaxcmp.compare.sections.same_images import same_images_section
+from jaxcmp.compare.sections.why import why_section
 from jaxcmp.compare.sections.work import work_section
 from jaxcmp.compare.several import NUMBERS, title_of
 from jaxcmp.compare.verdict import answer
@@ -43,14 +44,14 @@ from jaxcmp.runs import config_hash
 # In the order in which they are read.
 SECTIONS: tuple[Callable[[Group], Answer], ...] = (
     *(results_section, curves_section, recipes_section, cost_section, data_size_section),
-    *(pretraining_section, classes_section, same_images_section, work_section),
+    *(pretraining_section, classes_section, same_images_section, why_section, work_section),
     *(confidence_section, blog_post_section, methods_section),
 )
 # What explains a lead comes before what goes with it.
 FINDINGS = [
     SECTIONS.index(section)
     for section in (
-        *(results_section, recipes_section, cost_section, data_size_section),
+        *(results_section, recipes_section, why_section, cost_section, data_size_section),
         *(pretraining_section, classes_section, work_section, same_images_section),
     )
 ]
@@ -62,7 +63,7 @@ FIGURES = "figures"
 def build(
     groups: Sequence[Group], left_out: Sequence[LeftOut], missing: Sequence[LeftOut] = ()
 ) -> Report:
-    """One comparison for each group of runs that were tested on the same images.
+    """Makes one comparison for each group of runs that were tested on the same images.
 
     `missing` are the runs of a study that are not finished, each with the reason; what is missing
     is not also left out.

@@ -23,7 +23,7 @@ NUMBERS = (
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """Two arms, the more accurate first; `holm` is corrected for the number of all pairs.
+    """A pair of arms, the more accurate first; `holm` is corrected for the number of all pairs.
 
     `over_seeds` is Welch's comparison, `over_images` that of the trained models on the same images.
     """
@@ -40,7 +40,7 @@ class Pair:
 
 
 def pairs_of(arms: Sequence[Arm]) -> list[Pair]:
-    """Every pair, in the order of the arms."""
+    """Returns every pair, in the order of the arms."""
     found = [
         sorted(each, key=lambda a: -a.mean_accuracy) for each in itertools.combinations(arms, 2)
     ]
@@ -83,7 +83,7 @@ def chosen(arms: Sequence[Arm]) -> list[Arm]:
 
 
 def sentences(arms: Sequence[Arm]) -> list[str]:
-    """How many pairs differ, and by what the best arms are chosen, if they are."""
+    """Says how many pairs differ, and how the best arms are chosen, if they are."""
     counts, best = _counts(pairs_of(arms)), chosen(arms)
     return [_choice(arms, best), *counts] if best else [*counts, NO_CHOICE]
 
@@ -134,7 +134,7 @@ def _counts(pairs: Sequence[Pair]) -> list[str]:
 
 
 def _lead(one: str, two: str, pairs: Sequence[Pair]) -> str:
-    """In how many pairs of arms of two models which model is really ahead."""
+    """Counts the pairs of arms of two models in which each model is really ahead."""
     ahead = [_model(pair.ahead) for pair in pairs if pair.is_real]
     # The model with more leads is named first.
     one, two = sorted((one, two), key=lambda model: -ahead.count(model))

@@ -1,4 +1,4 @@
-"""Whether a finished run holds what the comparison needs of it, and its files agree."""
+"""Checks that a finished run has what the comparison needs, and that its files agree."""
 
 import math
 from collections.abc import Mapping
@@ -40,6 +40,7 @@ EPOCH = (
     *("step", "epoch", "train_loss", "train_accuracy_mixed", "test_loss", "test_accuracy"),
     *("learning_rate", "seconds"),
 )
+OPTIONAL = {"train_accuracy"}
 # The same predictions give the same scores but for the order of a sum.
 EQUAL = 1e-6
 
@@ -129,7 +130,7 @@ def _check_cost(run: Run, result: Mapping[str, Any]) -> None:
 
 
 def _check_epochs(run: Run, result: Mapping[str, Any]) -> None:
-    """Of a run that recorded its epochs: in their order, whole, finite and up to the last."""
+    """Checks recorded epochs: in order, whole, finite and up to the last."""
     path, last = run.folder / runs.METRICS, 0
     epochs = [record for record in run.metrics if record["kind"] == "epoch"]
     for record in epochs:
@@ -138,7 +139,7 @@ def _check_epochs(run: Run, result: Mapping[str, Any]) -> None:
         if record["epoch"] <= last:
             raise files.damaged(path, f"epoch {record['epoch']} comes after epoch {last}")
         last = record["epoch"]
-        for name in EPOCH:
+        for name in (*EPOCH, *OPTIONAL & record.keys()):
             if not math.isfinite(record[name]):
                 raise files.damaged(path, f"{name} of epoch {last} is not finite")
     every = run.config.get("eval_every_epochs", 1)

@@ -1,9 +1,9 @@
-"""Where runs come from: folders found, read, checked, counted once; why others are left out."""
+"""Finds, reads and checks run folders, counts each once, and says why others are left out."""
 
 import dataclasses
 import hashlib
 import os
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
 from jaxcmp import files
@@ -11,7 +11,8 @@ from jaxcmp.compare.arms import Outcome, outcome_of
 from jaxcmp.compare.document import LeftOut
 from jaxcmp.compare.soundness import check_run, check_scores
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.runs import CHECKPOINTS, CONFIG, PREDICTIONS, RESULT, read_run
+from jaxcmp.runs import CONFIG, PREDICTIONS, RESULT, read_run
+from jaxcmp.runs.search import find_all_runs
 
 NO_RUN = "no run folder"
 
@@ -23,7 +24,7 @@ def read_outcomes(folders: Sequence[Path]) -> tuple[list[Outcome], list[LeftOut]
     """
     found: list[Outcome] = []
     left_out: list[LeftOut] = []
-    for folder in _unique(folder for given in folders for folder in find_runs(given)):
+    for folder in find_all_runs(folders):
         outcome = _read(folder)
         if isinstance(outcome, Outcome):
             found.append(outcome)
@@ -36,47 +37,6 @@ def read_outcomes(folders: Sequence[Path]) -> tuple[list[Outcome], list[LeftOut]
     kept, copies = drop_copies(found)
     left_out += [LeftOut(copy.folder, f"the same run as {first.folder}") for copy, first in copies]
     return [dataclasses.replace(each, number=i) for i, each in enumerate(kept)], left_out
-
-
-def find_runs(folder: Path) -> list[Path]:
-    """The runs here and below, and what cannot be read; the folder itself where there is neither.
-
-    Links are followed, to each folder once.
-    """
-    found: list[Path] = []
-    waiting, seen = [folder], set()
-    while waiting:
-        here = waiting.pop()
-        try:
-            place = here.stat()
-            if (place.st_dev, place.st_ino) in seen:
-                continue
-            seen.add((place.st_dev, place.st_ino))
-            entries = list(os.scandir(here))
-        except OSError:
-            found.append(here)
-            continue
-        is_run = any(each.name == CONFIG for each in entries)
-        found += [here] if is_run else []
-        inside = [each for each in entries if not (is_run and each.name in (CHECKPOINTS, CONFIG))]
-        waiting += [here / each.name for each in inside if _may_be_folder(each)]
-    return sorted(found) or [folder]
-
-
-def _may_be_folder(entry: os.DirEntry) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        # It leads to where nobody may look; a loop leads nowhere.
-        return True
-
-
-def _unique(folders: Iterator[Path]) -> list[Path]:
-    """Each folder once, however often and by whatever name it is given."""
-    first: dict[str, Path] = {}
-    for folder in folders:
-        first.setdefault(os.path.realpath(folder), folder)
-    return list(first.values())
 
 
 def drop_copies(

@@ -17,7 +17,7 @@ from jaxcmp.text import plain_table
 
 
 def render(group: Group) -> RenderableGroup:
-    """What is to be said on one set of images: heading, table and verdict."""
+    """The terminal's answer for one set of images: heading, table and verdict."""
     arms = [*group.ranked, *pretrained_arms(group)]
     heading = f"{group.data}: test accuracy after the last epoch{_spread(arms)}"
     return RenderableGroup(
@@ -32,7 +32,7 @@ def render(group: Group) -> RenderableGroup:
 
 
 def _spread(arms: Sequence[Arm]) -> str:
-    """What stands beside a mean, where there is a mean."""
+    """Writes the spread beside a mean, where there is a mean."""
     num_runs = [len(arm.outcomes) for arm in arms]
     if max(num_runs) < MIN_RUNS:
         return ", each seed"
@@ -41,7 +41,7 @@ def _spread(arms: Sequence[Arm]) -> str:
 
 
 def pairs_table(arms: Sequence[Arm]) -> Table:
-    """One row per pair of arms, the one with the higher mean first."""
+    """Makes one row per pair of arms, the one with the higher mean first."""
     table = plain_table("pair", "by, points", "95 % interval", "p, Holm")
     for pair in pairs_of(arms):
         bounds = [f"{100 * bound:.2f}" for bound in pair.over_seeds.interval or ()]
@@ -55,7 +55,7 @@ def pairs_table(arms: Sequence[Arm]) -> Table:
 
 
 def arms_table(arms: Sequence[Arm]) -> Table:
-    """One row per arm, and a further one for each further machine that it was trained on."""
+    """Makes one row per arm, and another for each further machine that it was trained on."""
     headings = ("accuracy, %", "seeds", "parameters", "multiply-adds", "training")
     table = plain_table("arm", *headings)
     table.add_column("on", overflow="fold")

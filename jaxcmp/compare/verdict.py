@@ -1,4 +1,4 @@
-"""Who is ahead, by how much, and how surely: in sentences."""
+"""Sentences that say who is ahead, by how much, and how surely."""
 
 import itertools
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ def answer(group: Group) -> list[str]:
 
 
 def pretrained_arms(group: Group) -> list[Arm]:
-    """Those that began from weights where others did not, and were trained on the most images."""
+    """Returns the arms that began from weights where others did not, on the most images."""
     most = max((arm.outcomes[0].num_train for arm in group.pretrained), default=0)
     found = [arm for arm in group.pretrained if arm.outcomes[0].num_train == most]
     return ranked(found)
 
 
 def verdict(arms: Sequence[Arm]) -> list[str]:
-    """Who is ahead of two arms, by how many points and how surely; of more, see `several`."""
+    """Says which of two arms is ahead, by how many points, how surely; see `several` for more."""
     if len(arms) > 2:
         return [*_between_best(several.chosen(arms)), *several.sentences(arms)]
     # Arms that are level stay in their order, however their fractions add up.
@@ -44,7 +44,7 @@ def _between_best(best: Sequence[Arm]) -> list[str]:
 
 
 def same_images_sentence(leader: Arm, other: Arm) -> str:
-    """How much of a difference the choice of test images could explain, whatever the seeds."""
+    """Says how much of a difference the choice of test images could explain, whatever the seeds."""
     gap = paired_difference(leader.is_right.mean(axis=0) - other.is_right.mean(axis=0))
     num = leader.is_right.shape[1]
     if gap.interval is None or gap.p_value is None:
@@ -58,7 +58,7 @@ def same_images_sentence(leader: Arm, other: Arm) -> str:
 
 
 def lead_sentence(leader: Arm, other: Arm) -> str:
-    """By how many points the first arm is ahead of the second, and how surely.
+    """Says by how many points the first arm is ahead of the second, and how surely.
 
     An arm is said to be ahead where its lead is real; see `Lead`.
     """

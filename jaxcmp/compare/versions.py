@@ -1,4 +1,4 @@
-"""With which code and packages runs were made, what keeps arms apart by it, and a word of warning.
+"""The code and packages behind runs: keeps arms apart by them, and warns where they differ.
 
 A seed that was trained again gives no independent run. Two such runs never share an average: what
 they differ in keeps them apart.
@@ -64,7 +64,7 @@ def keep_repetitions_apart(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def value_of(outcome: Outcome, key: str) -> str | None:
-    """What a run has of a key, of all its sessions; None where it has none."""
+    """Returns a run's values of a key over all its sessions; None where it has none."""
     if key == DEVICE:
         return outcome.device
     if key == COMMIT:

@@ -103,6 +103,17 @@ def load(options: Data, *, free_bytes: int, seed: int) -> Dataset:
     )
 
 
+def load_test(options: Data, *, free_bytes: int) -> Split:
+    """Loads the test images alone, the same as those of `load`; raises as it does."""
+    source = open_source(options.name, data_dir=options.dir, manual_dir=options.manual_dir)
+    check_classes(options.classes, source.class_names)
+    _, test, _ = _load_splits(source, options, free_bytes)
+    if not options.classes:
+        return test
+    class_names = tuple(source.class_names[index] for index in options.classes)
+    return _keep_classes(test, options.classes, class_names, f"test image of {source.name}")
+
+
 def count_classes(options: Data) -> int:
     """Returns the number of classes in use, without preparing the data set.
 

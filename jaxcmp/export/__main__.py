@@ -88,7 +88,7 @@ def export(folder: Path, format: str, out: Path | None, which: int | str) -> Pat
 
 
 def _default_path(run: Run, format: str) -> Path:
-    """In the current folder, whatever a run folder from elsewhere calls its arm and seed."""
+    """Returns a path in the current folder, safe whatever a run folder calls its arm and seed."""
     named = f"{run.config['arm']}-seed-{run.config['seed']}.{format}"
     try:
         return Path(files.name(named, "the arm and seed"))
@@ -97,7 +97,7 @@ def _default_path(run: Run, format: str) -> Path:
 
 
 def _is_new(path: Path, content: bytes) -> bool:
-    """Whether there is nothing at `path` yet; raises CommandError if there is something else."""
+    """Returns whether `path` is not written yet; raises CommandError if other content is there."""
     if not files.exists(path):
         return True
     with files.reading(path) as file:

@@ -28,6 +28,11 @@ def named_weights(trained: Trained, format: str) -> tuple[bytes, str]:
     """
     model, kind = trained.model, type(trained.model).__name__
     layouts = {layout.written_as: layout for layout in written_layouts(model).values()}
+    if not layouts:
+        raise CommandError(
+            "no weights are published of a ViT with model.stem='conv', so that there is no "
+            f"layout for --format={format}: give --format=stablehlo, the model as a program"
+        )
     if format not in layouts:
         raise CommandError(
             f"weights of a {kind} are not published as {format}: give "

@@ -8,14 +8,16 @@ from flax import linen as nn
 from jax import Array
 
 from jaxcmp.errors import CommandError
-from jaxcmp.models import layers
+from jaxcmp.models import layers, stem
 from jaxcmp.models.attention import attend
 from jaxcmp.models.gelu import gelu
+from jaxcmp.models.stem import ConvStem
 
 # Every block starts with these, as in Dosovitskiy et al. (2021).
 XAVIER = nn.initializers.xavier_uniform()
 NEAR_ZERO = nn.initializers.normal(1e-6)
 LAYER_NORM_EPSILON = 1e-6
+STEMS = ("patch", "conv")
 
 
 def xavier_each(key: Array, shape: tuple[int, int], dtype: Any = jnp.float32) -> Array:
@@ -93,6 +95,7 @@ class ViT(nn.Module):
     A learned class token is read out after the last norm; positions are learned and start as
     normal(0.02). The patch embedding starts Lecun-normal, the class token and the head at zero
     (Dosovitskiy et al. 2021). `drop_path_rate` is the last block's; it grows linearly from zero.
+    `stem` is "patch" or "conv", a ConvStem in place of the patch embedding.
     """
 
     image_size: int = 32
@@ -104,16 +107,13 @@ class ViT(nn.Module):
     num_classes: int = 10
     dropout_rate: float = 0.0
     drop_path_rate: float = 0.0
+    stem: str = "patch"
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, images: Array, *, is_training: bool = False) -> Array:
         batch = images.shape[0]
-        patch = (self.patch_size, self.patch_size)
-        embed = nn.Conv(
-            self.width, patch, patch, padding="VALID", dtype=self.dtype, name="patch_embedding"
-        )
-        x = embed(images.astype(self.dtype)).reshape(batch, -1, self.width)
+        x = self._embed(images.astype(self.dtype), is_training).reshape(batch, -1, self.width)
         cls = self.param("cls", nn.initializers.zeros, (1, 1, self.width))
         x = jnp.concatenate([jnp.broadcast_to(cls, (batch, 1, self.width)), x], axis=1)
         shape = (1, self.num_tokens, self.width)
@@ -136,6 +136,15 @@ class ViT(nn.Module):
         self.sow("intermediates", "features", x)
         return nn.Dense(self.num_classes, kernel_init=nn.initializers.zeros, name="head")(x)
 
+    def _embed(self, images: Array, is_training: bool) -> Array:
+        if self.stem == "conv":
+            convolutions = ConvStem(self.width, self.patch_size, self.dtype, name="stem")
+            return convolutions(images, is_training=is_training)
+        patch = (self.patch_size, self.patch_size)
+        return nn.Conv(
+            self.width, patch, patch, padding="VALID", dtype=self.dtype, name="patch_embedding"
+        )(images)
+
     @property
     def num_tokens(self) -> int:
         """Patches of one image, and the class token."""
@@ -143,7 +152,15 @@ class ViT(nn.Module):
 
     @nn.nowrap
     def validate(self) -> None:
-        """Raises CommandError for sizes that do not fit together."""
+        """Raises CommandError for an unknown stem, and for sizes that do not fit together."""
+        if self.stem not in STEMS:
+            raise CommandError(f"model.stem={self.stem!r} is unknown; there are {', '.join(STEMS)}")
+        sizes = [2**i for i in range(stem.NUM_CONVOLUTIONS + 1)]
+        if self.stem == "conv" and self.patch_size not in sizes:
+            raise CommandError(
+                f"model.patch_size={self.patch_size} must be one of "
+                f"{', '.join(map(str, sizes))} with model.stem='conv', which halves the image"
+            )
         if self.image_size % self.patch_size:
             raise CommandError(
                 f"model.patch_size={self.patch_size} does not divide "
@@ -158,8 +175,12 @@ class ViT(nn.Module):
     def multiply_adds(self, num_channels: int) -> dict[str, int]:
         """Multiply-adds of one image's forward pass by component, without norms and activations."""
         tokens, width, depth = self.num_tokens, self.width, self.depth
+        embedding = {"patch_embedding": (tokens - 1) * self.patch_size**2 * num_channels * width}
+        if self.stem == "conv":
+            sides = {"patch_size": self.patch_size, "image_size": self.image_size}
+            embedding = {"stem": stem.multiply_adds(width, num_channels=num_channels, **sides)}
         return {
-            "patch_embedding": (tokens - 1) * self.patch_size**2 * num_channels * width,
+            **embedding,
             "blocks.qkv": depth * tokens * width * 3 * width,
             "blocks.attention_scores": depth * tokens * tokens * width,
             "blocks.attention_values": depth * tokens * tokens * width,

@@ -12,7 +12,7 @@ from jaxcmp.checkpoint import trees
 from jaxcmp.errors import CommandError
 from jaxcmp.pretrained import resizing
 from jaxcmp.pretrained.layouts import Entry, Layout, Model, Shape
-from jaxcmp.pretrained.published import name_of, own_entries
+from jaxcmp.pretrained.published import has_conv_stem, name_of, own_entries
 from jaxcmp.pretrained.summary import Row
 from jaxcmp.pretrained.weight_files import as_float32
 
@@ -98,7 +98,7 @@ def fit(
 
 
 class _Fitting:
-    """One call of `fit`: the arrays and rows so far, and the fields in which the models differ."""
+    """The state of one call of `fit`: arrays and rows so far, and fields in which models differ."""
 
     def __init__(self, source: Source, template: Mapping[str, Any], model: Model) -> None:
         self.source, self.template, self.model = source, template, model
@@ -119,6 +119,11 @@ class _Fitting:
             raise CommandError(
                 f"{path} holds weights of a {there}, and the model is a {here}, which has no place "
                 f"for {name} {list(array.shape)}; give a configuration whose model.name is {there}"
+            )
+        if self.source.layout is not None and has_conv_stem(self.model):
+            raise CommandError(
+                f"{path} holds weights of a ViT with a patch embedding; give a configuration whose "
+                "model.stem is patch"
             )
         entries = {x.ours: x for x in self.source.entries(self.model) if x.ours in self.template}
         why_new_head = self._why_new_head(entries[HEAD_BIAS], class_names)

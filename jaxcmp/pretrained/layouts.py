@@ -36,7 +36,7 @@ SIGNS = {
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One array of ours, by its path ("params/head/kernel"), and where a file has it.
+    """An array of ours, by its path ("params/head/kernel"), and its place in a file.
 
     Several names are parts that lie side by side along our last axis. `axes` are theirs in our
     order, none where the order is the same. `heads` is the axis of ours for which they have two,
@@ -72,7 +72,7 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Layout:
-    """One way in which files name one of our models.
+    """A layout: the names that files give to the arrays of one of our models.
 
     `layers` has their name of each of our layers, {} standing for the numbers of a block; queries,
     keys and values may be three of theirs. In PyTorch's files kernels are transposed; in those of
@@ -164,7 +164,7 @@ class Layout:
 
 
 def count_numbers(names: Mapping[str, Any], before: str) -> int:
-    """How many different numbers follow `before` in the names: blocks, for example."""
+    """Counts the different numbers that follow `before` in the names: blocks, for example."""
     rests = [name[len(before) :] for name in names if name.startswith(before)]
     digits = [rest[: len(rest) - len(rest.lstrip("0123456789"))] for rest in rests]
     return len(set(filter(None, digits)))

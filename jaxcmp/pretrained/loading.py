@@ -165,7 +165,7 @@ def _read_run(folder: Path, checkpoint: str) -> Source:
 
 
 def _training_data(run: Run, step: int) -> dict[str, Any]:
-    """What a run's weights were trained on, as init.json says it.
+    """Returns what a run's weights were trained on, as init.json says it.
 
     "before" is what the run itself had begun from, None for random weights.
     """

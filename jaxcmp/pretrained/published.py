@@ -10,6 +10,7 @@ import numpy as np
 from jaxcmp import models
 from jaxcmp.checkpoint import trees
 from jaxcmp.errors import JaxcmpError
+from jaxcmp.models import stem
 from jaxcmp.pretrained.layouts import Entry, Layout, Model
 
 PRETRAINING = "a layer for pretraining alone"
@@ -185,8 +186,17 @@ def name_of(model: Model) -> str:
     return next(name for name, kind in models.MODELS.items() if isinstance(model, kind))
 
 
+def has_conv_stem(model: Model) -> bool:
+    return isinstance(model, models.ViT) and model.stem == "conv"
+
+
 def written_layouts(model: Model) -> dict[str, Layout]:
-    """The layouts in which this model's weights can be written, by name."""
+    """The layouts in which this model's weights can be written, by name.
+
+    None of a ViT with a convolutional stem: no such ViTs of this size are published.
+    """
+    if has_conv_stem(model):
+        return {}
     fitting = [x for x in LAYOUTS if x.model_name == name_of(model) and x.written_as]
     return {layout.name: layout for layout in reversed(fitting)}
 
@@ -233,8 +243,12 @@ def without_prefix(path: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.
 
 def own_entries(model: Model) -> list[Entry]:
     """The table of a run's arrays, which are named by our own paths."""
-    layout, *_ = written_layouts(model).values()
-    return [Entry(entry.ours, (entry.ours,)) for entry in layout.entries(model)]
+    layout = next(layout for layout in LAYOUTS if layout.model_name == name_of(model))
+    paths = [entry.ours for entry in layout.entries(model)]
+    if has_conv_stem(model):
+        rest = [path for path in paths if not path.startswith("params/patch_embedding/")]
+        paths = [*stem.paths(), *rest]
+    return [Entry(path, (path,)) for path in paths]
 
 
 def to_published(

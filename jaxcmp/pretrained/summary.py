@@ -1,4 +1,4 @@
-"""What became of each array when weights were loaded: rows for init.json, a short table to read."""
+"""A summary of loaded weights: a row of init.json for each array, and a short table."""
 
 import dataclasses
 import re
@@ -15,7 +15,7 @@ MAX_LINES = 25
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One array, by our path, or by the file's name if it is unused.
+    """A row for one array, by our path, or by the file's name if it is unused.
 
     Its shape in the file and in the model is None where it is not in there.
     """

@@ -5,7 +5,7 @@ a key that is there must have its type and range. A reader that needs a key call
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, get_args, get_origin
 
 from msgspec import Meta, structs
 
@@ -31,7 +31,12 @@ def _partial(*sections: type[Section]) -> Any:
         for field in structs.fields(section):
             inner, _ = unwrap(field.type)
             within = sections_of(inner)
-            types[field.name] = _partial(*within) if within else field.type
+            own = _partial(*within) if within else field.type
+            if field.name in types and get_origin(inner) is Literal:
+                # A key of several models, such as the stem, has the values of all of them.
+                before, _ = unwrap(types[field.name])
+                own = Literal[(*get_args(before), *get_args(inner))]
+            types[field.name] = own
     return TypedDict("Config", types, total=False)  # pyright: ignore[reportArgumentType]
 
 
@@ -137,6 +142,7 @@ class Epoch(Record, total=False):
     epoch: Count
     train_loss: Number | None
     train_accuracy_mixed: Share | None
+    train_accuracy: Share | None
     test_loss: Amount | None
     test_accuracy: Share | None
     validation_loss: Amount | None
@@ -196,6 +202,53 @@ class Result(TypedDict, total=False):
     multiply_adds: Count
     train_seconds: Seconds | None
     images_per_second: Amount | None
+
+
+class Counts(TypedDict):
+    """Images by class: those that are answered rightly, and those that keep their answer."""
+
+    right: list[Count]
+    kept: list[Count]
+
+
+class Changed(TypedDict):
+    """The answers to images after changes of one kind and level, added up over its variants.
+
+    "trained" is the last checkpoint, "initial" the random model before the first step.
+    """
+
+    kind: str
+    level: Count
+    variants: Positive
+    trained: Counts
+    initial: Counts
+
+
+class InspectedImages(TypedDict):
+    """The test images that a run was inspected on; `digest` is the same for the same images."""
+
+    digest: str
+    height: Positive
+    width: Positive
+    channels: Positive
+    class_sizes: Annotated[list[Count], Meta(min_length=1)]
+
+
+class Unchanged(TypedDict):
+    trained: list[Count]
+    initial: list[Count]
+
+
+class Inspection(TypedDict):
+    """What `python -m jaxcmp.inspect` found; a measure that is missing was not taken yet."""
+
+    step: Count
+    images: InspectedImages
+    unchanged: Unchanged
+    shifts: NotRequired[list[Changed]]
+    places: NotRequired[list[Changed]]
+    arrangement: NotRequired[list[Changed]]
+    corruptions: NotRequired[list[Changed]]
 
 
 class Failure(TypedDict):

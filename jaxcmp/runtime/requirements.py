@@ -47,6 +47,9 @@ def num_parameters(model: ViT | ResNet, num_channels: int) -> int:
     if isinstance(model, ViT):
         block = 4 * model.width**2 + 2 * model.width * model.mlp_width
         embedding = model.patch_size**2 * num_channels * model.width
+        if model.stem == "conv":
+            # Channels from width / 6, doubled three times, then a map to the width.
+            embedding = 71 * model.width**2 // 6
         positions = num_tokens(model) * model.width
         return embedding + positions + model.depth * block + model.width * model.num_classes
     num = (49 if model.stem == "imagenet" else 9) * num_channels * model.stage_widths[0]

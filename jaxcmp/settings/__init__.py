@@ -60,6 +60,14 @@ class ViT(Model, frozen=True, kw_only=True, tag_field="name", tag="vit"):
     depth: Annotated[int, key(Role.MODEL, "Number of blocks.", ge=1, le=10_000)]
     num_heads: Annotated[int, key(Role.MODEL, "Number of attention heads.", ge=1, lt=2**31)]
     mlp_width: Annotated[int, key(Role.MODEL, "Hidden width of each block's MLP.", ge=1, lt=2**31)]
+    stem: Annotated[
+        Literal["patch", "conv"],
+        key(
+            Role.MODEL,
+            "Of vit: patch, one linear map of each patch; conv, four 3x3 convolutions in its place "
+            "(Xiao et al. 2021).",
+        ),
+    ] = "patch"
 
 
 Sizes = tuple[Annotated[int, Meta(ge=1, lt=2**31)], ...]
@@ -73,7 +81,8 @@ class ResNet(Model, frozen=True, kw_only=True, tag_field="name", tag="resnet"):
         Literal["cifar", "imagenet"],
         key(
             Role.MODEL,
-            "cifar: 3x3 at full resolution; imagenet: 7x7 at stride 2, then max pooling.",
+            "Of resnet: cifar, 3x3 at full resolution; imagenet, 7x7 at stride 2, then max "
+            "pooling.",
         ),
     ] = "cifar"
     zero_init_residual: Annotated[
@@ -274,6 +283,16 @@ class Log(Section, frozen=True, kw_only=True):
     wandb: Annotated[
         bool, key(Role.FREE, "Log to Weights & Biases too; WANDB_MODE=offline: to the run folder.")
     ] = False
+    train_accuracy_images: Annotated[
+        int,
+        key(
+            Role.FREE,
+            "Training images, always the same, whose accuracy without augmentation is logged at "
+            "each evaluation; 0: none.",
+            ge=0,
+            lt=2**31,
+        ),
+    ] = 0
 
 
 class Checkpoint(Section, frozen=True, kw_only=True):
@@ -366,24 +385,6 @@ class Settings(Section, frozen=True, kw_only=True):
     def to_dict(self) -> dict[str, Any]:
         """Converts to plain values, sorted by key, as in config.json."""
         return _sorted(msgspec.to_builtins(self))
-
-
-class Grid(Section, frozen=True, kw_only=True):
-    """The runs of one grid of a study: every combination of these."""
-
-    seeds: Annotated[int, Meta(description="Number of seeds.", ge=1, le=100_000)]
-    recipes: Annotated[
-        tuple[Literal["own", "other"], ...],
-        Meta(description="own: the arm's recipe; other: those of the other arms.", min_length=1),
-    ]
-    fractions: Annotated[
-        tuple[Annotated[float, Meta(gt=0, le=1)], ...],
-        Meta(description="Shares of the training images.", min_length=1),
-    ]
-    budgets: Annotated[
-        tuple[Literal["epochs", "steps", "flops"], ...],
-        Meta(description="The quantity that the arms spend equally.", min_length=1),
-    ]
 
 
 def _sorted(value: Any) -> Any:

@@ -12,7 +12,8 @@ from msgspec import Meta
 
 from jaxcmp import files
 from jaxcmp.errors import CommandError
-from jaxcmp.settings import Augment, Grid, ResNet, Section, Settings
+from jaxcmp.settings import Augment, ResNet, Section, Settings
+from jaxcmp.settings.grid import Grid
 from jaxcmp.settings.keys import Key, keys, sections_of, tag_of, unwrap
 
 Checked = TypeVar("Checked", bound=Section)
@@ -199,7 +200,7 @@ def _typed(given: Any, kind: type[Checked], prefix: str) -> Checked:
     _check_keys(given, kind, prefix, keys(kind, prefix))
     for name, value in _values(given, prefix):
         if isinstance(value, float) and not math.isfinite(value):
-            raise CommandError(_requirement(name, value, kind, prefix))
+            raise CommandError(_requirement(name, value, keys(kind, prefix, given)[name]))
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
@@ -252,9 +253,11 @@ def _chosen(
 
 
 def _unknown(name: str, known: list[str]) -> CommandError:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return CommandError(f"configuration key {name!r} is unknown{hint}")
+    if inside := [key for key in known if key.startswith(f"{name}.")]:
+        return CommandError(f"--config.{name} is a section: set a key of it, as {inside[0]!r}")
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "--help lists all keys"
+    return CommandError(f"configuration key {name!r} is unknown; {hint}")
 
 
 def _missing(name: str, known: Mapping[str, Any]) -> CommandError:
@@ -279,12 +282,12 @@ def _explain(error: str, given: Any, kind: type[Section], prefix: str) -> str:
     value = given
     for part in re.findall(r"[^.\[\]]+", path):
         value = value[int(part)] if isinstance(value, (list, tuple)) else value[part]
-    return _requirement(f"{prefix}{path.partition('[')[0]}", value, kind, prefix)
+    name = f"{prefix}{path.partition('[')[0]}"
+    return _requirement(name, value, keys(kind, prefix, given)[name])
 
 
-def _requirement(name: str, value: Any, kind: type[Section], prefix: str) -> str:
+def _requirement(name: str, value: Any, key: Key) -> str:
     """Says what a value that does not fit its key would have to be."""
-    key = keys(kind, prefix)[name]
     inner, meta, shown = key.type, key.meta, f"{name}={_shown(value)}"
     if get_origin(inner) is tuple and not isinstance(value, (list, tuple)):
         inner, meta = unwrap(get_args(inner)[0])

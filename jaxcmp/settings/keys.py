@@ -1,7 +1,8 @@
 """The keys of the settings by dotted name, with their types, ranges and roles."""
 
+import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -13,34 +14,63 @@ from jaxcmp.settings import Role, Section, Settings
 
 @dataclass(frozen=True)
 class Key:
-    """One setting: its dotted name, its type and its annotation."""
+    """A setting: its dotted name, its type and its annotation."""
 
     name: str
     type: Any
     meta: Meta
     is_required: bool
     default: Any
+    # Of each section that has a key of this name.
+    defaults: tuple[Any, ...]
 
     @property
     def role(self) -> Role:
         return (self.meta.extra or {})["role"]
 
 
-def keys(section: type[Section] = Settings, prefix: str = "") -> dict[str, Key]:
-    """Returns all keys by dotted name, including those of every model and optimizer."""
+def keys(
+    section: type[Section] = Settings, prefix: str = "", given: Mapping[str, Any] | None = None
+) -> dict[str, Key]:
+    """Returns all keys by dotted name, including those of every model and optimizer.
+
+    Where `given`, a configuration, names a model or an optimizer, only its keys.
+    """
     by_name: dict[str, Key] = {}
     for field in msgspec.structs.fields(section):
         name = f"{prefix}{field.name}"
         inner, meta = unwrap(field.type)
         sections = sections_of(inner)
         if not sections:
-            by_name[name] = Key(name, inner, meta, field.required, field.default)
+            default = field.default
+            by_name[name] = Key(name, inner, meta, field.required, default, (default,))
         elif len(sections) > 1:
             tags = tuple(map(tag_of, sections))
-            by_name[f"{name}.name"] = Key(f"{name}.name", Literal[tags], meta, True, None)
-        for inner_section in sections:
-            by_name |= keys(inner_section, f"{name}.")
+            by_name[f"{name}.name"] = Key(f"{name}.name", Literal[tags], meta, True, None, ())
+        chosen = given.get(field.name) if isinstance(given, Mapping) else None
+        for inner_section in _chosen(sections, chosen):
+            for each, key in keys(inner_section, f"{name}.", chosen).items():
+                by_name[each] = _either(by_name[each], key) if each in by_name else key
     return by_name
+
+
+def _chosen(sections: tuple[type[Section], ...], given: Any) -> tuple[type[Section], ...]:
+    """Returns the section that a configuration names, or all of them."""
+    name = given.get("name") if isinstance(given, Mapping) else None
+    return tuple(section for section in sections if tag_of(section) == name) or sections
+
+
+def _either(one: Key, other: Key) -> Key:
+    """Returns the key of two sections that both have one of this name, or one choice of words."""
+    if (one.type, one.meta) == (other.type, other.meta):
+        return one
+    meta = Meta(
+        description=f"{one.meta.description} {other.meta.description}", extra=one.meta.extra
+    )
+    choices = Literal[(*get_args(one.type), *get_args(other.type))]
+    return dataclasses.replace(
+        one, type=choices, meta=meta, defaults=(*one.defaults, *other.defaults)
+    )
 
 
 def unwrap(annotation: Any) -> tuple[Any, Meta]:
@@ -69,11 +99,14 @@ def with_role(*roles: Role) -> tuple[str, ...]:
     return tuple(name for name, key in KEYS.items() if key.role in roles)
 
 
-def _neutral() -> Iterator[tuple[str, Any]]:
-    """Yields each key that does nothing at its default, with that value as JSON."""
+def _neutral() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yields each key that does nothing at its default, with that value as JSON.
+
+    There are several where models that share a key have other defaults.
+    """
     for name, key in KEYS.items():
         if not key.is_required and key.role not in (Role.NAME, Role.ORIGIN, Role.FREE):
-            yield name, json.dumps(key.default)
+            yield name, tuple(map(json.dumps, key.defaults))
 
 
 NEUTRAL = dict(_neutral())

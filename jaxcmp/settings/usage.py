@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from jaxcmp.settings import Grid, Settings
+from jaxcmp.settings import Settings
 from jaxcmp.settings.configuration import describe_type
+from jaxcmp.settings.grid import Grid
 from jaxcmp.settings.keys import Key, keys, sections_of, tag_of, unwrap
 
 WIDTH, INDENT = 79, " " * 6
@@ -28,7 +29,7 @@ def list_settings(config: Mapping[str, Any] | None = None) -> str:
         lines += _lines(keys(), "--config.arms.ARM.", None)
     else:
         lines = ["Settings, with the values of the configuration:"]
-        lines += _lines(keys(), "--config.", _flat(config))
+        lines += _lines(keys(given=config), "--config.", _flat(config))
     return "\n".join(lines)
 
 

@@ -196,7 +196,7 @@ def _stop(running: Sequence[Training]) -> list[str]:
 
 
 def _is_interruption(exit_code: int) -> bool:
-    """Whether a signal ended the process, which is no fault of its run."""
+    """Returns whether a signal ended the process, which is no fault of its run."""
     by_signal = (*interrupt.EXIT_CODES, *(-number for number in interrupt.NUMBERS))
     return exit_code in (Interrupted.exit_code, *by_signal)
 

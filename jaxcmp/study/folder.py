@@ -24,7 +24,7 @@ MAX_STEP_SECONDS = 1e6
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One run of a study as study.json lists it; `folder` is relative to the study's."""
+    """A run of a study as study.json lists it; `folder` is relative to the study's."""
 
     folder: str
     arm: str
@@ -37,7 +37,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Listing(TypedDict):
-    """What study.json holds for a reader."""
+    """The contents of study.json."""
 
     runs: list[Entry]
 
@@ -51,7 +51,7 @@ class State(enum.StrEnum):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a run is: steps done, and the seconds left at its pace if known.
+    """Progress of a run: steps done, and the seconds left at its pace if known.
 
     `reason` says why it failed or, of another run, why its step is not known.
     """
@@ -111,7 +111,7 @@ def progress(workdir: Path, entry: Entry) -> Progress:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process trains in that run folder now."""
+    """Returns whether a process trains in that run folder now."""
     return files.is_locked(folder / runs.LOCK)
 
 
@@ -138,7 +138,7 @@ def read_failures(folder: Path) -> list[dict[str, Any]]:
 
 
 def is_given_up(failures: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a run is not tried again: a wrong configuration is wrong the next time too."""
+    """Returns whether a run is given up: a wrong configuration is wrong the next time too."""
     is_wrong = any(failure["exit_code"] == CommandError.exit_code for failure in failures)
     return is_wrong or len(failures) >= MAX_FAILURES
 

@@ -18,7 +18,8 @@ from jaxcmp.data.streams import stream
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.runs import config_hash, refuse_another_config
 from jaxcmp.runtime import host_memory
-from jaxcmp.settings import Data, Grid, Role, Settings, configuration
+from jaxcmp.settings import Data, Role, Settings, configuration
+from jaxcmp.settings.grid import Grid
 from jaxcmp.settings.keys import with_role
 from jaxcmp.study.folder import Entry
 
@@ -40,8 +41,13 @@ class Study(NamedTuple):
             name: configuration.settings_of(arm, f"arms.{name}.")
             for name, arm in config.arms.items()
         }
-        grids = msgspec.convert(list(config.grids.to_dict().values()), list[Grid])
-        return cls(arms, grids)
+        grids = msgspec.convert(config.grids.to_dict(), dict[str, Grid])
+        for name, grid in grids.items():
+            for arm in grid.arms:
+                if arm not in arms:
+                    known = ", ".join(arms)
+                    raise CommandError(f"--config.grids.{name}.arms has {arm!r}; there are {known}")
+        return cls(arms, list(grids.values()))
 
     @property
     def data(self) -> Data:
@@ -57,7 +63,7 @@ class Sizes(NamedTuple):
 
 
 class PlannedRun(NamedTuple):
-    """One run of a plan: what study.json says of it, and its configuration."""
+    """A run of a plan: its entry in study.json, and its configuration."""
 
     entry: Entry
     config: Settings
@@ -98,7 +104,8 @@ def expand(study: Study, sizes: Sizes) -> list[PlannedRun]:
     """
     runs: dict[tuple[str, int], PlannedRun] = {}
     for grid in study.grids:
-        for run in _runs_of(grid, study.arms, sizes):
+        arms = {name: study.arms[name] for name in grid.arms or study.arms}
+        for run in _runs_of(grid, arms, sizes):
             runs.setdefault((config_hash(run.config.to_dict()), run.config.seed), run)
     return sorted(runs.values(), key=lambda run: (run.config.seed, -run.config.data.train_fraction))
 

@@ -1,4 +1,4 @@
-"""How fast batches reach the devices: both ways over the same made-up files."""
+"""The speed at which batches reach the devices: both ways over the same made-up files."""
 
 import numpy as np
 import pytest

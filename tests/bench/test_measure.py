@@ -1,4 +1,4 @@
-"""What is measured of a configuration: its step, the step's parts, and our side of a comparison."""
+"""Measurements of a configuration: its step, the step's parts, and our side of a comparison."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What a measurement is written with."""
+"""The record of a measurement."""
 
 import json
 import platform

@@ -87,11 +87,13 @@ def test_landmarks_of_one_kind_have_names_of_their_own(pages, name):
     elements = read(pages[name])
     texts = {attributes["id"]: text for _, attributes, text in elements if "id" in attributes}
     names = [
-        (tag if tag in LANDMARKS else "region",
-         attributes.get("aria-label") or texts.get(attributes.get("aria-labelledby", "")))
+        (
+            tag if tag in LANDMARKS else "region",
+            attributes.get("aria-label") or texts.get(attributes.get("aria-labelledby", "")),
+        )
         for tag, attributes, _ in elements
         if tag in {"main", "nav", "aside"} or attributes.get("role") in {"region", "navigation"}
-    ]  # fmt: skip
+    ]
     assert len(names) == len(set(names)) and ("main", None) in names
 
 
@@ -124,8 +126,11 @@ def test_pictures_figures_and_what_scrolls_can_be_reached_and_are_named(pages, n
 
 
 def test_a_heading_without_words_is_no_heading_and_sorts_nothing():
-    table = Table("T", [Column(" ", False), Column("\t"), Column("n")],
-                  [[Cell(""), Cell("1", 1), Cell("2", 2)]])  # fmt: skip
+    table = Table(
+        "T",
+        [Column(" ", False), Column("\t"), Column("n")],
+        [[Cell(""), Cell("1", 1), Cell("2", 2)]],
+    )
     comparison = Comparison("c", "d", "t", [], ["a"], [], [Section("s", "S", [table])])
     elements = read(render_html(Report([comparison], [], [])))
     assert [text for tag, _, text in elements if tag in {"th", "button"}] == ["n", "n"]
@@ -133,9 +138,14 @@ def test_a_heading_without_words_is_no_heading_and_sorts_nothing():
 
 
 @pytest.mark.parametrize("mode", [0, 1])
-@pytest.mark.parametrize("name", [n for n in COLOURS if n not in
-                                  {"paper", "card", "line", "heat", "more", "less",
-                                   "cell-ink", "cell-paper"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        n
+        for n in COLOURS
+        if n not in {"paper", "card", "line", "heat", "more", "less", "cell-ink", "cell-paper"}
+    ],
+)
 def test_text_has_the_contrast_that_small_letters_need(name, mode):
     def luminance(colour: str) -> float:
         parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]

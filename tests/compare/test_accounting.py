@@ -1,4 +1,4 @@
-"""What is told of runs that an answer is not about, and of what runs lack."""
+"""Remarks on runs that an answer leaves out, and on what runs lack."""
 
 from sample_outcomes import make_config, make_outcome, make_seeds
 from sample_runs import TWO_SEEDS_EACH, alter, make_group, with_files

@@ -1,4 +1,4 @@
-"""What a run says of itself: its recipe, its length, its devices."""
+"""A run's recipe, length and devices."""
 
 import dataclasses
 from pathlib import Path

@@ -214,8 +214,10 @@ def of_six_arms(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("six")
     samples = [
         Sample(arm, seed, num_validation=40, config={"schedule.peak_learning_rate": rate})
-        for arm in ("vit", "resnet") for rate in (0.5e-3, 1e-3, 2e-3) for seed in (0, 1)
-    ]  # fmt: skip
+        for arm in ("vit", "resnet")
+        for rate in (0.5e-3, 1e-3, 2e-3)
+        for seed in (0, 1)
+    ]
     path = folder / "index.html"
     path.write_text(render_html(build(make_groups(folder, *samples), [])), encoding="utf-8")
     return path.as_uri()

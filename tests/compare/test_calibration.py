@@ -39,7 +39,7 @@ def probabilities(logits) -> list[list[float]]:
 
 
 def logits_of(confidence: float, num_right: int, num: int):
-    """Two classes, always answered 0 with one confidence, right so many times."""
+    """Returns answers that are always class 0 with one confidence, and right so many times."""
     logits = np.tile(np.log([confidence, 1 - confidence]), (num, 1))
     return logits, (np.arange(num) >= num_right).astype(int)
 
@@ -141,7 +141,7 @@ def test_reliability_shows_each_bin_as_the_calibration_error_counts_it():
 
 
 def too_sure(num: int, sharpness: float, rng: np.random.Generator, classes: int = 10):
-    """As `draw`, in one go, of answers that are right three times in four."""
+    """Draws like `draw`, in one go, answers that are right three times in four."""
     logits = rng.normal(scale=4, size=(num, classes))
     sums = softmax(logits, axis=1).cumsum(axis=1)
     return logits * sharpness, (sums > rng.random((num, 1))).argmax(axis=1)

@@ -133,9 +133,12 @@ def test_a_matrix_has_the_share_of_each_answer_to_each_class(group, section):
 def test_the_pairs_confused_most_are_found(pair):
     # A cat is a dog to both, a dog is an eel to one of the two; eels are known.
     group = answered(
-        pair, [0, 0, 0, 0, 1, 1, 2, 2], *NAMES,
-        vit=[1, 1, 1, 0, 2, 1, 2, 2], resnet=[1, 0, 0, 0, 1, 1, 2, 2],
-    )  # fmt: skip
+        pair,
+        [0, 0, 0, 0, 1, 1, 2, 2],
+        *NAMES,
+        vit=[1, 1, 1, 0, 2, 1, 2, 2],
+        resnet=[1, 0, 0, 0, 1, 1, 2, 2],
+    )
     table = sections.table(classes_section(group), "Confused most")
     assert sections.names(table) == ["cat taken for dog", "dog taken for eel"]
     assert sections.row(table, "cat taken for dog")["vit"].text == "75.00 %"

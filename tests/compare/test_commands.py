@@ -30,12 +30,12 @@ VIT = ConfigWords("configs/vit.py", "cpu")
 
 
 def of(outcome: Outcome, **given) -> Outcome:
-    """As if the run's configuration had come from these words."""
+    """Gives a run the configuration that these words make."""
     return with_files(outcome, given=dataclasses.replace(VIT, **given))
 
 
 def of_study(outcome: Outcome) -> Outcome:
-    """As if the run had been one of a study in runs/s."""
+    """Gives a run the folder of a study in runs/s."""
     given = ConfigWords("configs/study.py", "cpu", {"data.dir": "/d"}, "jaxcmp.study")
     return with_files(outcome, given=given, folder=Path("runs/s/vit/seed-3"))
 

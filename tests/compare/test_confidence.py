@@ -19,7 +19,7 @@ TITLE = "Calibration on the test images"
 
 @pytest.fixture(scope="module")
 def group(tmp_path_factory) -> Group:
-    """Two seeds of each arm, with held-out images."""
+    """Returns two seeds of each arm, with held-out images."""
     samples = [Sample(arm, s, num_validation=100) for arm in ("vit", "resnet") for s in (0, 1)]
     return make_group(tmp_path_factory.mktemp("calibration"), *samples)
 
@@ -64,7 +64,7 @@ def best_temperature(outcome: Outcome) -> float:
     logits = held_out.logits.astype(float)
 
     def slope(temperature: float) -> float:
-        """Of the likelihood in 1 / T: what is expected of a logit minus what was the case."""
+        """Returns the gradient of the likelihood in 1 / T: the expected logit minus the label's."""
         expected = (softmax(logits / temperature, axis=1) * logits).sum(axis=1)
         return float(np.mean(expected - logits[np.arange(len(logits)), held_out.labels]))
 

@@ -14,7 +14,7 @@ windows = st.integers(0, 4).map(lambda n: 2 * n + 1)
 
 
 def written_out(values: list[float], window: int) -> list[float]:
-    """Each mean over the widest part that lies evenly around an epoch, within window and curve."""
+    """Returns means over the widest span that is even around an epoch, in window and curve."""
     means = []
     for epoch in range(len(values)):
         reach = 0
@@ -26,7 +26,7 @@ def written_out(values: list[float], window: int) -> list[float]:
 
 
 def converged(accuracy: np.ndarray, **options: Any) -> int:
-    """Where each epoch was evaluated."""
+    """Returns the result where each epoch was evaluated."""
     return epochs_to_converge(accuracy, np.arange(1, len(accuracy) + 1), **options)
 
 

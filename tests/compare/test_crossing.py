@@ -1,4 +1,4 @@
-"""Where arms change places: as measured, between which sizes, how surely, and by how many runs."""
+"""Sizes between which arms change places: as measured, how surely, and from how many runs."""
 
 import dataclasses
 

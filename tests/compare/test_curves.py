@@ -23,6 +23,7 @@ PANELS = {
     "Test accuracy by epoch": ("test_accuracy", 100),
     "Test loss": ("test_loss", 1),
     "Training loss": ("train_loss", 1),
+    "Training accuracy without augmentation": ("train_accuracy", 100),
     "Learning rate": ("learning_rate", 100 / 1e-3),
 }
 
@@ -99,6 +100,20 @@ def test_a_mean_is_of_the_same_epoch_of_all_runs(group):
     thin = sections.series(panel(every_other_epoch_of(group, 1), "Test loss"), "vit")
     whole = sections.series(panel(group, "Test loss"), "vit")
     assert thin.x == [2, 4, 6] and thin.y == whole.y[1::2]
+
+
+def test_runs_without_clean_training_accuracy_have_the_other_curves(group):
+    def forget(outcome: Outcome) -> Outcome:
+        kept = [{k: v for k, v in r.items() if k != "train_accuracy"} for r in outcome.run.metrics]
+        return with_files(outcome, metrics=kept) if outcome.seed == 1 else outcome
+
+    title = "Training accuracy without augmentation"
+    of_one = sections.series(panel(alter(group, forget), title), "vit")
+    assert of_one.runs == [group.arms[1].runs[0]]
+    none = alter(alter(group, lambda o: dataclasses.replace(o, seed=1)), forget)
+    figures = [f for f in sections.parts(curves_section(none)) if isinstance(f, Figure)]
+    titles = [each.title for each in figures[0].panels]
+    assert titles == ["Test loss", "Training loss"]
 
 
 def test_records_of_steps_are_no_epochs(group):

@@ -23,13 +23,13 @@ def sample(arm: str, fraction: float, seed: int = 0) -> Sample:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> Group:
-    """Two arms on three sizes with two seeds each."""
+    """Returns two arms on three sizes with two seeds each."""
     samples = [sample(a, f, s) for a in LAWS for f in FRACTIONS for s in (0, 1)]
     return make_group(tmp_path_factory.mktemp("sizes"), *samples)
 
 
 def lawful(group: Group, laws: dict[str, tuple[float, float]], *, spread: float = 0.0) -> Group:
-    """As if the runs kept these laws, one seed above and the other below by this share."""
+    """Gives the runs the errors of these laws, one seed above and the other below by this share."""
 
     def change(outcome: Outcome) -> Outcome:
         coefficient, exponent = laws[outcome.name]
@@ -41,7 +41,7 @@ def lawful(group: Group, laws: dict[str, tuple[float, float]], *, spread: float 
 
 
 def keep(group: Group, arm: str, *sizes: int) -> Group:
-    """Without the runs of this arm on smaller parts of other sizes."""
+    """Drops the runs of this arm on smaller parts of other sizes."""
     smaller = tuple(
         each for each in group.smaller if each.name != arm or each.outcomes[0].num_train in sizes
     )
@@ -64,8 +64,9 @@ def test_runs_on_parts_stand_under_the_arm_of_their_recipe(runs):
     errors = [20 * 5000**-0.5 * factor for factor in (1.01, 1 / 1.01)]
     assert cell.value == pytest.approx(100 * (1 - sum(errors) / 2))
     assert cell.num == 2
-    (part,) = (each for each in group.smaller
-               if (each.name, each.outcomes[0].num_train) == ("vit", 5000))  # fmt: skip
+    (part,) = (
+        each for each in group.smaller if (each.name, each.outcomes[0].num_train) == ("vit", 5000)
+    )
     assert cell.runs == part.runs
     shown = [f"{100 * (1 - error):.2f}" for error in errors[::-1]]
     assert cell.interval is None and cell.text == f"{shown[0]} and {shown[1]} %, n = 2"
@@ -165,9 +166,13 @@ def test_every_number_names_its_runs(runs):
 
 @pytest.fixture(scope="module")
 def both_budgets(tmp_path_factory) -> Group:
-    """Two sizes at equal epochs, and the smaller one at equal steps too."""
-    samples = [each for arm in LAWS for s in (0, 1, 2) for each in (
-        Sample(arm, s, num_test=20), part(arm, 0.1, s), equal_steps(arm, 0.1, s))]  # fmt: skip
+    """Returns two sizes at equal epochs, and the smaller one at equal steps too."""
+    samples = [
+        each
+        for arm in LAWS
+        for s in (0, 1, 2)
+        for each in (Sample(arm, s, num_test=20), part(arm, 0.1, s), equal_steps(arm, 0.1, s))
+    ]
     samples = [dataclasses.replace(each, num_test=20) for each in samples]
     return make_group(tmp_path_factory.mktemp("budgets"), *samples)
 

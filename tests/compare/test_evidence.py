@@ -14,7 +14,7 @@ DATA = {"name": "cifar10", "num_train": 50_000, "num_test": 10_000}
 
 
 def config(arm, variant="", **changes):
-    """As config.json has it, with values by dotted key (two underscores) in place of its own."""
+    """Returns a config.json with other values by dotted key (two underscores for a dot)."""
     loaded = importlib.import_module(f"configs.{arm}").get_config(variant)
     stored = json.loads(json.dumps(loaded.to_dict()))
     # It follows from the data.

@@ -54,7 +54,7 @@ def test_a_worked_case():
 
 
 def test_errors_are_those_that_hold_whatever_the_variances():
-    """In a model with a mean for each cell, HC2 is each cell's own variance over its runs."""
+    """Computes HC2, which for a mean per cell is each cell's own variance over its runs."""
     errors = fitted(TABLE, cov_type="HC2").bse.to_numpy()[1:]
     weights = [(0.5, 0.5, -0.5, -0.5), (0.5, -0.5, 0.5, -0.5), (1, -1, -1, 1)]
     cells = [cell for row in TABLE for cell in row]

@@ -159,10 +159,15 @@ def test_a_file_stands_alone_with_all_its_panels_and_colours():
 def test_a_hostile_name_is_drawn_as_text(name):
     axis = Axis(name, "category", [name])
     panels = [
-        plot(Series(name, [1.0], [0.0], "points", 0), Series("b", [2.0], [0.0], "points", 1),
-             x=Axis(name), y=axis, title=name),
+        plot(
+            Series(name, [1.0], [0.0], "points", 0),
+            Series("b", [2.0], [0.0], "points", 1),
+            x=Axis(name),
+            y=axis,
+            title=name,
+        ),
         Heatmap(name, name, name, [name], [name], [[1.0]], name),
-    ]  # fmt: skip
+    ]
     drawings = draw(figure(*panels))
     content = file_of(structs.replace(figure(*panels), alternative=name), drawings)
     root = ElementTree.fromstring(content)

@@ -1,4 +1,4 @@
-"""Which runs share an average, which share a table, and what stands beside the arms."""
+"""Grouping: the runs that share an average, those that share a table, and the arms beside them."""
 
 from typing import Any
 
@@ -109,7 +109,7 @@ def make_run(arm: str, seed: int = 0, *, fraction: float = 1.0, **settings: Any)
 
 
 def only_group(*outcomes: Outcome) -> Group:
-    """Every run is in exactly one arm, or it would have vanished."""
+    """Checks that every run is in exactly one arm."""
     (only,) = group(outcomes)
     found = sorted(outcome.folder for arm in only.all_arms for outcome in arm.outcomes)
     assert found == sorted(outcome.folder for outcome in outcomes)

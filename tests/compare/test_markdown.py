@@ -69,9 +69,23 @@ def test_no_text_adds_a_row_or_a_cell(texts, num_rows):
 
 @pytest.mark.parametrize(
     "text",
-    [*HOSTILE[:7], "# no heading", "1. no list", "- no", "> no", "***", "===", "![x](y)", "[x]: y",
-     "    no code", "~~no~~", "+ a", "<!-- no comment", "<script no"],
-)  # fmt: skip
+    [
+        *HOSTILE[:7],
+        "# no heading",
+        "1. no list",
+        "- no",
+        "> no",
+        "***",
+        "===",
+        "![x](y)",
+        "[x]: y",
+        "    no code",
+        "~~no~~",
+        "+ a",
+        "<!-- no comment",
+        "<script no",
+    ],
+)
 def test_text_stays_text(text):
     found = render(Text(text))
     assert " ".join(text.split()) in found.words

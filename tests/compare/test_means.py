@@ -112,7 +112,7 @@ def test_swapping_the_arms_turns_the_difference_round(first, second):
 
 
 def test_seeds_that_all_agree_are_told_apart_by_how_many_there_are():
-    """Of all ways to share the runs out, only two keep the arms as far apart: Pitman 1937."""
+    """Counts all ways to share the runs out: only two keep the arms as far apart (Pitman 1937)."""
     for num, p_value in ((2, 2 / 6), (3, 2 / 20), (5, 2 / 252)):
         difference = compare_means([0.9] * num, [0.8] * num)
         assert difference.interval is None

@@ -1,4 +1,4 @@
-"""How it was measured: every run with what it takes to repeat it."""
+"""The methods: every run with what it takes to repeat it."""
 
 import shlex
 
@@ -14,7 +14,7 @@ from jaxcmp.settings.configuration import NOTHING_GIVEN
 
 @pytest.fixture(scope="module")
 def group(tmp_path_factory) -> Group:
-    """Two arms, one of them with two seeds and a run on half of the images."""
+    """Returns two arms, one of them with two seeds and a run on half of the images."""
     samples = (
         Sample("resnet"),
         Sample("vit", 0, train_seconds=2640),

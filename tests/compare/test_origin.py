@@ -1,4 +1,4 @@
-"""What weights had seen: in the name of an arm, in words, and as what makes two starts alike."""
+"""The origin of weights: in the name of an arm, in words, and as what makes two starts alike."""
 
 import copy
 from typing import Any
@@ -99,8 +99,10 @@ def test_classes_are_those_of_all_that_the_weights_had_seen():
 
 
 def test_weights_whose_first_training_was_another_are_not_alike():
-    starts = [{"name": name, "class_names": names, "before": None}
-              for name, names in (("a", ["x"]), ("b", ["x"]), ("a", ["y"]))]  # fmt: skip
+    starts = [
+        {"name": name, "class_names": names, "before": None}
+        for name, names in (("a", ["x"]), ("b", ["x"]), ("a", ["y"]))
+    ]
     found = {origin(from_run(before=start)).settings for start in starts}
     assert len(found) == len(starts)
 

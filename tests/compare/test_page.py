@@ -217,15 +217,25 @@ def test_a_picture_is_shown_and_one_that_no_run_kept_has_its_place():
 
 def test_what_stands_first_is_the_answer_the_figure_the_findings_and_the_trade_off():
     comparison = Comparison(
-        "c", "d", "Which?", ["a"], ["The answer."], [], [Section("s", "Why", [claims()])],
-        opening=single(), findings=[Finding("A finding.", "s")], tradeoff=glance(),
-        notes=["A note."], more=[Suggestion("A question.", "python -m jaxcmp.study")],
-    )  # fmt: skip
+        "c",
+        "d",
+        "Which?",
+        ["a"],
+        ["The answer."],
+        [],
+        [Section("s", "Why", [claims()])],
+        opening=single(),
+        findings=[Finding("A finding.", "s")],
+        tradeoff=glance(),
+        notes=["A note."],
+        more=[Suggestion("A question.", "python -m jaxcmp.study")],
+    )
     page = render_html(Report([comparison], [], []))
     order = ["The answer.", 'class="plot"', "A finding.", "A note.", "<h2", "A question."]
     places = [page.index(each) for each in order[:4]]
     assert places == sorted(places)
-    assert '<a href="#c-s">' in page and "python -m jaxcmp.study" in page
+    assert '<a href="#c-s">' in page
+    assert "python -m jaxcmp.study" in re.sub("<[^>]+>", "", page)
 
 
 def missing(num: int) -> Tree:

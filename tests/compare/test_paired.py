@@ -33,7 +33,7 @@ counts = st.integers(0, 40)
 
 
 def rights(both: int, only_first: int, only_second: int, neither: int):
-    """Two runs with so many images of each kind."""
+    """Returns two runs with so many images of each kind."""
     sizes = (both, only_first, only_second, neither)
     return np.repeat([True, True, False, False], sizes), np.repeat([1, 0, 1, 0], sizes) == 1
 

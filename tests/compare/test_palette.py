@@ -69,7 +69,7 @@ def linear(rgb: np.ndarray) -> np.ndarray:
 
 
 def contrast(first: np.ndarray, second: np.ndarray) -> float:
-    """As WCAG 2.2 defines it, of two colours with channels in [0, 1]."""
+    """Returns the contrast of two colours with channels in [0, 1], as WCAG 2.2 defines it."""
     low, high = sorted(float(linear(rgb) @ XYZ[1]) for rgb in (first, second))
     return (high + 0.05) / (low + 0.05)
 

@@ -1,4 +1,4 @@
-"""Which arm that began at random stands beside a pretrained one, and what else sets them apart."""
+"""The arm that began at random beside a pretrained one, and other differences between the two."""
 
 import pytest
 from sample_runs import Sample, make_group

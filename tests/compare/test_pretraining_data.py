@@ -1,4 +1,4 @@
-"""What the weights had seen, and how near that is to what the runs are about."""
+"""The data behind pretrained weights, and how near it is to the runs' data."""
 
 import pytest
 import sections

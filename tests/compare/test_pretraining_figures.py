@@ -35,8 +35,9 @@ def test_against_images_both_starts_have_a_line_and_one_colour(group):
     panel = sections.plot(
         sections.figure(figures(group), "pretraining"), "Accuracy by training images"
     )
-    tuned, random = (sections.series(panel, name)
-                     for name in ("resnet, pretrained", "resnet, random weights"))  # fmt: skip
+    tuned, random = (
+        sections.series(panel, name) for name in ("resnet, pretrained", "resnet, random weights")
+    )
     assert (tuned.x, random.x) == ([5_000, 50_000], [5_000, 50_000])
     assert tuned.y == pytest.approx([75, 85]) and random.y == pytest.approx([60, 80])
     assert (tuned.style, random.style, tuned.arm, random.arm) == ("thick", "dashed", 0, 0)

@@ -1,4 +1,4 @@
-"""What makes another recipe, what makes another set of images, and what makes neither."""
+"""The keys that make another recipe, another set of images, or neither."""
 
 import pytest
 from sample_outcomes import make_config

@@ -24,7 +24,7 @@ def two(tmp_path_factory) -> Group:
 
 @pytest.fixture(scope="module")
 def uneven(tmp_path_factory) -> Group:
-    """Two seeds of a ViT and three of a ResNet."""
+    """Returns two seeds of a ViT and three of a ResNet."""
     samples = [Sample("vit", s) for s in range(2)] + [Sample("resnet", s) for s in range(3)]
     group = make_group(tmp_path_factory.mktemp("uneven"), *samples)
 

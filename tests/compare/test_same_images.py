@@ -48,8 +48,9 @@ def pair(tmp_path_factory) -> Group:
 
 def right(outcome: Outcome) -> list[bool]:
     found = outcome.predictions
-    return [int(np.argmax(row)) == label
-            for row, label in zip(found.logits, found.labels, strict=True)]  # fmt: skip
+    return [
+        int(np.argmax(row)) == label for row, label in zip(found.logits, found.labels, strict=True)
+    ]
 
 
 def kappa(one: list[bool], two: list[bool]) -> float:
@@ -122,14 +123,18 @@ def test_agreement_is_a_mean_over_all_pairs_of_runs(group, section):
     leader, other = group.pairs[0]
     table = sections.table(section, AGREEMENT)
     for name, pairs in (
-        (f"{leader.name} and {other.name}",
-         list(itertools.product(leader.outcomes, other.outcomes))),
+        (
+            f"{leader.name} and {other.name}",
+            list(itertools.product(leader.outcomes, other.outcomes)),
+        ),
         (f"{leader.name} and itself, another seed", [leader.outcomes]),
         (f"{other.name} and itself, another seed", [other.outcomes]),
-    ):  # fmt: skip
+    ):
         row = sections.row(table, name)
-        same = [np.mean(a.predictions.logits.argmax(1) == b.predictions.logits.argmax(1))
-                for a, b in pairs]  # fmt: skip
+        same = [
+            np.mean(a.predictions.logits.argmax(1) == b.predictions.logits.argmax(1))
+            for a, b in pairs
+        ]
         assert row["same answer"].value == pytest.approx(100 * np.mean(same))
         kappas = [kappa(right(a), right(b)) for a, b in pairs]
         assert row["error consistency, kappa"].value == pytest.approx(np.mean(kappas))
@@ -171,8 +176,9 @@ def test_the_gallery_has_the_surest_disagreements_and_the_very_pictures(tmp_path
     group = alter(group, lambda o: dataclasses.replace(o, predictions=predictions[o.name]))
     gallery = sections.gallery(same_images_section(group))
 
-    probabilities = [softmax(predictions[arm.name].logits.astype(float), axis=1)
-                     for arm in group.pairs[0]]  # fmt: skip
+    probabilities = [
+        softmax(predictions[arm.name].logits.astype(float), axis=1) for arm in group.pairs[0]
+    ]
     answers = [each.argmax(axis=1) for each in probabilities]
     apart = [i for i in range(n) if answers[0][i] != answers[1][i]]
     apart.sort(key=lambda i: -min(each[i].max() for each in probabilities))
@@ -266,8 +272,10 @@ def test_an_arm_is_right_more_often_where_its_lead_is_real(pair):
     wrong[8][:8] ^= 1
 
     def said(vit: int, resnet: int) -> str:
-        logits = {name: [logits_of(wrong[num].tolist(), 2)]
-                  for name, num in (("vit", vit), ("resnet", resnet))}  # fmt: skip
+        logits = {
+            name: [logits_of(wrong[num].tolist(), 2)]
+            for name, num in (("vit", vit), ("resnet", resnet))
+        }
         return sections.texts(same_images_section(with_logits(pair, logits, labels, "cat", "dog")))
 
     assert "vit is right more often than resnet by 20.00 points (95 %" in said(0, 8)

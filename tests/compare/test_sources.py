@@ -1,4 +1,4 @@
-"""Which folders are read as runs, and what is said of the others."""
+"""Folders that are read as runs, and the reasons given for the others."""
 
 import json
 import os
@@ -11,8 +11,9 @@ from msgspec import structs
 from sample_runs import Sample, write_run, write_runs
 
 from jaxcmp import runs
-from jaxcmp.compare.sources import find_runs, read_outcomes
+from jaxcmp.compare.sources import read_outcomes
 from jaxcmp.errors import CommandError
+from jaxcmp.runs.search import find_runs
 
 
 def test_a_folder_stands_for_itself_or_for_the_runs_below_it(tmp_path):

@@ -1,4 +1,4 @@
-"""What the comparison prints: every number with its n and spread, nothing where there is none."""
+"""The printed comparison: every number with its n and spread, nothing where there is none."""
 
 import io
 

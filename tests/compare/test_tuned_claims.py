@@ -20,11 +20,16 @@ ACCURACY, GAP = CLAIMS["pretrained"], CLAIMS["pretrained-gap"]
 def tuned(vit=None, resnet=None) -> Measured:
     """Pretrained arms with these accuracies after the last epoch, beside those of the study."""
     arms = {
-        name: MeasuredArm(best_accuracies=each, last_accuracies=each, num_test=10_000, runs=[i],
-                          name=f"{name}, pretrained")
+        name: MeasuredArm(
+            best_accuracies=each,
+            last_accuracies=each,
+            num_test=10_000,
+            runs=[i],
+            name=f"{name}, pretrained",
+        )
         for i, (name, each) in enumerate((("vit", vit), ("resnet", resnet)))
         if each is not None
-    }  # fmt: skip
+    }
     return dataclasses.replace(measured(), tuned=arms)
 
 
@@ -157,7 +162,7 @@ def test_a_resnet_from_any_imagenet_fits():
 
 
 def several(tmp_path, *, num_validation):
-    """Two arms in the setting: the first is better on the test images, the second held out."""
+    """Returns two arms in the setting: the first is better on test images, the second held out."""
     names, model = STUDY.classes, {"num_epochs": 10}
     files = [from_file(path=f"{i}.npz") for i in range(2)] + [from_file("CIFAR-100", "c.npz")]
     samples = [

@@ -1,4 +1,4 @@
-"""Who is said to be ahead: with points, interval, p value and seeds, and no more than is known."""
+"""Sentences on who is ahead: points, interval, p value and seeds, and no more than is known."""
 
 from pathlib import Path
 

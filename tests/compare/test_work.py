@@ -18,7 +18,7 @@ def group(tmp_path_factory) -> Group:
 
 
 def with_steps(group: Group, seconds: dict[str, list[float | None]], **work: int) -> Group:
-    """As if the steps of each seed had taken so long, and an image so many multiply-adds."""
+    """Gives the steps of each seed these times, and an image so many multiply-adds."""
 
     def change(outcome: Outcome) -> Outcome:
         cost = dict(outcome.run.cost)

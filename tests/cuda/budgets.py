@@ -16,7 +16,7 @@ Budgets = dict[str, dict[str, dict[str, int]]]
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """One step of one model at one precision for one GPU; `name` says which.
+    """A step of one model at one precision for one GPU; `name` says which.
 
     `bytes` are moved by one call, `temporary_bytes` are held during it. `copied_bytes` belong to
     the old state, whose memory the new state should take. `transfers` and `float64` name the

@@ -27,7 +27,7 @@ device_description_str: "{description}"
 
 @dataclasses.dataclass(frozen=True)
 class Gpu:
-    """One card: sizes in bytes, bandwidth in bytes/s, and the precisions that steps are tried at.
+    """A GPU: sizes in bytes, bandwidth in bytes/s, and the precisions that steps are tried at.
 
     float32 is TF32 where the card has it, as JAX's default precision is there.
     """

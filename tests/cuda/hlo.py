@@ -18,7 +18,7 @@ _TRIPS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
 
 @dataclasses.dataclass(frozen=True)
 class Instruction:
-    """One line: `shape` as written, `operands` by name, `attributes` the text after them."""
+    """An instruction: `shape` as written, `operands` by name, `attributes` the text after them."""
 
     name: str
     shape: str

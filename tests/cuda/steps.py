@@ -32,8 +32,8 @@ class Step:
 def make_steps(config: Any, *, precision: str) -> dict[str, Step]:
     """Makes the steps "train", with augmentation and optimizer, and "eval".
 
-    Both gather their batches from resident images. Raises CommandError for a configuration that
-    does not fit together.
+    The training step gathers its batch from resident images. Raises CommandError for a
+    configuration that does not fit together.
     """
     config = config.copy_and_resolve_references()
     config.compute_dtype = precision
@@ -42,10 +42,10 @@ def make_steps(config: Any, *, precision: str) -> dict[str, Step]:
     runner = make_runner(experiment, devices.make_mesh(jax.devices()[:1]))
     state, key = jax.eval_shape(runner.init), jax.eval_shape(lambda: jax.random.key(0))
     train = without_devices(runner.data.train_shapes(runner.steps_per_dispatch))
-    test = without_devices(runner.data.held_out_shapes("test"))
+    images = without_devices(runner.eval_images)
     return {
         "train": Step(runner.take_steps, (state, *train, key), donated=(0,)),
-        "eval": Step(runner.predict, (state.variables, *test), donated=()),
+        "eval": Step(runner.predict, (state.variables, images), donated=()),
     }
 
 

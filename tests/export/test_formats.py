@@ -1,5 +1,6 @@
 """Files of weights: read by other software, the same each time, and ours again to the bit."""
 
+import dataclasses
 import io
 import json
 
@@ -9,6 +10,7 @@ import pytest
 from safetensors import numpy as safetensors
 from sample_models import CLASS_NAMES, make_trained
 
+from jaxcmp.errors import CommandError
 from jaxcmp.export.formats import named_weights
 from jaxcmp.pretrained.published import to_published, written_layouts
 
@@ -21,7 +23,7 @@ LAYOUTS = {
 
 
 def read(content: bytes, format: str) -> dict[str, np.ndarray]:
-    """As the libraries that the formats come from read them."""
+    """Reads a file as the library behind its format does."""
     if format == "safetensors":
         return safetensors.load(content)
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
@@ -63,3 +65,11 @@ def test_the_header_says_what_the_file_is_in_a_few_words():
 def test_a_network_that_computes_in_fewer_bits_is_written_in_float32():
     content, _ = named_weights(make_trained("vit", dtype=jnp.bfloat16), "safetensors")
     assert {array.dtype for array in read(content, "safetensors").values()} == {np.dtype("f4")}
+
+
+@pytest.mark.parametrize("format", ["safetensors", "npz"])
+def test_a_vit_with_a_convolutional_stem_has_no_published_layout(format):
+    trained = make_trained("vit")
+    trained = dataclasses.replace(trained, model=trained.model.clone(stem="conv"))
+    with pytest.raises(CommandError, match="^no weights are published [^\n]*stablehlo[^\n]*$"):
+        named_weights(trained, format)

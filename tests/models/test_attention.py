@@ -11,7 +11,7 @@ NUM_HEADS, WIDTH, TOKENS = 3, 12, 7
 
 
 def definition(qkv):
-    """One head after the other."""
+    """Computes attention one head after the other."""
     query, key, value = jnp.split(qkv, 3, axis=-1)
     heads = []
     for start in range(0, WIDTH, WIDTH // NUM_HEADS):

@@ -1,6 +1,7 @@
 """The models by name: exact sizes, and errors that name the field."""
 
 from functools import partial
+from importlib import import_module as load_config
 
 import jax
 import jax.numpy as jnp
@@ -72,6 +73,21 @@ def test_resnet_18_has_exactly_the_parameters_of_its_parts():
     assert sum(counts.values()) == 11_173_962
 
 
+def test_a_convolutional_stem_takes_the_place_of_patches_and_one_block_at_the_same_size():
+    model = models.build("vit", stem="conv", depth=11)
+    counts = models.count_parameters(parameters_of(model))
+    assert "patch_embedding" not in counts and counts["stem"] == 438_240
+    total = sum(counts.values())
+    assert total == 5_346_730 and total == pytest.approx(5_362_762, rel=0.03)
+    assert sum(model.multiply_adds(3).values()) == pytest.approx(365_107_584, rel=0.01)
+
+
+def test_the_small_resnet_has_the_parameters_of_vit_tiny():
+    widths = load_config("configs.resnet").get_config("small").model.stage_widths
+    counts = models.count_parameters(parameters_of(models.ResNet(stage_widths=widths)))
+    assert sum(counts.values()) == 5_368_559 == pytest.approx(5_362_762, rel=0.01)
+
+
 @pytest.mark.parametrize(("name", "expected"), [("vit", 365_107_584), ("resnet", 555_422_720)])
 def test_multiply_adds_are_those_of_the_traced_program(name, expected):
     model = models.build(name)
@@ -83,6 +99,8 @@ def test_multiply_adds_are_those_of_the_traced_program(name, expected):
     "model",
     [
         models.ViT(width=96, depth=6, mlp_width=384, num_heads=2, patch_size=8, num_classes=7),
+        models.ViT(stem="conv", depth=11),
+        models.ViT(stem="conv", width=64, depth=1, mlp_width=8, num_heads=1, patch_size=8),
         models.ResNet(stage_widths=(8, 12, 12), stage_depths=(1, 3, 2), num_classes=7),
         models.ResNet(stage_widths=(8, 8), stage_depths=(2, 1)),
         models.ResNet(stem="imagenet", stage_widths=(8, 12), stage_depths=(1, 1)),
@@ -99,6 +117,11 @@ def test_multiply_adds_hold_for_other_sizes(model):
         ({"name": "mlp"}, "model.name='mlp' is unknown; there are vit, resnet"),
         ({"name": "vit", "num_heads": 5}, "num_heads=5 does not divide model.width=192"),
         ({"name": "vit", "patch_size": 5}, "patch_size=5 does not divide model.image_size=32"),
+        (
+            {"name": "vit", "stem": "conv", "patch_size": 32},
+            "model.patch_size=32 must be one of 1, 2, 4, 8, 16 with model.stem='conv'",
+        ),
+        ({"name": "vit", "stem": "cifar"}, "model.stem='cifar' is unknown; there are patch, conv"),
         ({"name": "vit", "widht": 5}, "model.widht is unknown to 'vit'; did you mean 'width'?"),
         ({"name": "vit", "dropout_rate": 1.0}, "dropout_rate=1.0 must be at least 0 and below 1"),
         ({"name": "vit", "depth": 0}, "depth=0 takes only whole numbers from 1 on"),
@@ -130,6 +153,7 @@ def test_lists_do_for_tuples_as_json_gives_them_back():
     "model",
     [
         models.ViT(image_size=8, width=8, depth=2, num_heads=2, mlp_width=8, dtype=jnp.bfloat16),
+        models.ViT(image_size=8, width=8, depth=1, num_heads=2, mlp_width=8, stem="conv"),
         models.ResNet(image_size=8, stage_widths=(4, 6), stage_depths=(1, 1), dropout_rate=0.5),
     ],
 )

@@ -17,7 +17,7 @@ SMALL = ResNet(image_size=8, stage_widths=(4, 6), stage_depths=(1, 2), num_class
 
 @pytest.fixture(scope="module")
 def variables():
-    """Every array random, so that no zero or one hides a mistake; variances positive."""
+    """Makes every array random, so that no zero or one hides a mistake; variances positive."""
     shapes = jax.eval_shape(SMALL.init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
     rng = np.random.default_rng(0)
     variables = jax.tree.map(lambda x: 0.5 * rng.standard_normal(x.shape, np.float32), shapes)

@@ -13,7 +13,7 @@ SMALL = ViT(image_size=8, patch_size=4, width=12, depth=2, num_heads=3, mlp_widt
 
 @pytest.fixture(scope="module")
 def variables():
-    """Every array random, so that no zero or one hides a mistake."""
+    """Makes every array random, so that no zero or one hides a mistake."""
     shapes = jax.eval_shape(SMALL.init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
     rng = np.random.default_rng(0)
     return jax.tree.map(lambda x: 0.5 * rng.standard_normal(x.shape, np.float32), shapes)

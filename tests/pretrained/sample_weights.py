@@ -30,7 +30,7 @@ def shapes_of(model: Model, num_channels: int = 3) -> dict[str, Any]:
 
 
 def random_variables(model: Model, seed: int = 0, num_channels: int = 3) -> dict[str, Any]:
-    """Every number random, so that no zero or one hides a mistake; variances positive."""
+    """Makes every number random, so that no zero or one hides a mistake; variances positive."""
     rng = np.random.default_rng(seed)
     shapes = shapes_of(model, num_channels)
     variables = jax.tree.map(lambda x: 0.2 * rng.standard_normal(x.shape, np.float32), shapes)
@@ -59,7 +59,7 @@ def load(path: Path, model: Model, template: Any = None, **options: str) -> Load
 
 
 def write(path: Path, arrays: dict[str, np.ndarray]) -> Path:
-    """As the suffix says."""
+    """Writes the weights in the format that the suffix names."""
     if path.suffix == ".npz":
         np.savez(path, allow_pickle=False, **arrays)
     else:

@@ -331,3 +331,15 @@ def test_unusual_heads_that_the_file_does_not_tell_are_noted():
     assert fitted(source, model)[1][QKV].note == "taken as 4 heads, which the file does not tell"
     told = replace(source, fields={**source.fields, "num_heads": 4})
     assert fitted(told, model)[1][QKV].note == ""
+
+
+def test_a_convolutional_stem_takes_the_weights_of_a_run_and_no_published_ones():
+    model = VIT.clone(stem="conv", patch_size=4)
+    assert "model.stem is patch" in refusal(source_of("timm_vit"), model)
+    ours = random_variables(model)
+    run = replace(source_of("timm_vit"), kind="run", layout=None, arrays=named(ours), fields={})
+    variables, rows, _ = fitted(run, model)
+    assert {row.what for row in rows.values()} == {"loaded"}
+    assert "batch_stats/stem/norm_4/var" in variables
+    for name, array in named(ours).items():
+        np.testing.assert_array_equal(variables[name], array, err_msg=name)

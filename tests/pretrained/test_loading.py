@@ -1,4 +1,4 @@
-"""From a path to a training state: options, checks before data, the same devices and types."""
+"""Loading weights from a path into a training state: options, checks before data, devices."""
 
 import jax
 import jax.numpy as jnp

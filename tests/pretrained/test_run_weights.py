@@ -10,7 +10,7 @@ from jaxcmp.pretrained import read
 
 
 def state(seed, average_seed=None):
-    """What a checkpoint holds, less what weights are not."""
+    """Returns the parameters and statistics of a checkpoint, without the optimizer's state."""
     average = None if average_seed is None else random_variables(VIT, average_seed)
     return {**random_variables(VIT, seed), "average": average, "step": np.int32(seed)}
 

@@ -108,7 +108,7 @@ def test_a_published_files_logits_are_those_of_timms_own_loader(published):
 
 @pytest.mark.parametrize(("image_size", "patch_size"), [(64, 16), (32, 4)])
 def test_a_file_for_224_pixels_fits_others_as_timm_fits_it(published, image_size, patch_size):
-    """Each side resizes positions and patches in its own way."""
+    """Compares the logits where each side resizes positions and patches in its own way."""
     theirs = timm_vit(image_size, patch_size)
     given = files.load_file(published.with_suffix(".safetensors"))
     theirs.load_state_dict(timm.models.vision_transformer.checkpoint_filter_fn(given, theirs))

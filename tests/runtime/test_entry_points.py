@@ -36,7 +36,10 @@ def test_the_list_of_commands_is_complete():
         (("-m", "jaxcmp.evaluate", "runs/*"), "jaxcmp: jaxcmp.evaluate is no command; there are "),
         (("-m", "jaxcmp.study.engine"), "jaxcmp: jaxcmp.study.engine is no command; "),
         (("-m", "jaxcmp.data"), "jaxcmp: jaxcmp.data is no command; "),
-        (("-m", "jaxcmp"), "jaxcmp: no command given; there are train, compare, study, predict, "),
+        (
+            ("-m", "jaxcmp"),
+            "jaxcmp: no command given; there are train, compare, ",
+        ),
         (("-m", "jaxcmp", "trian"), "jaxcmp: 'trian' is no command; did you mean train?\n"),
         (("-m", "jaxcmp", "--config=vit"), "'--config=vit' is no command; there are train, "),
         (("-m", "jaxcmp", "train", "--config=nix"), "'configs/nix.py' is not a file; for example"),
@@ -66,7 +69,7 @@ def test_other_programs_can_import_modules():
 
 
 @pytest.mark.parametrize(
-    "word", ["compare", "predict", "export", "probe", "bench", "study", " study"]
+    "word", ["compare", "inspect", "predict", "export", "probe", "bench", "study", " study"]
 )
 def test_a_signal_during_imports_ends_every_command_in_one_line(word):
     start = ("jaxcmp", word.strip()) if word.startswith(" ") else (f"jaxcmp.{word}",)

@@ -25,7 +25,10 @@ def settings(arm, variant="", **overrides):
 
 @pytest.mark.parametrize(
     ("arm", "variant"),
-    [("vit", ""), ("resnet", ""), ("transfer", "vit_b16"), ("transfer", "resnet18")],
+    [
+        *(("vit", ""), ("vit", "conv"), ("resnet", ""), ("resnet", "small")),
+        *(("transfer", "vit_b16"), ("transfer", "resnet18")),
+    ],
 )
 def test_weights_are_counted_to_a_hundredth(arm, variant):
     fields = settings(arm, variant).model

@@ -11,7 +11,7 @@ import pytest
 
 from jaxcmp.errors import CommandError
 from jaxcmp.settings import Role
-from jaxcmp.settings.configuration import check, settings_of
+from jaxcmp.settings.configuration import check, override, settings_of
 from jaxcmp.settings.keys import KEYS
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -59,6 +59,16 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(name, near):
 def test_an_unknown_key_is_refused_in_every_section(section):
     message = refusal(config_with(f"{section}zebra", 1))
     assert message.startswith(f"configuration key '{section}zebra' is unknown")
+
+
+def test_a_key_that_resembles_none_points_to_the_list_of_all():
+    assert refusal(config_with("zebra", 1)).endswith("'zebra' is unknown; --help lists all keys")
+
+
+def test_a_section_given_as_a_key_is_named_with_one_of_its_keys():
+    config = importlib.import_module("configs.vit").get_config()
+    with pytest.raises(CommandError, match="--config.augment is a section: set a key of it"):
+        list(override(config, {"augment": "3"}))
 
 
 def test_a_wrong_key_of_a_model_or_optimizer_lists_the_right_ones():

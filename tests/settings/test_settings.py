@@ -31,11 +31,15 @@ def test_every_key_has_a_description_and_a_role():
 def test_a_run_may_resume_only_with_other_paths_logs_and_checkpoints():
     assert set(with_role(Role.FREE)) == {
         *("data.dir", "data.manual_dir", "data.placement", "log.every_steps", "log.tensorboard"),
+        "log.train_accuracy_images",
         *("checkpoint.every_epochs", "checkpoint.keep_every_epochs", "eval_batch_size"),
         *("eval_every_epochs", "steps_per_dispatch", "log.wandb"),
     }
 
 
 def test_neutral_keys_are_known_by_their_defaults():
-    assert NEUTRAL["optimizer.layer_decay"] == "1.0" and NEUTRAL["data.classes"] == "[]"
+    assert NEUTRAL["optimizer.layer_decay"] == ("1.0",)
+    assert NEUTRAL["data.classes"] == ("[]",)
+    # Each model has its own.
+    assert NEUTRAL["model.stem"] == ('"patch"', '"cifar"')
     assert not {"arm", "seed", "init.path", "num_epochs"} & NEUTRAL.keys()

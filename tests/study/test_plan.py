@@ -22,7 +22,7 @@ def expanded(config):
 
 def only(config, name, **changes):
     """The config with one grid, changed."""
-    config.grids = {name: study.grid(seeds=1) | changes}
+    config.grids = {name: study.grid(seeds=1, arms=study.BOTH) | changes}
     return config
 
 
@@ -44,6 +44,13 @@ def test_the_study_has_what_its_question_needs():
                     assert f"{arm}-{fraction:g}{budget}/seed-{seed}" in runs
     assert {"vit-recipe-of-resnet/seed-3", "resnet-recipe-of-vit/seed-3"} <= runs.keys()
     assert "vit-equal-flops/seed-3" in runs
+    # A convolutional stem and a small ResNet: for the models' own sake, at full size only.
+    assert {"vit-conv/seed-3", "vit-conv-recipe-of-resnet/seed-3"} <= runs.keys()
+    assert "resnet-small/seed-3" in runs
+    assert not any(folder.startswith(("vit-conv-0", "resnet-small-")) for folder in runs)
+    # Its recipe is the ViT's: there is nothing to cross.
+    assert not any("vit-conv-recipe-of-vit" in folder for folder in runs)
+    assert not any("recipe-of-vit-conv" in folder for folder in runs)
     # The dearer arm sets the budget: its own run is already there.
     assert "resnet-equal-flops/seed-0" not in runs
 
@@ -101,6 +108,7 @@ def test_what_both_arms_share_is_set_once():
     [
         ({"budgets": ("days",)}, "grids.x.budgets"),
         ({"recipes": ()}, "grids.x.recipes"),
+        ({"arms": ("vit", "mlp")}, "grids.x.arms has 'mlp'; there are resnet, resnet-small, vit"),
         ({"seeds": 0}, "grids.x.seeds=0 must be at least 1"),
         ({"fractions": (0.5, 1.5)}, "grids.x.fractions"),
         ({"fractions": (0.001,)}, "batch_size=128 is larger than the 50 training images"),
@@ -113,8 +121,7 @@ def test_a_grid_that_cannot_be_is_named(changes, message):
 
 
 def test_one_arm_alone_is_a_study_too():
-    config = only(study.get_config("digits"), "x", recipes=("own", "other"))
-    del config.arms["resnet"]
+    config = only(study.get_config("digits"), "x", arms=("vit",), recipes=("own", "other"))
     assert list(expanded(config)) == ["vit/seed-0"]
 
 
@@ -160,5 +167,5 @@ def test_a_plan_is_printed_where_nothing_is_prepared(tmp_path):
     arguments = ("--config=configs/study.py", f"--config.data.dir={tmp_path}")
     code, out, err = processes.run(*arguments, "--dry_run", module="jaxcmp.study")
     assert code == 0, err
-    assert "92 runs, 92 of them not finished" in out
-    assert processes.run(*arguments, "--tasks", module="jaxcmp.study")[1] == "0-91\n"
+    assert "104 runs, 104 of them not finished" in out
+    assert processes.run(*arguments, "--tasks", module="jaxcmp.study")[1] == "0-103\n"

@@ -1,1 +1,1 @@
-"""What the report looks like: figures, one page of HTML, and Markdown, from the document alone."""
+"""The looks of the report: figures, one page of HTML, and Markdown, from the document alone."""

@@ -90,7 +90,7 @@ def _draw(panel: Plot | Heatmap) -> Drawing:
 
 
 def file_of(figure: Figure, drawings: list[Drawing]) -> bytes:
-    """All panels on white as one SVG that stands alone, two side by side where they are narrow."""
+    """Draws all panels on white as one SVG, two side by side where they are narrow."""
     num_columns = 1 if any(each.is_wide for each in drawings) else 2
     column = GAP + max((each.width for each in drawings), default=0)
     top, parts = 0.0, []

@@ -1,4 +1,4 @@
-"""What a panel says where it is pointed at: its values, and where they are drawn."""
+"""The hover of a panel: its values, and where they are drawn."""
 
 import math
 
@@ -69,7 +69,7 @@ def _at(axes: Axes, transform: Transform, x: float, y: float) -> tuple[float, fl
 
 
 def _share_places(plot: Plot) -> bool:
-    """Whether all series are at the same places of the x axis."""
+    """Returns whether all series have the same x values."""
     lines = [each for each in plot.series if each.style != "reference"]
     return len({tuple(each.x) for each in lines}) < 2
 

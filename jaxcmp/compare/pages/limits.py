@@ -1,4 +1,4 @@
-"""One scale for the panels of a figure that show one quantity."""
+"""Limits of axes: one scale for all panels of a figure that show one quantity."""
 
 from collections.abc import Sequence
 

@@ -21,10 +21,16 @@ _OPENING = re.compile(r"^(?:#{1,6}(?=\s|$)|[-+](?=\s|$)|>|[=-]+\s*$|\d{1,9}(?=[.
 def render_markdown(report: Report) -> str:
     """Writes the report; figures are `figures/<name>.svg`, pictures are in index.html alone."""
     text = template("report.md.jinja", _write).render(
-        report=report, Column=Column, kind_of=kind_of, rows=listed, bold=_bold, facts=_facts,
-        pictures=_pictures, quote=lambda name: Markup(urllib.parse.quote(name, safe="")),
+        report=report,
+        Column=Column,
+        kind_of=kind_of,
+        rows=listed,
+        bold=_bold,
+        facts=_facts,
+        pictures=_pictures,
+        quote=lambda name: Markup(urllib.parse.quote(name, safe="")),
         fenced=lambda language, lines: Markup(fenced(language, lines)),
-    )  # fmt: skip
+    )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 

@@ -53,9 +53,13 @@ class Ids:
 def template(name: str, finalize: Callable[[object], object]) -> jinja2.Template:
     """Loads a template of this folder; `finalize` is applied to all that it writes."""
     environment = jinja2.Environment(
-        autoescape=True, finalize=finalize, undefined=jinja2.StrictUndefined, auto_reload=False,
-        loader=jinja2.PackageLoader("jaxcmp.compare", "pages"), keep_trailing_newline=True,
-    )  # fmt: skip
+        autoescape=True,
+        finalize=finalize,
+        undefined=jinja2.StrictUndefined,
+        auto_reload=False,
+        loader=jinja2.PackageLoader("jaxcmp.compare", "pages"),
+        keep_trailing_newline=True,
+    )
     environment.filters["with_arms"] = with_arms
     return environment.get_template(name)
 
@@ -71,11 +75,24 @@ def render_html(report: Report, drawings: Drawings | None = None) -> str:
     ids = Ids()
     names = [ids.new(each.id) for each in report.comparisons]
     return template("page.html.jinja", _clean).render(
-        report=report, ids=ids, names=names, draw=drawn, script=script, digest=digest,
-        style=style_sheet() + _resource("page.css"), sign=sign, cell_class=cell_class,
-        kind_of=kind_of, is_png=is_png, contents=_contents, to_script=to_script,
-        reasons=_reasons, rows=listed, Table=Table, Column=Column,
-    )  # fmt: skip
+        report=report,
+        ids=ids,
+        names=names,
+        draw=drawn,
+        script=script,
+        digest=digest,
+        style=style_sheet() + _resource("page.css"),
+        sign=sign,
+        cell_class=cell_class,
+        kind_of=kind_of,
+        is_png=is_png,
+        contents=_contents,
+        to_script=to_script,
+        reasons=_reasons,
+        rows=listed,
+        Table=Table,
+        Column=Column,
+    )
 
 
 def _clean(value: object) -> object:
@@ -121,7 +138,7 @@ def cell_class(cell: Cell, column: Column) -> str:
 
 
 def is_png(png: str | None) -> bool:
-    """Whether it is base64, which alone is put into an address."""
+    """Returns whether a text is base64, which alone is put into an address."""
     return bool(png) and re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", png or "") is not None
 
 

@@ -125,7 +125,7 @@ def _set_axis(axis: Drawn, said: Axis) -> None:
         (axis.axes.set_xscale if is_x else axis.axes.set_yscale)("log", nonpositive="mask")
         axis.set_minor_locator(ticker.NullLocator())
     else:
-        whole = said.label == "epoch"
+        whole = said.label == "epoch" or said.label.endswith(", pixels")
         axis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=whole))
     axis.set_major_formatter(lambda value, _: f"{value:,.10g}".replace("-", "−"))
 
@@ -201,11 +201,17 @@ def _ends(axes: Axes, shown: Sequence[Series]) -> list[Annotation]:
         return []
     return [
         axes.annotate(
-            clean(each.label), (1, each.y[-1] or 0.0), (5, 0), ("axes fraction", "data"),
-            "offset points", color=colour(arm_name(each.arm)), va="center", annotation_clip=False,
+            clean(each.label),
+            (1, each.y[-1] or 0.0),
+            (5, 0),
+            ("axes fraction", "data"),
+            "offset points",
+            color=colour(arm_name(each.arm)),
+            va="center",
+            annotation_clip=False,
         )
         for each in shown
-    ]  # fmt: skip
+    ]
 
 
 def _spread(axes: Axes, names: list[Annotation]) -> bool:

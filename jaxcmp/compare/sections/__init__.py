@@ -1,1 +1,1 @@
-"""What the report says: each section of it as a function of a group of runs."""
+"""The sections of the report, each a function of a group of runs."""

@@ -1,4 +1,4 @@
-"""What a section gives to the report: itself, what to take away, and what is missing."""
+"""A section's part of the report: itself, its finding, and the run that would fill it."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from jaxcmp.compare.document import Block, Finding, Section, Suggestion
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """Without data there is no section; `finding` is its sentence on the first screen, if any."""
+    """A section, None if no run has data, and its `finding` for the first screen, if any."""
 
     section: Section | None = None
     finding: Finding | None = None
@@ -29,5 +29,5 @@ def answered(
 
 
 def unanswered(text: str, command: str) -> Answer:
-    """No run says anything yet; this command would make runs that do."""
+    """A missing answer, with the command whose runs would give it."""
     return Answer(more=(Suggestion(text, command),))

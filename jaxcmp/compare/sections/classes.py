@@ -109,9 +109,17 @@ def _accuracies(group: Group, order: Sequence[int]) -> Figure:
         values, low, high = ([100 * shares[c][part] for c in order] for part in (0, 1, 2))
         places = [float(place) for place in range(len(order))]
         series.append(
-            Series(arm.name, list(values), list(places), "points", arm.index, list(low), list(high),
-                   runs=arm.runs)
-        )  # fmt: skip
+            Series(
+                arm.name,
+                list(values),
+                list(places),
+                "points",
+                arm.index,
+                list(low),
+                list(high),
+                runs=arm.runs,
+            )
+        )
     axis = Axis("class", "category", [group.class_labels[c] for c in order])
     return Figure(
         "classes",
@@ -122,7 +130,7 @@ def _accuracies(group: Group, order: Sequence[int]) -> Figure:
 
 
 def _sentence(leader: Arm, other: Arm, gaps: Sequence[ClassGap]) -> str:
-    """In how many classes which arm is ahead, and where by most."""
+    """Counts the classes in which each arm is ahead, and names the largest gap."""
     leads = [each.lead for each in gaps]
     num, total = sum(each.is_real for each in leads), len(gaps)
     if not num:
@@ -204,10 +212,15 @@ def _confusions(group: Group) -> Figure:
         return Heatmap(title, "true class", "answer", names, names, rows, runs=runs, **rest)
 
     panels = [
-        matrix(f"{leader.name} minus {other.name}", rates[leader.index] - rates[other.index],
-               leader.runs + other.runs, unit="points", is_diverging=True)
+        matrix(
+            f"{leader.name} minus {other.name}",
+            rates[leader.index] - rates[other.index],
+            leader.runs + other.runs,
+            unit="points",
+            is_diverging=True,
+        )
         for leader, other in group.pairs
-    ]  # fmt: skip
+    ]
     panels += [matrix(a.name, rates[a.index], a.runs, unit="% of the class") for a in group.arms]
     return Figure(
         "confusion",

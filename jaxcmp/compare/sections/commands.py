@@ -1,4 +1,4 @@
-"""What to type: a run once more, or one that differs from it."""
+"""Commands that repeat a run, or make one that differs from it."""
 
 import dataclasses
 import shlex

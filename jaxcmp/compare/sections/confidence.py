@@ -127,7 +127,7 @@ def _panel(title: str, labels: np.ndarray, arms: list[tuple[Arm, list[np.ndarray
 
 
 def _points(arm: Arm, logits: list[np.ndarray], labels: np.ndarray) -> Series:
-    """All seeds together: each bin holds the answers of every run."""
+    """Draws all seeds together: each bin holds the answers of every run."""
     num_runs, num_images = len(logits), len(labels)
     found = reliability(np.concatenate(logits), np.tile(labels, num_runs))
     is_right = np.concatenate([each.argmax(axis=1) for each in logits]) == np.tile(labels, num_runs)

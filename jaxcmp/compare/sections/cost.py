@@ -42,7 +42,7 @@ EQUAL_NOTE = (
 
 @dataclasses.dataclass(frozen=True)
 class Spending:
-    """What a run has spent by the end of each epoch, and how that is written."""
+    """A measure of cost: what a run has spent by the end of each epoch, and how that is written."""
 
     what: str
     axis: str
@@ -167,7 +167,7 @@ def _at_budget(spending: Spending, arms: Sequence[Arm]) -> Table:
 
 @dataclasses.dataclass(frozen=True)
 class _Equal:
-    """What runs of equal cost say of a pair of arms, or which run would."""
+    """Says what runs of equal cost show of a pair of arms, or which run would show it."""
 
     blocks: list[Block] = dataclasses.field(default_factory=list)
     finding: str = ""
@@ -198,7 +198,7 @@ def _equal_flops(group: Group, leader: Arm, other: Arm) -> _Equal:
 
 
 def _equal_pairs(group: Group, first: Arm, second: Arm) -> list[tuple[Arm, Arm]]:
-    """One arm beside the other, at all lengths that take as many FLOPs."""
+    """Compares one arm with the other, at all lengths that take as many FLOPs."""
     lengths = [
         [arm, *(each for each in group.other_lengths if each.index == arm.index)]
         for arm in (first, second)

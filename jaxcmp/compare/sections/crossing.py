@@ -1,4 +1,4 @@
-"""Where arms change places as training images become more: by their power laws, and as measured."""
+"""Finds where arms change places as training images become more: by power laws and as measured."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -41,14 +41,14 @@ class Sized:
 
     @property
     def law(self) -> PowerLaw | None:
-        """None where a run without an error leaves none."""
+        """Returns the power law; None where a run without an error allows none."""
         try:
             return fit_power_law(*self.points.T)
         except ValueError:
             return None
 
     def accuracies(self, num_train: float) -> list[float]:
-        """Of the runs on so many images."""
+        """Returns the accuracies of the runs on so many images."""
         parts = [each for each in self.parts if each.outcomes[0].num_train == num_train]
         return [accuracy for part in parts for accuracy in part.accuracies]
 
@@ -66,7 +66,7 @@ def law_text(sized: Sized) -> Text:
 
 
 def crossing_sentences(leader: Sized, other: Sized, budget: str) -> list[str]:
-    """What was measured comes first: a law is fitted to it."""
+    """Says what was measured first, because the law is fitted to it."""
     if not np.intersect1d(leader.points[:, 0], other.points[:, 0]).size:
         return [_fitted(leader, other, budget)]
     return [_measured(leader, other, budget), _fitted(leader, other, budget)]
@@ -102,7 +102,7 @@ def _measured(leader: Sized, other: Sized, budget: str) -> str:
 
 
 def _one_sided(leader: Sized, other: Sized, leads: Mapping[float, Difference]) -> str:
-    """Of arms whose means do not change places."""
+    """Says who leads, for arms whose means do not change places."""
     widest = max((each.mean for each in leads.values()), key=abs)
     ahead, behind = (leader, other) if widest >= 0 else (other, leader)
     if all(each.p_value is None for each in leads.values()):
@@ -120,7 +120,7 @@ def _one_sided(leader: Sized, other: Sized, leads: Mapping[float, Difference]) -
 
 
 def _ahead(leader: Sized, other: Sized, size: float, gap: Difference) -> str:
-    """Who leads at one size, by how much, how surely, and by how many runs."""
+    """Says who leads at one size, by how much, how surely, and from how many runs."""
     first, second = (leader, other) if gap.mean >= 0 else (other, leader)
     one, two = len(first.accuracies(size)), len(second.accuracies(size))
     num = f"n = {one}" if one == two else f"n = {one} and {two}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jaxcmp.compare.arms import Arm, Group, with_epochs
+from jaxcmp.compare.arms import Arm, Group, with_epochs, with_training_accuracy
 from jaxcmp.compare.document import Axis, Block, Figure, Plot, Text
 from jaxcmp.compare.sections import recipe
 from jaxcmp.compare.sections.answer import Answer, answered, unanswered
@@ -15,6 +15,11 @@ MIXING = (
     "The training accuracy of {} cannot be compared with others: MixUp and CutMix blend two images "
     "and their labels, and a prediction counts by the share of its class in the blended label. It "
     "is low by design, and may lie below the test accuracy."
+)
+CLEAN = "Training accuracy without augmentation"
+ON_CLEAN = (
+    "The training accuracy is that of the weights after an epoch on a fixed sample of training "
+    "images, as they are: unlike the accuracy in training, it compares with the test accuracy."
 )
 
 
@@ -34,15 +39,15 @@ def curves_section(group: Group) -> Answer:
         text = "Training curves: no run recorded its epochs. To train again, in another --workdir:"
         return unanswered(text, repeat(group.arms[0].outcomes[0]))
     names = ", ".join(arm.name for arm in arms)
-    losses = Figure(
-        "curves",
-        [
-            _plot("Test loss", "test loss, nats", arms, "test_loss"),
-            _plot("Training loss", "training loss, nats", arms, "train_loss"),
-        ],
-        f"{CAPTION} The training loss is against the targets used in training.",
-        f"Test loss and training loss by epoch for {names}.",
-    )
+    panels = [
+        _plot("Test loss", "test loss, nats", arms, "test_loss"),
+        _plot("Training loss", "training loss, nats", arms, "train_loss"),
+    ]
+    caption = f"{CAPTION} The training loss is against the targets used in training."
+    if clean := [each for arm in arms if (each := with_training_accuracy(arm))]:
+        panels.append(_plot(CLEAN, "training accuracy, %", clean, "train_accuracy", 100))
+        caption += f" {ON_CLEAN}"
+    curves = Figure("curves", panels, caption, f"Losses and accuracy by epoch for {names}.")
     without = [
         f"seed {outcome.seed} of {arm.name} ({outcome.folder})"
         for arm in group.arms
@@ -56,7 +61,7 @@ def curves_section(group: Group) -> Answer:
     if mixed:
         notes.append(Text(MIXING.format(" and ".join(mixed)), "note"))
     details: list[Block] = [_training_figure(arms), _rates(arms), *notes]
-    return answered("curves", "Training curves", [losses], details=details)
+    return answered("curves", "Training curves", [curves], details=details)
 
 
 def _arms(group: Group) -> list[Arm]:

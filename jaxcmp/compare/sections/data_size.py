@@ -61,7 +61,7 @@ def _sized(group: Group, budget: str) -> list[Sized]:
 
 
 def _parts(group: Group, arm: Arm, budget: str) -> tuple[Arm, ...]:
-    """One recipe for each size of training set: where several fit, the one of most runs."""
+    """Chooses one recipe for each size of training set: of several, the one with most runs."""
     fitting = [each for each in group.smaller if each.index == arm.index]
     fitting = [each for each in fitting if _is_at(budget, each.outcomes[0], arm.outcomes[0])]
     by_size = {each.outcomes[0].num_train: each for each in sorted(fitting, key=_num_runs)}
@@ -114,7 +114,7 @@ def _accuracies(sized: Sized) -> list[Series]:
 
 
 def _errors(sized: Sized) -> list[Series]:
-    """Every run as a point, and the line of the power law."""
+    """Draws every run as a point, and the line of the power law."""
     name, index, runs = sized.arm.name, sized.arm.index, sized.runs
     sizes, errors = sized.points.T.tolist()
     # A run without an error has no place on a logarithmic axis.

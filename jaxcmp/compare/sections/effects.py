@@ -51,9 +51,8 @@ def effect_blocks(square: Square) -> tuple[list[Text], Table]:
     rows = [
         _row(f"Architecture: {architecture[1]} − {architecture[2]}", architecture[0], every),
         _row(f"Recipe: {recipe[1]} − {recipe[2]}", recipe[0], every),
-        _row("Interaction: the recipe's effect on "
-             f"{one} − on {two}", effects.interaction, every),
-    ]  # fmt: skip
+        _row(f"Interaction: the recipe's effect on {one} − on {two}", effects.interaction, every),
+    ]
     for name, gain, runs in zip(square.architectures, gains, square.runs, strict=True):
         rows.append(_row(f"{name} alone: {own} − {other}", gain, [*runs[0], *runs[1]]))
     columns = [Column("Effect", is_numeric=False), Column("points [95 % interval]"), Column("p")]
@@ -93,7 +92,7 @@ def _points(value: float) -> str:
 
 
 def _meaning(interaction: Difference, by_recipe: Sequence[Difference], square: Square) -> str:
-    """What the interaction says of the two sentences before it.
+    """Says what the interaction means for the two sentences before it.
 
     `by_recipe` are the first architecture minus the second with each recipe. Who is ahead depends
     on the recipe where both leads are real, and not of the same architecture.
@@ -114,9 +113,11 @@ def _meaning(interaction: Difference, by_recipe: Sequence[Difference], square: S
             f"{names[leads[0]]} is ahead with either recipe, by {sizes[0]} points with {own} and "
             f"by {sizes[1]} with {other}."
         )
-    shown = [f"{names[lead]} with {recipe}, by {size} points"
-             for lead, recipe, size in zip(leads, square.recipes, sizes, strict=True)
-             if lead.is_real]  # fmt: skip
+    shown = [
+        f"{names[lead]} with {recipe}, by {size} points"
+        for lead, recipe, size in zip(leads, square.recipes, sizes, strict=True)
+        if lead.is_real
+    ]
     settled = shown[0] if shown else "neither"
     return (
         "The gap between the two depends on the recipe, but these runs do not show that who is "

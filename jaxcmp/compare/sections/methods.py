@@ -1,4 +1,4 @@
-"""How this was measured: every run with its origin, its machine, and the command to repeat it."""
+"""The methods: every run with its origin, its machine, and the command that repeats it."""
 
 import shlex
 from collections import Counter

@@ -36,17 +36,17 @@ class Pretrained:
 
     @property
     def index(self) -> int | None:
-        """That of its colour, if its architecture has one."""
+        """Returns the number of its colour, if its architecture has one."""
         return self.arm.index if self.arm.index >= 0 else None
 
     @property
     def num_sources(self) -> int:
-        """How many weights the runs began from: several runs may have begun from the same."""
+        """Counts the files of weights that the runs began from: several runs may share one."""
         return len({each.origin.sha256 for each in self.arm.outcomes if each.origin})
 
 
 def pretrained_arms(group: Group) -> list[Pretrained]:
-    """By architecture, the ViT first, then by the number of training images, the most first."""
+    """Sorts by architecture, the ViT first, then by training images, the most first."""
     begun = [(arm, arm.outcomes[0].origin) for arm in group.all_arms]
     random = [arm for arm, origin in begun if origin is None]
     plain = [unsized(arm.outcomes[0].recipe) for arm in group.arms]
@@ -66,7 +66,7 @@ def pretrained_arms(group: Group) -> list[Pretrained]:
 
 
 def ends(arms: Sequence[Pretrained]) -> list[Pretrained]:
-    """Of each architecture, those on the most training images and those on the fewest."""
+    """Returns, for each architecture, the arms on the most training images and on the fewest."""
     sizes: dict[str, set[int]] = {}
     for each in arms:
         sizes.setdefault(each.architecture, set()).add(each.num_train)
@@ -78,7 +78,7 @@ def _bounds(sizes: set[int]) -> tuple[int, int]:
 
 
 def largest(arms: Sequence[Pretrained]) -> list[Pretrained]:
-    """Of each architecture, those on the most training images."""
+    """Returns, for each architecture, the arms on the most training images."""
     most: dict[str, int] = {}
     for each in arms:
         most[each.architecture] = max(each.num_train, most.get(each.architecture, 0))

@@ -105,7 +105,7 @@ def _accuracy(arm: Arm) -> Cell:
 
 
 def _by_class(group: Group, arms: Sequence[Pretrained]) -> list[Block]:
-    """On the most images that there are with a counterpart."""
+    """Chooses the arms on the most images that have a counterpart."""
     tables: list[Block] = []
     for each in largest([each for each in arms if each.baseline]):
         if each.baseline:
@@ -139,7 +139,7 @@ def _missing(arms: Sequence[Pretrained]) -> list[Suggestion]:
 
 
 def _other_architecture(pretrained: Pretrained, architecture: str) -> Suggestion:
-    """One that begins with weights of the same kind as what there is."""
+    """Returns the command of a run that begins with weights of the same kind."""
     start = f"Whether pretraining changes who is ahead: a pretrained {architecture} as well"
     run = pretrained.arm.outcomes[0]
     if not pretrained.origin.is_run:

@@ -40,7 +40,7 @@ def data_blocks(group: Group, arms: Sequence[Pretrained]) -> list[Block]:
 
 
 def _row(group: Group, sizes: Sequence[Pretrained]) -> list[Cell]:
-    """Of the runs on all numbers of images."""
+    """Makes the row of a pretrained arm, over all its sizes of training set."""
     pretrained, origin = sizes[0], sizes[0].origin
     runs = [run for each in sizes for run in each.arm.runs]
     arrays = [f"{origin.arrays[fate]:,} {fate}" for fate in FATES if origin.arrays.get(fate)]
@@ -103,7 +103,7 @@ def _nearness(group: Group, origin: Origin) -> str:
 
 
 def _spread(pretrained: Pretrained) -> str | None:
-    """Where runs share their weights, seeds show less of the spread than there is."""
+    """Warns where runs share their weights: their seeds then show too little of the spread."""
     num, sources = len(pretrained.arm.runs), pretrained.num_sources
     if sources == num:
         return None

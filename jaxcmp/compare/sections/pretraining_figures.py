@@ -14,7 +14,7 @@ DASHED = " Dashed: from random weights."
 
 
 def pretraining_figures(arms: Sequence[Pretrained]) -> list[Block]:
-    """Of the arms that have a counterpart which began at random; nothing where none has."""
+    """Draws the arms that have a counterpart which began at random; nothing where none has."""
     beside = [each for each in arms if each.baseline]
     if not beside:
         return []
@@ -116,7 +116,7 @@ def _has_epochs(arm: Arm) -> bool:
 
 
 def _name(pretrained: Pretrained) -> str:
-    """Of both starts together, where one source is enough to tell."""
+    """Returns the label of both starts, where one source is enough to tell."""
     return pretrained.label.removesuffix(f", {PRETRAINED}")
 
 

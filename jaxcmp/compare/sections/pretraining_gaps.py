@@ -58,7 +58,7 @@ def gaps_and_table(arms: Sequence[Pretrained]) -> tuple[list[str], list[Block]]:
 
 
 def gaps_of(arms: Sequence[Pretrained]) -> list[Gaps]:
-    """By size; of several, those pretrained on the same data, if there are such."""
+    """Pairs the arms by size; of several, those pretrained on the same data, if there are such."""
     found = []
     for size in sorted({each.num_train for each in arms}, reverse=True):
         pairs = [
@@ -123,7 +123,7 @@ def _say(gap: Difference) -> str:
 
 
 def _meaning(gaps: Gaps) -> str:
-    """Whether the lead changes hands, which takes two leads that are real."""
+    """Says whether the lead changes hands, which takes two leads that are real."""
     random, pretrained = gaps.random, gaps.pretrained
     leads = (random.lead, pretrained.lead)
     if Lead.TIE in leads:

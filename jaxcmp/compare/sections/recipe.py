@@ -36,7 +36,7 @@ def schedule(config: Config) -> str:
 
 
 def augmentation(config: Config) -> str:
-    """What is done to training images; "none" where nothing is."""
+    """Describes the augmentation of training images; "none" where there is none."""
     settings = config["augment"]
     parts = []
     if settings["crop_padding"]:
@@ -52,7 +52,7 @@ def augmentation(config: Config) -> str:
 
 
 def regularisation(config: Config) -> str:
-    """What is done to the model and its targets beyond augmentation; "none" where nothing is."""
+    """Describes the regularisation beside augmentation; "none" where there is none."""
     model, parts = config["model"], []
     if config["label_smoothing"]:
         parts.append(f"label smoothing {config['label_smoothing']:g}")
@@ -66,7 +66,7 @@ def regularisation(config: Config) -> str:
 
 
 def is_mixed(config: Config) -> bool:
-    """Whether training images are mixed with one another, and their labels with them."""
+    """Returns whether training images and their labels are mixed with one another."""
     return bool(config["augment"]["mix_rate"])
 
 

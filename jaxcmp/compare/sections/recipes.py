@@ -25,18 +25,18 @@ from jaxcmp.compare.sections.answer import Answer, answered, unanswered
 from jaxcmp.compare.sections.commands import other_model, whole_study
 from jaxcmp.compare.sections.effects import Square, effect_blocks
 from jaxcmp.compare.sections.over_seeds import over_seeds
+from jaxcmp.settings import Role
+from jaxcmp.settings.keys import with_role
 
 TITLE = "Architecture and recipe"
-# What a recipe is, whatever model it trains.
-RECIPE_KEYS = (
-    *("batch_size", "label_smoothing", "average_decay", "optimizer", "schedule", "augment"),
-)
+# Sections and single settings that make a recipe, whatever model it trains.
+RECIPE_PARTS = tuple(dict.fromkeys(key.partition(".")[0] for key in with_role(Role.RECIPE)))
 WHY = "Model or recipe: runs of both models with both recipes tell their effects apart."
 
 
 @dataclasses.dataclass(frozen=True)
 class Crossing:
-    """Two arms with recipes of their own, and the model of each with the recipe of the other.
+    """A crossing: two arms with their own recipes, and each model with the recipe of the other.
 
     `crossed` are of the first and of the second model; None where it was not trained.
     """
@@ -113,7 +113,7 @@ def _trained_as(group: Group, model: Arm, recipe: Arm) -> Arm | None:
 def _differences(crossed: Arm, model: Arm, recipe: Arm) -> list[str]:
     """Settings of a crossed run that are neither the model's arm's nor the recipe's."""
     own = [] if _part(crossed, "model") == _part(model, "model") else ["model"]
-    return own + [key for key in RECIPE_KEYS if _part(crossed, key) != _part(recipe, key)]
+    return own + [part for part in RECIPE_PARTS if _part(crossed, part) != _part(recipe, part)]
 
 
 def _part(arm: Arm, section: str) -> dict[str, str]:
@@ -123,7 +123,7 @@ def _part(arm: Arm, section: str) -> dict[str, str]:
 
 
 def _blocks(crossing: Crossing, index: int) -> tuple[list[Block], list[Block], str]:
-    """What is shown, what is folded, and what to take away."""
+    """Returns the blocks that are shown, those that are folded, and the finding."""
     squares = [
         [[100 * a for a in arm.accuracies] if arm else [] for arm in row] for row in crossing.table
     ]
@@ -175,7 +175,7 @@ def _figure(crossing: Crossing, index: int) -> Figure:
 
 
 def _notes(crossing: Crossing) -> list[Block]:
-    """Where a crossed run is not quite one arm's model with the other's recipe."""
+    """Says where a crossed run is not quite one arm's model with the other's recipe."""
     notes: list[Block] = []
     one, two = crossing.arms
     for crossed, model, recipe in zip(crossing.crossed, (one, two), (two, one), strict=True):

@@ -53,7 +53,7 @@ def results_section(group: Group) -> Answer:
 
 
 def pairs_table(arms: Sequence[Arm]) -> Table:
-    """Every pair of arms: a row each, the more accurate first."""
+    """Makes the table of all pairs of arms: a row each, the more accurate first."""
     columns = [Column("Higher mean", False), Column("Lower mean", False)]
     columns += [Column("by, points [95 % interval]"), Column("p, Holm"), Column("p")]
     columns += [Column("over images, points [95 % interval]")]
@@ -101,7 +101,7 @@ def time_ratio(one: Arm, two: Arm) -> Ratio | None:
 
 
 def tradeoff(group: Group) -> Table | None:
-    """What each of two arms reaches, and what it costs; the better value is marked."""
+    """Makes the table of accuracy and cost of two arms; the better value is marked."""
     if len(group.arms) != 2:
         return None
     one, two = group.arms
@@ -141,7 +141,7 @@ def _exact_ratio(label: str, found: Sequence[Cell]) -> Ratio | None:
 
 
 def _fewer(cell: Callable[[Arm], Cell], one: Arm, two: Arm) -> Lead:
-    """Which of two arms has less of what is counted exactly."""
+    """Returns which of two arms has less of what is counted exactly."""
     first, second = cell(one).value, cell(two).value
     if first is None or second is None or first == second:
         return Lead.UNKNOWN
@@ -149,7 +149,7 @@ def _fewer(cell: Callable[[Arm], Cell], one: Arm, two: Arm) -> Lead:
 
 
 def _memory_lead(one: Arm, two: Arm) -> Lead:
-    """Which of two arms needs more memory, where the difference is more than seeds explain."""
+    """Returns which of two arms needs more memory, where seeds cannot explain the difference."""
     (place, first), (other, second) = (
         next(iter(_peaks(arm).items()), ("", {})) for arm in (one, two)
     )

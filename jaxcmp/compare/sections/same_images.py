@@ -47,7 +47,7 @@ def same_images_section(group: Group) -> Answer:
 
 
 def _agreement_finding(leader: Arm, other: Arm) -> str:
-    """How alike the two arms err, beside two seeds of one arm."""
+    """Says how alike the two arms err, beside two seeds of one arm."""
     between = _kappas([(one, two) for one in leader.outcomes for two in other.outcomes])
     within = _kappas([pair for arm in (leader, other) for pair in _within(arm)])
     if not between:
@@ -188,7 +188,7 @@ def _agreement_row(group: Group, name: str, pairs: list[tuple[Outcome, Outcome]]
 
 
 def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery | Text:
-    """Where both arms are sure, and of different classes; a sentence where they never differ."""
+    """Shows images on which the arms are sure of different classes, or says that there are none."""
     arms = (leader, other)
     sure = [
         np.mean([softmax(each.astype(np.float64), axis=1) for each in arm.logits], axis=0)

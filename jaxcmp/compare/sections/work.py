@@ -86,10 +86,13 @@ def _table(arm: Arm, kind: str) -> Table:
     counts = components(arm, kind)
     total = sum(counts.values())
     rows = [
-        [Cell(name), cells.count(count, arm.runs),
-         cells.number(100 * count / total, f"{100 * count / total:.2f}", arm.runs)]
+        [
+            Cell(name),
+            cells.count(count, arm.runs),
+            cells.number(100 * count / total, f"{100 * count / total:.2f}", arm.runs),
+        ]
         for name, count in [*counts.items(), ("all", total)]
-    ]  # fmt: skip
+    ]
     return Table(f"{arm.name}: {KINDS[kind]}", columns, rows, COUNT_NOTE)
 
 
@@ -118,7 +121,7 @@ def _panel(arm: Arm, kind: str, counts: Mapping[str, int], most: int) -> Plot:
 
 
 def _attention(arm: Arm) -> str | None:
-    """What is quadratic in the tokens, of a model that has some."""
+    """Says which part of the work is quadratic in the tokens, for a model that has tokens."""
     work, model = components(arm, "multiply_adds"), arm.config["model"]
     quadratic = sum(work.get(part, 0) for part in QUADRATIC)
     if not quadratic or "patch_size" not in model:
@@ -134,11 +137,12 @@ def _attention(arm: Arm) -> str | None:
 
 
 def tokens_for_half(work: Mapping[str, int], tokens: int) -> int:
-    """With how many tokens the quadratic part of a ViT is half of its multiply-adds.
+    """Returns the number of tokens at which the quadratic part is half of a ViT's multiply-adds.
 
     The class token is counted, but is not embedded from a patch.
     """
-    per_patch = work["patch_embedding"] / (tokens - 1)
+    embedding = work.get("patch_embedding", work.get("stem", 0))
+    per_patch = embedding / (tokens - 1)
     linear = ("blocks.qkv", "blocks.projection", "blocks.mlp")
     # Half of the work is quadratic where a t^2 = b t + c.
     a = sum(work[part] for part in QUADRATIC) / tokens**2
@@ -197,7 +201,7 @@ def _time_table(arms: Sequence[Arm]) -> Table:
 
 
 def _time_sentence(arm: Arm, first: Arm) -> str | None:
-    """Whether multiply-adds and seconds rank this arm and the first alike."""
+    """Says whether multiply-adds and seconds rank this arm and the first alike."""
     time = _time_ratio(arm, first)
     if time is None:
         return None

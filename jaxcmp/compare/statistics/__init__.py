@@ -1,1 +1,1 @@
-"""How sure a number is: pure functions of arrays, by the libraries for it where they have them."""
+"""Statistics as pure functions of arrays, taken from scipy, statsmodels and scikit-learn."""

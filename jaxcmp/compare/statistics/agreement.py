@@ -1,4 +1,4 @@
-"""Whether two runs answer alike, err on the same images, and what they reach together."""
+"""Agreement of two runs: equal answers, errors on the same images, accuracy together."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def agreement(first_answers: np.ndarray, second_answers: np.ndarray) -> float:
 
 
 def error_consistency(first_right: np.ndarray, second_right: np.ndarray) -> float | None:
-    """How much more often than by chance two runs are right, or wrong, about the same images.
+    """Returns how much more often than by chance two runs are right, or wrong, on the same images.
 
     Bool [n] of the same images. Cohen's kappa: 1 where they err on the same images, 0 where they
     do so as often as their accuracies make them, below 0 where less often. None where both are

@@ -1,4 +1,4 @@
-"""Whether a model is as sure as it is right: likelihood, Brier score, calibration error.
+"""Calibration, which says whether a model is as sure as it is right: likelihood, Brier, ECE.
 
 Everywhere logits are [n, classes] and labels class indices [n] of the same n >= 1 images.
 """
@@ -64,7 +64,7 @@ def equal_mass_bins(confidence: np.ndarray, num_bins: int = NUM_BINS) -> np.ndar
 def expected_calibration_error(
     logits: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS
 ) -> float:
-    """By how much confidence and accuracy differ, in [0, 1]: a mean over bins of equal mass.
+    """Returns how far confidence and accuracy differ, in [0, 1]: a mean over bins of equal mass.
 
     Each bin counts by its images. Even a perfectly calibrated model has an error above zero, as
     chance moves each bin: see `ece_interval`. Sources: Naeini et al. 2015; equal mass:
@@ -100,7 +100,7 @@ def ece_interval(
         return float(np.quantile(errors, level))
 
     def times_of(level: float, target: float) -> float:
-        """How many times the gaps found would give the target at this level."""
+        """Returns the factor by which the gaps must grow to give the target at this level."""
         if not error or outcome(0, level) >= target:
             return 0.0
         end = 1.0
@@ -119,7 +119,7 @@ def ece_interval(
 
 
 def _error_of_the_unseen(logits: Sequence[np.ndarray], labels: np.ndarray) -> float:
-    """How far off answers that are all right may be: no image shows how many others are wrong."""
+    """Bounds the error of answers that are all right: no image shows how many others are wrong."""
     pairs = [_confidence(each, labels) for each in logits]
     if not all(is_right.all() for _, is_right in pairs):
         return 0.0

@@ -1,4 +1,4 @@
-"""How many epochs an accuracy takes to come close to where it ends."""
+"""The number of epochs that an accuracy takes to come close to where it ends."""
 
 import numpy as np
 

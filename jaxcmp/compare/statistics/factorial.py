@@ -1,4 +1,4 @@
-"""Two factors crossed: the effect of each, and whether the effect of one depends on the other."""
+"""The effects of two crossed factors, and whether the effect of one depends on the other."""
 
 import dataclasses
 import math

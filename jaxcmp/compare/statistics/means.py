@@ -1,4 +1,4 @@
-"""How far a mean over seeds can be trusted, and a difference of two such means."""
+"""Intervals of a mean over seeds, and of a difference of two such means."""
 
 import dataclasses
 import enum
@@ -18,7 +18,7 @@ ROUNDING = 1e-12
 
 
 class Lead(enum.Enum):
-    """Which of two is ahead: the only ground on which a sentence says so.
+    """The lead of one of two arms: the only ground on which a sentence says "ahead".
 
     TIE is an equal measurement, up to rounding. UNKNOWN is a difference that chance alone can
     explain, or one whose spread is not known.
@@ -65,7 +65,7 @@ class Difference:
 
 
 def lead(difference: float, p_value: float | None) -> Lead:
-    """Which of two is ahead, by their difference and its p value, corrected where there are many.
+    """Returns which of two is ahead, by their difference and its (corrected) p value.
 
     A lead is real where the p value is below 5 %, which is where the 95 % interval of the same test
     leaves zero outside. To claim several leads at once, as of "A leads here and B there", each of
@@ -122,7 +122,7 @@ def compare_means(
 def compare_runs(
     first: Sequence[float], second: Sequence[float], *, most: float = math.inf
 ) -> Difference:
-    """As `compare_means`, for a report: of fewer than three runs of an arm the difference alone."""
+    """Compares like `compare_means`, but gives the difference alone for fewer than three runs."""
     return without_few(compare_means(first, second, most=most), first, second)
 
 
@@ -147,5 +147,5 @@ def clip(interval: tuple[float, float], least: float, most: float) -> tuple[floa
 
 
 def is_constant(values: Sequence[float]) -> bool:
-    """Whether all are equal, up to rounding."""
+    """Returns whether all are equal, up to rounding."""
     return without_rounding(max(values) - min(values), values) == 0

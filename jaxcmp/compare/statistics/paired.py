@@ -1,4 +1,4 @@
-"""Two arms on the same images: intervals of shares, paired differences, and their p values."""
+"""Statistics of two arms on the same images: intervals, paired differences and p values."""
 
 import dataclasses
 import itertools
@@ -47,7 +47,7 @@ class PairedDifference:
 
 @dataclasses.dataclass(frozen=True)
 class McNemar:
-    """How many images only the first, and only the second, of two runs answered right."""
+    """Counts the images that only the first, and only the second, of two runs answered right."""
 
     only_first: int
     only_second: int
@@ -86,7 +86,7 @@ def share_interval(num_right: np.ndarray, num_answers: np.ndarray) -> tuple[floa
 
 
 def num_independent(num_right: np.ndarray, num_answers: np.ndarray) -> float:
-    """How many independent answers would leave a share as uncertain as the images do.
+    """Returns the number of independent answers that leave a share as uncertain as the images do.
 
     `num_right` [n] of `num_answers` [n] are those of several runs to each image. Where fewer than
     ten images differ from all the others, as where all answers are right, too few tell how
@@ -133,7 +133,7 @@ def paired_difference(differences: np.ndarray) -> PairedDifference:
 
 
 def _num_apart(values: np.ndarray) -> float:
-    """How many images differ from the amount that most share; infinite where none is shared so."""
+    """Counts the values beside the most frequent one; infinite if that is not the majority."""
     # What differs by rounding is one amount.
     most = int(np.unique(np.round(values, 9), return_counts=True)[1].max())
     return len(values) - most if 2 * most >= len(values) else math.inf
@@ -149,7 +149,7 @@ def _few_apart(values: np.ndarray, mean: float) -> PairedDifference:
 
 
 def _sign_turning(values: np.ndarray) -> float:
-    """How often the sum is as far from zero, were the sign of each image a matter of chance."""
+    """Returns the probability of a sum as far from zero, were the sign of each image random."""
     told = values[np.abs(values) > ROUNDING]
     if not len(told):
         return 1.0
@@ -198,7 +198,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
-    """Whether two runs are right equally often, judged by the images on which only one is.
+    """Tests whether two runs are right equally often, by the images on which only one is right.
 
     `first` and `second` bool [n] say who was right about the same images. The p value is two-sided
     and exact, from the binomial distribution, however many images there are. It holds for these

@@ -1,4 +1,4 @@
-"""How far a ratio of two arms can be trusted, such as that of their times."""
+"""Intervals of a ratio of two arms, such as that of their times."""
 
 import dataclasses
 from collections.abc import Sequence

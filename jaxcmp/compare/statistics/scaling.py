@@ -1,4 +1,4 @@
-"""How the error falls with the number of training images, and where two arms change places."""
+"""Power laws of the error by training images, and where two arms change places."""
 
 import dataclasses
 import itertools
@@ -109,7 +109,7 @@ def changes_of_lead(leads: Mapping[float, Difference]) -> list[tuple[float, floa
 
 
 def changes_of_mean(leads: Mapping[float, Difference]) -> list[tuple[float, float]]:
-    """As `changes_of_lead`, by the means alone, whatever seeds could explain."""
+    """Finds changes like `changes_of_lead`, by the means alone, whatever seeds could explain."""
     apart = [(size, each.mean) for size, each in leads.items() if each.lead is not Lead.TIE]
     return [(a, b) for (a, one), (b, two) in itertools.pairwise(apart) if one * two < 0]
 

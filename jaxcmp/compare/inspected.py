@@ -1,0 +1,136 @@
+"""What inspections say of the arms of a group: shares of answers, one a seed."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of
+from jaxcmp.errors import JaxcmpError
+from jaxcmp.runs.inspections import read_inspection
+
+State = Literal["trained", "initial"]
+Count = Literal["right", "kept"]
+Inspection = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class InspectedArm:
+    """An arm with those of its runs that were inspected on the same images, and what was found."""
+
+    arm: Arm
+    inspections: tuple[Inspection, ...]
+
+    @property
+    def num_images(self) -> int:
+        return sum(self.inspections[0]["images"]["class_sizes"])
+
+    @property
+    def class_sizes(self) -> np.ndarray:
+        return np.array(self.inspections[0]["images"]["class_sizes"])
+
+    @property
+    def side(self) -> int:
+        """The shorter side of the images, in pixels."""
+        images = self.inspections[0]["images"]
+        return min(images["height"], images["width"])
+
+    def unchanged(self, state: State = "trained") -> list[float]:
+        """Returns each seed's accuracy on the unchanged images, in percent."""
+        return [100 * sum(each["unchanged"][state]) / self.num_images for each in self.inspections]
+
+    def shares(
+        self, measure: str, kind: str, level: int, count: Count, state: State = "trained"
+    ) -> list[float]:
+        """Returns the share of answers, in percent, of each seed."""
+        found = []
+        for each in self.inspections:
+            entry = _entry(each, measure, kind, level)
+            num = entry["variants"] * self.num_images
+            found.append(100 * sum(entry[state][count]) / num)
+        return found
+
+    def class_losses(self, measure: str, kind: str, level: int) -> np.ndarray:
+        """Returns the accuracy that a change costs in each class, in points, mean over seeds.
+
+        It is NaN in classes without images.
+        """
+        sizes = np.where(self.class_sizes > 0, self.class_sizes, np.nan)
+        losses = []
+        for each in self.inspections:
+            entry = _entry(each, measure, kind, level)
+            before = np.array(each["unchanged"]["trained"])
+            after = np.array(entry["trained"]["right"]) / entry["variants"]
+            losses.append(100 * (before - after) / sizes)
+        return np.mean(losses, axis=0)
+
+    def levels(self, measure: str, kind: str) -> list[int]:
+        return [e["level"] for e in self.inspections[0][measure] if e["kind"] == kind]
+
+    def kinds(self, measure: str) -> list[str]:
+        return list(dict.fromkeys(e["kind"] for e in self.inspections[0][measure]))
+
+
+def mean_over(values: Sequence[Sequence[float]]) -> list[float]:
+    """Returns each seed's mean over several values [values][seeds]."""
+    return np.mean(np.asarray(values, np.float64), axis=0).tolist()
+
+
+def _entry(inspection: Inspection, measure: str, kind: str, level: int) -> dict[str, Any]:
+    (entry,) = (
+        each for each in inspection[measure] if (each["kind"], each["level"]) == (kind, level)
+    )
+    return entry
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspected:
+    """The inspected arms of a group by index, the runs that were not, and files that are damaged.
+
+    All inspections here are of the same images.
+    """
+
+    arms: dict[int, InspectedArm]
+    missing: list[Outcome]
+    faults: list[str]
+
+
+def read_inspected(group: Group, measures: Sequence[str]) -> Inspected:
+    """Reads the inspections of a group's arms that have all these measures.
+
+    Of several choices of images, the one with the most runs counts.
+    """
+    found: dict[int, Inspection] = {}
+    missing, faults = [], []
+    outcomes = [outcome for arm in group.arms for outcome in arm.outcomes]
+    for outcome in outcomes:
+        try:
+            inspection = read_inspection(outcome.run.folder)
+        except JaxcmpError as error:
+            faults.append(str(error))
+            missing.append(outcome)
+            continue
+        num_classes = len(outcome.predictions.class_names)
+        if (
+            inspection is not None
+            and all(inspection.get(name) for name in measures)
+            and len(inspection["images"]["class_sizes"]) == num_classes
+        ):
+            found[outcome.number] = inspection
+        else:
+            missing.append(outcome)
+    choices = Counter(each["images"]["digest"] for each in found.values())
+    digest = choices.most_common(1)[0][0] if choices else ""
+    is_used: Callable[[Outcome], bool] = lambda outcome: (  # noqa: E731
+        outcome.number in found and found[outcome.number]["images"]["digest"] == digest
+    )
+    missing += [each for each in outcomes if each.number in found and not is_used(each)]
+    arms = {}
+    for arm in group.arms:
+        own = arm_of(arm, [outcome for outcome in arm.outcomes if is_used(outcome)])
+        if own is not None:
+            inspections = tuple(found[outcome.number] for outcome in own.outcomes)
+            arms[arm.index] = InspectedArm(own, inspections)
+    return Inspected(arms, missing, faults)

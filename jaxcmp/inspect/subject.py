@@ -1,0 +1,132 @@
+"""A finished run made ready to be inspected: its models, trained and not, and its test images."""
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxcmp import data, models
+from jaxcmp.data import Split
+from jaxcmp.data.streams import stream
+from jaxcmp.errors import JaxcmpError
+from jaxcmp.evaluate import padded_batches, predict_logits
+from jaxcmp.predict import Trained, restore
+from jaxcmp.runs import Run, read_run
+from jaxcmp.runtime import devices
+from jaxcmp.settings.configuration import settings_of
+
+# Another device rounds otherwise, so that an image between two classes may change its answer.
+MAX_CHANGED = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A run's model in both states, and the images that it is inspected on, in the order of ids.
+
+    `variables` are by state. `batches` are pairs of images uint8 [batch, height, width, channels]
+    and their numbers [batch]; all batches have one size, and the last one repeats its last image.
+    """
+
+    run: Run
+    trained: Trained
+    variables: dict[str, Any]
+    ids: np.ndarray
+    labels: np.ndarray
+    batches: list[tuple[Array, Array]]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        height, width, channels = self.batches[0][0].shape[1:]
+        return height, width, channels
+
+    def answers(self, images: Array) -> dict[str, Array]:
+        """Returns the class that the model gives to each image [batch], by state."""
+        trained = self.trained
+        return {
+            state: _answers(trained.model, variables, images, trained.mean, trained.std)
+            for state, variables in self.variables.items()
+        }
+
+
+def load_subject(folder: Path, num_images: int) -> Subject:
+    """Reads a finished run, its last checkpoint and its test images; 0 stands for all of these.
+
+    Raises JaxcmpError where one of them is missing, damaged, or does not fit the others.
+    """
+    run = read_run(folder)
+    if not run.is_finished:
+        raise JaxcmpError(f"{folder} is not finished")
+    predictions = run.load_predictions()
+    trained = restore(folder)
+    settings = settings_of(run.config)
+    split = data.load_test(settings.data, free_bytes=devices.free_bytes())
+    if not np.array_equal(np.sort(split.ids), np.sort(predictions.ids)):
+        raise JaxcmpError(f"{folder} was tested on other images than {settings.data.name} has now")
+    positions = choose(split, num_images)
+    size = min(settings.eval_batch_size, len(positions))
+    images = split.images[positions]
+    batches = [
+        (jnp.asarray(images[rows]), jnp.asarray(rows))
+        for rows in padded_batches(len(positions), size)
+    ]
+    channels = images.shape[-1]
+    variables = {
+        "trained": trained.variables.get("average") or trained.variables,
+        "initial": initial_variables(trained.model, settings.seed, channels),
+    }
+    ids, labels = np.asarray(split.ids)[positions], split.labels[positions]
+    subject = Subject(run, trained, variables, ids, labels, batches)
+    _check_answers(subject)
+    return subject
+
+
+def choose(split: Split, num_images: int) -> np.ndarray:
+    """Chooses positions by their ids, the same for all runs on these images; 0 chooses all."""
+    order = np.argsort(split.ids, kind="stable")
+    if not 0 < num_images < len(order):
+        return order
+    return order[np.sort(stream("inspect", 0).permutation(len(order))[:num_images])]
+
+
+def initial_variables(
+    model: models.ViT | models.ResNet, seed: int, num_channels: int
+) -> dict[str, Any]:
+    """Draws the random variables with which a run of this seed begins."""
+    # Split as in `Runner`.
+    key, _ = jax.random.split(jax.random.key(seed))
+    return _init(key, model, num_channels)
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _init(key: Array, model: models.ViT | models.ResNet, num_channels: int) -> dict[str, Any]:
+    return dict(model.init(key, jnp.zeros((1, *2 * (model.image_size,), num_channels))))
+
+
+def _check_answers(subject: Subject) -> None:
+    """Raises JaxcmpError unless the checkpoint answers as the run's stored predictions do."""
+    stored = subject.run.load_predictions()
+    rows = np.argsort(stored.ids)[np.searchsorted(np.sort(stored.ids), subject.ids)]
+    answers = [subject.answers(images)["trained"] for images, _ in subject.batches]
+    found = np.concatenate([np.asarray(each) for each in answers])[: len(rows)]
+    changed = float(np.mean(found != stored.logits[rows].argmax(axis=1)))
+    if changed > MAX_CHANGED:
+        raise JaxcmpError(
+            f"{subject.run.folder}: its newest checkpoint answers {changed:.0%} of the test images "
+            "otherwise than its predictions.npz"
+        )
+
+
+@jax.jit(static_argnums=0)
+def _answers(
+    model: models.ViT | models.ResNet,
+    variables: dict[str, Any],
+    images: Array,
+    mean: np.ndarray,
+    std: np.ndarray,
+) -> Array:
+    return jnp.argmax(predict_logits(model, variables, images, mean=mean, std=std), axis=-1)

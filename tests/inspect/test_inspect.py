@@ -1,0 +1,206 @@
+"""The command on a small run: what it counts, what it goes on with, and what it leaves out."""
+
+import json
+import shutil
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from jaxcmp.experiment import make_runner, prepare
+from jaxcmp.inspect import __main__ as command
+from jaxcmp.inspect.answers import count_answers
+from jaxcmp.inspect.changes import arrangements, shifts
+from jaxcmp.inspect.inspector import changes_of, inspect_run
+from jaxcmp.inspect.subject import Subject, initial_variables, load_subject
+from jaxcmp.predict import Trained
+from jaxcmp.runs import read_run
+from jaxcmp.runs.inspections import COUNTED, INSPECTION, STATES, read_inspection
+from jaxcmp.runtime import devices
+from jaxcmp.settings.configuration import settings_of
+
+NUM_IMAGES = 40
+
+
+def silent(name: str, done: int, total: int) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def run_folder(unbroken, tmp_path_factory):
+    """A finished run, inspected by the command."""
+    folder = tmp_path_factory.mktemp("inspected") / "run"
+    shutil.copytree(unbroken, folder)
+    assert command.main([str(folder), f"--images={NUM_IMAGES}"]) == 0
+    return folder
+
+
+@pytest.fixture
+def copy(run_folder, tmp_path):
+    return shutil.copytree(run_folder, tmp_path / "run")
+
+
+def change_json(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_unchanged_images_are_answered_as_in_the_runs_own_evaluation(run_folder):
+    subject, found = load_subject(run_folder, NUM_IMAGES), read_inspection(run_folder)
+    assert found is not None and len(subject.ids) == NUM_IMAGES
+    stored = read_run(run_folder).load_predictions()
+    rows = [stored.ids.tolist().index(i) for i in subject.ids]
+    np.testing.assert_array_equal(subject.labels, stored.labels[rows])
+    is_right = stored.logits[rows].argmax(axis=1) == stored.labels[rows]
+    expected = [int(is_right[stored.labels[rows] == c].sum()) for c in range(10)]
+    assert found["unchanged"]["trained"] == expected
+    assert found["images"]["class_sizes"] == np.bincount(subject.labels, minlength=10).tolist()
+
+
+def test_every_change_is_counted_once_in_both_states(run_folder):
+    found = read_inspection(run_folder)
+    assert found is not None
+    for name, changes in changes_of((8, 8, 1)).items():
+        keys = [(change.kind, change.level) for change in changes]
+        counted = {(entry["kind"], entry["level"]): entry["variants"] for entry in found[name]}
+        assert counted == {key: keys.count(key) for key in keys}
+    # An untrained ViT, whose head is zero, gives the first class to every image.
+    assert all(
+        entry["initial"]["kept"] == [n * entry["variants"] for n in found["images"]["class_sizes"]]
+        for name in COUNTED
+        for entry in found[name]
+    )
+
+
+def test_a_shift_is_counted_by_class_over_its_eight_directions(run_folder):
+    subject, found = load_subject(run_folder, NUM_IMAGES), read_inspection(run_folder)
+    assert found is not None
+    images = np.asarray(subject.batches[0][0])[:NUM_IMAGES]
+    before = np.asarray(subject.trained.predict(images)).argmax(axis=1)
+    kept, right = np.zeros(10, int), np.zeros(10, int)
+    for down in (-2, 0, 2):
+        for across in (-2, 0, 2):
+            if down or across:
+                moved = np.roll(images, (down, across), axis=(1, 2))
+                after = np.asarray(subject.trained.predict(moved)).argmax(axis=1)
+                kept += np.bincount(subject.labels[after == before], minlength=10)
+                right += np.bincount(subject.labels[after == subject.labels], minlength=10)
+    (entry,) = (e for e in found["shifts"] if (e["kind"], e["level"]) == ("circular", 2))
+    assert entry["trained"] == {"right": right.tolist(), "kept": kept.tolist()}
+
+
+def test_the_initial_model_is_the_one_that_the_run_began_with(run_folder):
+    settings = settings_of(read_run(run_folder).config)
+    experiment = prepare(settings)
+    state = make_runner(experiment, devices.make_mesh(jax.devices()[:1])).init()
+    found = initial_variables(experiment.model, settings.seed, 1)
+    jax.tree.map(np.testing.assert_array_equal, found["params"], state.params)
+
+
+def test_the_same_command_takes_only_what_is_missing(copy):
+    before = read_inspection(copy)
+    assert inspect_run(copy, NUM_IMAGES, silent) == []
+    change_json(copy / INSPECTION, lambda content: content.pop("places"))
+    assert inspect_run(copy, NUM_IMAGES, silent) == ["places"]
+    assert read_inspection(copy) == before
+
+
+def test_other_images_or_a_damaged_file_begin_anew(copy):
+    (copy / INSPECTION).write_text("{")
+    taken: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        inspect_run(copy, 20, lambda name, done, total: taken.append(name) or stop(taken))
+    # What was taken before the interruption stays.
+    found = read_inspection(copy)
+    assert found is not None and sum(found["images"]["class_sizes"]) == 20
+    assert "shifts" in found and "places" not in found
+
+
+def stop(taken: list[str]) -> None:
+    if taken[-1] != "shifts":
+        raise KeyboardInterrupt
+
+
+def test_runs_that_cannot_be_inspected_are_named_and_left_out(copy, tmp_path, capsys):
+    shutil.copytree(copy, tmp_path / "unfinished")
+    (tmp_path / "unfinished" / "result.json").unlink()
+    shutil.copytree(copy, tmp_path / "without")
+    shutil.rmtree(tmp_path / "without" / "checkpoints")
+    shutil.copytree(copy, tmp_path / "other")
+    change_json(tmp_path / "other" / "config.json", lambda c: c["config"]["data"].update(name="?"))
+    shutil.copytree(copy, tmp_path / "mixed-up")
+    path = tmp_path / "mixed-up" / "predictions.npz"
+    arrays = dict(np.load(path))
+    np.savez(path, allow_pickle=False, **arrays | {"logits": -arrays["logits"]})
+    assert command.main([str(tmp_path), f"--images={NUM_IMAGES}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    left_out = [line for line in lines if line.startswith("left out: ")]
+    for name, words in (
+        ("unfinished", "is not finished"),
+        ("without", "there is no checkpoint"),
+        ("other", "'?'"),
+        ("mixed-up", "otherwise than its predictions.npz"),
+    ):
+        (line,) = (line for line in left_out if str(tmp_path / name) in line)
+        assert words in line
+    assert len(lines) == 5 and f"{copy} (3 of 5): nothing is missing" in lines
+    assert command.main([str(tmp_path / "without")]) == 1
+
+
+def test_a_wrong_command_is_one_line(tmp_path, capsys):
+    for words in ([str(tmp_path)], [str(tmp_path), "--images=-1"], []):
+        assert command.main(words) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c["shifts"][0]["trained"]["kept"].__setitem__(0, 10**6), "more answers"),
+        (lambda c: c["unchanged"]["initial"].pop(), "9 counts for 10 classes"),
+        (lambda c: c["images"].update(class_sizes=[0] * 10), "images"),
+        (lambda c: c.pop("step"), "step"),
+    ],
+)
+def test_an_inspection_that_does_not_fit_is_named(copy, change, words):
+    change_json(copy / INSPECTION, change)
+    with pytest.raises(Exception, match=f"{INSPECTION} cannot be used: .*{words}"):
+        read_inspection(copy)
+
+
+class PooledPixels(nn.Module):
+    """A network of a 1x1 convolution, pooled over all places: where a pixel is does not matter."""
+
+    image_size: int = 32
+    num_classes: int = 4
+
+    @nn.compact
+    def __call__(self, images: Any, *, is_training: bool = False) -> Any:
+        pixels = nn.relu(nn.Conv(16, (1, 1))(images))
+        return nn.Dense(self.num_classes)(pixels.mean(axis=(1, 2)))
+
+
+def test_a_network_of_pooled_pixels_keeps_every_answer_wherever_pixels_go():
+    model: Any = PooledPixels()
+    images = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), dtype=np.uint8)
+    variables = {
+        state: model.init(jax.random.key(seed), jnp.zeros((1, 32, 32, 3)))
+        for seed, state in enumerate(STATES)
+    }
+    half = np.full(3, 0.5, np.float32)
+    names = ("a", "b", "c", "d")
+    trained = Trained(model, variables["trained"], names, half, half, (32, 32), 0)
+    batches = [(jnp.asarray(images), jnp.arange(24))]
+    run: Any = None
+    subject = Subject(run, trained, variables, np.arange(24), np.arange(24) % 4, batches)
+    found = count_answers(subject, [*shifts(32, 32), *arrangements(32, 32)], lambda: None)
+    kept = {(e["kind"], e["level"]): e["trained"]["kept"] for e in found}
+    variants = {"circular": 8, "tiles": 3}
+    for (kind, level), counts in kept.items():
+        if kind in variants:
+            assert counts == [6 * variants[kind]] * 4, (kind, level)
+    assert kept["black", 8] != [48] * 4
