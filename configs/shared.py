@@ -54,7 +54,12 @@ def base() -> Config:
                 "placement": "auto",
             },
             "init": RANDOM_WEIGHTS,
-            "log": {"every_steps": 50, "tensorboard": False, "train_accuracy_images": 5000},
+            "log": {
+                "every_steps": 50,
+                "tensorboard": False,
+                "wandb": False,
+                "train_accuracy_images": 5000,
+            },
             "checkpoint": {"every_epochs": 1, "keep_every_epochs": 0},
         }
     )

@@ -201,8 +201,9 @@ def make_runner(experiment: Experiment, mesh: Mesh) -> Runner:
 
 def _check_machine(settings: Settings) -> None:
     """Raises CommandError if devices or packages do not suffice for the settings."""
-    if settings.log.tensorboard and importlib.util.find_spec("tensorboardX") is None:
-        raise CommandError("log.tensorboard needs tensorboardX: pip install 'jaxcmp[tensorboard]'")
+    for key, package in (("tensorboard", "tensorboardX"), ("wandb", "wandb")):
+        if getattr(settings.log, key) and importlib.util.find_spec(package) is None:
+            raise CommandError(f"log.{key} needs {package}: pip install 'jaxcmp[{key}]'")
     devices.check_batch_size(
         settings.batch_size, num_devices=jax.device_count(), accumulation=settings.accumulation
     )

@@ -1,7 +1,9 @@
-"""The log of a run: records for its folder and TensorBoard, lines and a bar for the terminal."""
+"""The log of a run: records for its folder and for viewers, lines and a bar for the terminal."""
 
+import os
+import secrets
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,9 +17,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from jaxcmp import files
+from jaxcmp.errors import JaxcmpError
 from jaxcmp.pretrained import Loaded, table
 from jaxcmp.runs import INIT, RunWriter
 from jaxcmp.runtime.entry_points import shown
+from jaxcmp.settings import Settings
 from jaxcmp.text import PlainConsole, printable
 
 
@@ -75,18 +80,76 @@ class Reporter:
         self.say("  ".join([*parts, f"{_duration(seconds_left)} left"]))
 
 
+class TensorBoard:
+    """Event files for TensorBoard, of the extra `tensorboard`."""
+
+    def __init__(self, folder: Path) -> None:
+        # Imported here: it is an optional extra.
+        from tensorboardX import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder))
+
+    def write(self, scalars: Mapping[str, float], step: int) -> None:
+        for name, value in scalars.items():
+            self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class WeightsAndBiases:
+    """A run of Weights & Biases, of the extra `wandb`, which reads its variables WANDB_*.
+
+    A run that is continued keeps its id, which lies in the run folder. Raises JaxcmpError without
+    an account or a network.
+    """
+
+    def __init__(self, workdir: Path, settings: Settings) -> None:
+        import wandb  # pyright: ignore[reportMissingImports]
+
+        path = workdir / "wandb" / "id"
+        if not path.is_file():
+            with files.writing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            files.replace_file(path, secrets.token_hex(8).encode())
+        try:
+            self._run = wandb.init(
+                id=path.read_text().strip(),
+                resume="allow",
+                dir=str(workdir),
+                name=f"{settings.arm}, seed {settings.seed}",
+                group=settings.arm,
+                config=settings.to_dict(),
+                # A project of the environment goes before ours.
+                project=os.environ.get("WANDB_PROJECT", "jaxcmp"),
+                settings=wandb.Settings(silent=True, console="off"),
+            )
+        except (wandb.Error, OSError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise JaxcmpError(
+                f"log.wandb: {reason}; WANDB_MODE=offline needs no network or account"
+            ) from error
+        # Our steps are an axis of their own: wandb's may not go back, as ours do after a resume.
+        self._run.define_metric("step")
+        self._run.define_metric("*", step_metric="step")
+
+    def write(self, scalars: Mapping[str, float], step: int) -> None:
+        self._run.log({**scalars, "step": step})
+
+    def close(self) -> None:
+        self._run.finish()
+
+
+Viewer = TensorBoard | WeightsAndBiases
+
+
 class Log:
-    """Records for the run folder, TensorBoard and the terminal; none if `run` is None."""
+    """Records for the run folder, for viewers and the terminal; none if `run` is None."""
 
-    def __init__(self, run: RunWriter | None, reporter: Reporter, events: Path | None) -> None:
-        self._run = run
-        self._reporter = reporter
-        self._writer: Any = None
-        if run is not None and events is not None:
-            # Imported here: it is an optional extra.
-            from tensorboardX import SummaryWriter
-
-            self._writer = SummaryWriter(str(events))
+    def __init__(
+        self, run: RunWriter | None, reporter: Reporter, viewers: Sequence[Viewer] = ()
+    ) -> None:
+        self._run, self._reporter, self._viewers = run, reporter, viewers
 
     def say(self, line: str) -> None:
         """Prints a line above the bar."""
@@ -116,17 +179,27 @@ class Log:
         self._reporter.say(f"compare runs: {compare_command(folder)}")
 
     def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        for viewer in self._viewers:
+            viewer.close()
 
     def _write(self, record: dict[str, Any]) -> None:
         if self._run is None:
             return
         self._run.log(record)
-        if self._writer is not None:
-            for name, value in record.items():
-                if isinstance(value, float):
-                    self._writer.add_scalar(f"{record['kind']}/{name}", value, record["step"])
+        kind, step = record["kind"], record["step"]
+        scalars = {f"{kind}/{k}": value for k, value in record.items() if isinstance(value, float)}
+        for viewer in self._viewers:
+            viewer.write(scalars, step)
+
+
+def open_viewers(settings: Settings, workdir: Path) -> list[Viewer]:
+    """Opens the viewers that the settings ask for; the records of metrics.jsonl go to each."""
+    viewers: list[Viewer] = []
+    if settings.log.tensorboard:
+        viewers.append(TensorBoard(workdir / "tensorboard"))
+    if settings.log.wandb:
+        viewers.append(WeightsAndBiases(workdir, settings))
+    return viewers
 
 
 def compare_command(folder: Path) -> str:

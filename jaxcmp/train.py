@@ -16,7 +16,7 @@ from jaxcmp.checkpoint.manager import Checkpoints
 from jaxcmp.clock import Stopwatch
 from jaxcmp.errors import Interrupted, JaxcmpError
 from jaxcmp.experiment import Experiment, make_runner, prepare, read_weights
-from jaxcmp.log import Log, Reporter
+from jaxcmp.log import Log, Reporter, open_viewers
 from jaxcmp.runner import Runner
 from jaxcmp.runs import RunWriter
 from jaxcmp.runs.metrics import accuracy
@@ -95,8 +95,8 @@ def open_session(
             keep_best=experiment.dataset.validation is not None,
         )
     )
-    events = workdir / "tensorboard" if settings.log.tensorboard else None
-    log = stack.enter_context(contextlib.closing(Log(run, reporter, events)))
+    viewers = devices.on_first_process(lambda: open_viewers(settings, workdir)) or []
+    log = stack.enter_context(contextlib.closing(Log(run, reporter, viewers)))
     _introduce(log, experiment, workdir)
     runner = make_runner(experiment, devices.make_mesh())
     stack.enter_context(contextlib.closing(runner))

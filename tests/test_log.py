@@ -1,11 +1,17 @@
-"""The records of a run: in its folder, on the terminal and in TensorBoard."""
+"""The records of a run: in its folder, on the terminal and in viewers."""
 
+import importlib.util
 import json
 
+import processes
 import pytest
 
-from jaxcmp.log import Log, Reporter
+from configs import vit
+from jaxcmp.errors import CommandError
+from jaxcmp.experiment import prepare
+from jaxcmp.log import Log, Reporter, TensorBoard, open_viewers
 from jaxcmp.runs import open_run
+from jaxcmp.settings.configuration import settings_of
 
 STEP = {"step": 5, "epoch": 1, "loss": 2.0, "learning_rate": 0.1, "images_per_second": 10.0}
 EPOCH = {
@@ -24,7 +30,7 @@ def quiet_reporter():
 
 def test_records_have_their_kind_in_the_run_folder(tmp_path):
     with open_run(tmp_path, {}) as run:
-        log = Log(run, quiet_reporter(), None)
+        log = Log(run, quiet_reporter())
         log.step(STEP)
         log.epoch(EPOCH, seconds_left=0)
         log.close()
@@ -32,20 +38,99 @@ def test_records_have_their_kind_in_the_run_folder(tmp_path):
     assert lines == [{"kind": "train", **STEP}, {"kind": "epoch", **EPOCH}]
 
 
-def test_a_process_without_the_run_folder_writes_nothing(tmp_path):
-    log = Log(None, quiet_reporter(), tmp_path / "events")
-    log.step(STEP)
-    log.close()
+class Memory(TensorBoard):
+    """A viewer that keeps what it is given."""
+
+    def __init__(self):
+        self.scalars = []
+
+    def write(self, scalars, step):
+        self.scalars.append((step, scalars))
+
+    def close(self):
+        self.scalars.append("closed")
+
+
+def test_a_process_without_the_run_folder_writes_nothing():
+    viewer = Memory()
+    Log(None, quiet_reporter(), [viewer]).step(STEP)
+    assert viewer.scalars == []
+
+
+def test_every_viewer_gets_the_numbers_of_the_records(tmp_path):
+    viewers = [Memory(), Memory()]
+    with open_run(tmp_path, {}) as run:
+        log = Log(run, quiet_reporter(), viewers)
+        log.step(STEP)
+        log.epoch(EPOCH, seconds_left=0)
+        log.close()
+    expected = []
+    for line in (tmp_path / "metrics.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        kind, step = record.pop("kind"), record.pop("step")
+        del record["epoch"]
+        expected.append((step, {f"{kind}/{name}": value for name, value in record.items()}))
+    for viewer in viewers:
+        assert viewer.scalars == [*expected, "closed"]
+
+
+def settings(**log):
+    config = vit.get_config("digits")
+    config.log.update(log)
+    return settings_of(config)
+
+
+def test_no_viewer_is_opened_unless_the_settings_ask_for_it(tmp_path):
+    assert open_viewers(settings(), tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_events_hold_the_same_values(tmp_path):
     pytest.importorskip("tensorboardX", reason="the tensorboard extra is not installed")
     with open_run(tmp_path / "run", {}) as run:
-        log = Log(run, quiet_reporter(), tmp_path / "events")
+        log = Log(run, quiet_reporter(), open_viewers(settings(tensorboard=True), tmp_path))
         log.step(STEP)
         log.close()
-    (events,) = (tmp_path / "events").iterdir()
+    (events,) = (tmp_path / "tensorboard").iterdir()
     content = events.read_bytes()
     assert b"train/loss" in content and b"train/learning_rate" in content
     assert b"train/step" not in content
+
+
+def test_weights_and_biases_without_a_network_writes_into_the_run_folder(tmp_path, monkeypatch):
+    pytest.importorskip("wandb", reason="the wandb extra is not installed")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    folder = tmp_path / "run"
+    for step in (5, 3):
+        # Continued after step 3: the same run, whose steps go back.
+        with open_run(folder, {}) as run:
+            log = Log(run, quiet_reporter(), open_viewers(settings(wandb=True), folder))
+            log.step({**STEP, "step": step})
+            log.close()
+    name = (folder / "wandb" / "id").read_text()
+    contents = [path.read_bytes() for path in folder.rglob(f"run-{name}.wandb")]
+    assert contents
+    for content in contents:
+        assert b"train/loss" in content and b"vit, seed 0" in content
+    assert not [path for path in tmp_path.iterdir() if path != folder]
+
+
+def test_weights_and_biases_without_an_account_is_one_line(tmp_path, monkeypatch):
+    pytest.importorskip("wandb", reason="the wandb extra is not installed")
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    # In a process of its own: wandb asks for its mode once.
+    words = (*processes.TINY, "--config.log.wandb=True", f"--workdir={tmp_path / 'run'}")
+    code, _, err = processes.run(*words)
+    assert code == 1
+    assert err.splitlines()[-1].startswith("jaxcmp: log.wandb: ")
+    assert err.endswith("; WANDB_MODE=offline needs no network or account\n")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(("key", "package"), [("tensorboard", "tensorboardX"), ("wandb", "wandb")])
+def test_a_missing_extra_is_named_before_data_is_read(monkeypatch, key, package):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(CommandError, match=f"log.{key} needs {package}: pip install 'jaxcmp"):
+        prepare(settings(**{key: True}))

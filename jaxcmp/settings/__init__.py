@@ -280,6 +280,9 @@ class Log(Section, frozen=True, kw_only=True):
         int, key(Role.FREE, "Training steps between two records; 0: none.", ge=0)
     ]
     tensorboard: Annotated[bool, key(Role.FREE, "Write TensorBoard events too.")]
+    wandb: Annotated[
+        bool, key(Role.FREE, "Log to Weights & Biases too; WANDB_MODE=offline: to the run folder.")
+    ] = False
     train_accuracy_images: Annotated[
         int,
         key(
