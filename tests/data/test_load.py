@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sample_data
 from sample_data import load
 from tiny_tfds import CLASS_NAMES, examples, image_features, make
 
+from jaxcmp import data
 from jaxcmp.data.catalog import open_source
 from jaxcmp.data.decoded import SplitReader, read_decoded
 from jaxcmp.data.normalisation import channel_statistics
@@ -247,17 +249,26 @@ def test_training_images_without_labels_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("given", "message"),
     [
         ({"classes": (0, 10)}, "data.classes has 10: it takes whole numbers from 0 to 9"),
         ({"mean": (0.5, 0.5), "std": (1, 1)}, "data.mean has 2 values and the images 1 channels"),
         ({"validation_fraction": 1e-6}, "data.validation_fraction=1e-06 of 1438 images rounds to"),
     ],
 )
-def test_a_value_that_does_not_fit_the_data_is_one_line(options, message):
+def test_a_value_that_does_not_fit_the_data_is_one_line(given, message):
     with pytest.raises(CommandError, match=message) as caught:
-        load(**options)
+        load(**given)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("changes", [{}, {"classes": (7, 1, 4)}])
+def test_the_test_images_alone_are_those_of_the_whole_data_set(changes):
+    whole = load(**changes).test
+    alone = data.load_test(sample_data.options(**changes), free_bytes=2**40)
+    np.testing.assert_array_equal(alone.ids, whole.ids)
+    np.testing.assert_array_equal(alone.labels, whole.labels)
+    np.testing.assert_array_equal(alone.images, whole.images)
 
 
 @pytest.mark.skipif(
