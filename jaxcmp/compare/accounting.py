@@ -4,14 +4,35 @@ from collections.abc import Sequence
 
 from jaxcmp import runs
 from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.sections import recipe
 from jaxcmp.compare.versions import about_versions
 
 MAX_NAMED = 4
+RECIPE = {
+    "optimizer": recipe.optimizer,
+    "schedule": recipe.schedule,
+    "augmentation": recipe.augmentation,
+    "regularisation": recipe.regularisation,
+}
 
 
 def account(group: Group) -> list[str]:
     """Sentences that every run of the group is behind; none where there is nothing to be said."""
-    return [*_beside(group), *about_versions(group), *_lacking(group)]
+    return [*_recipes(group), *_beside(group), *about_versions(group), *_lacking(group)]
+
+
+def _recipes(group: Group) -> list[str]:
+    """Says where two arms differ in recipe too, unless crossed runs tell that effect apart."""
+    if len(group.arms) != 2 or group.crossed:
+        return []
+    one, two = group.arms
+    parts = [name for name, say in RECIPE.items() if say(one.config) != say(two.config)]
+    if not parts:
+        return []
+    return [
+        f"{one.name} and {two.name} differ in {_listed(parts)} too: what sets them apart is model "
+        "and recipe together."
+    ]
 
 
 def _beside(group: Group) -> list[str]:

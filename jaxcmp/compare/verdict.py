@@ -84,8 +84,8 @@ def lead_sentence(leader: Arm, other: Arm) -> str:
     p_value = say_p(difference.p_value)
     if difference.interval is None:
         return f"{start} ({seeds}, equal within each arm; permutation test, {p_value}){surely}."
-    low, high = (100 * bound for bound in difference.interval)
-    return f"{start} ({seeds}; Welch's 95 % interval {low:.2f} to {high:.2f}, {p_value}){surely}."
+    low, high = (two_digits(100 * bound) for bound in difference.interval)
+    return f"{start} ({seeds}; Welch's 95 % interval {low} to {high}, {p_value}){surely}."
 
 
 def _seeds(first: int, second: int) -> str:

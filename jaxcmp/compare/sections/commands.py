@@ -48,6 +48,17 @@ def vary(outcome: Outcome, settings: Mapping[str, object], *, suffix: str) -> st
     return _line(_with(given, of_data), f"{_workdir(outcome)}{suffix}")
 
 
+def another_seed(outcome: Outcome, seed: int) -> str:
+    """Returns the command for the same run with this seed; in a study, for all seeds up to it."""
+    given, folder = _given(outcome.run), Path(_workdir(outcome))
+    if given.module == STUDY:
+        num_seeds = seed + 1
+        return _line(_with(given, {"grids.seeds.seeds": num_seeds}), f"{folder}-{num_seeds}-seeds")
+    usual = f"seed-{outcome.seed}"
+    name = f"seed-{seed}" if folder.name == usual else f"{folder.name}-seed-{seed}"
+    return _line(_with(given, {"seed": seed}), str(folder.with_name(name)))
+
+
 def at_length(outcome: Outcome, num_epochs: int) -> dict[str, object]:
     """The settings of a run's recipe for so many epochs: warm-up and mixing keep their shares."""
     config = outcome.run.config

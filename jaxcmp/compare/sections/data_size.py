@@ -38,7 +38,7 @@ def data_size_section(group: Group) -> Answer:
     by_budget = {budget: _sized(group, budget) for budget in (EPOCHS, STEPS)}
     found = {budget: each for budget, each in by_budget.items() if each}
     if not found:
-        text = "More data: runs on parts of the training images."
+        text = "More data: what it is worth shows in runs on parts of the training images."
         return unanswered(text, _parts_command(group))
     crossings = {budget: _crossings(group, budget, each) for budget, each in found.items()}
     blocks: list[Block] = []

@@ -6,10 +6,11 @@ import numpy as np
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Cell, Column, Fact, Table, Text
+from jaxcmp.compare.document import Cell, Column, Fact, Suggestion, Table, Text
 from jaxcmp.compare.origin import Origin
 from jaxcmp.compare.sections import recipe
 from jaxcmp.compare.sections.answer import Answer, answered
+from jaxcmp.compare.sections.commands import another_seed
 from jaxcmp.compare.several import Pair, pairs_of
 from jaxcmp.compare.statistics.convergence import epochs_to_converge
 from jaxcmp.compare.statistics.means import MIN_RUNS, Lead, compare_runs, estimate_mean
@@ -33,7 +34,8 @@ PAIRS_NOTE = (
 )
 TRADEOFF_NOTE = (
     "✓ marks the better value: of counts wherever they differ, of accuracy, time and memory where "
-    "the difference is more than seeds explain. ± is half of a 95 % interval over seeds."
+    "the difference is more than seeds explain. ± is half of a 95 % interval over seeds; brackets "
+    "hold a whole one."
 )
 
 
@@ -49,7 +51,22 @@ def results_section(group: Group) -> Answer:
     sentences = [same_images_sentence(*pair) for pair in group.pairs]
     finding = sentences[0] if sentences else ""
     blocks = [Text(sentence) for sentence in sentences]
-    return answered("results", TITLE, blocks, finding=finding, details=[table])
+    more = [_more_seeds(*group.pairs[0])] if len(group.pairs) == 1 else []
+    more = [each for each in more if each]
+    return answered("results", TITLE, blocks, finding=finding, details=[table], more=more)
+
+
+def _more_seeds(leader: Arm, other: Arm) -> Suggestion | None:
+    """Suggests another seed of the arm with fewer, where seeds can explain the gap."""
+    if compare_runs(leader.accuracies, other.accuracies).lead.is_real:
+        return None
+    arm = min(leader, other, key=lambda each: len(each.runs))
+    seed = max(outcome.seed for each in (leader, other) for outcome in each.outcomes) + 1
+    text = (
+        f"More seeds: {len(leader.runs)} of {leader.name} and {len(other.runs)} of {other.name} do "
+        "not settle who is ahead. Seed by seed, of both arms:"
+    )
+    return Suggestion(text, another_seed(arm.outcomes[0], seed))
 
 
 def pairs_table(arms: Sequence[Arm]) -> Table:
@@ -130,7 +147,14 @@ def tradeoff(group: Group) -> Table | None:
         shown = "–" if ratio is None else cells.times(ratio)
         runs = one.runs + two.runs
         table.append([cells.words(label), *marked, cells.ratio(ratio, shown, runs)])
+    table[0][-1] = _gap(one, two)
     return Table("Accuracy and cost", columns, table, TRADEOFF_NOTE)
+
+
+def _gap(one: Arm, two: Arm) -> Cell:
+    gap = compare_runs(one.accuracies, two.accuracies, most=1)
+    cell = cells.difference(gap.mean, gap.interval, one.runs + two.runs)
+    return cells.with_text(cell, f"{cell.text} points")
 
 
 def _exact_ratio(label: str, found: Sequence[Cell]) -> Ratio | None:

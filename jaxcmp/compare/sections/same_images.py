@@ -49,13 +49,13 @@ def same_images_section(group: Group) -> Answer:
 def _agreement_finding(leader: Arm, other: Arm) -> str:
     """Says how alike the two arms err, beside two seeds of one arm."""
     between = _kappas([(one, two) for one in leader.outcomes for two in other.outcomes])
-    within = _kappas([pair for arm in (leader, other) for pair in _within(arm)])
     if not between:
         return ""
-    beside = f", and {np.mean(within):.2f} between two seeds of one arm" if within else ""
+    within = [(arm.name, _kappas(list(_within(arm)))) for arm in (leader, other)]
+    beside = [f"{np.mean(kappas):.2f} between seeds of {name}" for name, kappas in within if kappas]
+    parts = [f"{np.mean(between):.2f} between {leader.name} and {other.name}", *beside]
     return (
-        f"How often {leader.name} and {other.name} err on the same images: kappa is "
-        f"{np.mean(between):.2f} between them{beside} (1: always, 0: as chance has it)."
+        f"Errors on the same images, from 0 (by chance) to 1 (always): {', '.join(parts)} (kappa)."
     )
 
 

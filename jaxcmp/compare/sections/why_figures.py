@@ -21,7 +21,7 @@ def figures(group: Group, arms: Sequence[InspectedArm]) -> list[Figure]:
 
 
 def _shifts(arms: Sequence[InspectedArm]) -> Figure:
-    panels = []
+    panels, paddings = [], []
     for kind, title in (("black", "Shifted, black behind"), ("circular", "Shifted in a circle")):
         levels = arms[0].levels("shifts", kind)
 
@@ -29,21 +29,27 @@ def _shifts(arms: Sequence[InspectedArm]) -> Figure:
             return each.shares("shifts", kind, level, "kept", state)
 
         series = _lines(arms, levels, kept)
-        paddings = {int(each.arm.config["augment"].get("crop_padding", 0)) for each in arms}
-        for padding in sorted(p for p in paddings if 0 < p <= max(levels)):
+        paddings = _crop_paddings(arms, max(levels))
+        for padding in paddings:
             ends = [float(padding)] * 2
             series.append(Series("trained up to here", ends, [0.0, 100.0], "reference"))
         panels.append(Plot(title, Axis("shift, pixels"), ANSWERS, series))
+    reach = "Dotted: as far as crops shift in training. " if paddings else ""
     return Figure(
         "why-shifts",
         panels,
         "Share of the test images that keep their answer when they are shifted, mean over eight "
-        "directions and seeds, with 95 % t-intervals. On the left the gap is black, as random "
-        f"crops leave it; the dotted line is as far as crops shift in training. {UNTRAINED} A "
-        "shift by a whole patch leaves a ViT the same patches at other positions (Gunasekar "
-        "2022; Azulay and Weiss 2019).",
+        "directions and seeds, with 95 % t-intervals. In the first panel the gap is black, as "
+        f"random crops leave it. {reach}{UNTRAINED} A shift by a whole patch leaves a ViT the same "
+        "patches at other positions (Gunasekar 2022; Azulay and Weiss 2019).",
         "Share of answers kept against the shift in pixels.",
     )
+
+
+def _crop_paddings(arms: Sequence[InspectedArm], longest: int) -> list[int]:
+    """Returns by how many pixels the arms' random crops shift, as far as the figure reaches."""
+    paddings = {int(each.arm.config["augment"].get("crop_padding", 0)) for each in arms}
+    return sorted(padding for padding in paddings if 0 < padding <= longest)
 
 
 def _lines(arms: Sequence[InspectedArm], levels: Sequence[int], values: Values) -> list[Series]:
