@@ -15,7 +15,7 @@ from configs.shared import Config, Variant, apply_variant
 
 # Sections that all arms share: an override of `data`, for example, applies to all.
 SHARED = ("data", "log", "checkpoint")
-BOTH = ("vit", "resnet")
+BOTH = ("resnet", "vit")
 
 
 def get_config(variant: str = "") -> Config:

@@ -107,7 +107,7 @@ def test_wrong_weights_are_one_line_before_data_is_read(tmp_path, path, words):
         f"--config.init.path={tmp_path / path}",
         f"--workdir={tmp_path / 'run'}",
     )
-    assert (code, out) == (2, "")
+    assert (code, out) == (2, "vit, seed 0: loading JAX and the images\n")
     assert err.startswith("jaxcmp: ") and words in err and err.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
