@@ -18,10 +18,10 @@ RECIPE = {
 
 def account(group: Group) -> list[str]:
     """Sentences that every run of the group is behind; none where there is nothing to be said."""
-    return [*_recipes(group), *_beside(group), *about_versions(group), *_lacking(group)]
+    return [*_beside(group), *about_versions(group), *_lacking(group)]
 
 
-def _recipes(group: Group) -> list[str]:
+def about_recipes(group: Group) -> list[str]:
     """Says where two arms differ in recipe too, unless crossed runs tell that effect apart."""
     if len(group.arms) != 2 or group.crossed:
         return []

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import structs
 
 from jaxcmp import files
-from jaxcmp.compare.accounting import account
+from jaxcmp.compare.accounting import about_recipes, account
 from jaxcmp.compare.arms import Arm, Group, Outcome
 from jaxcmp.compare.document import (
     Block,
@@ -139,7 +139,7 @@ def _comparison(group: Group, name: str) -> Comparison:
         opening=opening_figure(group),
         findings=[each for each in findings if each][:MAX_FINDINGS],
         tradeoff=tradeoff(group),
-        notes=[*account(group), *([NUMBERS] if len(group.arms) > 2 else [])],
+        notes=[*about_recipes(group), *account(group), *([NUMBERS] if len(group.arms) > 2 else [])],
         sections=[each.section for each in answers if each.section],
         more=list({each.command: each for each in suggestions}.values()),
         runs=[run for arm in group.all_arms for run in arm.runs],

@@ -3,7 +3,7 @@
 from sample_outcomes import make_config, make_outcome, make_seeds
 from sample_runs import TWO_SEEDS_EACH, alter, make_group, with_files
 
-from jaxcmp.compare.accounting import account
+from jaxcmp.compare.accounting import about_recipes, account
 from jaxcmp.compare.grouping import group
 
 
@@ -38,3 +38,17 @@ def test_a_run_without_its_epochs_or_its_costs_is_named(tmp_path):
     epochs, costs = account(found)
     assert "metrics.jsonl" in epochs and first.folder in epochs and second.folder not in epochs
     assert "cost.json" in costs and second.folder in costs and first.folder not in costs
+
+
+def test_arms_that_differ_in_recipe_too_are_said_to_do_so(tmp_path):
+    whole = make_group(tmp_path, *TWO_SEEDS_EACH)
+    (remark,) = about_recipes(whole)
+    assert remark.startswith("resnet and vit differ in optimizer, ")
+    config = whole.arms[0].config
+    alike = alter(whole, lambda each: with_files(each, config=each.run.config | recipe_of(config)))
+    assert about_recipes(alike) == []
+
+
+def recipe_of(config):
+    parts = ("optimizer", "schedule", "augment", "label_smoothing", "average_decay", "model")
+    return {part: config[part] for part in parts}

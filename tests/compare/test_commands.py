@@ -10,6 +10,7 @@ from sample_runs import Sample, make_group, with_files
 from jaxcmp import cli, main
 from jaxcmp.compare.arms import Outcome
 from jaxcmp.compare.sections.commands import (
+    another_seed,
     at_length,
     fine_tune,
     from_random,
@@ -54,6 +55,21 @@ def test_a_run_is_repeated_by_what_began_it(outcome):
     assert repeat(typed("first --x", "second")) == "first --x"
     assert repeat(typed("only")) == "only"
     assert repeat(typed(None, "second")) == "second"
+
+
+def test_another_seed_of_a_run_has_a_folder_of_its_own(outcome):
+    run = of(outcome, overrides={"seed": "3", "model.width": "48"})
+    options = parse(another_seed(with_files(run, folder=Path("runs/wide/seed-3")), 7))
+    assert (options.config.seed, options.config.model.width) == (7, 48)
+    assert options.workdir == "runs/wide/seed-7"
+    assert parse(another_seed(with_files(run, folder=Path("mine")), 7)).workdir == "mine-seed-7"
+
+
+def test_another_seed_of_a_study_is_a_plan_with_all_seeds_up_to_it(outcome):
+    assert another_seed(of_study(outcome), 7) == (
+        "python -m jaxcmp.study --config=configs/study.py:cpu --config.data.dir=/d "
+        "--config.grids.seeds.seeds=8 --workdir=runs/s-8-seeds"
+    )
 
 
 def test_the_other_model_trains_on_the_same_data_with_the_same_seed(outcome):

@@ -13,6 +13,7 @@ from scipy import stats
 from jaxcmp.compare.arms import Group, Outcome
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.sections.results import facts, results_section, tradeoff
+from jaxcmp.compare.statistics.means import compare_runs
 
 ACCURACIES = {"vit": [0.80, 0.84], "resnet": [0.90, 0.91, 0.95]}
 
@@ -250,7 +251,18 @@ def test_the_trade_off_marks_what_is_better_by_more_than_chance(tmp_path):
     assert [text.endswith("✓") for text in rows["Test accuracy"][:2]] == [True, False]
     assert not any(text.endswith("✓") for text in rows["Training time"])
     assert rows["Parameters"][2] == f"{19829 / 444581:.2f}×"
+    gap = 100 * (group.arms[0].mean_accuracy - group.arms[1].mean_accuracy)
+    assert table.rows[0][3].value == pytest.approx(gap)
+    assert rows["Test accuracy"][2].startswith(f"{gap:+.2f} [")
     few = make_group(tmp_path / "few", *samples[:1], *samples[3:4])
     table = tradeoff(few)
     assert table is not None and "✓" not in table.rows[0][1].text + table.rows[0][2].text
     assert tradeoff(make_group(tmp_path / "one", Sample("vit"))) is None
+
+
+def test_more_seeds_are_suggested_until_a_gap_is_settled(two, tmp_path):
+    assert any("config.seed=2" in each.command for each in results_section(two).more)
+    samples = [Sample(arm, seed) for arm in ("vit", "resnet") for seed in (0, 1, 2)]
+    settled = make_group(tmp_path, *samples)
+    assert compare_runs(*(arm.accuracies for arm in settled.arms)).lead.is_real
+    assert not results_section(settled).more

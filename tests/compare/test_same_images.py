@@ -121,7 +121,7 @@ def test_the_answer_is_paired_over_images_with_all_seeds(group, section):
 
 def test_agreement_is_a_mean_over_all_pairs_of_runs(group, section):
     leader, other = group.pairs[0]
-    table = sections.table(section, AGREEMENT)
+    table, finding = sections.table(section, AGREEMENT), section.finding
     for name, pairs in (
         (
             f"{leader.name} and {other.name}",
@@ -137,6 +137,7 @@ def test_agreement_is_a_mean_over_all_pairs_of_runs(group, section):
         ]
         assert row["same answer"].value == pytest.approx(100 * np.mean(same))
         kappas = [kappa(right(a), right(b)) for a, b in pairs]
+        assert f"{np.mean(kappas):.2f} between " in finding.text
         assert row["error consistency, kappa"].value == pytest.approx(np.mean(kappas))
         ensembles = [together(a, b) for a, b in pairs]
         best = [max(np.mean(right(a)), np.mean(right(b))) for a, b in pairs]
