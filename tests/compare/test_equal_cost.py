@@ -59,7 +59,7 @@ def test_the_sentence_has_welchs_interval(runs):
     low, high = result.confidence_interval(0.95)
     assert (
         "At equal training FLOPs, resnet scored 5.50 points more than vit (9 epochs) in test "
-        f"accuracy (3 seeds each; Welch's 95 % interval {low:.2f} to {high:.2f}, "
+        f"accuracy (3 seeds each; Welch's 95 % interval −{-low:.2f} to {high:.2f}, "
     ) in text
 
 
