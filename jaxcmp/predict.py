@@ -15,11 +15,11 @@ import numpy as np
 from jax import Array
 
 from jaxcmp import models
-from jaxcmp.augment import unaugmented
 from jaxcmp.checkpoint.manager import restore_variables
 from jaxcmp.cli import Parser, carry_out, checkpoint_argument, positive
 from jaxcmp.data.images import Size, decode
 from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.evaluate import predict_logits
 from jaxcmp.experiment import COMPUTE_DTYPES, name_outputs
 from jaxcmp.files import path_argument
 from jaxcmp.runs import CHECKPOINTS, CONFIG, ENVIRONMENT, read_run, schemas
@@ -153,9 +153,7 @@ def _probabilities(
     mean: np.ndarray,
     std: np.ndarray,
 ) -> Array:
-    images = unaugmented(images, mean, std, image_size=model.image_size)
-    logits = model.apply(variables, images, is_training=False)
-    return jax.nn.softmax(jnp.asarray(logits))
+    return jax.nn.softmax(predict_logits(model, variables, images, mean=mean, std=std))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What inspections say of the arms of a group: shares of answers, one a seed."""
+"""The inspections of a group's arms: shares of answers, one for each seed."""
 
 import dataclasses
 from collections import Counter

@@ -1,4 +1,4 @@
-"""How many answers stay, and how many are right, where images are changed."""
+"""Counts of the answers that stay, and that are right, where images are changed."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""How far attention looks, how widely it is spread, and what position embeddings know of places."""
+"""The distance and spread of attention, and the similarity of position embeddings."""
 
 from typing import Any
 

@@ -53,7 +53,7 @@ NEGLIGIBLE = 1e-5
 
 @dataclasses.dataclass(frozen=True)
 class Corruption:
-    """One corruption at a severity, `level`, from 1 to 5; `number` is its place in the list."""
+    """A corruption at a severity, `level`, from 1 to 5."""
 
     kind: str
     level: int

@@ -1,4 +1,4 @@
-"""What happens inside a model: the only file of this folder that knows how models are built."""
+"""The inside of a model: the only file of this folder that knows how models are built."""
 
 from typing import Any
 

@@ -76,7 +76,7 @@ def load_subject(folder: Path, num_images: int) -> Subject:
     ]
     channels = images.shape[-1]
     variables = {
-        "trained": trained.variables.get("average") or trained.variables,
+        "trained": trained.variables,
         "initial": initial_variables(trained.model, settings.seed, channels),
     }
     ids, labels = np.asarray(split.ids)[positions], split.labels[positions]

@@ -22,7 +22,7 @@ Padding = tuple[Pair, Pair]
 def conv_general_dilated(
     images: Array, kernel: Array, strides: Sequence[int], padding: Any, **options: Any
 ) -> Array:
-    """What `flax.linen.Conv` convolves with: images NHWC, kernels HWIO, no dilation, no groups."""
+    """Convolves as `flax.linen.Conv` does: images NHWC, kernels HWIO, no dilation, no groups."""
     assert set(options["lhs_dilation"]) == set(options["rhs_dilation"]) == {1}
     assert options["feature_group_count"] == 1
     (vertical, horizontal), (top, left) = strides, padding
@@ -147,7 +147,7 @@ def _is_same_3x3(shape: Sequence[int], strides: Pair, padding: Padding) -> bool:
 
 
 def _is_halving(x: Array, dy: Array, shape: Sequence[int], strides: Pair, padding: Padding) -> bool:
-    """Whether `_cpu_halving_input_gradient` holds, and gains: in float32, from few pixels only."""
+    """Returns whether the halving gradient holds, and gains: in float32, from few pixels only."""
     is_half = strides == (2, 2) and x.shape[1:3] == (2 * dy.shape[1], 2 * dy.shape[2])
     is_gain = x.dtype == jnp.bfloat16 or min(dy.shape[1:3]) <= 2
     margin = shape[0] // 2
@@ -172,7 +172,7 @@ def _cpu_pixels_last(x: Array) -> Array:
 
 
 def _cpu_windows(x: Array, size: Sequence[int], strides: Pair, padding: Padding) -> Array:
-    """What each output pixel sees: [N, H', W', h * w * C]."""
+    """Returns the window of each output pixel: [N, H', W', h * w * C]."""
     if x.dtype == jnp.bfloat16:
         # As integers: XLA would convert bfloat16 to float32, move that, and convert it again.
         bits = lax.bitcast_convert_type(x, jnp.uint16)
@@ -189,7 +189,7 @@ def _cpu_windows(x: Array, size: Sequence[int], strides: Pair, padding: Padding)
 
 
 def _cpu_neighbours(x: Array) -> Array:
-    """Each pixel with those left and right of it, rows of all images first: [H, N, W, 3 C]."""
+    """Joins each pixel with both neighbours in its row, rows first: [H, N, W, 3 C]."""
 
     def neighbours(x: Array) -> Array:
         width = x.shape[2]

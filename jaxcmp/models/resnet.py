@@ -45,7 +45,7 @@ def batch_norm(
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut, which is projected where the shape changes."""
+    """A block of two 3x3 convolutions and a shortcut, projected where the shape changes."""
 
     width: int
     stride: int

@@ -48,7 +48,7 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two dense layers with the exact GELU (Hendrycks and Gimpel 2016) between them."""
+    """A block of two dense layers with the exact GELU (Hendrycks and Gimpel 2016) between them."""
 
     hidden_width: int
     dropout_rate: float

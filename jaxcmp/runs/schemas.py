@@ -240,7 +240,7 @@ class Unchanged(TypedDict):
 
 
 class Spread(TypedDict):
-    """How far attention looks, in pixels, and its entropy, 1 for uniform attention."""
+    """The mean distance of attention, in pixels, and its entropy, 1 for uniform attention."""
 
     distance: Amount
     entropy: Share
@@ -262,7 +262,7 @@ class Attention(TypedDict):
 
 
 class Cosines(TypedDict):
-    """Of position embeddings, and their rank correlation with distance; null where all are one."""
+    """Cosines of position embeddings, and their rank correlation with distance, null if equal."""
 
     correlation: Number | None
     cosines: list[list[Number]]
@@ -275,7 +275,7 @@ class Positions(TypedDict):
 
 
 class Inspection(TypedDict):
-    """What `python -m jaxcmp.inspect` found; a measure that is missing was not taken yet."""
+    """The contents of inspect.json; a measure that is missing was not taken yet."""
 
     step: Count
     images: InspectedImages

@@ -1,4 +1,4 @@
-"""Whether a run is in the blog post's setting, and why not."""
+"""The check that a run is in the blog post's setting, and its reasons."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""What runs say of the blog post's claims, read from their folders."""
+"""Evidence of runs on the blog post's claims, read from their folders."""
 
 import numpy as np
 import pytest

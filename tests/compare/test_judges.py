@@ -19,7 +19,7 @@ def classes(arm, shift=0.0, **changes):
 
 
 def measured(vit=None, resnet=None):
-    """What the blog post itself would have measured, but for what is given."""
+    """Returns the blog post's own numbers as measurements, but for what is given."""
     base = {
         "vit": MeasuredArm([0.8699], [0.868], classes("vit"), {"T4": [2640.0]}, 10_000, None, [3]),
         "resnet": MeasuredArm(
@@ -133,7 +133,7 @@ def test_ten_numbers_at_once_are_each_given_more_room():
 
 
 def seeds(arm, spread=0.001, **changes):
-    """As `classes`, of three seeds that are further apart for each next class."""
+    """Returns `classes` of three seeds that are further apart for each next class."""
     return {
         name: [value - spread * (1 + i), value, value + spread * (1 + i)]
         for i, (name, (value,)) in enumerate(classes(arm, **changes).items())
@@ -170,7 +170,7 @@ def test_which_gap_is_largest_is_open_where_seeds_or_images_can_explain_it():
 
 
 def test_images_that_seeds_answer_alike_or_not_make_a_mean_less_sure_or_surer():
-    """Of three seeds that err on the same images, each image counts once; else up to thrice."""
+    """Counts each image once for three seeds that err on the same images; else up to thrice."""
     reach = []
     for num in (10_000.0, 30_000.0):
         evidence = measured(vit=best(0.889, 0.89, 0.891) | {"num_independent": num})

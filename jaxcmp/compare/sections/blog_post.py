@@ -20,7 +20,7 @@ from jaxcmp.settings.keys import NEUTRAL
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """What the blog post says, and what decides it; claims.toml explains each field."""
+    """A claim of the blog post, and what decides it; claims.toml explains each field."""
 
     id: str
     says: str
@@ -36,13 +36,13 @@ class Claim:
 
     @property
     def is_tuned(self) -> bool:
-        """Whether it is about models that began from weights."""
+        """Returns whether it is about models that began from weights."""
         return self.measure.startswith("tuned")
 
 
 @dataclasses.dataclass(frozen=True)
 class StatedArm:
-    """One of the blog post's models; `config` has the settings that it states, `command` trains it.
+    """A model of the blog post; `config` has the settings that it states, `command` trains it.
 
     Where `seen` is not "", it began from weights, and that is how what they had seen begins.
     """
@@ -97,7 +97,7 @@ def _claim(stored: Mapping[str, Any]) -> Claim:
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredArm:
-    """What the finished runs of one arm say; what is empty was not measured.
+    """The measurements of one arm's finished runs; what is empty was not measured.
 
     Accuracies are in [0, 1], one for each seed: the highest over epochs, that of the last epoch,
     and the last epoch's by class. `seconds` of training are by device, one for each run on it;
@@ -127,7 +127,7 @@ class MeasuredArm:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What was measured of each arm, by its name in claims.toml: "vit", "resnet", "vit-conv".
+    """The measurements of each arm, by its name in claims.toml: "vit", "resnet", "vit-conv".
 
     `arms` began at random, `tuned` from weights that had been trained elsewhere.
     """
@@ -143,7 +143,7 @@ class Measured:
 
 @dataclasses.dataclass(frozen=True)
 class Judgement:
-    """Whether a claim holds: what was measured, and why that decides it."""
+    """The judgement of a claim: its verdict, what was measured, and why that decides it."""
 
     verdict: Literal["holds", "fails", "open"]
     measured: Cell
@@ -165,7 +165,7 @@ def setting_difference(
     origin: Origin | None = None,
     key: str = "",
 ) -> str | None:
-    """What sets a run apart from the blog post's run of the same model; None where nothing does.
+    """Says what sets a run apart from the blog post's run of the same model; None if nothing does.
 
     `config` is that of config.json, `data` what environment.json says of the images; a run with an
     `origin` is beside the blog post's run that began from weights.
@@ -214,7 +214,7 @@ def _difference(
 
 
 def is_near(post: BlogPost, arm: Arm) -> bool:
-    """Whether an arm has a model of the blog post's, and CIFAR-10 in some form."""
+    """Returns whether an arm has a model of the blog post and some form of CIFAR-10."""
     config = arm.config
     arms = post.tuned if arm.outcomes[0].origin else post.arms
     stated = arms.get(config["model"]["name"])
@@ -231,7 +231,7 @@ def _plain(value: Any) -> Any:
 
 
 def measured(group: Group, post: BlogPost) -> Measured:
-    """By model; of several arms of one model, the one in the blog post's setting speaks for it.
+    """Chooses one arm for each model; of several, the one in the blog post's setting.
 
     Of several in it, that with the highest accuracy on held-out images does, and none where an arm
     held none out: the best on the test images would be taken for its luck.

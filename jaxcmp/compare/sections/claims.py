@@ -1,4 +1,4 @@
-"""What the blog post claims, and what was measured: its claims one by one, with a verdict."""
+"""The blog post's claims one by one, each with what was measured and a verdict."""
 
 import dataclasses
 import itertools
@@ -82,7 +82,7 @@ def judged(found: Measured, post: BlogPost) -> Answer:
 def _commands(
     post: BlogPost, found: Measured, claims: Sequence[Claim], judgements: Sequence[Judgement]
 ) -> list[Suggestion]:
-    """What would judge the claims that these runs left open."""
+    """Suggests the runs that would judge the claims that are open."""
     waiting = [c for c, j in zip(claims, judgements, strict=True) if j.verdict == "open"]
     random = dict.fromkeys(key for claim in waiting if not claim.is_tuned for key in claim.arms)
     begun = dict.fromkeys(key for claim in waiting if claim.is_tuned for key in claim.arms)

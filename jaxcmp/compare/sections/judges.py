@@ -43,7 +43,7 @@ class _Part:
 
 @dataclasses.dataclass(frozen=True)
 class _Spread:
-    """In percent: a mean, its interval over seeds, and the range of the seeds.
+    """A mean, its interval over seeds, and the range of the seeds, in percent.
 
     `seeds` are the values of one arm, none of two. What it is a sum of has the `signs`, and
     `num_seeds` or more in each of its `parts`.
@@ -80,7 +80,7 @@ def _best_spread(arms: Sequence[MeasuredArm]) -> _Spread:
 
 
 def judge_each_class(claim: Claim, post: BlogPost, measured: Measured) -> list[Judgement]:
-    """Each class in the blog post's order: the accuracy of one arm, or the gap of two."""
+    """Judges each class in the blog post's order: the accuracy of one arm, or the gap of two."""
     arms = measured.of(claim)
     num_images = _num_of_class(arms, post)
     spreads = [
@@ -110,7 +110,7 @@ def judge_classes(claim: Claim, post: BlogPost, measured: Measured) -> Judgement
 
 
 def judge_largest_gap(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
-    """For which class two arms differ most: settled where the lead over each other class is real.
+    """Judges for which class two arms differ most; settled if the lead over each other is real.
 
     It does not hold where the gap of one other class is really larger.
     """
@@ -195,7 +195,7 @@ def judge_time_ratio(claim: Claim, post: BlogPost, measured: Measured) -> Judgem
 
 
 def judge_tuned_accuracy(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
-    """Whether a pretrained arm reaches an accuracy, in percent, after its last epoch."""
+    """Judges whether a pretrained arm reaches an accuracy, in percent, after its last epoch."""
     (arm,) = measured.of(claim)
     spread = _last_spread([arm])
     _, high, basis = _reach(claim, spread)
@@ -209,7 +209,7 @@ def judge_tuned_accuracy(claim: Claim, post: BlogPost, measured: Measured) -> Ju
 
 
 def judge_lead(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
-    """Whether the first arm is ahead of the second: by more than chance explains."""
+    """Judges whether the first arm is ahead of the second by more than chance explains."""
     arms = measured.of(claim)
     spread = _last_spread(arms)
     low, high, basis = _reach(claim, spread)
@@ -262,7 +262,7 @@ def judge_convergence(claim: Claim, post: BlogPost, measured: Measured) -> Judge
 
 
 def judge_jump(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
-    """Whether the accuracy bends upwards at an epoch more than at any other, in every seed.
+    """Judges whether the accuracy bends upwards at an epoch more than elsewhere, in every seed.
 
     The bend is the second difference of the accuracy. It does not hold where no seed has its
     largest one there.
@@ -360,7 +360,7 @@ def _reach(claim: Claim, spread: _Spread, num_tests: int | None = None) -> tuple
 
 
 def _by_images(spread: _Spread, confidence: float) -> tuple[float, float]:
-    """How far the choice of test images alone reaches to either side, in percent.
+    """Returns how far the choice of test images alone reaches to either side, in percent.
 
     Wilson's intervals of the parts, added up as squares (Newcombe 1998). Test images are taken as
     drawn anew for each arm, which makes a gap no surer than it is.

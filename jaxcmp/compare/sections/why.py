@@ -31,7 +31,7 @@ NOTE = (
 
 @dataclasses.dataclass(frozen=True)
 class Question:
-    """One number of an arm for each seed, in percent or points, and the words for it.
+    """A number of an arm for each seed, in percent or points, and the words for it.
 
     `values` takes the state; `sentence` has places for both arms' names and numbers.
     """
@@ -209,7 +209,7 @@ def _finding(gaps: Sequence[Gap]) -> str:
 
 
 def _by_class(group: Group, first: InspectedArm, second: InspectedArm) -> str:
-    """Whether the first arm's lead is larger in classes that need the arrangement of an image."""
+    """Says whether the first arm leads by more in classes that need the arrangement of an image."""
     tile = _nearest(first.levels("arrangement", "tiles"), first.side / 4)
     both = [each.class_losses("arrangement", "tiles", tile) for each in (first, second)]
     losses = np.mean(both, axis=0)

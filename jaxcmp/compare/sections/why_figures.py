@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from msgspec import structs
 
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Axis, Figure, Heatmap, Plot, Series
@@ -125,10 +126,7 @@ def _arrangement(arms: Sequence[InspectedArm]) -> Figure:
         series = []
         for line in _lines(arms, levels, right):
             places = [float(levels.index(int(x))) for x in line.x]
-            series.append(
-                Series(line.label, places, line.y, line.style, line.arm, line.low, line.high,
-                       line.runs)
-            )  # fmt: skip
+            series.append(structs.replace(line, x=places))
         panels.append(Plot(title, axis, ACCURACY, series))
     return Figure(
         "why-arrangement",
@@ -161,11 +159,10 @@ def _corruptions(arms: Sequence[InspectedArm]) -> Figure:
         )
         # Values lie along x, where categories are on y.
         series += [
-            Series(line.label, [v or 0.0 for v in line.y], line.x, line.style, line.arm, line.low,
-                   line.high, line.runs)
+            structs.replace(line, x=[value or 0.0 for value in line.y], y=line.x)
             for line in found
             if line.style == "points"
-        ]  # fmt: skip
+        ]
         initial = float(np.mean([mean_of(each, kind, "initial") for kind in order]))
         name, values = f"{arm.name}, untrained", [initial] * len(order)
         series.append(Series(name, values, list(places), "dashed", arm.index, runs=arm.runs))
