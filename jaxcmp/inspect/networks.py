@@ -11,15 +11,16 @@ from jaxcmp.models import ResNet, ViT
 
 
 def layer_outputs(model: ViT | ResNet, variables: Any, images: Array) -> dict[str, Array]:
-    """Returns the output of each block by its name, in order, [batch, ...].
+    """Returns the output of each block, in order, [batch, ...].
 
-    `images` are as the model takes them.
+    A ViT's are called "1", "2" and so on, a ResNet's "1.1", by stage and block. `images` are as
+    the model takes them.
     """
     kept = _outputs(model, variables, images, lambda name: name.startswith("block_"))
     if isinstance(model, ViT):
-        return {f"block {i + 1}": kept[f"block_{i}"]["__call__"][0] for i in range(model.depth)}
+        return {f"{i + 1}": kept[f"block_{i}"]["__call__"][0] for i in range(model.depth)}
     return {
-        f"stage {i + 1}, block {j + 1}": kept[f"stage_{i + 1}"][f"block_{j}"]["__call__"][0]
+        f"{i + 1}.{j + 1}": kept[f"stage_{i + 1}"][f"block_{j}"]["__call__"][0]
         for i, depth in enumerate(model.stage_depths)
         for j in range(depth)
     }

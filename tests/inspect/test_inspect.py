@@ -227,7 +227,7 @@ def test_the_arrays_are_written_beside_it_and_made_anew_if_they_are_lost(copy):
     arrays = read_arrays(copy, found)
     subject = load_subject(copy, NUM_IMAGES)
     np.testing.assert_array_equal(arrays["map_ids"], subject.ids)
-    assert arrays["layers"].tolist() == ["block 1"]
+    assert arrays["layers"].tolist() == ["1"]
     mistakes = NUM_IMAGES - sum(found["unchanged"]["trained"])
     assert len(arrays["pictures"]) == mistakes
     content = bytearray((copy / ARRAYS).read_bytes())

@@ -9,15 +9,17 @@ from scipy import stats
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Group, Outcome
-from jaxcmp.compare.document import Block, Cell, Column, Commands, Table, Text
+from jaxcmp.compare.document import Block, Cell, Column, Commands, Suggestion, Table, Text
 from jaxcmp.compare.inspected import InspectedArm, State, mean_over, read_inspected
 from jaxcmp.compare.sections import why_figures
-from jaxcmp.compare.sections.answer import Answer, answered, unanswered
+from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.classes import class_accuracies
 from jaxcmp.compare.sections.why_attention import attention_blocks
+from jaxcmp.compare.sections.why_pictures import picture_blocks
+from jaxcmp.compare.sections.why_similarity import similarity_blocks
+from jaxcmp.compare.sections.why_stem import stem_block
 from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs, lead
 from jaxcmp.compare.statistics.paired import holm
-from jaxcmp.runs.inspections import COUNTED
 
 TITLE = "Why"
 NOTE = (
@@ -79,7 +81,7 @@ class Gap:
 
 
 def why_section(group: Group) -> Answer:
-    inspected = read_inspected(group, COUNTED)
+    inspected = read_inspected(group)
     arms = inspected.arms
     pairs = [
         (arms[one.index], arms[two.index])
@@ -91,18 +93,25 @@ def why_section(group: Group) -> Answer:
             return Answer()
         text = "Why: how both see images that are moved, torn, filtered or spoiled."
         outcomes = [outcome for arm in group.arms for outcome in arm.outcomes]
-        return unanswered(text, _command(outcomes))
+        suggestion = Suggestion(text, _command(outcomes))
+        stem = stem_block(group)
+        return (
+            answered("why", TITLE, stem, more=[suggestion]) if stem else Answer(more=(suggestion,))
+        )
     first = pairs[0][0]
     questions = _questions(first)
     gaps = [gap for one, two in pairs for gap in find_gaps(questions, one, two)]
-    blocks: list[Block] = [Text(_images(list(arms.values())), "note")]
+    blocks: list[Block] = [*stem_block(group), Text(_images(list(arms.values())), "note")]
     shown = why_figures.figures(group, list(arms.values()))
     for question, figure in zip(questions, shown, strict=True):
         own = [gap for gap in gaps if gap.question is question]
         blocks += [*(Text(gap.sentence) for gap in own), figure]
     blocks += attention_blocks(list(arms.values()))
+    for number, pair in enumerate(pairs, start=1):
+        blocks += similarity_blocks(*pair, "" if len(pairs) == 1 else f"-{number}")
     classes = [text for one, two in pairs if (text := _by_class(group, one, two))]
     details: list[Block] = [_table(questions, list(arms.values())), *map(Text, classes)]
+    details += [block for pair in pairs for block in picture_blocks(group, pair)]
     blocks += [Text(each, "note") for each in inspected.faults]
     if inspected.missing:
         blocks += [
