@@ -242,7 +242,7 @@ def test_layers_are_compared_over_all_pairs_of_seeds(group, answer):
     resnet, vit = arrays(group, "resnet"), arrays(group, "vit")
     expected = np.mean([cka(one, two) for one in resnet for two in vit], axis=0)
     panel = sections.heatmap(sections.figure(answer, "why-layers"), "resnet and vit")
-    np.testing.assert_allclose(panel.values, 100 * expected, atol=0.1)
+    np.testing.assert_allclose(np.array(panel.values, float), 100 * expected, atol=0.1)
     assert panel.rows == ["1.1", "1.2", "2.1"] and panel.columns == ["1", "2"]
     best = np.mean([expected.max(axis=0).mean(), expected.max(axis=1).mean()])
     words = f"most similar layer of vit have a CKA of {best:.2f}, mean over layers of both and 9 "
@@ -254,7 +254,7 @@ def test_two_seeds_of_one_arm_are_the_ceiling(group, answer):
     pairs = [(i, j) for i in range(3) for j in range(3) if i != j]
     expected = np.mean([cka(vit[i], vit[j]) for i, j in pairs], axis=0)
     panel = sections.heatmap(sections.figure(answer, "why-layers"), "Two seeds of vit")
-    np.testing.assert_allclose(panel.values, 100 * expected, atol=0.1)
+    np.testing.assert_allclose(np.array(panel.values, float), 100 * expected, atol=0.1)
     best = np.mean([expected.max(axis=0).mean(), expected.max(axis=1).mean()])
     assert f"{best:.2f} for vit (3 pairs of seeds)" in sections.texts(answer)
 
@@ -265,12 +265,12 @@ def opened(picture):
 
 def test_the_gallery_has_images_that_exactly_one_arm_gets_right_with_both_maps(group, answer):
     assert answer.section is not None
-    (gallery,) = (b for b in answer.section.details if isinstance(b, Gallery))
+    (gallery,) = (b for b in answer.section.blocks if isinstance(b, Gallery))
     assert gallery.is_wide and "attention rollout of vit" in gallery.caption
     (resnet, vit) = (each.arm for each in read_inspected(group).arms.values())
     sure = [np.mean([softmax(x, axis=1) for x in arm.logits], axis=0) for arm in (resnet, vit)]
     right = [each.argmax(axis=1) == group.labels for each in sure]
-    assert 0 < len(gallery.pictures) <= 12
+    assert 0 < len(gallery.pictures) <= 8
     ids = resnet.outcomes[0].predictions.ids.tolist()
     for picture in gallery.pictures:
         row = ids.index(int(picture.alternative.split()[2]))
@@ -286,7 +286,7 @@ def test_the_gallery_has_images_that_exactly_one_arm_gets_right_with_both_maps(g
 
 def test_a_map_darkens_the_image_where_it_is_low(group, answer):
     assert answer.section is not None
-    (gallery,) = (b for b in answer.section.details if isinstance(b, Gallery))
+    (gallery,) = (b for b in answer.section.blocks if isinstance(b, Gallery))
     picture = gallery.pictures[0]
     number = int(picture.alternative.split()[2])
     tiles = opened(picture)[..., :3].astype(float)

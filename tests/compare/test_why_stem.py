@@ -36,7 +36,7 @@ def test_the_ends_of_the_interval_are_just_not_rejected():
 def test_the_interval_covers_the_truth_as_often_as_it_says():
     rng, num_covered = np.random.default_rng(0), 0
     for _ in range(400):
-        drawn = [rng.normal(mean, 1, 3) for mean in (60, 70, 80)]
+        drawn = [rng.normal(mean, 1, 3).tolist() for mean in (60, 70, 80)]
         interval = share_of_gap(*drawn).interval
         assert interval is not None
         num_covered += interval[0] <= 0.5 <= interval[1]

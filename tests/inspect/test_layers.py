@@ -25,7 +25,7 @@ def make_subject(trained, num, seed=0, size=32):
     images = np.random.default_rng(seed).integers(0, 256, (num, 8, 8, 3), dtype=np.uint8)
     rows = [np.minimum(np.arange(start, start + size), num - 1) for start in range(0, num, size)]
     batches = [(jnp.asarray(images[each]), jnp.asarray(each)) for each in rows]
-    variables = dict.fromkeys(STATES, trained.variables)
+    variables: dict[str, Any] = dict.fromkeys(STATES, trained.variables)
     run: Any = None
     return Subject(run, trained, variables, np.arange(num), np.arange(num) % 3, batches), images
 
@@ -107,7 +107,7 @@ def test_every_block_is_a_layer_and_the_last_one_leads_to_the_answer(name):
     else:
         pooled = last.mean(axis=(1, 2))
     logits = pooled @ params["head"]["kernel"] + params["head"]["bias"][None]
-    expected = model.apply(trained.variables, images, is_training=False)
+    expected: Any = model.apply(trained.variables, images, is_training=False)
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
 
 

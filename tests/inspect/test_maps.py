@@ -12,6 +12,7 @@ from jaxcmp.inspect import maps
 from jaxcmp.inspect.maps import class_activation, measure_maps, rollout
 from jaxcmp.inspect.networks import last_maps
 from jaxcmp.inspect.subject import Subject
+from jaxcmp.models import ResNet
 from jaxcmp.runs.inspections import STATES
 
 
@@ -61,9 +62,10 @@ def test_the_map_of_a_class_is_grad_cam_by_its_gradients():
 def test_what_the_map_is_made_from_gives_the_models_own_answers():
     trained = make_trained("resnet")
     images = jax.random.normal(jax.random.key(0), (3, 8, 8, 3))
+    assert isinstance(trained.model, ResNet)
     outputs, kernel = last_maps(trained.model, trained.variables, images)
     bias = trained.variables["params"]["head"]["bias"][None]
-    expected = trained.model.apply(trained.variables, images, is_training=False)
+    expected: Any = trained.model.apply(trained.variables, images, is_training=False)
     found = outputs.mean(axis=(1, 2)) @ kernel + bias
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -83,7 +85,7 @@ def test_maps_and_mistakes_are_of_the_first_images_by_id(name, monkeypatch):
     ids = np.arange(10, 19)
     run: Any = None
     batches = [(jnp.asarray(images), jnp.arange(9))]
-    variables = dict.fromkeys(STATES, trained.variables)
+    variables: dict[str, Any] = dict.fromkeys(STATES, trained.variables)
     found = measure_maps(Subject(run, trained, variables, ids, labels, batches))
     assert found["map_ids"].tolist() == list(range(10, 17))
     assert found["picture_ids"].tolist() == [11, 14]

@@ -15,7 +15,7 @@ from jaxcmp.compare.inspected import InspectedArm
 from jaxcmp.compare.sections.pictures import mean_probabilities, png
 
 # For each of the two arms.
-NUM_PICTURES = 6
+NUM_PICTURES = 4
 # The share of an image's light that is left where a map is zero.
 DARKEST = 0.2
 METHODS = {

@@ -5,7 +5,7 @@ from typing import Any
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Block, Text
+from jaxcmp.compare.document import Text
 from jaxcmp.compare.statistics.gap_share import share_of_gap
 from jaxcmp.compare.statistics.means import Lead, compare_runs
 
@@ -13,7 +13,7 @@ from jaxcmp.compare.statistics.means import Lead, compare_runs
 SWAPPED = ("arm", "model.stem", "model.depth")
 
 
-def stem_block(group: Group) -> list[Block]:
+def stem_block(group: Group) -> list[Text]:
     """Says how far the stem brings a ViT towards the ResNet; nothing where an arm is missing."""
     resnets = [arm for arm in group.arms if arm.config["model"]["name"] == "resnet"]
     if not resnets:
