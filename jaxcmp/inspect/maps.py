@@ -25,7 +25,7 @@ MAX_BATCH = 100
 def measure_maps(subject: Subject) -> dict[str, np.ndarray]:
     """Returns `map_ids` [n], maps by state, uint8 [n, rows, columns], and pictures of mistakes.
 
-    Maps have the size of the model's own grid, and 255 where they are highest. `pictures` uint8
+    Maps have the size of the model's own grid, 0 where they are lowest and 255 where highest. `pictures` uint8
     [k, height, width, channels] are the first images that the trained model gets wrong, with
     `picture_ids` [k]: an image that one model alone gets right is a mistake of the other.
     """
@@ -65,13 +65,14 @@ def _collect(subject: Subject, state: str, images: np.ndarray) -> tuple[np.ndarr
 def _maps(
     model: ViT | ResNet, variables: Any, images: Array, mean: np.ndarray, std: np.ndarray
 ) -> tuple[Array, Array]:
-    """Returns maps [batch, rows, columns], at most 1, and the classes answered [batch]."""
+    """Returns maps [batch, rows, columns], each from 0 to 1, and the classes answered [batch]."""
     images = unaugmented(images, mean, std, image_size=model.image_size)
     classes = jnp.argmax(jnp.asarray(model.apply(variables, images, is_training=False)), axis=-1)
     if isinstance(model, ViT):
         maps = rollout(attention_weights(model, variables, images))
     else:
         maps = class_activation(*last_maps(model, variables, images), classes)
+    maps = maps - jnp.min(maps, axis=(1, 2), keepdims=True)
     highest = jnp.max(maps, axis=(1, 2), keepdims=True)
     return maps / jnp.where(highest > 0, highest, 1), classes
 

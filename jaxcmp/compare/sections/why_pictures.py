@@ -16,8 +16,8 @@ from jaxcmp.compare.sections.pictures import mean_probabilities, png
 
 # For each of the two arms.
 NUM_PICTURES = 4
-# The share of an image's light that is left where a map is zero.
-DARKEST = 0.2
+# Laid over the grey image, more of it where a map is higher.
+COLOUR, MOST = np.array([255, 120, 0]), 0.75
 METHODS = {
     "vit": "attention rollout of {name} (Abnar and Zuidema 2020)",
     "resnet": "Grad-CAM of {name} for its own answer (Selvaraju et al. 2017)",
@@ -59,7 +59,7 @@ def picture_blocks(group: Group, arms: Sequence[InspectedArm]) -> list[Block]:
         return [Text(text, "note")]
     caption = (
         f"Test images that exactly one of {names} gets right, the most confident answers first: "
-        f"the image; {'; '.join(each.method for each in views)}. Bright is what counts, mean over "
+        f"the image; {'; '.join(each.method for each in views)}. Orange is what counts, mean over "
         f"seeds. {_sanity(arms)}"
     )
     made = [_picture(group, views, row, ids[row], pictures[ids[row]]) for row in chosen]
@@ -81,7 +81,7 @@ def _picture(
     group: Group, views: Sequence[View], row: int, number: int | str, image: np.ndarray
 ) -> Picture:
     colours = np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
-    tiles = [colours, *(_lit(colours, each.maps[number]) for each in views)]
+    tiles = [colours, *(_overlaid(colours, each.maps[number]) for each in views)]
     names, lines = group.class_labels, [f"is {group.class_labels[group.labels[row]]}"]
     for each in views:
         sure = each.probabilities[row]
@@ -104,12 +104,13 @@ def _pictures(arms: Sequence[InspectedArm]) -> dict[int | str, np.ndarray]:
     }
 
 
-def _lit(image: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Darkens an image uint8 [height, width, 3] where a map [rows, columns] is low."""
+def _overlaid(image: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Lays a map [rows, columns] in [0, 1] over an image uint8 [height, width, 3], made grey."""
     size = image.shape[1], image.shape[0]
-    light = Image.fromarray(shown.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
-    light = DARKEST + (1 - DARKEST) * np.clip(np.asarray(light), 0, 1)[..., None]
-    return np.rint(image * light).astype(np.uint8)
+    high = Image.fromarray(shown.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
+    share = MOST * np.clip(np.asarray(high), 0, 1)[..., None]
+    grey = image.mean(axis=-1, keepdims=True)
+    return np.rint((1 - share) * grey + share * COLOUR).astype(np.uint8)
 
 
 def _beside(tiles: Sequence[np.ndarray]) -> np.ndarray:
