@@ -25,9 +25,10 @@ MAX_BATCH = 100
 def measure_maps(subject: Subject) -> dict[str, np.ndarray]:
     """Returns `map_ids` [n], maps by state, uint8 [n, rows, columns], and pictures of mistakes.
 
-    Maps have the size of the model's own grid, 0 where they are lowest and 255 where highest. `pictures` uint8
-    [k, height, width, channels] are the first images that the trained model gets wrong, with
-    `picture_ids` [k]: an image that one model alone gets right is a mistake of the other.
+    Maps have the size of the model's own grid, 0 where they are lowest and 255 where they are
+    highest. `pictures` uint8 [k, height, width, channels] are the first images that the trained
+    model gets wrong, with `picture_ids` [k]: an image that one model alone gets right is a mistake
+    of the other.
     """
     images = subject.first_images(MAX_MAPS)
     num = len(images)
