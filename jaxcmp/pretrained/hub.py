@@ -31,15 +31,13 @@ class HubFile(NamedTuple):
     address: HubAddress
 
 
-def fetch(
-    address: HubAddress, *, endpoint: str | None = None, cache: Path | None = None
-) -> HubFile:
+def fetch(address: HubAddress) -> HubFile:
     """Returns the file that an address names, without a request to the hub if the cache has it.
 
-    A branch means the commit that it was at the first download. `endpoint` and `cache` replace what
-    HF_ENDPOINT and HF_HOME say. Raises CommandError for a repository, a revision or a file that
-    does not exist, is not ours to read, or is of no use, and JaxcmpError for a hub that does not
-    answer and for a file that is damaged; each is one line.
+    A branch means the commit that it was at the first download. HF_ENDPOINT, HF_HOME, HF_TOKEN and
+    HF_HUB_OFFLINE mean what they mean to the library. Raises CommandError for a repository, a
+    revision or a file that does not exist, is not ours to read, or is of no use, and JaxcmpError
+    for a hub that does not answer and for a file that is damaged; each is one line.
     """
     try:
         import huggingface_hub as hub
@@ -49,7 +47,7 @@ def fetch(
         ) from error
     if address.file and not address.file.endswith(SUFFIX):
         raise CommandError(f"--config.init.path={address} {_why_not(address.file)}")
-    path = _find(hub, address, cache) or _download(hub, address, endpoint, cache)
+    path = _find(hub, address) or _download(hub, address)
     commit, file = _place(path)
     sha256 = _check(path, pinned := HubAddress(address.repository, commit, file))
     logging.info("weights: %s, SHA-256 %s", pinned, sha256)
@@ -95,18 +93,16 @@ def _list(names: Sequence[str], most: int = 4) -> str:
     return f"{', '.join(names[:most])}{more}"
 
 
-def _find(hub: ModuleType, address: HubAddress, cache: Path | None) -> Path | None:
+def _find(hub: ModuleType, address: HubAddress) -> Path | None:
     """Returns the file in the cache; without a name, the usual one, or the only one there is."""
     revision = address.revision or DEFAULT_BRANCH
-    found = hub.try_to_load_from_cache(
-        address.repository, address.file or USUAL, revision=revision, cache_dir=cache
-    )
+    found = hub.try_to_load_from_cache(address.repository, address.file or USUAL, revision=revision)
     if isinstance(found, str):
         return Path(found)
     if address.file:
         return None
     try:
-        repositories = hub.scan_cache_dir(cache).repos
+        repositories = hub.scan_cache_dir(hub.constants.HF_HUB_CACHE).repos
     except hub.CacheNotFound:
         return None
     paths = {
@@ -123,11 +119,9 @@ def _find(hub: ModuleType, address: HubAddress, cache: Path | None) -> Path | No
         return None
 
 
-def _download(
-    hub: ModuleType, address: HubAddress, endpoint: str | None, cache: Path | None
-) -> Path:
+def _download(hub: ModuleType, address: HubAddress) -> Path:
     """Downloads the file; its revision is noted in the cache, for the next time."""
-    api = hub.HfApi(endpoint=endpoint)
+    api = hub.HfApi()
     # A bar of many lines in a file is no help.
     if not sys.stderr.isatty():
         hub.utils.disable_progress_bars()
@@ -138,8 +132,7 @@ def _download(
         listed = api.model_info(address.repository, revision=revision, timeout=TIMEOUT_SECONDS)
         file = address.file or choose([each.rfilename for each in listed.siblings or ()])
         logging.info("%s: downloading %s", address, file)
-        options = {"revision": revision, "cache_dir": cache, "etag_timeout": TIMEOUT_SECONDS}
-        return Path(api.hf_hub_download(address.repository, file, **options))
+        return Path(api.hf_hub_download(address.repository, file, revision=revision))
     except Exception as error:  # The library and those below it raise nearly anything.
         raise _explain(hub, error, address) from error
 

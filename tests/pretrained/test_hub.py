@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hub_server import Hub, Repository, sha256
+from huggingface_hub import constants
 from safetensors.numpy import save
+from sample_weights import VIT, published, shapes_of
 
 from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.pretrained import fit, read
 from jaxcmp.pretrained.hub import fetch
 from jaxcmp.settings.hub_address import HubAddress, parse_address
 
@@ -35,6 +38,13 @@ def hub():
         "o/parts": repository({**PARTS, "model.safetensors.index.json": SMALL}),
         "o/pickle": repository({"pytorch_model.bin": WEIGHTS, "config.json": SMALL}),
         "o/nothing": repository({"README.md": SMALL}),
+        "o/vit": Repository(
+            {
+                commit: {"model.safetensors": save(published("timm_vit", seed))}
+                for seed, commit in enumerate((OLD, NEW))
+            },
+            {"main": OLD},
+        ),
         "o/gated": repository({"model.safetensors": WEIGHTS}, "gated"),
         "o/private": repository({"model.safetensors": WEIGHTS}, "private"),
     }
@@ -42,12 +52,24 @@ def hub():
         yield server
 
 
-@pytest.fixture
-def get(hub, tmp_path):
-    return lambda text: fetch(parse_address(text), endpoint=hub.url, cache=tmp_path / "cache")
+def use_endpoint(monkeypatch, url):
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "ENDPOINT", url)
 
 
-def refusal(get, text, kind=CommandError):
+@pytest.fixture(autouse=True)
+def library(hub, tmp_path, monkeypatch):
+    """The library as HF_ENDPOINT and HF_HOME make it, which it reads when it is imported."""
+    use_endpoint(monkeypatch, hub.url)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+
+
+def get(text):
+    return fetch(parse_address(text))
+
+
+def refusal(text, kind: type[JaxcmpError] = CommandError):
     with pytest.raises(kind, match="^[^\n]*$") as caught:
         get(text)
     assert text in str(caught.value)
@@ -80,7 +102,7 @@ def test_an_address_of_another_form_is_refused_with_the_right_one(text):
         parse_address(text)
 
 
-def test_weights_are_downloaded_once_and_named_by_commit_and_file(hub, get):
+def test_weights_are_downloaded_once_and_named_by_commit_and_file(hub):
     first = get("hf:o/usual")
     assert str(first.address) == f"hf:o/usual@{OLD}:model.safetensors"
     assert first.path.read_bytes() == WEIGHTS
@@ -94,7 +116,7 @@ def test_weights_are_downloaded_once_and_named_by_commit_and_file(hub, get):
     assert (newer.address.revision, newer.path.read_bytes()) == (NEW, NEWER)
 
 
-def test_a_branch_of_any_name_and_a_file_in_a_folder_are_found(hub, get):
+def test_a_branch_of_any_name_and_a_file_in_a_folder_are_found(hub):
     assert get("hf:o/usual@refs/pr/1").path.read_bytes() == NEWER
     assert get("hf:o/several:b.safetensors").path.read_bytes() == NEWER
     assert get("hf:o/small").address.file == "deep/tiny.safetensors"
@@ -104,13 +126,12 @@ def test_a_branch_of_any_name_and_a_file_in_a_folder_are_found(hub, get):
     assert len(hub.requests) == num
 
 
-def test_without_a_network_the_cache_answers_and_nothing_else(hub, get, tmp_path):
+def test_without_a_network_the_cache_answers_and_nothing_else(monkeypatch):
     found = get("hf:o/usual")
-    nowhere = {"endpoint": "http://127.0.0.1:1", "cache": tmp_path / "cache"}
-    assert fetch(HubAddress("o/usual"), **nowhere) == found
+    use_endpoint(monkeypatch, "http://127.0.0.1:1")
+    assert get("hf:o/usual") == found
     for text in ("hf:o/only", "hf:o/only:vit.safetensors", f"hf:o/usual@{NEW}"):
-        message = refusal(lambda text: fetch(parse_address(text), **nowhere), text, JaxcmpError)
-        assert "download it once with a network" in message
+        assert "download it once with a network" in refusal(text, JaxcmpError)
 
 
 @pytest.mark.parametrize(
@@ -130,29 +151,51 @@ def test_without_a_network_the_cache_answers_and_nothing_else(hub, get, tmp_path
         ("hf:o/nothing:README.md", "must name a .safetensors file"),
     ],
 )
-def test_what_cannot_be_had_is_refused_in_a_line(get, text, words):
-    assert words in refusal(get, text)
+def test_what_cannot_be_had_is_refused_in_a_line(text, words):
+    assert words in refusal(text)
 
 
-def test_a_file_that_is_not_what_the_hub_says_is_refused_and_can_be_had_again(hub, get):
+def test_a_file_that_is_not_what_the_hub_says_is_refused_and_can_be_had_again(hub):
     hub.damaged[sha256(WEIGHTS)] = WEIGHTS[:-4] + bytes(4)
-    message = refusal(get, f"hf:o/usual@{OLD}:model.safetensors", JaxcmpError)
+    message = refusal(f"hf:o/usual@{OLD}:model.safetensors", JaxcmpError)
     assert f"its check sum is not {sha256(WEIGHTS)}" in message
     # It is refused again, and not taken from the cache.
-    assert "is damaged" in refusal(get, f"hf:o/usual@{OLD}:model.safetensors", JaxcmpError)
+    assert "is damaged" in refusal(f"hf:o/usual@{OLD}:model.safetensors", JaxcmpError)
     hub.damaged.clear()
     (path,) = [word for word in message.split() if word.startswith("/")]
     Path(path.rstrip(",")).unlink()
     assert get("hf:o/usual").path.read_bytes() == WEIGHTS
 
 
-def test_a_small_file_that_changed_on_this_disk_is_refused(get):
+def test_a_small_file_that_changed_on_this_disk_is_refused():
     found = get("hf:o/small")
     found.path.resolve().write_bytes(SMALL.upper())
-    assert "is damaged" in refusal(get, str(found.address), JaxcmpError)
+    assert "is damaged" in refusal(str(found.address), JaxcmpError)
 
 
-def test_without_the_extra_the_line_says_how_to_install_it(get, monkeypatch):
+def test_without_the_extra_the_line_says_how_to_install_it(monkeypatch):
     # So Python marks a package that cannot be imported.
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    assert "needs huggingface_hub: pip install 'jaxcmp[hub]'" in refusal(get, "hf:o/usual")
+    assert "needs huggingface_hub: pip install 'jaxcmp[hub]'" in refusal("hf:o/usual")
+
+
+def test_weights_of_another_layout_are_refused_by_their_address():
+    with pytest.raises(JaxcmpError, match=f"^hf:o/usual@{OLD}:model.safetensors has names that"):
+        read("hf:o/usual")
+
+
+def test_a_checkpoint_is_no_part_of_an_address():
+    with pytest.raises(CommandError, match="checkpoint=best is for run folders, which hf:o/usual"):
+        read("hf:o/usual", checkpoint="best")
+
+
+def test_a_run_that_begins_again_takes_the_commit_that_it_began_from(hub):
+    first = read("hf:o/vit", seen="ImageNet-21k")
+    loaded = fit(first, shapes_of(VIT), VIT).description
+    assert (loaded["path"], loaded["revision"]) == (f"hf:o/vit@{OLD}:model.safetensors", OLD)
+    assert (loaded["kind"], loaded["sha256"]) == ("file", sha256(save(published("timm_vit"))))
+    again = read(f"hf:o/vit@{NEW}", recorded=loaded)
+    assert (again.path, again.sha256) == (first.path, first.sha256)
+    with pytest.raises(JaxcmpError, match="in init.json of this run it is 0; give another --workd"):
+        read("hf:o/vit", recorded=loaded | {"sha256": "0"})
+    assert read(f"hf:o/vit@{NEW}", recorded={}).sha256 != first.sha256
