@@ -13,6 +13,7 @@ from msgspec import Meta
 from jaxcmp import files
 from jaxcmp.errors import CommandError
 from jaxcmp.settings import Section, Settings
+from jaxcmp.settings.axes import Point, why_no_axis
 from jaxcmp.settings.contradictions import check_together
 from jaxcmp.settings.grid import Grid
 from jaxcmp.settings.hub_address import is_hub_address, parse_address
@@ -75,6 +76,18 @@ def settings_of(config: Any, prefix: str = "") -> Settings:
     )
     check_together(settings, prefix)
     return settings
+
+
+def at_point(settings: Settings, point: Point, prefix: str) -> Settings:
+    """Returns the settings with other values by dotted key; raises as `settings_of` does."""
+    config = settings.to_dict()
+    for key, value in point.items():
+        section, _, last = key.rpartition(".")
+        place = config[section] if section else config
+        if last not in place:
+            raise CommandError(f"{settings.arm} has no {key}")
+        place[last] = value
+    return settings_of(config, prefix)
 
 
 def check(config: Any) -> None:
@@ -255,6 +268,8 @@ def _chosen(
 
 
 def _unknown(name: str, known: list[str]) -> CommandError:
+    if why := why_no_axis(name.partition(".axes.")[2]):
+        return CommandError(f"--config.{name} cannot be an axis: {why}")
     if inside := [key for key in known if key.startswith(f"{name}.")]:
         return CommandError(f"--config.{name} is a section: set a key of it, as {inside[0]!r}")
     near = difflib.get_close_matches(name, known, n=1)
@@ -295,7 +310,8 @@ def _requirement(name: str, value: Any, key: Key) -> str:
         inner, meta = unwrap(get_args(inner)[0])
         shown = f"{name} has {_shown(value)}: it"
         words = describe_type(inner, meta, is_plural=True)
-        return f"--config.{shown} takes {words}"
+        is_endless = isinstance(value, float) and not math.isfinite(value)
+        return f"--config.{shown} takes {words}{' and finite' if is_endless else ''}"
     if value == "" and meta.min_length:
         return f"--config.{name} must not be empty"
     is_of_type = type(value) is inner or (inner is float and type(value) is int)
