@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta
@@ -43,13 +43,13 @@ def points(axes: Section) -> list[Point]:
     return [dict(zip(named, each, strict=True)) for each in itertools.product(*named.values())]
 
 
-def _values(sections: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Value, ...]]:
+def _values(sections: Mapping[str, object], prefix: str = "") -> dict[str, tuple[Value, ...]]:
     """Returns the values of the axes that have some, by dotted key."""
     found: dict[str, tuple[Value, ...]] = {}
     for name, value in sections.items():
         if isinstance(value, Section):
             found |= _values(msgspec.structs.asdict(value), f"{prefix}{name}.")
-        elif value:
+        elif isinstance(value, tuple) and value:
             found[f"{prefix}{name}"] = value
     return found
 
@@ -68,8 +68,10 @@ def _section(name: str, keys: Mapping[str, Key]) -> type[Section]:
         else:
             section = _section(first, rest)
             fields.append((first, section, section()))
-    options = {"frozen": True, "kw_only": True, "forbid_unknown_fields": True}
-    return msgspec.defstruct(name, fields, bases=(Section,), **options)
+    section = msgspec.defstruct(
+        name, fields, bases=(Section,), frozen=True, kw_only=True, forbid_unknown_fields=True
+    )
+    return cast(type[Section], section)
 
 
 # The section `axes` of a grid: every key that may be one, with values of that key's type and range.

@@ -193,7 +193,7 @@ def _word(value: Value) -> str:
     return re.sub(r"[^\w.+-]+", "_", text).strip("._")[-MAX_WORD:] or "none"
 
 
-def _value(settings: Settings, key: str) -> Any:
+def _value(settings: Settings, key: str) -> object:
     section, _, last = key.rpartition(".")
     return getattr(getattr(settings, section) if section else settings, last)
 
