@@ -12,7 +12,10 @@ from urllib.parse import unquote, urlsplit
 
 @dataclasses.dataclass
 class Repository:
-    """Commits, each with its files; branches and tags; `access` is open, gated or private."""
+    """Commits, each with its files; branches and tags.
+
+    `access` is open, gated or private; any other word is the status of every answer.
+    """
 
     commits: Mapping[str, Mapping[str, bytes]]
     branches: dict[str, str]
@@ -78,6 +81,9 @@ def answer(hub: Hub, request: http.server.BaseHTTPRequestHandler) -> None:
     if repository is None or (repository.access == "private" and kind):
         # So answers the public hub too: nobody learns which names exist.
         send(request, 401, {"X-Error-Code": "RepoNotFound"})
+        return
+    if repository.access.isdecimal():
+        send(request, int(repository.access), {})
         return
     if kind == ["revision"] and is_api:
         commit = repository.commit_of("/".join(rest))

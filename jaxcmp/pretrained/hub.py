@@ -47,7 +47,10 @@ def fetch(address: HubAddress) -> HubFile:
         ) from error
     if address.file and not address.file.endswith(SUFFIX):
         raise CommandError(f"--config.init.path={address} {_why_not(address.file)}")
-    path = _find(hub, address) or _download(hub, address)
+    try:
+        path = _find(hub, address) or _download(hub, address)
+    except Exception as error:  # The library and those below it raise nearly anything.
+        raise _explain(hub, error, address) from error
     commit, file = _place(path)
     sha256 = _check(path, pinned := HubAddress(address.repository, commit, file))
     logging.info("weights: %s, SHA-256 %s", pinned, sha256)
@@ -126,15 +129,12 @@ def _download(hub: ModuleType, address: HubAddress) -> Path:
     if not sys.stderr.isatty():
         hub.utils.disable_progress_bars()
     revision = address.revision or DEFAULT_BRANCH
-    try:
-        # Asked even for a file that has a name: without a network this fails at once, while the
-        # download would try again for 20 s.
-        listed = api.model_info(address.repository, revision=revision, timeout=TIMEOUT_SECONDS)
-        file = address.file or choose([each.rfilename for each in listed.siblings or ()])
-        logging.info("%s: downloading %s", address, file)
-        return Path(api.hf_hub_download(address.repository, file, revision=revision))
-    except Exception as error:  # The library and those below it raise nearly anything.
-        raise _explain(hub, error, address) from error
+    # Asked even for a file that has a name: without a network this fails at once, while the
+    # download would try again for 20 s.
+    listed = api.model_info(address.repository, revision=revision, timeout=TIMEOUT_SECONDS)
+    file = address.file or choose([each.rfilename for each in listed.siblings or ()])
+    logging.info("%s: downloading %s", address, file)
+    return Path(api.hf_hub_download(address.repository, file, revision=revision))
 
 
 def _explain(hub: ModuleType, error: Exception, address: HubAddress) -> JaxcmpError:
@@ -162,7 +162,10 @@ def _explain(hub: ModuleType, error: Exception, address: HubAddress) -> JaxcmpEr
     if type(error) is ValueError:  # From `choose`.
         return CommandError(f"{name} {error}")
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    if status is None and not isinstance(error, OSError | errors.HTTPError):
+    if isinstance(error, errors.HFValidationError):
+        return CommandError(f"{name} is no address: {reason}")
+    # Of other errors of the system, such as a full disk, the hub knows nothing.
+    if not isinstance(error, ConnectionError | TimeoutError | errors.HTTPError):
         return JaxcmpError(f"{name} could not be downloaded: {reason}")
     return JaxcmpError(
         f"{name} is not in the cache and the hub does not serve it ({reason}): download it once "

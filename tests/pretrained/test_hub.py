@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hub_server import Hub, Repository, sha256
-from huggingface_hub import constants
+from huggingface_hub import close_session, constants
 from safetensors.numpy import save
 from sample_weights import VIT, published, shapes_of
 
@@ -46,6 +46,8 @@ def hub():
             {"main": OLD},
         ),
         "o/gated": repository({"model.safetensors": WEIGHTS}, "gated"),
+        "o/forbidden": repository({"model.safetensors": WEIGHTS}, "403"),
+        "o/broken": repository({"model.safetensors": WEIGHTS}, "503"),
         "o/private": repository({"model.safetensors": WEIGHTS}, "private"),
     }
     with Hub(repositories) as server:
@@ -134,12 +136,43 @@ def test_without_a_network_the_cache_answers_and_nothing_else(monkeypatch):
         assert "download it once with a network" in refusal(text, JaxcmpError)
 
 
+def test_a_hub_that_is_broken_is_no_fault_of_the_command():
+    message = refusal("hf:o/broken", JaxcmpError)
+    assert "the hub does not serve it (Server error '503" in message
+
+
+def test_a_cache_that_cannot_be_written_is_no_fault_of_the_hub(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file"))
+    assert "could not be downloaded: [Errno 20] Not a directory" in refusal(
+        "hf:o/usual", JaxcmpError
+    )
+
+
+def test_a_download_that_ends_early_is_an_error(hub):
+    hub.damaged[sha256(WEIGHTS)] = WEIGHTS[:-4]
+    assert "could not be downloaded: Consistency check failed" in refusal("hf:o/usual", JaxcmpError)
+
+
+def test_the_librarys_own_offline_mode_asks_nobody(hub, monkeypatch):
+    found = get("hf:o/usual")
+    num = len(hub.requests)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    close_session()
+    assert get("hf:o/usual") == found
+    assert "without HF_HUB_OFFLINE" in refusal("hf:o/only", JaxcmpError)
+    assert len(hub.requests) == num
+    close_session()
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("hf:o/missing", "is not found: check the name; for a private repository, set HF_TOKEN"),
         ("hf:o/private", "is not found: check the name; for a private repository, set HF_TOKEN"),
         ("hf:o/gated", "is gated: accept its terms on its page, and set HF_TOKEN"),
+        ("hf:o/forbidden", "may not be read (403): set HF_TOKEN to a token that may"),
+        ("hf:o/a--b", "is no address: Cannot have -- or .. in repo_id"),
         ("hf:o/usual@v2", "no branch, tag or commit of that name"),
         ("hf:o/usual@v2:model.safetensors", "no branch, tag or commit of that name"),
         ("hf:o/usual:w.safetensors", "has no such file"),
