@@ -24,6 +24,10 @@ TIMEOUT_SECONDS = 10.0
 SHA256_LENGTH, GIT_LENGTH = 64, 40
 
 
+class NoChoiceError(Exception):
+    """No file of a repository, or not one alone, is the one that holds its weights."""
+
+
 class HubFile(NamedTuple):
     """A file of a hub on this machine; `address` names its commit and the file."""
 
@@ -60,28 +64,28 @@ def fetch(address: HubAddress) -> HubFile:
 def choose(names: Sequence[str]) -> str:
     """Returns the file of a repository that holds its weights, where no address names one.
 
-    Raises ValueError, which says what is wrong and what would be right, where there is no such.
+    Raises NoChoiceError, which says what is wrong and what would be right, where there is no such.
     """
     files = sorted(name for name in names if name.endswith(SUFFIX))
     whole = [name for name in files if not PART.search(name)]
     if USUAL in whole or len(whole) == 1:
         return USUAL if USUAL in whole else whole[0]
     if whole:
-        raise ValueError(
+        raise NoChoiceError(
             f"has several files of weights: name one, as :{whole[0]}, of {_list(whole)}"
         )
     if files:
-        raise ValueError(
+        raise NoChoiceError(
             f"has its weights in {len(files)} parts, which are not read: choose a repository that "
             f"has them in one {SUFFIX} file"
         )
     pickles = sorted(name for name in names if name.endswith(PICKLE_SUFFIXES))
     if pickles:
-        raise ValueError(
+        raise NoChoiceError(
             f"has no {SUFFIX} file, only {_list(pickles)}: a pickle, which can run any code when "
             "it is read, and is not opened; choose a repository or a revision with one"
         )
-    raise ValueError(f"has no {SUFFIX} file: choose a repository or a revision with one")
+    raise NoChoiceError(f"has no {SUFFIX} file: choose a repository or a revision with one")
 
 
 def _why_not(file: str) -> str:
@@ -118,7 +122,7 @@ def _find(hub: ModuleType, address: HubAddress) -> Path | None:
     }
     try:
         return paths[choose(list(paths))]
-    except ValueError:  # The rest may not be here yet.
+    except NoChoiceError:  # The rest may not be here yet.
         return None
 
 
@@ -159,7 +163,7 @@ def _explain(hub: ModuleType, error: Exception, address: HubAddress) -> JaxcmpEr
         return CommandError(f"{name}: the repository has no such file at that revision")
     if status in (401, 403):
         return CommandError(f"{name} may not be read ({status}): set HF_TOKEN to a token that may")
-    if type(error) is ValueError:  # From `choose`.
+    if isinstance(error, NoChoiceError):
         return CommandError(f"{name} {error}")
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     if isinstance(error, errors.HFValidationError):

@@ -144,9 +144,9 @@ def test_a_hub_that_is_broken_is_no_fault_of_the_command():
 def test_a_cache_that_cannot_be_written_is_no_fault_of_the_hub(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file"))
-    assert "could not be downloaded: [Errno 20] Not a directory" in refusal(
-        "hf:o/usual", JaxcmpError
-    )
+    message = refusal("hf:o/usual:model.safetensors", JaxcmpError)
+    assert "could not be downloaded: [Errno 20] Not a directory" in message
+    assert "could not be downloaded: Scan cache expects" in refusal("hf:o/usual", JaxcmpError)
 
 
 def test_a_download_that_ends_early_is_an_error(hub):
