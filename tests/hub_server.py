@@ -1,4 +1,4 @@
-"""A model hub on this machine, which speaks as much of the protocol as a download needs."""
+"""A local model hub, which speaks as much of the protocol as a download needs."""
 
 import dataclasses
 import hashlib

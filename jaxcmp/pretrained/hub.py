@@ -29,7 +29,7 @@ class NoChoiceError(Exception):
 
 
 class HubFile(NamedTuple):
-    """A file of a hub on this machine; `address` names its commit and the file."""
+    """A file of a hub in the cache; `address` names its commit and the file."""
 
     path: Path
     address: HubAddress
