@@ -5,8 +5,15 @@ python -m jaxcmp.study --config=configs/study.py:cpu         small models, for t
 python -m jaxcmp.study --config=configs/study.py:digits      minutes on any machine
 
 A grid is every combination of its entries; a run that is in several grids is made once. To leave
-an arm out, name the others in each grid: --config.grids.recipes.arms=vit,resnet.
+an arm out, name the others in each grid: --config.grids.recipes.arms=vit,resnet. Any setting can be
+an axis of a grid, whose values are tried on each of its arms; the report chooses between them on
+held-out images:
+
+python -m jaxcmp.study --config=configs/study.py --config.data.validation_fraction=0.1 \\
+    --config.grids.seeds.arms=vit --config.grids.seeds.axes.schedule.peak_learning_rate=0.001,0.0005
 """
+
+from collections.abc import Mapping
 
 from ml_collections import ConfigDict
 
@@ -73,11 +80,13 @@ def grid(
     recipes: tuple[str, ...] = ("own",),
     fractions: tuple[float, ...] = (1.0,),
     budgets: tuple[str, ...] = ("epochs",),
+    axes: Mapping[str, tuple] | None = None,
 ) -> Config:
     """Makes a grid: recipes are "own" and "other", fractions are shares of the training images.
 
     A budget is the quantity that the arms spend equally: "epochs", "steps" or "flops". No `arms`
-    are all arms.
+    are all arms. `axes` are values of settings, all of which are tried, by dotted key:
+    {"schedule.peak_learning_rate": (1e-3, 5e-4)}.
     """
     return {
         "seeds": seeds,
@@ -85,7 +94,20 @@ def grid(
         "recipes": recipes,
         "fractions": fractions,
         "budgets": budgets,
+        "axes": nested(axes or {}),
     }
+
+
+def nested(values: Mapping[str, tuple]) -> Config:
+    """Turns dotted keys into sections, as a configuration has them."""
+    sections: Config = {}
+    for key, value in values.items():
+        *path, last = key.split(".")
+        section = sections
+        for name in path:
+            section = section.setdefault(name, {})
+        section[last] = value
+    return sections
 
 
 def digits(config: Config) -> None:

@@ -5,6 +5,9 @@ python -m jaxcmp.main --config=configs/transfer.py:vit_ti16-adamw --config.init.
 python -m jaxcmp.main --config=configs/transfer.py:resnet18 --config.init.path=resnet18.safetensors
 python -m jaxcmp.probe --config=configs/transfer.py:vit_ti16 --config.init.path=Ti_16.npz
 
+A file of a model hub is downloaded once, with the extra hub:
+--config.init.path=hf:timm/vit_tiny_patch16_224.augreg_in21k
+
 The variants are vit_ti16, vit_s16, vit_b16, vit_b32, vit_l16 and resnet18, each also with -adamw.
 Both arms have the same recipe and the same augmentation, at the images' own 32 pixels:
 

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -124,10 +124,13 @@ def _with_classes(settings: Settings, name: str, num_classes: int) -> Settings:
     return settings
 
 
-def read_weights(settings: Settings) -> pretrained.Source | None:
+def read_weights(
+    settings: Settings, recorded: Mapping[str, Any] | None = None
+) -> pretrained.Source | None:
     """Reads `init.path` and checks it against the model; returns None for random weights.
 
-    Needs no images, whose reading may take minutes. Raises CommandError or JaxcmpError.
+    `recorded` is the init.json of a run that begins again. Needs no images, whose reading may take
+    minutes. Raises CommandError or JaxcmpError.
     """
     if not settings.init.path:
         for key, unset in (("checkpoint", "newest"), ("allow_missing", ""), ("allow_unused", "")):
@@ -135,7 +138,7 @@ def read_weights(settings: Settings) -> pretrained.Source | None:
                 raise CommandError(f"init.{key}={given!r} needs init.path, the weights")
         return None
     _check_memory(settings)
-    weights = pretrained.read(**asdict(settings.init))
+    weights = pretrained.read(**asdict(settings.init), recorded=recorded)
     pretrained.check(weights, _model(count_classes(settings)))
     return weights
 

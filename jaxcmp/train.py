@@ -103,7 +103,7 @@ def open_session(
     log.say("compiling the training step and the evaluation")
     runner.compile()
     log.say(f"compiled in {sum(runner.compile_seconds.values()):.1f} s")
-    return Session(settings, experiment, runner, checkpoints, log)
+    return Session(settings, experiment, runner, checkpoints, log, workdir)
 
 
 def open_trace(
@@ -124,6 +124,7 @@ class Session:
     runner: Runner
     checkpoints: Checkpoints
     log: Log
+    workdir: Path
 
     def restore_or_begin(self, weights: pretrained.Source | None) -> TrainState:
         """Restores the newest sound checkpoint, or makes a fresh state, with `weights` if given."""
@@ -134,7 +135,7 @@ class Session:
             self.log.say(f"going on after step {step} of {self.experiment.clock.total_steps}")
             return state
         # Read them now if a checkpoint that existed at the start has been deleted since.
-        if (weights := weights or read_weights(self.settings)) is None:
+        if (weights := weights or _read_weights(self.settings, self.workdir)) is None:
             return fresh
         names = self.experiment.dataset.class_names
         state, loaded = pretrained.start(fresh, weights, self.experiment.model, names)
@@ -302,7 +303,12 @@ def _is_finished(workdir: Path) -> bool:
 def _initial_weights(settings: Settings, workdir: Path) -> pretrained.Source | None:
     """Reads the weights before any data; None for random weights, and for a run that resumes."""
     has_begun = bool(checkpoint_folder.listed_steps(workdir / runs.CHECKPOINTS))
-    return None if devices.broadcast_from_first(has_begun) else read_weights(settings)
+    return None if devices.broadcast_from_first(has_begun) else _read_weights(settings, workdir)
+
+
+def _read_weights(settings: Settings, workdir: Path) -> pretrained.Source | None:
+    """Reads the weights, of a model hub those that the run had begun from before."""
+    return read_weights(settings, runs.read_init(workdir) if settings.init.path else None)
 
 
 def _introduce(log: Log, experiment: Experiment, workdir: Path) -> None:

@@ -110,11 +110,12 @@ def run(*arguments: str, **options) -> tuple[int, str, str]:
 
 
 def wait_for_lines(path: Path, number: int, process: subprocess.Popen) -> None:
-    """Waits until a file has that many lines, or the process has ended."""
+    """Waits until a file has that many lines, or the process has ended; fails after minutes."""
     deadline = time.monotonic() + 240
-    while process.poll() is None and time.monotonic() < deadline:
+    while process.poll() is None:
         if path.exists() and path.read_bytes().count(b"\n") >= number:
             return
+        assert time.monotonic() < deadline, f"{path} has fewer than {number} lines"
         time.sleep(0.02)
 
 

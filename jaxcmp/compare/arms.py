@@ -105,15 +105,17 @@ class Arm:
         return float(np.mean(self.accuracies))
 
     @functools.cached_property
-    def held_out_accuracy(self) -> float | None:
-        """The mean over seeds on images held out from training; None where a run held none out."""
+    def held_out_accuracies(self) -> list[float] | None:
+        """Those of the runs on images held out from training; None where a run held none out."""
         found = [outcome.run.load_validation_predictions() for outcome in self.outcomes]
-        shares = [
-            float(np.mean(each.logits.argmax(axis=1) == each.labels))
-            for each in found
-            if each is not None and len(each.labels)
-        ]
-        return float(np.mean(shares)) if len(shares) == len(found) else None
+        shares = [each.accuracy for each in found if each is not None and len(each.labels)]
+        return shares if len(shares) == len(found) else None
+
+    @functools.cached_property
+    def held_out_accuracy(self) -> float | None:
+        """The mean over seeds of `held_out_accuracies`."""
+        shares = self.held_out_accuracies
+        return None if shares is None else float(np.mean(shares))
 
     @property
     def runs(self) -> list[int]:

@@ -9,12 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from jaxcmp.errors import CommandError
+from jaxcmp.settings.hub_address import is_hub_address, parse_address
+
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
     """Weights that a run began from, and the training that they come from.
 
-    `kind` is "run" for a run folder of ours, else "file". `name` is that of a data set, or what was
+    `kind` is "run" for a run folder of ours, else "file". `file` is the name of a file or folder,
+    or an address of a model hub with commit and file. `name` is that of a data set, or what was
     said of a file, "" if nothing was; the fields after it are None where nobody knows. `before` has
     the names of what they had been trained on before that, the first one first, "" for what nobody
     has said, and `classes_before` the classes of all that. `arrays` counts those of our model by
@@ -43,10 +47,15 @@ class Origin:
         return self.kind == "run"
 
     @property
+    def short_file(self) -> str:
+        """Returns the name of the file, or of its repository and the commit, for a table."""
+        return parse_address(self.file).short if is_hub_address(self.file) else self.file
+
+    @property
     def title(self) -> str:
         """Returns how the name of an arm describes these weights."""
         if not self.name:
-            return f"from the weights of {self.file}"
+            return f"from the weights of {self.short_file}"
         classes = f"{self._classes} of " if self.is_run and self.num_classes else ""
         *before, last = (name.partition(",")[0].strip() for name in (*self.told_before, self.name))
         return f"pretrained on {', then '.join((*before, classes + last))}"
@@ -57,7 +66,7 @@ class Origin:
         told = [f"{self.num_train:,} images"] if self.num_train else []
         told += [self._classes] if self.num_classes else []
         told += [f"{self.epochs:,} epoch{'' if self.epochs == 1 else 's'}"] if self.epochs else []
-        name = self.name or f"{self.file}, trained on unknown data"
+        name = self.name or f"{self.short_file}, trained on unknown data"
         last = f"{name} ({', '.join(told)})" if told else name
         return ", then ".join((*self.told_before, last))
 
@@ -109,7 +118,7 @@ def origin_of(init: Mapping[str, Any]) -> Origin | None:
     return Origin(
         kind=str(init["kind"]),
         layout=str(init["layout"]),
-        file=PurePath(init["path"]).name,
+        file=_file(init["path"]),
         sha256=str(init["sha256"]),
         name=str(seen["name"] or ""),
         num_train=_whole(seen.get("num_train")),
@@ -123,6 +132,17 @@ def origin_of(init: Mapping[str, Any]) -> Origin | None:
         arrays=Counter(str(row["what"]) for row in rows),
         fitted=_digest(rows),
     )
+
+
+def _file(path: str) -> str:
+    """Returns the last name of a path; an address of a hub as it is, or ValueError for none."""
+    name = PurePath(path).name
+    if not is_hub_address(path):
+        return name
+    try:
+        return str(parse_address(path))
+    except CommandError as error:
+        raise ValueError(str(error)) from error
 
 
 def _before(seen: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -35,6 +35,7 @@ from jaxcmp.compare.sections.pretraining import pretraining_section
 from jaxcmp.compare.sections.recipes import recipes_section
 from jaxcmp.compare.sections.results import facts, results_section, tradeoff
 from jaxcmp.compare.sections.same_images import same_images_section
+from jaxcmp.compare.sections.settings_tried import settings_tried_section
 from jaxcmp.compare.sections.why import why_section
 from jaxcmp.compare.sections.work import work_section
 from jaxcmp.compare.several import NUMBERS, title_of
@@ -43,9 +44,9 @@ from jaxcmp.runs import config_hash
 
 # In the order in which they are read.
 SECTIONS: tuple[Callable[[Group], Answer], ...] = (
-    *(results_section, curves_section, recipes_section, cost_section, data_size_section),
-    *(pretraining_section, classes_section, same_images_section, why_section, work_section),
-    *(confidence_section, blog_post_section, methods_section),
+    *(results_section, settings_tried_section, curves_section, recipes_section, cost_section),
+    *(data_size_section, pretraining_section, classes_section, same_images_section, why_section),
+    *(work_section, confidence_section, blog_post_section, methods_section),
 )
 # What explains a lead comes before what goes with it.
 FINDINGS = [

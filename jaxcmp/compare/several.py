@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-from jaxcmp.compare.arms import Arm, ranked
+from jaxcmp.compare.arms import Arm
 from jaxcmp.compare.recipe_keys import differing, short_names
 from jaxcmp.compare.statistics.means import CONFIDENCE, ROUNDING, Difference, compare_runs, lead
 from jaxcmp.compare.statistics.paired import PairedDifference, holm, paired_difference
@@ -76,19 +76,28 @@ def title_of(arms: Sequence[Arm]) -> str:
 
 def chosen(arms: Sequence[Arm]) -> list[Arm]:
     """The best arm of each architecture on the held-out images; none where some arm had none."""
-    if any(arm.held_out_accuracy is None for arm in arms):
+    order = by_held_out(arms)
+    best = {arm.outcomes[0].architecture: arm for arm in order[::-1]}
+    return [arm for arm in order if arm in best.values()]
+
+
+def by_held_out(arms: Sequence[Arm]) -> list[Arm]:
+    """Sorts arms by their accuracy on held-out images; none where some arm had none."""
+    accuracies = [arm.held_out_accuracy for arm in arms]
+    known = [accuracy for accuracy in accuracies if accuracy is not None]
+    if len(known) < len(arms):
         return []
-    best = {arm.outcomes[0].architecture: arm for arm in ranked(arms)[::-1]}
-    return [arm for arm in ranked(arms) if arm in best.values()]
+    return [arms[i] for i in sorted(range(len(arms)), key=lambda i: -known[i])]
 
 
 def sentences(arms: Sequence[Arm]) -> list[str]:
     """Says how many pairs differ, and how the best arms are chosen, if they are."""
     counts, best = _counts(pairs_of(arms)), chosen(arms)
-    return [_choice(arms, best), *counts] if best else [*counts, NO_CHOICE]
+    return [choice(arms, best), *counts] if best else [*counts, NO_CHOICE]
 
 
-def _choice(arms: Sequence[Arm], best: Sequence[Arm]) -> str:
+def choice(arms: Sequence[Arm], best: Sequence[Arm]) -> str:
+    """Says which arm of each model held-out images chose, and of how many."""
     by_model = [arm.outcomes[0].architecture for arm in arms]
     told = []
     for arm in best:

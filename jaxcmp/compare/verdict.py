@@ -12,9 +12,10 @@ from jaxcmp.compare.statistics.paired import paired_difference
 
 def answer(group: Group) -> list[str]:
     """The verdict on the arms of a group, then that on those that began from pretrained weights."""
+    own = [*verdict(group.arms), *_choice_of_two(group.arms)]
     if not group.pretrained:
-        return verdict(group.arms)
-    random = [f"From random weights: {sentence}" for sentence in verdict(group.arms)]
+        return own
+    random = [f"From random weights: {sentence}" for sentence in own]
     tuned = verdict(pretrained_arms(group))
     return [*random, *(f"From pretrained weights: {sentence}" for sentence in tuned)]
 
@@ -35,6 +36,14 @@ def verdict(arms: Sequence[Arm]) -> list[str]:
     if not others:
         return [f"{leader.name} is the only arm here: there is nothing to compare it with."]
     return [lead_sentence(leader, other) for other in others]
+
+
+def _choice_of_two(arms: Sequence[Arm]) -> list[str]:
+    """Says which of two settings of one model held-out images chose, where there are such."""
+    if len(arms) != 2 or len({arm.outcomes[0].architecture for arm in arms}) > 1:
+        return []
+    best = several.chosen(arms)
+    return [several.choice(arms, best)] if best else []
 
 
 def _between_best(best: Sequence[Arm]) -> list[str]:

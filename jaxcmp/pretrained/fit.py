@@ -32,6 +32,7 @@ class Source:
 
     `layout` is None for a run, whose arrays are named by our paths. `fields` are those of the model
     that the weights are of, as far as known. `seen`, what they were trained on, is as in init.json.
+    `revision` is the commit of a file on a model hub, which `path` names too.
     `allow_missing` and `allow_unused` are the configuration's patterns.
     """
 
@@ -45,6 +46,7 @@ class Source:
     fields: Mapping[str, Any]
     seen: Mapping[str, Any]
     checkpoint: int | None = None
+    revision: str | None = None
     allow_missing: Sequence[str] = ()
     allow_unused: Sequence[str] = ()
 
@@ -87,7 +89,7 @@ def fit(
         raise CommandError(f"{source.path} has another number of heads; {fitting.what_would_fit()}")
     # A ViT has no statistics.
     variables = {"params": {}, "batch_stats": {}, **trees.nest(fitting.arrays)}
-    keys = ("path", "kind", "format", "checkpoint", "sha256", "seen")
+    keys = ("path", "kind", "format", "checkpoint", "revision", "sha256", "seen")
     description = {
         "schema": 1,
         "layout": "jaxcmp" if source.layout is None else source.layout.name,

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from jax.experimental import multihost_utils
 from jaxcmp.checkpoint import trees
 from jaxcmp.checkpoint.manager import Checkpoints
 from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.pretrained import hub
 from jaxcmp.pretrained.fit import PATCH_KERNEL, STEM_KERNEL, Loaded, Source, fit
 from jaxcmp.pretrained.layouts import Model
 from jaxcmp.pretrained.published import LAYOUTS, name_of, recognise, without_prefix
 from jaxcmp.pretrained.weight_files import read_file
-from jaxcmp.runs import CHECKPOINTS, CONFIG, Run, read_run
+from jaxcmp.runs import CHECKPOINTS, CONFIG, INIT, Run, read_run
+from jaxcmp.settings.hub_address import is_hub_address, parse_address
 from jaxcmp.step import TrainState
 
 # Fields that change no weight's place or meaning, or whose weights are resized.
@@ -34,27 +36,31 @@ def read(
     allow_missing: str = "",
     allow_unused: str = "",
     seen: str = "",
+    recorded: Mapping[str, Any] | None = None,
 ) -> Source:
-    """Reads a .npz or .safetensors file of a known layout, or a run folder.
+    """Reads a .npz or .safetensors file of a known layout, one of a model hub, or a run folder.
 
     `checkpoint` is a run's: "newest", "best" or a step. `allow_missing` and `allow_unused` are
     patterns of our paths without their collection ("stem/*") and of the file's names, without what
     a wrapper such as DataParallel puts before them, with commas between them. `seen` says in words
-    what a file's weights were trained on. Raises CommandError where the path or an option is wrong,
-    and JaxcmpError for what cannot be read, in one line.
+    what a file's weights were trained on. `recorded`, the init.json of a run that begins again,
+    says which commit of a hub it had begun from. Raises CommandError where the path or an option is
+    wrong, and JaxcmpError for what cannot be read, in one line.
     """
-    path = Path(path)
     if checkpoint not in ("newest", "best") and not checkpoint.isdecimal():
         raise CommandError(
             f"init.checkpoint={checkpoint!r} must be newest, best, or the number of a step"
         )
+    is_on_hub = is_hub_address(str(path))
     # Where pathlib raises, as for a name too long for the system, this says no.
-    if os.path.isdir(path):
-        source = _read_run(path, checkpoint)
+    if not is_on_hub and os.path.isdir(path):
+        source = _read_run(Path(path), checkpoint)
     elif checkpoint != "newest":
         raise CommandError(f"init.checkpoint={checkpoint} is for run folders, which {path} is not")
+    elif is_on_hub:
+        source = _read_hub(str(path), seen, recorded or {})
     else:
-        source = _read_file(path, seen)
+        source = _read_file(Path(path), str(path), seen)
     return dataclasses.replace(
         source, allow_missing=_patterns(allow_missing), allow_unused=_patterns(allow_unused)
     )
@@ -88,15 +94,28 @@ def start(
     return dataclasses.replace(state, **placed, average=average), loaded
 
 
-def _read_file(path: Path, seen: str) -> Source:
+def _read_hub(address: str, seen: str, recorded: Mapping[str, Any]) -> Source:
+    before = str(recorded.get("path", ""))
+    found = hub.fetch(parse_address(before if is_hub_address(before) else address))
+    source = _read_file(found.path, str(found.address), seen)
+    if before and source.sha256 != recorded.get("sha256"):
+        raise JaxcmpError(
+            f"{source.path} has the SHA-256 {source.sha256}, and in {INIT} of this run it is "
+            f"{recorded.get('sha256')}; give another --workdir"
+        )
+    return dataclasses.replace(source, revision=found.address.revision)
+
+
+def _read_file(path: Path, name: str, seen: str) -> Source:
+    """Reads a file; `name` is where it comes from, as a user says it."""
     file_format, arrays, description = read_file(path)
-    arrays = without_prefix(str(path), arrays)
+    arrays = without_prefix(name, arrays)
     layout = recognise(arrays)
     if layout is None:
         first = ", ".join(list(arrays)[:3]) or "none"
         known = "; ".join(dict.fromkeys(layout.title for layout in LAYOUTS))
         raise JaxcmpError(
-            f"{path} has names that are not known here, the first of them {first}; known are: "
+            f"{name} has names that are not known here, the first of them {first}; known are: "
             f"{known}"
         )
     fields = layout.fields({name: array.shape for name, array in arrays.items()})
@@ -108,7 +127,7 @@ def _read_file(path: Path, seen: str) -> Source:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     unknown = ("num_train", "num_classes", "class_names", "epochs", "arm", "seed", "before")
     return Source(
-        path=str(path),
+        path=name,
         kind="file",
         format=file_format,
         layout=layout,

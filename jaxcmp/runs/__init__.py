@@ -200,15 +200,15 @@ def read_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     config, given = read_config(folder)
-    init, environment, cost, result = (
+    environment, cost, result = (
         _read(folder, name) if files.exists(folder / name) else None
-        for name in (INIT, ENVIRONMENT, COST, RESULT)
+        for name in (ENVIRONMENT, COST, RESULT)
     )
     return Run(
         folder=folder,
         config=config,
         given=given,
-        init=init or {},
+        init=read_init(folder),
         environment=environment or {},
         cost=cost or {},
         metrics=read_metrics(folder),
@@ -221,6 +221,11 @@ def read_config(folder: Path) -> tuple[dict[str, Any], ConfigWords]:
     stored = _read(folder, CONFIG)
     config = stored.pop("config")
     return config, msgspec.convert(stored, ConfigWords)
+
+
+def read_init(folder: Path) -> dict[str, Any]:
+    """Reads what became of pretrained weights; empty if nothing did; raises JaxcmpError."""
+    return _read(folder, INIT) if files.exists(folder / INIT) else {}
 
 
 def read_result(folder: Path) -> dict[str, Any]:

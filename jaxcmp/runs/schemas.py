@@ -184,6 +184,7 @@ class Init(TypedDict, total=False):
     kind: str
     layout: str
     path: str
+    revision: str | None
     sha256: str
     seen: Seen
     rows: list[Row]

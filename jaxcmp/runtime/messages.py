@@ -10,7 +10,7 @@ from absl import logging
 
 from jaxcmp.text import printable
 
-PACKAGE = os.path.dirname(__file__) + os.sep
+PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 def show_messages() -> None:

@@ -259,7 +259,11 @@ class Data(Section, frozen=True, kw_only=True):
 class Init(Section, frozen=True, kw_only=True):
     path: Annotated[
         str,
-        key(Role.ORIGIN, "Initial weights: .npz, .safetensors or a run folder; empty: random."),
+        key(
+            Role.ORIGIN,
+            "Initial weights: .npz, .safetensors, a run folder or, of a model hub, "
+            "hf:OWNER/NAME@REVISION; empty: random.",
+        ),
     ] = ""
     checkpoint: Annotated[
         str, key(Role.ORIGIN, "Checkpoint of a run folder: newest, best or a step.")

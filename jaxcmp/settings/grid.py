@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from jaxcmp.settings import Section
+from jaxcmp.settings.axes import Axes
 
 
 class Grid(Section, frozen=True, kw_only=True):
-    """The runs of one grid of a study: every combination of these."""
+    """The runs of one grid of a study: every combination of these and of its axes' values."""
 
     seeds: Annotated[int, Meta(description="Number of seeds.", ge=1, le=100_000)]
     arms: Annotated[
@@ -27,3 +28,4 @@ class Grid(Section, frozen=True, kw_only=True):
         tuple[Literal["epochs", "steps", "flops"], ...],
         Meta(description="The quantity that the arms spend equally.", min_length=1),
     ]
+    axes: Axes = Axes()  # pyright: ignore[reportInvalidTypeForm]

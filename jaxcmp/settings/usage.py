@@ -11,6 +11,11 @@ from jaxcmp.settings.grid import Grid
 from jaxcmp.settings.keys import Key, keys, sections_of, tag_of, unwrap
 
 WIDTH, INDENT = 79, " " * 6
+AXES = (
+    "Values of a setting KEY of the grid's arms, such as schedule.peak_learning_rate. Every "
+    "combination is trained, and the report chooses one on held-out images: it needs "
+    "--config.data.validation_fraction."
+)
 
 
 def list_settings(config: Mapping[str, Any] | None = None) -> str:
@@ -24,7 +29,10 @@ def list_settings(config: Mapping[str, Any] | None = None) -> str:
     elif "arms" in config:
         lines = ["Settings of a study:"]
         for name, grid in config["grids"].items():
-            lines += _lines(keys(Grid), f"--config.grids.{name}.", _flat(grid))
+            values = _flat(grid)
+            own = {k: key for k, key in keys(Grid).items() if k in values or not _is_axis(k)}
+            lines += _lines(own, f"--config.grids.{name}.", values)
+        lines += ["", "  --config.grids.GRID.axes.KEY=VALUE,VALUE", *_wrap(AXES)]
         lines += ["", "Settings of each arm, ARM being one of " + ", ".join(config["arms"]) + ":"]
         lines += _lines(keys(), "--config.arms.ARM.", None)
     else:
@@ -46,13 +54,17 @@ def _lines(
             about = key.meta.description or ""
             owner = _owner(name) if values is None else ""
             words = f"{owner}{about} Takes {describe_type(key.type, key.meta)}."
-            yield from textwrap.wrap(
-                words,
-                WIDTH,
-                initial_indent=INDENT,
-                subsequent_indent=INDENT,
-                break_on_hyphens=False,
-            )
+            yield from _wrap(words)
+
+
+def _wrap(words: str) -> list[str]:
+    return textwrap.wrap(
+        words, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False
+    )
+
+
+def _is_axis(name: str) -> bool:
+    return name.startswith("axes.")
 
 
 def _is_in(name: str, values: Mapping[str, Any]) -> bool:

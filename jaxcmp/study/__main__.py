@@ -26,6 +26,7 @@ from jaxcmp.text import PlainConsole, say
 
 WORKDIR = "runs/study"
 REPORT = "report"
+PIPE_WIDTH = 200
 
 
 def make_parser() -> cli.Parser:
@@ -152,7 +153,7 @@ def show_plan(workdir: Path, entries: Sequence[Entry]) -> None:
 
     costs = estimate(workdir, entries)
     progresses = [folder.progress(workdir, entry) for entry in entries]
-    console = PlainConsole()
+    console = _console()
     console.print(plan_table(entries, costs))
     console.print()
     console.print(plan_summary(workdir, entries, costs, progresses), soft_wrap=True)
@@ -167,12 +168,17 @@ def show_status(words: Sequence[str]) -> int:
     workdir = parser.parse_args(words).workdir
     entries = folder.read(workdir)
     progresses = [folder.progress(workdir, entry) for entry in entries]
-    console = PlainConsole()
+    console = _console()
     console.print(status_table(entries, progresses))
     console.print()
     for line in status_summary(entries, progresses):
         console.print(line, soft_wrap=True)
     return 0
+
+
+def _console() -> PlainConsole:
+    """Makes a console for tables; in a pipe or a file no name is folded."""
+    return PlainConsole(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """A plan: which runs a study consists of, each with its folder and its configuration."""
 
 import itertools
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,10 +21,13 @@ from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.runs import config_hash, refuse_another_config
 from jaxcmp.runtime import host_memory
 from jaxcmp.settings import Data, Role, Settings, configuration
+from jaxcmp.settings.axes import Point, Value, points
 from jaxcmp.settings.grid import Grid
-from jaxcmp.settings.keys import with_role
+from jaxcmp.settings.keys import KEYS, with_role
 from jaxcmp.study.folder import Entry
 
+# Of a value in the name of a folder, the last so many characters.
+MAX_WORD = 40
 # What makes a recipe, whatever model it trains: whole sections, and keys beside them.
 RECIPE_KEYS = sorted({key.partition(".")[0] for key in with_role(Role.RECIPE, Role.LENGTH)})
 
@@ -47,11 +52,31 @@ class Study(NamedTuple):
                 if arm not in arms:
                     known = ", ".join(arms)
                     raise CommandError(f"--config.grids.{name}.arms has {arm!r}; there are {known}")
+            _check_axes(name, grid, {arm: arms[arm] for arm in grid.arms or arms})
         return cls(arms, list(grids.values()))
 
     @property
     def data(self) -> Data:
         return next(iter(self.arms.values())).data
+
+
+def _check_axes(name: str, grid: Grid, arms: Mapping[str, Settings]) -> None:
+    """Raises CommandError for settings that do not fit, and where nothing is held out to choose."""
+    given = f"--config.grids.{name}.axes"
+    for point, (arm, settings) in itertools.product(points(grid.axes), arms.items()):
+        if point and not settings.data.validation_fraction:
+            raise CommandError(
+                f"{given} is a choice between settings, which the report makes on held-out images: "
+                "set --config.data.validation_fraction=0.1"
+            )
+        try:
+            at_point(settings, point)
+        except CommandError as error:
+            told = ", ".join(f"{key}={value}" for key, value in point.items())
+            raise CommandError(
+                f"{given} with {told} does not fit arm {arm}: {error}; --config.grids.{name}.arms "
+                "names the arms of the grid"
+            ) from error
 
 
 class Sizes(NamedTuple):
@@ -99,32 +124,78 @@ def expand(study: Study, sizes: Sizes) -> list[PlannedRun]:
 
     Seeds come one after the other, all images before parts of them: wherever a study is stopped,
     both arms have as many seeds, and the plain question is answered first. A grid is every
-    combination of its arms, recipes, fractions, budgets and seeds. Raises CommandError where a
-    batch is larger than a fraction of the images.
+    combination of its arms, recipes, fractions, budgets, values of axes and seeds. Raises
+    CommandError where a batch is larger than a fraction of the images, and where two runs would
+    have one folder.
     """
     runs: dict[tuple[str, int], PlannedRun] = {}
     for grid in study.grids:
         arms = {name: study.arms[name] for name in grid.arms or study.arms}
-        for run in _runs_of(grid, arms, sizes):
-            runs.setdefault((config_hash(run.config.to_dict()), run.config.seed), run)
+        for point in points(grid.axes):
+            for run in _runs_of(grid, arms, point, sizes):
+                runs.setdefault((config_hash(run.config.to_dict()), run.config.seed), run)
+    counts = Counter(run.entry.folder for run in runs.values())
+    if twice := [folder for folder, num in counts.items() if num > 1]:
+        raise CommandError(
+            f"two runs of the study would lie in {twice[0]}: rename an arm, or leave out a value"
+        )
     return sorted(runs.values(), key=lambda run: (run.config.seed, -run.config.data.train_fraction))
 
 
-def _runs_of(grid: Grid, arms: Mapping[str, Settings], sizes: Sizes) -> Iterator[PlannedRun]:
+def _runs_of(
+    grid: Grid, own: Mapping[str, Settings], point: Point, sizes: Sizes
+) -> Iterator[PlannedRun]:
+    """Yields the runs of a grid whose arms, `own`, have these values of its axes."""
+    arms = {name: at_point(settings, point) for name, settings in own.items()}
     for seed, fraction, budget, kind, arm in itertools.product(
         range(grid.seeds), grid.fractions, grid.budgets, grid.recipes, arms
     ):
         for recipe in [arm] if kind == "own" else [name for name in arms if name != arm]:
             config = with_recipe(arms[arm], arms[recipe])
+            tried = _differences(with_recipe(own[arm], own[recipe]), config, point)
             config = replace(config, seed=seed, data=replace(config.data, train_fraction=fraction))
             budgeted = stretch(config, num_epochs=_num_epochs(config, budget, arms, sizes))
-            parts = [arm if recipe == arm else f"{arm}-recipe-of-{recipe}"]
+            parts = [arm if recipe == arm else f"{arm}-recipe-of-{recipe}", *tried]
             parts += [f"{fraction:g}"] if fraction < 1 else []
             # Where nothing was stretched it is the same run.
             parts += [f"equal-{budget}"] if budgeted.num_epochs != config.num_epochs else []
             folder = f"{'-'.join(parts)}/seed-{seed}"
             steps, flops = _clock(budgeted, sizes, fraction).total_steps, _flops(budgeted, sizes)
             yield PlannedRun(Entry(folder, budgeted.arm, steps, flops), budgeted)
+
+
+def at_point(settings: Settings, point: Point) -> Settings:
+    """Gives an arm these values; at another length, the rest of its recipe keeps its shares."""
+    num_epochs = point.get("num_epochs")
+    if isinstance(num_epochs, int):
+        settings = stretch(settings, num_epochs=num_epochs)
+    return configuration.at_point(settings, point, f"arms.{settings.arm}.")
+
+
+def _differences(own: Settings, tried: Settings, point: Point) -> list[str]:
+    """Names the values of a point that are not an arm's own, as parts of a folder's name."""
+    return [
+        f"{_short(key)}-{_word(value)}"
+        for key, value in point.items()
+        if _value(own, key) != _value(tried, key)
+    ]
+
+
+def _short(key: str) -> str:
+    """Returns the last part of a dotted key, unless another key ends in it."""
+    last = key.rpartition(".")[2]
+    is_only = sum(other.rpartition(".")[2] == last for other in KEYS) == 1
+    return last if is_only else key
+
+
+def _word(value: Value) -> str:
+    text = "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return re.sub(r"[^\w.+-]+", "_", text).strip("._")[-MAX_WORD:] or "none"
+
+
+def _value(settings: Settings, key: str) -> object:
+    section, _, last = key.rpartition(".")
+    return getattr(getattr(settings, section) if section else settings, last)
 
 
 def with_recipe(config: Settings, other: Settings) -> Settings:

@@ -57,6 +57,27 @@ def test_a_run_is_repeated_by_what_began_it(outcome):
     assert repeat(typed(None, "second")) == "second"
 
 
+def test_a_run_from_a_hub_is_repeated_from_the_commit_that_it_began_from(outcome):
+    pinned = f"hf:o/n@{'a' * 40}:model.safetensors"
+
+    def begun(typed, **given):
+        config = outcome.run.config | {"init": {"path": "hf:o/n"}}
+        run = with_files(of(outcome, **given), config=config, init={"path": pinned})
+        return with_files(run, environment={"command": typed} if typed else {})
+
+    start = "python -m jaxcmp.main --config=configs/vit.py:cpu"
+    for typed in ("--config.init.path=hf:o/n", "--config.init.path hf:o/n", "--config.seed=3"):
+        words = shlex.split(repeat(begun(f"{start} {typed} --workdir=a")))
+        assert parse(shlex.join(words)).given.overrides["init.path"] == pinned
+        assert "hf:o/n" not in words
+    # A study has weights for each of its arms.
+    typed = "python -m jaxcmp.study --config=s.py --config.arms.vit.init.path=hf:o/n"
+    assert repeat(begun(typed, module="jaxcmp.study")) == typed.replace("hf:o/n", pinned)
+    overrides = {"init.path": "hf:o/n"}
+    assert f"--config.init.path={pinned} " in another_seed(begun("", overrides=overrides), 4)
+    assert "init" not in from_random(begun("", overrides=overrides))
+
+
 def test_another_seed_of_a_run_has_a_folder_of_its_own(outcome):
     run = of(outcome, overrides={"seed": "3", "model.width": "48"})
     options = parse(another_seed(with_files(run, folder=Path("runs/wide/seed-3")), 7))

@@ -51,6 +51,15 @@ def test_words_say_all_that_is_known(init, words):
     assert origin(init).words == words
 
 
+def test_weights_of_a_hub_are_named_by_repository_and_commit():
+    path = f"hf:timm/vit.augreg@{'c0ffee' * 6}abcd:model.safetensors"
+    found = origin(from_file("") | {"path": path})
+    assert found.file == path
+    assert found.title == "from the weights of hf:timm/vit.augreg@c0ffeec0ffee"
+    with pytest.raises(ValueError, match="must be hf:OWNER/NAME"):
+        origin_of(from_file() | {"path": "hf:timm"})
+
+
 def test_seeds_of_one_training_are_alike_wherever_they_lie():
     moved = from_run(seed=1) | {"path": "/elsewhere/seed-1"}
     assert origin(from_run(seed=0)).settings == origin(moved).settings

@@ -245,6 +245,12 @@ def test_what_a_run_began_from_is_named_with_what_became_of_it(run):
     )
 
 
+def test_weights_of_a_hub_are_named_in_full(run):
+    address = f"hf:timm/vit.augreg@{'a' * 40}:model.safetensors"
+    row = rows_of(changed(run, init=INIT | {"path": address}))["began from"]
+    assert row.startswith(f"{address} (SHA-256 fe98), trained on ImageNet-21k")
+
+
 def test_weights_that_nobody_recorded_are_not_called_random(run):
     config = run.config | {"init": {"path": "Ti_16.npz"}}
     with pytest.raises(ValueError, match=r"names weights, and init.json is missing"):

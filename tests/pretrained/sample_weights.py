@@ -53,7 +53,7 @@ def published(layout: str, seed: int = 0) -> dict[str, np.ndarray]:
     return to_published(layout_of(layout), random_variables(model, seed), model)
 
 
-def load(path: Path, model: Model, template: Any = None, **options: str) -> Loaded:
+def load(path: Path, model: Model, template: Any = None, **options: Any) -> Loaded:
     """Reads weights and fits them to a model, whose shapes do for a template."""
     return fit(read(path, **options), shapes_of(model) if template is None else template, model)
 

@@ -62,6 +62,15 @@ def test_a_word_starts_the_same_command_as_its_module():
         assert by_module.startswith(f"usage: python -m jaxcmp.{module} ")
 
 
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["study", "--config=study"]])
+def test_what_needs_no_jax_does_not_wait_for_it(words):
+    wrong = ["--config.seed=1"] if "study" in words else []
+    done = run("-X", "importtime", "-m", "jaxcmp", *words, *wrong)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "jaxcmp.text" in imported and done.returncode == (2 if wrong else 0)
+    assert not {"jax", "flax", "orbax", "huggingface_hub"} & imported
+
+
 def test_other_programs_can_import_modules():
     code = "import signal, jaxcmp.runs; print(signal.getsignal(signal.SIGTERM).name)"
     done = run("-c", code, "-m", "jaxcmp.train")

@@ -20,12 +20,13 @@ def test_our_messages_are_plain_lines_and_libraries_show_only_warnings(tmp_path)
     program.write_text(
         "import logging as standard\n"
         "from absl import logging\n"
+        "from jaxcmp import files\n"
         "from jaxcmp.runtime import messages\n"
         "messages.show_messages()\n"
         "logging.info('chatter')\n"
         "logging.warning('a warning')\n"
         "logging.get_absl_logger().handle(standard.LogRecord(\n"
-        "    'absl', standard.INFO, messages.__file__, 1, 'Decoding %d images', (5,), None))\n"
+        "    'absl', standard.INFO, files.__file__, 1, 'Decoding %d images', (5,), None))\n"
     )
     done = subprocess.run(
         [sys.executable, str(program)], env=os.environ | {"PYTHONPATH": "."}, text=True, stderr=-1

@@ -40,6 +40,14 @@ def test_a_study_lists_its_grids_and_the_settings_of_an_arm():
     assert "--config.arms.ARM.schedule.peak_learning_rate\n" in text
 
 
+def test_a_study_says_that_any_setting_can_be_an_axis_and_lists_those_that_are():
+    config = config_of("study")
+    assert "--config.grids.GRID.axes.KEY=VALUE,VALUE\n" in list_settings(config)
+    assert "--config.grids.seeds.axes" not in list_settings(config)
+    config["grids"]["seeds"]["axes"] = {"model": {"depth": (6, 12)}}
+    assert "--config.grids.seeds.axes.model.depth=(6,12)\n" in list_settings(config)
+
+
 @pytest.mark.parametrize("config", [None, ("vit", ""), ("transfer", "resnet18"), ("study", "")])
 def test_the_list_fits_80_columns(config):
     text = list_settings(None if config is None else config_of(*config))

@@ -120,6 +120,108 @@ def test_a_grid_that_cannot_be_is_named(changes, message):
         planned(config)
 
 
+def with_axes(axes, **changes):
+    """The study with one grid that tries values, and with images held out to choose by."""
+    config = only(study.get_config(), "x", axes=study.nested(axes), **changes)
+    config.data.validation_fraction = 0.1
+    return config
+
+
+def test_every_combination_of_the_values_of_axes_is_a_run_of_each_arm():
+    rates, depths = (1e-3, 5e-4, 5e-5), (12, 6)
+    axes = {"schedule.peak_learning_rate": rates, "model.depth": depths}
+    runs = expanded(with_axes(axes, arms=("vit",), seeds=2))
+    # A value that is the arm's own is not named: this is the run of any other grid.
+    assert list(runs)[:6] == [
+        "vit/seed-0",
+        "vit-peak_learning_rate-0.0005/seed-0",
+        "vit-peak_learning_rate-5e-05/seed-0",
+        "vit-depth-6/seed-0",
+        "vit-depth-6-peak_learning_rate-0.0005/seed-0",
+        "vit-depth-6-peak_learning_rate-5e-05/seed-0",
+    ]
+    assert len(runs) == 2 * len(rates) * len(depths)
+    tried = {
+        (
+            run.config.schedule.peak_learning_rate,
+            run.config.to_dict()["model"]["depth"],
+            run.config.seed,
+        )
+        for run in runs.values()
+    }
+    assert tried == {(rate, depth, seed) for rate in rates for depth in depths for seed in (0, 1)}
+    assert {(run.config.arm, run.config.recipe) for run in runs.values()} == {("vit", "vit")}
+    own = Study.of(with_axes({})).arms["vit"]
+    smaller = runs["vit-depth-6/seed-0"]
+    assert smaller.config.optimizer == own.optimizer and smaller.config.augment == own.augment
+    # By hand: half the blocks are half of nearly all multiply-adds.
+    assert smaller.entry.flops == pytest.approx(runs["vit/seed-0"].entry.flops / 2, rel=0.02)
+
+
+def test_a_point_that_is_in_several_grids_is_one_run():
+    config = with_axes({"schedule.peak_learning_rate": (1e-3, 5e-4)}, arms=("vit",))
+    config.grids.plain = study.grid(seeds=1, arms=study.BOTH)
+    assert set(expanded(config)) == {
+        *("vit/seed-0", "vit-peak_learning_rate-0.0005/seed-0", "resnet/seed-0")
+    }
+
+
+def test_another_length_keeps_the_shares_of_warm_up():
+    runs = expanded(with_axes({"num_epochs": (100, 50)}, arms=("vit",)))
+    schedule = runs["vit-num_epochs-50/seed-0"].config.schedule
+    assert schedule.warmup_epochs == pytest.approx(5.0)
+
+
+def test_crossed_recipes_and_parts_of_the_images_have_the_values_too():
+    axes = {"schedule.peak_learning_rate": (5e-4,)}
+    runs = expanded(with_axes(axes, recipes=("own", "other"), fractions=(0.1,)))
+    assert set(runs) == {
+        f"{arm}-peak_learning_rate-0.0005-0.1/seed-0"
+        for arm in ("vit", "resnet", "vit-recipe-of-resnet", "resnet-recipe-of-vit")
+    }
+    assert {run.config.schedule.peak_learning_rate for run in runs.values()} == {5e-4}
+
+
+def test_words_and_several_values_make_names_of_folders():
+    axes = {"init.path": ("", "hf:o/n@v1", "/a/w.npz"), "model.stage_widths": ((8, 16),)}
+    config = with_axes(axes, arms=("resnet",))
+    config.arms.resnet.model.stage_depths = (1, 1)
+    assert set(expanded(config)) == {
+        "resnet-stage_widths-8x16/seed-0",
+        "resnet-stage_widths-8x16-path-hf_o_n_v1/seed-0",
+        "resnet-stage_widths-8x16-path-a_w.npz/seed-0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        (
+            {"model.depth": (2,)},
+            "--config.grids.x.axes with model.depth=2 does not fit arm resnet: resnet has no "
+            "model.depth; --config.grids.x.arms names the arms of the grid",
+        ),
+        (
+            {"schedule.warmup_epochs": (1.0, 200.0)},
+            "--config.grids.x.axes with schedule.warmup_epochs=200.0 does not fit arm resnet: "
+            "--config.arms.resnet.schedule.warmup_epochs=200 must be below num_epochs=100",
+        ),
+        ({"init.path": ("a/w.npz", "a_w.npz")}, "two runs of the study would lie in resnet-path-a"),
+    ],
+)
+def test_values_that_do_not_fit_an_arm_are_refused_in_a_line(axes, message):
+    with pytest.raises(CommandError, match="^[^\n]*$") as caught:
+        planned(with_axes(axes))
+    assert message in str(caught.value)
+
+
+def test_axes_need_images_held_out_to_choose_by():
+    config = with_axes({"schedule.peak_learning_rate": (1e-3, 5e-4)})
+    config.data.validation_fraction = 0.0
+    with pytest.raises(CommandError, match="--config.grids.x.axes is a choice .* held-out images"):
+        planned(config)
+
+
 def test_one_arm_alone_is_a_study_too():
     config = only(study.get_config("digits"), "x", arms=("vit",), recipes=("own", "other"))
     assert list(expanded(config)) == ["vit/seed-0"]
@@ -161,6 +263,21 @@ def test_cifar10_is_counted_without_its_images(tmp_path):
     sizes = find_sizes(Study.of(config), may_prepare=False)
     assert (sizes.num_train[1.0], sizes.num_classes) == (9000, 2)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_names_the_values_that_were_typed(tmp_path):
+    code, out, err = processes.run(
+        "--config=configs/study.py:digits",
+        "--config.data.validation_fraction=0.1",
+        "--config.grids.seeds.axes.schedule.peak_learning_rate=0.001,0.0005",
+        f"--workdir={tmp_path}",
+        "--dry_run",
+        module="jaxcmp.study",
+    )
+    assert code == 0, err
+    for arm in ("vit", "resnet"):
+        for rate in ("0.001", "0.0005"):
+            assert f"\n{arm}-peak_learning_rate-{rate}  " in out
 
 
 def test_a_plan_is_printed_where_nothing_is_prepared(tmp_path):

@@ -9,6 +9,7 @@ from jaxcmp.compare.arms import Outcome
 from jaxcmp.compare.recipe_keys import TRAIN_FRACTION
 from jaxcmp.runs import Run
 from jaxcmp.settings.configuration import ConfigWords
+from jaxcmp.settings.hub_address import is_hub_address
 
 STUDY = "jaxcmp.study"
 STUDY_VARIANTS = ("cpu", "digits")
@@ -23,9 +24,12 @@ def repeat(outcome: Outcome) -> str:
 
 
 def repeat_run(run: Run) -> str:
-    """Returns what was typed to start the run, or what starts one of the same configuration."""
+    """Returns what was typed to start the run, or what starts one of the same configuration.
+
+    Weights of a model hub are those of the same commit.
+    """
     typed = [str(session["command"]) for session in run.sessions if session.get("command")]
-    return typed[0] if typed else _line(_given(run))
+    return _with_commit(typed[0], run) if typed else _line(_given(run))
 
 
 def vary(outcome: Outcome, settings: Mapping[str, object], *, suffix: str) -> str:
@@ -121,11 +125,36 @@ def from_random(outcome: Outcome) -> str:
 
 
 def _given(run: Run) -> ConfigWords:
-    """Returns what the run was made from; if no command line started it, its arm's file."""
-    given = run.given
-    return (
-        given if given.file else dataclasses.replace(given, file=f"configs/{run.config['arm']}.py")
-    )
+    """Returns what the run was made from; if no command line started it, its arm's file.
+
+    The address of a model hub names the commit that the run began from.
+    """
+    given, (configured, pinned) = run.given, _addresses(run)
+    file = given.file or f"configs/{run.config['arm']}.py"
+    overrides = {k: pinned if v == configured else v for k, v in given.overrides.items()}
+    if pinned and given.module != STUDY:
+        overrides["init.path"] = pinned
+    return dataclasses.replace(given, file=file, overrides=overrides)
+
+
+def _addresses(run: Run) -> tuple[str | None, str]:
+    """Returns the weights of a model hub as configured and with their commit; None and "" else."""
+    configured, pinned = run.config.get("init", {}).get("path", ""), str(run.init.get("path", ""))
+    return (configured, pinned) if is_hub_address(pinned) else (None, "")
+
+
+def _with_commit(command: str, run: Run) -> str:
+    """Returns a command whose weights of a model hub, if any, are those of the run's commit."""
+    configured, pinned = _addresses(run)
+    if configured in (None, pinned):
+        return command
+    words = shlex.split(command)
+    named = []
+    for word in words:
+        start, equals, value = word.rpartition("=")
+        named.append(f"{start}{equals}{pinned}" if value == configured else word)
+    is_in_file = named == words and run.given.module != STUDY
+    return shlex.join([*named, *([f"--config.init.path={pinned}"] if is_in_file else [])])
 
 
 def _with(given: ConfigWords, settings: Mapping[str, object]) -> ConfigWords:

@@ -67,7 +67,7 @@ def _overlap(group: Group, pretrained: Pretrained) -> str:
 def _source(sizes: Sequence[Pretrained]) -> str:
     origin = sizes[0].origin
     if not origin.is_run:
-        return f"{origin.file}, SHA-256 {origin.sha256[:12]}"
+        return f"{origin.short_file}, SHA-256 {origin.sha256[:12]}"
     origins = [run.origin for each in sizes for run in each.arm.outcomes if run.origin]
     seeds = sorted({each.seed for each in origins if each.seed is not None})
     plural = "" if len(seeds) == 1 else "s"
