@@ -34,8 +34,8 @@ from jaxcmp.data.splits import held_out, stratified_fraction
 from jaxcmp.data.streaming import Images, ReadAhead
 from jaxcmp.data.streams import stream
 from jaxcmp.errors import CommandError
-from jaxcmp.evaluate import collect_logits, padded_batches
 from jaxcmp.experiment import Experiment, prepare, read_weights
+from jaxcmp.logits import collect_logits, padded_batches
 from jaxcmp.runtime import compilation_cache, devices, host_memory, interrupt
 from jaxcmp.runtime.environment import describe_environment
 from jaxcmp.runtime.messages import show_messages

@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 
 from jaxcmp.data.order import batch_indices
 from jaxcmp.data.streaming import Images, ReadAhead, StoredImages
-from jaxcmp.evaluate import collect_logits, padded_batches, predict_logits
+from jaxcmp.logits import collect_logits, padded_batches, predict_logits
 from jaxcmp.runtime import devices
 from jaxcmp.step import Metrics, TrainState, TrainStep, scan
 

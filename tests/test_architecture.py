@@ -17,7 +17,7 @@ LAYERS = (
     {"runs"},
     {"runtime"},
     {"cli", "augment", "clock", "data", "models", "optim"},
-    {"checkpoint", "evaluate", "costs", "step", "compare"},
+    {"checkpoint", "logits", "costs", "step", "compare"},
     {"pretrained", "runner"},
     {"experiment", "log"},
     {"result", "predict", "probe"},

@@ -33,7 +33,7 @@ def test_the_list_of_commands_is_complete():
     ("words", "message"),
     [
         (("-m", "jaxcmp.train"), "jaxcmp: jaxcmp.train is no command; did you mean jaxcmp.main?\n"),
-        (("-m", "jaxcmp.evaluate", "runs/*"), "jaxcmp: jaxcmp.evaluate is no command; there are "),
+        (("-m", "jaxcmp.logits", "runs/*"), "jaxcmp: jaxcmp.logits is no command; there are "),
         (("-m", "jaxcmp.study.engine"), "jaxcmp: jaxcmp.study.engine is no command; "),
         (("-m", "jaxcmp.data"), "jaxcmp: jaxcmp.data is no command; "),
         (
