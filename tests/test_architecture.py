@@ -15,7 +15,7 @@ LAYERS = (
     {"files"},
     {"settings"},
     {"runs"},
-    {"runtime"},
+    {"runtime", "run_by_run"},
     {"cli", "augment", "clock", "data", "models", "optim"},
     {"checkpoint", "logits", "costs", "step", "compare"},
     {"pretrained", "runner"},
