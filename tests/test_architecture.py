@@ -21,7 +21,7 @@ LAYERS = (
     {"pretrained", "runner"},
     {"experiment", "log"},
     {"result", "predict", "probe"},
-    {"train", "bench", "export", "inspect"},
+    {"train", "bench", "export", "inspect", "evaluate"},
     {"main", "study"},
     {"__main__"},
 )
