@@ -114,6 +114,21 @@ def read_evaluation(run: Path, name: str) -> Evaluation:
     return Evaluation(result, predictions)
 
 
+def read_evaluations(run: Path) -> tuple[list[Evaluation], list[str]]:
+    """Reads the evaluations of a run that are whole, and says what is wrong with the others."""
+    found, faults = [], []
+    try:
+        names = names_of(run)
+    except JaxcmpError as error:
+        return [], [str(error)]
+    for name in names:
+        try:
+            found.append(read_evaluation(run, name))
+        except JaxcmpError as error:
+            faults.append(str(error))
+    return found, faults
+
+
 def _check(folder: Path, result: Mapping[str, Any], predictions: Predictions) -> None:
     if result["name"] != folder.name:
         raise files.damaged(folder / RESULT, f"it is of the evaluation {result['name']!r}")
