@@ -108,7 +108,7 @@ def read_evaluated(group: Group) -> Evaluated:
             elif each.result["data"]["split"] == "test":
                 repetitions[outcome.number] = each
     sets = [_image_set(group, name, found[name]) for name in sorted(found)]
-    return Evaluated(_with_own_titles(sets), repetitions, faults)
+    return Evaluated(_with_own_titles(group, sets), repetitions, faults)
 
 
 def _fitting(outcome: Outcome) -> tuple[list[Evaluation], list[str]]:
@@ -198,9 +198,10 @@ def _of_classes(arm: Arm, present: np.ndarray) -> Arm:
     return dataclasses.replace(arm, outcomes=tuple(outcomes))
 
 
-def _with_own_titles(sets: Sequence[ImageSet]) -> list[ImageSet]:
-    """Adds the name of the evaluation to titles that several sets have."""
+def _with_own_titles(group: Group, sets: Sequence[ImageSet]) -> list[ImageSet]:
+    """Adds the name of the evaluation to titles that several sets have, or the runs' own images."""
     counts = Counter(each.title for each in sets)
+    counts.update(o.run.config["data"]["name"] for arm in group.arms for o in arm.outcomes)
     return [
         dataclasses.replace(each, title=f"{each.title} ({each.name})")
         if counts[each.title] > 1

@@ -184,7 +184,7 @@ def _say(result: dict[str, Any]) -> str:
         largest, changed = repetition["largest_difference"], repetition["num_changed_answers"]
         same = "the logits are the same as the run's own, bit for bit"
         apart = (
-            f"the logits differ from the run's own by at most {largest:.2g}, and {changed:,} of "
+            f"the logits differ from the run's own by at most {largest:.3g}, and {changed:,} of "
             f"{num:,} answers differ"
         )
         parts.append(apart if largest else same)

@@ -3,7 +3,6 @@
 import difflib
 import hashlib
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,11 +132,6 @@ def default_name(data: Data, request: Request) -> str:
     if request.checkpoint != "newest":
         parts.append(f"step-{request.checkpoint}" if request.which == "step" else request.which)
     return files.name("-".join(parts), "the evaluation's name (--name gives another):")
-
-
-def shown(request: Request) -> str:
-    """Returns the request as it is typed in a shell, or "the run's own evaluation"."""
-    return shlex.join(request.words()) or "the run's own evaluation"
 
 
 def _image_size(run: Run, own: Data) -> int:

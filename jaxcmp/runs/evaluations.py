@@ -40,6 +40,8 @@ class Evaluation:
         parts = [data["name"]]
         if data["split"] != "test":
             parts.append(f"split {data['split']}")
+        if len(self.present) < len(self.predictions.class_names):
+            parts.append(f"{len(self.present)} classes")
         if which == "best":
             parts.append("best checkpoint")
         elif which != "newest":

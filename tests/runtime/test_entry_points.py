@@ -69,7 +69,8 @@ def test_other_programs_can_import_modules():
 
 
 @pytest.mark.parametrize(
-    "word", ["compare", "inspect", "predict", "export", "probe", "bench", "study", " study"]
+    "word",
+    ["compare", "evaluate", "inspect", "predict", "export", "probe", "bench", "study", " study"],
 )
 def test_a_signal_during_imports_ends_every_command_in_one_line(word):
     start = ("jaxcmp", word.strip()) if word.startswith(" ") else (f"jaxcmp.{word}",)

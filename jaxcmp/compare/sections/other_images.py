@@ -216,7 +216,7 @@ def _repetitions(evaluated: Evaluated) -> str:
     changed = sum(each["num_changed_answers"] for each in apart)
     return (
         f"Evaluated again on {OWN}, {len(found) - len(apart):,} of {runs} gave the same logits, "
-        f"bit for bit; the others differ by at most {largest:.2g}, in {changed:,} answers."
+        f"bit for bit; the others differ by at most {largest:.3g}, in {changed:,} answers."
     )
 
 
