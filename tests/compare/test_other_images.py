@@ -81,6 +81,7 @@ def test_accuracy_and_drop_are_means_over_seeds_and_the_drop_is_paired(group, an
         interval = stats.t.interval(0.95, 2, drops.mean(), stats.sem(drops))
         assert cells[f"{arm}, drop"].interval == pytest.approx(interval)
     assert sections.row(table, "fog")["number"].value == 300
+    assert sections.row(table, "fog")["seeds of resnet and vit"].text == "3 and 3"
 
 
 def gaps_of(answer, name):

@@ -132,12 +132,14 @@ def _summary(group: Group, gaps: Sequence[Gap]) -> list[str]:
 
 def _accuracies(group: Group, sets: Sequence[ImageSet]) -> Table:
     columns = [Column("images", is_numeric=False), Column("number")]
+    columns.append(Column(f"seeds of {' and '.join(arm.name for arm in group.arms)}", False))
     for arm in group.arms:
         columns += [Column(f"{arm.name}, accuracy", arm=arm.index), Column(f"{arm.name}, drop")]
     rows = [_own_row(group)]
     for each in sets:
         runs = [run for arm in each.arms for run in arm.runs]
         row = [cells.words(each.title), cells.count(each.num_images, runs)]
+        row.append(_num_seeds([each.arm(arm.index) for arm in group.arms]))
         for arm in group.arms:
             found = each.arm(arm.index)
             if found is None:
@@ -153,10 +155,14 @@ def _accuracies(group: Group, sets: Sequence[ImageSet]) -> Table:
 
 def _own_row(group: Group) -> list[Cell]:
     runs = [run for arm in group.arms for run in arm.runs]
-    row = [cells.words(OWN), cells.count(len(group.labels), runs)]
+    row = [cells.words(OWN), cells.count(len(group.labels), runs), _num_seeds(group.arms)]
     for arm in group.arms:
         row += [cells.percent(arm.accuracies, arm.runs), Cell("–")]
     return row
+
+
+def _num_seeds(arms: Sequence[Arm | None]) -> Cell:
+    return cells.words(" and ".join(str(len(arm.outcomes) if arm else 0) for arm in arms))
 
 
 def _gaps_table(gaps: Sequence[Gap]) -> Table:
