@@ -42,6 +42,17 @@ class ImageSet:
     def is_by_position(self) -> bool:
         return any(each.result["matched_by"] == "position" for each in self.evaluations.values())
 
+    @property
+    def is_test(self) -> bool:
+        """Returns whether it tests the trained models: after the last step, on no training images.
+
+        Only of such a set the report says who leads.
+        """
+        first = next(iter(self.evaluations.values())).result
+        own = {o.run.config["data"]["name"] for arm in self.arms for o in arm.outcomes}
+        is_training = first["data"]["split"] == "train" and first["data"]["name"] in own
+        return first["checkpoint"]["which"] == "newest" and not is_training
+
     def arm(self, index: int) -> Arm | None:
         return next((arm for arm in self.arms if arm.index == index), None)
 

@@ -11,8 +11,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from jaxcmp import cli, files
-from jaxcmp.errors import CommandError
-from jaxcmp.runs import Run
+from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.runs import ENVIRONMENT, Run
+from jaxcmp.runs.schemas import lacking
 from jaxcmp.settings import Data, Settings
 from jaxcmp.settings.configuration import settings_of
 from jaxcmp.settings.keys import keys
@@ -98,7 +99,12 @@ class Plan:
 
 
 def plan(run: Run, request: Request) -> Plan:
-    """Applies a request to a run; raises CommandError for a value that does not fit."""
+    """Applies a request to a run; raises CommandError for a value that does not fit.
+
+    Raises JaxcmpError where the run does not say of which size its images are.
+    """
+    if lacking(run.environment, ["data.image_size"]):
+        raise JaxcmpError(f"{run.folder} cannot be evaluated: its {ENVIRONMENT} has no image_size")
     own = settings_of(run.config)
     settings = cli.override(run.config, request.overrides)
     data, given = settings.data, request.overrides

@@ -121,7 +121,7 @@ def test_the_first_screen_says_that_the_leader_changes(group, answer):
     )
     gap = 100 * (own(group, "resnet").mean() - own(group, "vit").mean())
     assert answer.finding is not None and answer.finding.text.startswith(start)
-    assert answer.finding.text.endswith(f"on own test images, resnet is ahead by {gap:.2f}.")
+    assert answer.finding.text.endswith(f"on their own test images, resnet is ahead by {gap:.2f}.")
     (comparison,) = build([group], []).comparisons
     assert answer.finding.text in [each.text for each in comparison.findings]
     assert SECTIONS[FINDINGS[1]] is other_images_section
@@ -131,6 +131,20 @@ def test_the_first_screen_says_that_the_leader_changes(group, answer):
 def test_a_leader_that_stays_is_no_finding(tmp_path):
     group = make_evaluated(tmp_path, {"fog-test": SNOW})
     assert other_images_section(group).finding is None
+
+
+def test_training_images_and_other_checkpoints_are_shown_and_make_no_claim(tmp_path):
+    group = make_group(tmp_path, *(Sample(arm, seed) for arm in FOG for seed in SEEDS))
+    for outcome in outcomes_of(group):
+        folder, share = outcome.run.folder, FOG[outcome.name]
+        evaluate_sample(folder, "cifar10-train", share, split="train")
+        evaluate_sample(folder, "fog-best", share, which="best")
+    answer = other_images_section(group)
+    assert answer.finding is None and "sets of other images" not in sections.texts(answer)
+    assert gaps_of(answer, "fog, best checkpoint")["ahead"].text == "vit"
+    assert gaps_of(answer, "cifar10, split train")["ahead"].text == "vit"
+    shown = tradeoff(group)
+    assert shown is not None and not [n for n in sections.names(shown) if "Accuracy on" in n]
 
 
 def test_two_seeds_make_no_claim_and_are_shown_each(tmp_path):
@@ -240,7 +254,7 @@ def test_a_repetition_is_no_other_set_of_images_but_is_told(tmp_path):
     for outcome in outcomes_of(group):
         evaluate_sample(outcome.run.folder, "cifar10-test", 0.5, repetition=REPEATED)
     answer = other_images_section(group)
-    text = "Evaluated again on own test images, 2 runs gave the same logits, bit for bit."
+    text = "Evaluated again on their own test images, 2 runs gave the same logits, bit for bit."
     assert text in sections.texts(answer)
     assert sections.names(sections.table(answer, "Accuracy on")) == ["own test images", "fog"]
     apart = {"largest_difference": 0.25, "num_changed_answers": 3}

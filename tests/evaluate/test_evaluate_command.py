@@ -309,11 +309,14 @@ def test_runs_that_cannot_be_evaluated_are_named_and_left_out(run_folder, sets, 
     older, newest = checkpoint_steps(run_folder)
     shutil.copytree(run_folder, tmp_path / "older")
     shutil.rmtree(tmp_path / "older" / "checkpoints" / str(newest))
+    shutil.copytree(run_folder, tmp_path / "vague")
+    change_json(tmp_path / "vague" / "environment.json", lambda c: c["data"].pop("image_size"))
     assert evaluate(tmp_path, *named(sets, "fog")) == 0
     out = capsys.readouterr().out
     for name, words in (
         ("without", "there is no checkpoint"),
         ("unfinished", "is not finished"),
+        ("vague", "its environment.json has no image_size"),
         ("older", f"checkpoint is of step {older} of {newest}; --checkpoint={older} evaluates"),
     ):
         (line,) = (line for line in out.splitlines() if str(tmp_path / name) in line)

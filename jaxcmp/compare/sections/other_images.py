@@ -52,7 +52,7 @@ def other_images_section(group: Group) -> Answer:
         gaps = find_gaps(group, sets)
         changes = [text for gap in gaps if (text := _change(group, gap))]
         blocks += [Text(text, "answer") for text in changes]
-        blocks += [Text(text) for text in _summary(group, gaps)] if len(group.pairs) == 1 else []
+        blocks += [Text(text) for text in _summary(gaps)] if len(group.pairs) == 1 else []
         blocks += [_figure(group, sets), _accuracies(group, sets)]
         blocks += [_gaps_table(gaps)] if gaps else []
     parts = [each for each in sets if each.is_part]
@@ -94,13 +94,14 @@ def _change(group: Group, gap: Gap) -> str:
     own = [arm for arm in group.arms if arm.index in (gap.first.index, gap.second.index)]
     first, second = sorted(own, key=lambda arm: arm.index != gap.first.index)
     before = compare_runs(first.accuracies, second.accuracies, most=1)
-    if before.lead is not Lead.FIRST or gap.lead is not Lead.SECOND:
+    if before.lead is not Lead.FIRST or gap.lead is not Lead.SECOND or not gap.images.is_test:
         return ""
     size = f"{-100 * gap.over_seeds.mean:.2f} points"
     return (
         f"The leader changes on other images: on {gap.images.title}, {second.name} is ahead of "
         f"{first.name} by {size} of accuracy ({_interval(gap)}{cells.say_p(gap.p_value or 0.0)} "
-        f"after Holm's correction); on {OWN}, {first.name} is ahead by {100 * before.mean:.2f}."
+        f"after Holm's correction); on their own test images, {first.name} is ahead by "
+        f"{100 * before.mean:.2f}."
     )
 
 
@@ -111,22 +112,24 @@ def _interval(gap: Gap) -> str:
     return f"95 % interval {low} to {high}, "
 
 
-def _summary(group: Group, gaps: Sequence[Gap]) -> list[str]:
+def _summary(gaps: Sequence[Gap]) -> list[str]:
     """Counts the sets on which each of two arms is ahead."""
+    gaps = [gap for gap in gaps if gap.images.is_test]
     if not gaps:
         return []
     one, two = gaps[0].first.name, gaps[0].second.name
-    num = len(gaps)
+    num, unknown = len(gaps), sum(gap.p_value is None for gap in gaps)
     sets = "set of other images" if num == 1 else "sets of other images"
-    if all(gap.p_value is None for gap in gaps):
+    if unknown == num:
         return [
             f"On {num:,} {sets}, whether {one} and {two} differ by more than seeds explain takes "
             "three seeds of both."
         ]
+    without = f" Of {unknown:,} it is unknown, for want of three seeds of both." * (unknown > 0)
     counts = [sum(gap.lead is side for gap in gaps) for side in (Lead.FIRST, Lead.SECOND)]
     return [
         f"Of {num:,} {sets}, {one} is ahead on {counts[0] or 'none'} and {two} on "
-        f"{counts[1] or 'none'} by more than seeds explain, after Holm's correction."
+        f"{counts[1] or 'none'} by more than seeds explain, after Holm's correction.{without}"
     ]
 
 
@@ -217,12 +220,15 @@ def _repetitions(evaluated: Evaluated) -> str:
     runs = f"{len(found):,} run{'' if len(found) == 1 else 's'}"
     apart = [each for each in found if each["largest_difference"]]
     if not apart:
-        return f"Evaluated again on {OWN}, {runs} gave the same logits, bit for bit."
+        return (
+            f"Evaluated again on their own test images, {runs} gave the same logits, bit for bit."
+        )
     largest = max(each["largest_difference"] for each in apart)
     changed = sum(each["num_changed_answers"] for each in apart)
+    same = len(found) - len(apart)
     return (
-        f"Evaluated again on {OWN}, {len(found) - len(apart):,} of {runs} gave the same logits, "
-        f"bit for bit; the others differ by at most {largest:.3g}, in {changed:,} answers."
+        f"Evaluated again on their own test images, {same:,} of {runs} gave the same logits, bit "
+        f"for bit; the others differ by at most {largest:.3g}, in {changed:,} answers."
     )
 
 

@@ -166,6 +166,8 @@ def _on_other_images(group: Group, one: Arm, two: Arm) -> list[list[Cell]]:
     """Makes a row for each set of other images that both arms have; none where they are many."""
     rows = []
     for gap in find_gaps(group, read_evaluated(group).sets):
+        if not gap.images.is_test:
+            continue
         found = [gap.first, gap.second] if gap.first.index == one.index else [gap.second, gap.first]
         shown = [cells.percent(arm.accuracies, arm.runs) for arm in found]
         better = {Lead.FIRST: gap.first, Lead.SECOND: gap.second}.get(gap.lead)
