@@ -266,6 +266,26 @@ def test_images_of_another_size_are_resized_as_a_picture_is(run_folder, sets):
     np.testing.assert_allclose(found.predictions.logits, expected, atol=1e-4)
 
 
+def test_the_held_out_images_of_a_run_are_evaluated_as_it_did_with_the_best_checkpoint_too(
+    tmp_path,
+):
+    # Fewer held-out images than test images, which make the batches of a run's own evaluation.
+    changes = ("--config.data.validation_fraction=0.1", "--config.num_epochs=2")
+    code, _, err = processes.run(*processes.TINY, *changes, f"--workdir={tmp_path / 'run'}")
+    assert code == 0, err
+    words = (str(tmp_path / "run"), "--split=validation")
+    code, out, err = processes.run(*words, module="jaxcmp.evaluate")
+    assert code == 0 and "the same as the run's own, bit for bit" in out, out + err
+    assert evaluate(*words, "--checkpoint=best") == 0
+    found = read_evaluation(tmp_path / "run", "digits-validation-best")
+    metrics = read_run(tmp_path / "run").metrics
+    epochs = [record for record in metrics if record["kind"] == "epoch"]
+    best = max(epochs, key=lambda record: (record["validation_accuracy"], record["step"]))
+    assert found.result["checkpoint"]["step"] == best["step"]
+    assert found.result["accuracy"] == pytest.approx(best["validation_accuracy"])
+    assert not found.is_repetition
+
+
 def test_the_splits_of_the_run_are_those_that_it_trained_on_and_held_out(run_folder):
     change_json(
         run_folder / "config.json",
@@ -296,7 +316,7 @@ def test_another_checkpoint_has_another_name(run_folder, sets, capsys):
     older, _ = checkpoint_steps(run_folder)
     assert evaluate(run_folder, *words, f"--checkpoint={older}") == 0
     assert read_evaluation(run_folder, f"fog-test-step-{older}").title == f"fog, step {older}"
-    # This run held nothing out: it has no best one.
+    # This run held nothing out: it has no best checkpoint.
     assert evaluate(run_folder, *words, "--checkpoint=best") == 1
     assert "has a validation_accuracy" in capsys.readouterr().out
 
