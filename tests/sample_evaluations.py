@@ -21,11 +21,12 @@ def make_evaluation(
     split: str = "test",
     class_names: Sequence[str] = (),
     digest: str = "0123",
+    data_name: str = "",
     **more: Any,
 ) -> dict[str, Any]:
-    """Makes the result of an evaluation of the data set that the name begins with."""
+    """Makes the result of an evaluation; its name begins with that of the data set."""
     data = {
-        "name": name.partition("-")[0],
+        "name": data_name or name.partition("-")[0],
         "version": "1.0.0",
         "split": split,
         "class_names": list(class_names or predictions.class_names),

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -13,30 +13,66 @@ from jaxcmp.runs.evaluations import Evaluation
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageSet:
-    """A set of other images, with the arms that were evaluated on it.
+class EvaluatedArm:
+    """An arm with those of its runs that were evaluated on a set of images.
 
-    `arms` have those of their runs that were, with accuracies and predictions of these images;
-    `own` are the same runs on their own test images, as far as these are of the same classes:
-    `present`, ascending. `missing` are runs that were not evaluated, or on other images.
+    `right` [runs, n] has the share of right answers to each image; `before` are the accuracies of
+    these runs on their own test images of the same classes.
     """
 
-    name: str
+    arm: Arm
+    right: np.ndarray
+    before: list[float]
+
+    @property
+    def name(self) -> str:
+        return self.arm.name
+
+    @property
+    def index(self) -> int:
+        return self.arm.index
+
+    @property
+    def runs(self) -> list[int]:
+        return self.arm.runs
+
+    @property
+    def accuracies(self) -> list[float]:
+        return self.right.mean(axis=1).tolist()
+
+    @property
+    def drops(self) -> list[float]:
+        """Returns how much accuracy each run loses, in points."""
+        pairs = zip(self.before, self.accuracies, strict=True)
+        return [100 * (before - after) for before, after in pairs]
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSet:
+    """A set of other images, with the arms that were evaluated on it, or the mean of such sets.
+
+    `evaluations` are by the number of the run, of the first set where there are several; `missing`
+    are runs that were not evaluated, or on other images.
+    """
+
     title: str
-    arms: tuple[Arm, ...]
-    own: tuple[Arm, ...]
-    present: np.ndarray
+    arms: tuple[EvaluatedArm, ...]
     evaluations: dict[int, Evaluation]
-    missing: tuple[Outcome, ...]
+    missing: tuple[Outcome, ...] = ()
+    num_sets: int = 1
+
+    @property
+    def first(self) -> Evaluation:
+        return next(iter(self.evaluations.values()))
 
     @property
     def num_images(self) -> int:
-        return len(self.arms[0].outcomes[0].predictions.labels)
+        return len(self.first.predictions.labels)
 
     @property
     def is_part(self) -> bool:
         """Returns whether the images are of some of the classes alone."""
-        return len(self.present) < len(self.arms[0].outcomes[0].predictions.class_names)
+        return len(self.first.present) < len(self.first.predictions.class_names)
 
     @property
     def is_by_position(self) -> bool:
@@ -48,27 +84,20 @@ class ImageSet:
 
         Only of such a set the report says who leads.
         """
-        first = next(iter(self.evaluations.values())).result
-        own = {o.run.config["data"]["name"] for arm in self.arms for o in arm.outcomes}
-        is_training = first["data"]["split"] == "train" and first["data"]["name"] in own
-        return first["checkpoint"]["which"] == "newest" and not is_training
+        result = self.first.result
+        own = {o.run.config["data"]["name"] for each in self.arms for o in each.arm.outcomes}
+        is_training = result["data"]["split"] == "train" and result["data"]["name"] in own
+        return result["checkpoint"]["which"] == "newest" and not is_training
 
-    def arm(self, index: int) -> Arm | None:
+    def arm(self, index: int) -> EvaluatedArm | None:
         return next((arm for arm in self.arms if arm.index == index), None)
 
-    def drops(self, index: int) -> list[float]:
-        """Returns how much accuracy each run of an arm loses, in points."""
-        pairs = ((own, arm) for own, arm in zip(self.own, self.arms, strict=True))
-        (own, arm) = next(pair for pair in pairs if pair[1].index == index)
-        pairs = zip(own.accuracies, arm.accuracies, strict=True)
-        return [100 * (before - after) for before, after in pairs]
-
-    def among_present(self, index: int) -> list[float]:
+    def among_present(self, arm: EvaluatedArm) -> list[float]:
         """Returns each run's accuracy over the outputs of the classes that are present."""
         found = []
-        for outcome in next(arm for arm in self.arms if arm.index == index).outcomes:
-            predictions = outcome.predictions
-            answers = self.present[predictions.logits[:, self.present].argmax(axis=1)]
+        for evaluation in (self.evaluations[number] for number in arm.runs):
+            predictions, present = evaluation.predictions, evaluation.present
+            answers = present[predictions.logits[:, present].argmax(axis=1)]
             found.append(float(np.mean(answers == predictions.labels)))
         return found
 
@@ -82,8 +111,8 @@ class Gap:
     """
 
     images: ImageSet
-    first: Arm
-    second: Arm
+    first: EvaluatedArm
+    second: EvaluatedArm
     over_seeds: Difference
     over_images: PairedDifference
     p_value: float | None
@@ -97,12 +126,19 @@ class Gap:
 class Evaluated:
     """The sets of images of a group, repetitions of its runs' own evaluations, and damaged files.
 
-    `repetitions` are by the number of the run.
+    In `shown`, sets of the same images changed in several ways are one, their mean; `members` are
+    those. `repetitions` are by the number of the run.
     """
 
-    sets: list[ImageSet]
+    shown: list[ImageSet]
+    members: list[ImageSet]
     repetitions: dict[int, Evaluation]
     faults: list[str]
+
+    @property
+    def single(self) -> list[ImageSet]:
+        """Returns every set of images by itself."""
+        return [*(each for each in self.shown if each.num_sets == 1), *self.members]
 
 
 def read_evaluated(group: Group) -> Evaluated:
@@ -118,24 +154,19 @@ def read_evaluated(group: Group) -> Evaluated:
                 found.setdefault(each.name, {})[outcome.number] = each
             elif each.result["data"]["split"] == "test":
                 repetitions[outcome.number] = each
-    sets = [_image_set(group, name, found[name]) for name in sorted(found)]
-    return Evaluated(_with_own_titles(group, sets), repetitions, faults)
-
-
-def _fitting(outcome: Outcome) -> tuple[list[Evaluation], list[str]]:
-    """Returns the evaluations of a run's own model, and what is wrong with the others."""
-    evaluations, faults = outcome.evaluations
-    found, faults = [], list(faults)
-    for each in evaluations:
-        checkpoint, steps = each.result["checkpoint"], outcome.steps
-        where = f"{outcome.folder}: the evaluation {each.name}"
-        if each.predictions.class_names != outcome.predictions.class_names:
-            faults.append(f"{where} is of a model with other classes")
-        elif checkpoint["which"] == "newest" and steps not in (None, checkpoint["step"]):
-            faults.append(f"{where} is of step {checkpoint['step']:,}, and the run took {steps:,}")
+    sets = _with_own_titles(group, [_image_set(group, found[name]) for name in sorted(found)])
+    families: dict[Hashable, list[ImageSet]] = {}
+    for each in sets:
+        families.setdefault(_family(each), []).append(each)
+    shown: list[ImageSet] = []
+    members: list[ImageSet] = []
+    for family in families.values():
+        if mean := _mean_of(family):
+            shown.append(mean)
+            members += family
         else:
-            found.append(each)
-    return found, faults
+            shown += family
+    return Evaluated(shown, members, repetitions, faults)
 
 
 def find_gaps(group: Group, sets: Sequence[ImageSet]) -> list[Gap]:
@@ -154,59 +185,100 @@ def find_gaps(group: Group, sets: Sequence[ImageSet]) -> list[Gap]:
             one,
             two,
             difference,
-            paired_difference(one.is_right.mean(axis=0) - two.is_right.mean(axis=0)),
+            paired_difference(one.right.mean(axis=0) - two.right.mean(axis=0)),
             None if difference.p_value is None else next(corrected),
         )
         for (images, one, two), difference in zip(pairs, differences, strict=True)
     ]
 
 
-def _image_set(group: Group, name: str, found: dict[int, Evaluation]) -> ImageSet:
-    """Makes the set of a name; of several choices of images, the one with the most runs counts."""
+def _fitting(outcome: Outcome) -> tuple[list[Evaluation], list[str]]:
+    """Returns the evaluations of a run's own model, and what is wrong with the others."""
+    evaluations, faults = outcome.evaluations
+    found, faults = [], list(faults)
+    for each in evaluations:
+        checkpoint, steps = each.result["checkpoint"], outcome.steps
+        where = f"{outcome.folder}: the evaluation {each.name}"
+        if each.predictions.class_names != outcome.predictions.class_names:
+            faults.append(f"{where} is of a model with other classes")
+        elif checkpoint["which"] == "newest" and steps not in (None, checkpoint["step"]):
+            faults.append(f"{where} is of step {checkpoint['step']:,}, and the run took {steps:,}")
+        else:
+            found.append(each)
+    return found, faults
+
+
+def _image_set(group: Group, found: dict[int, Evaluation]) -> ImageSet:
+    """Makes a set; of several choices of images, the one with the most runs counts."""
     chosen = Counter(map(_images, found.values())).most_common(1)[0][0]
     used = {number: each for number, each in found.items() if _images(each) == chosen}
-    first = next(iter(used.values()))
-    arms, own = [], []
+    outcomes = [outcome for arm in group.arms for outcome in arm.outcomes]
+    arms = []
     for arm in group.arms:
         mine = arm_of(arm, [outcome for outcome in arm.outcomes if outcome.number in used])
         if mine is None:
             continue
-        arms.append(_on(mine, [used[outcome.number] for outcome in mine.outcomes]))
-        own.append(_of_classes(mine, first.present))
-    missing = [
-        outcome for arm in group.arms for outcome in arm.outcomes if outcome.number not in used
-    ]
-    return ImageSet(name, first.title, tuple(arms), tuple(own), first.present, used, tuple(missing))
+        predictions = [used[outcome.number].predictions for outcome in mine.outcomes]
+        right = [each.logits.argmax(axis=1) == each.labels for each in predictions]
+        present = used[mine.outcomes[0].number].present
+        arms.append(EvaluatedArm(mine, np.array(right, np.float64), _before(mine, present)))
+    missing = tuple(outcome for outcome in outcomes if outcome.number not in used)
+    return ImageSet(next(iter(used.values())).title, tuple(arms), used, missing)
 
 
-def _images(evaluation: Evaluation) -> tuple[object, ...]:
+def _images(evaluation: Evaluation) -> Hashable:
     """Tells whether two evaluations asked the same questions about the same images."""
     predictions, result = evaluation.predictions, evaluation.result
     ids_and_labels = predictions.ids.tobytes(), predictions.labels.tobytes()
     return evaluation.title, result["data"]["digest"], *ids_and_labels
 
 
-def _on(arm: Arm, evaluations: Sequence[Evaluation]) -> Arm:
-    """Returns the arm with the accuracies and predictions of its evaluations."""
-    outcomes = [
-        dataclasses.replace(
-            outcome, predictions=each.predictions, test_accuracy=each.predictions.accuracy
-        )
-        for outcome, each in zip(arm.outcomes, evaluations, strict=True)
-    ]
-    return dataclasses.replace(arm, outcomes=tuple(outcomes))
-
-
-def _of_classes(arm: Arm, present: np.ndarray) -> Arm:
-    """Returns the arm with the accuracies on those of its own test images of some classes."""
+def _before(arm: Arm, present: np.ndarray) -> list[float]:
+    """Returns the accuracy of each run on those of its own test images that are of some classes."""
     is_in = np.isin(arm.outcomes[0].predictions.labels, present)
-    if not is_in.any() or is_in.all():
-        return arm
-    outcomes = [
-        dataclasses.replace(outcome, test_accuracy=float(is_right[is_in].mean()))
-        for outcome, is_right in zip(arm.outcomes, arm.is_right, strict=True)
-    ]
-    return dataclasses.replace(arm, outcomes=tuple(outcomes))
+    return arm.is_right[:, is_in].mean(axis=1).tolist() if is_in.any() else arm.accuracies
+
+
+def _family(images: ImageSet) -> Hashable:
+    """Tells which sets are configurations of one data set, of the same images changed otherwise."""
+    evaluation = images.first
+    name, predictions = evaluation.result["data"]["name"], evaluation.predictions
+    if "/" not in name:
+        return images.title
+    rest = evaluation.title.removeprefix(name)
+    return _stem(name), rest, predictions.ids.tobytes(), predictions.labels.tobytes()
+
+
+def _stem(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def _mean_of(members: Sequence[ImageSet]) -> ImageSet | None:
+    """Averages over several sets, for the runs that have all of them; None without such runs.
+
+    The images are the same in all, so that each counts once, with its share of right answers.
+    """
+    first = members[0]
+    shared = set.intersection(*(set(each.evaluations) for each in members))
+    if len({each.first.title for each in members}) < max(len(members), 2) or not shared:
+        return None
+    arms = []
+    for arm in first.arms:
+        mine = arm_of(arm.arm, [o for o in arm.arm.outcomes if o.number in shared])
+        if mine is None:
+            continue
+        right = []
+        for images in members:
+            found = images.arm(arm.index)
+            assert found is not None  # It has the shared runs.
+            right.append(found.right[[found.runs.index(number) for number in mine.runs]])
+        before = [arm.before[arm.runs.index(number)] for number in mine.runs]
+        arms.append(EvaluatedArm(mine, np.mean(right, axis=0), before))
+    name = first.first.result["data"]["name"]
+    rest = first.first.title.removeprefix(name)
+    title = f"{_stem(name)}{rest}, mean of {len(members):,} sets"
+    evaluations = {number: first.evaluations[number] for number in sorted(shared)}
+    return ImageSet(title, tuple(arms), evaluations, num_sets=len(members))
 
 
 def _with_own_titles(group: Group, sets: Sequence[ImageSet]) -> list[ImageSet]:
@@ -214,7 +286,7 @@ def _with_own_titles(group: Group, sets: Sequence[ImageSet]) -> list[ImageSet]:
     counts = Counter(each.title for each in sets)
     counts.update(o.run.config["data"]["name"] for arm in group.arms for o in arm.outcomes)
     return [
-        dataclasses.replace(each, title=f"{each.title} ({each.name})")
+        dataclasses.replace(each, title=f"{each.title} ({each.first.name})")
         if counts[each.title] > 1
         else each
         for each in sets

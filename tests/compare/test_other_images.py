@@ -276,6 +276,67 @@ def test_sets_of_one_title_are_told_apart_by_the_names_of_their_evaluations(tmp_
     ]
 
 
+def make_family(group, names=("fog", "frost", "darkness")):
+    """Evaluates on the same images changed in several ways: configurations of one data set."""
+    for outcome in outcomes_of(group):
+        for kind in names:
+            folder, share = outcome.run.folder, FOG[outcome.name]
+            evaluate_sample(folder, f"made-{kind}-test", share, data_name=f"made/{kind}")
+
+
+def test_the_same_images_changed_in_several_ways_are_one_set_their_mean(tmp_path):
+    group = make_group(tmp_path, *(Sample(arm, seed) for arm in FOG for seed in SEEDS))
+    make_family(group)
+    answer = other_images_section(group)
+    title = "made, mean of 3 sets"
+    table = sections.table(answer, "Accuracy on other images")
+    assert sections.names(table) == ["own test images", title]
+    shares = {}
+    for arm in FOG:
+        found = [right(group, arm, f"made-{k}-test") for k in ("fog", "frost", "darkness")]
+        shares[arm] = np.mean(found, axis=0)
+        cell = sections.row(table, title)[f"{arm}, accuracy"]
+        assert cell.value == pytest.approx(100 * shares[arm].mean()) and cell.num == 3
+    # Each image counts once, however many sets it is in.
+    gaps = (shares["resnet"] - shares["vit"]).mean(axis=0)
+    interval = stats.ttest_1samp(gaps, 0).confidence_interval()
+    cells = gaps_of(answer, title)
+    assert len(gaps) == 300
+    assert cells["over images, points [95 % interval]"].interval == pytest.approx(
+        [100 * bound for bound in interval]
+    )
+    assert cells["ahead"].text == "vit" and answer.finding is not None
+    each = sections.table(answer, "Accuracy on each set of images")
+    assert sections.names(each)[1:] == ["made/darkness", "made/fog", "made/frost"]
+    shown = tradeoff(group)
+    assert shown is not None and f"Accuracy on {title}" in sections.names(shown)
+    assert not list(sections.without_source(answer))
+
+
+def test_a_mean_of_sets_is_over_the_runs_that_have_all_of_them(tmp_path):
+    group = make_group(tmp_path, *(Sample("vit", seed) for seed in SEEDS))
+    make_family(group)
+    last = outcomes_of(group)[-1]
+    (folder_of(last.run.folder, "made-fog-test") / RESULT).unlink()
+    answer = other_images_section(group)
+    table = sections.table(answer, "Accuracy on other images")
+    assert sections.row(table, "made, mean of 3 sets")["vit, accuracy"].num == 2
+    assert sections.commands(answer) == [
+        f"python -m jaxcmp.evaluate {last.folder} --config.data.name=made/fog"
+    ]
+
+
+def test_sets_of_other_images_are_never_averaged(tmp_path):
+    group = make_group(tmp_path, Sample("vit"))
+    make_family(group, ("fog", "frost"))
+    (outcome,) = outcomes_of(group)
+    # As many images, with other labels.
+    name, changes = "made-other-test", {"data_name": "made/other"}
+    evaluate_sample(outcome.run.folder, name, 0.5, classes=(4, 3, 2, 1, 0), **changes)
+    table = sections.table(other_images_section(group), "Accuracy on other images")
+    assert sections.names(table)[1:] == ["made, mean of 2 sets", "made/other"]
+
+
 def test_classes_matched_by_position_are_told(tmp_path):
     group = make_group(tmp_path, Sample("vit"))
     (outcome,) = outcomes_of(group)

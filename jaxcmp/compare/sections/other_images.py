@@ -19,7 +19,14 @@ from jaxcmp.compare.document import (
     Table,
     Text,
 )
-from jaxcmp.compare.evaluated import Evaluated, Gap, ImageSet, find_gaps, read_evaluated
+from jaxcmp.compare.evaluated import (
+    Evaluated,
+    EvaluatedArm,
+    Gap,
+    ImageSet,
+    find_gaps,
+    read_evaluated,
+)
 from jaxcmp.compare.sections.answer import Answer, answered, unanswered
 from jaxcmp.compare.sections.over_seeds import over_seeds
 from jaxcmp.compare.statistics.means import Lead, compare_runs
@@ -31,6 +38,10 @@ NOTE = (
     "accuracy on the run's own test images, of the same classes, minus accuracy on these, seed by "
     "seed, in points."
 )
+MEAN_NOTE = (
+    " A mean of sets is over the same images changed in several ways, and over runs that have all "
+    "of them; each image counts once, with its share of right answers."
+)
 GAPS_NOTE = (
     "Points of accuracy by which the first arm is above the second; the first is the more accurate "
     "on its own test images. Over seeds: Welch's interval, for arms with three seeds or more; "
@@ -41,7 +52,7 @@ GAPS_NOTE = (
 
 def other_images_section(group: Group) -> Answer:
     evaluated = read_evaluated(group)
-    sets = evaluated.sets
+    sets = evaluated.shown
     if not sets and not evaluated.faults:
         text = "On other images: how much of its accuracy each arm keeps there."
         outcomes = [outcome for arm in group.arms for outcome in arm.outcomes]
@@ -53,18 +64,35 @@ def other_images_section(group: Group) -> Answer:
         changes = [text for gap in gaps if (text := _change(group, gap))]
         blocks += [Text(text, "answer") for text in changes]
         blocks += [Text(text) for text in _summary(gaps)] if len(group.pairs) == 1 else []
-        blocks += [_figure(group, sets), _accuracies(group, sets)]
+        blocks.append(_figure(group, sets, "other-images", "Accuracy on other images"))
+        blocks.append(_accuracies(group, sets, "Accuracy on other images"))
         blocks += [_gaps_table(gaps)] if gaps else []
-    parts = [each for each in sets if each.is_part]
-    details: list[Block] = [_among_present(group, parts)] if parts else []
     blocks += [Text(text, "note") for text in _notes(evaluated)]
-    for each in sets:
-        if each.missing:
-            words = next(iter(each.evaluations.values())).result["words"]
-            text = f"These runs were not evaluated on these images of {each.title}:"
-            blocks += [Text(text), Commands([_command(each.missing, words)])]
+    blocks += _missing(evaluated)
     finding = changes[0] if changes else ""
+    details = _details(group, evaluated)
     return answered("other-images", TITLE, blocks, finding=finding, details=details)
+
+
+def _missing(evaluated: Evaluated) -> list[Block]:
+    lines = [
+        _command(each.missing, each.first.result["words"])
+        for each in evaluated.single
+        if each.missing
+    ]
+    text = "Some runs were not evaluated on all of these images; these commands do the rest:"
+    return [Text(text), Commands(lines)] if lines else []
+
+
+def _details(group: Group, evaluated: Evaluated) -> list[Block]:
+    """Shows each of the sets that are averaged, and accuracy among some of the classes."""
+    details: list[Block] = []
+    if members := evaluated.members:
+        title = "Accuracy on each set of images"
+        details.append(_figure(group, members, "other-images-each", title))
+        details.append(_accuracies(group, members, title))
+    parts = [each for each in evaluated.single if each.is_part]
+    return [*details, _among_present(group, parts)] if parts else details
 
 
 def accuracy_rows(group: Group) -> list[tuple[str, dict[int, Cell]]]:
@@ -74,7 +102,7 @@ def accuracy_rows(group: Group) -> list[tuple[str, dict[int, Cell]]]:
             each.title,
             {arm.index: cells.percent(arm.accuracies, arm.runs) for arm in each.arms},
         )
-        for each in read_evaluated(group).sets
+        for each in read_evaluated(group).shown
     ]
 
 
@@ -133,7 +161,7 @@ def _summary(gaps: Sequence[Gap]) -> list[str]:
     ]
 
 
-def _accuracies(group: Group, sets: Sequence[ImageSet]) -> Table:
+def _accuracies(group: Group, sets: Sequence[ImageSet], title: str) -> Table:
     columns = [Column("images", is_numeric=False), Column("number")]
     columns.append(Column(f"seeds of {' and '.join(arm.name for arm in group.arms)}", False))
     for arm in group.arms:
@@ -149,11 +177,12 @@ def _accuracies(group: Group, sets: Sequence[ImageSet]) -> Table:
                 row += [Cell("–"), Cell("–")]
                 continue
             row.append(cells.percent(found.accuracies, found.runs))
-            row.append(cells.mean(each.drops(arm.index), found.runs, digits=2))
+            row.append(cells.mean(found.drops, found.runs, digits=2))
         rows.append(row)
     part = " Over all outputs of the model, also where images are of some classes alone."
     note = NOTE + part * any(each.is_part for each in sets)
-    return Table("Accuracy on other images", columns, rows, note)
+    note += MEAN_NOTE * any(each.num_sets > 1 for each in sets)
+    return Table(title, columns, rows, note)
 
 
 def _own_row(group: Group) -> list[Cell]:
@@ -164,8 +193,8 @@ def _own_row(group: Group) -> list[Cell]:
     return row
 
 
-def _num_seeds(arms: Sequence[Arm | None]) -> Cell:
-    return cells.words(" and ".join(str(len(arm.outcomes) if arm else 0) for arm in arms))
+def _num_seeds(arms: Sequence[Arm | EvaluatedArm | None]) -> Cell:
+    return cells.words(" and ".join(str(len(arm.runs) if arm else 0) for arm in arms))
 
 
 def _gaps_table(gaps: Sequence[Gap]) -> Table:
@@ -197,10 +226,10 @@ def _among_present(group: Group, parts: Sequence[ImageSet]) -> Table:
     rows = []
     for each in parts:
         runs = [run for arm in each.arms for run in arm.runs]
-        row = [cells.words(each.title), cells.count(len(each.present), runs)]
+        row = [cells.words(each.title), cells.count(len(each.first.present), runs)]
         for arm in group.arms:
             found = each.arm(arm.index)
-            shares = each.among_present(arm.index) if found else []
+            shares = each.among_present(found) if found else []
             row.append(cells.percent(shares, found.runs if found else []))
         rows.append(row)
     note = "The answer is the likeliest of the classes that these images are of."
@@ -208,7 +237,7 @@ def _among_present(group: Group, parts: Sequence[ImageSet]) -> Table:
 
 
 def _notes(evaluated: Evaluated) -> list[str]:
-    notes = [each.title for each in evaluated.sets if each.is_by_position]
+    notes = [each.title for each in evaluated.single if each.is_by_position]
     found = [f"The classes of {title} were matched by position, not by name." for title in notes]
     if evaluated.repetitions:
         found.append(_repetitions(evaluated))
@@ -232,7 +261,7 @@ def _repetitions(evaluated: Evaluated) -> str:
     )
 
 
-def _figure(group: Group, sets: Sequence[ImageSet]) -> Figure:
+def _figure(group: Group, sets: Sequence[ImageSet], name: str, title: str) -> Figure:
     places = [float(i) for i in range(1 + len(sets))]
     series: list[Series] = []
     for arm in group.arms:
@@ -242,8 +271,8 @@ def _figure(group: Group, sets: Sequence[ImageSet]) -> Figure:
         series += [_sideways(line) for line in _lines(arm, places, percents, runs)]
     axis = Axis("", "category", [OWN, *(each.title for each in sets)])
     return Figure(
-        "other-images",
-        [Plot("Accuracy on other images", Axis("accuracy, %"), axis, series)],
+        name,
+        [Plot(title, Axis("accuracy, %"), axis, series)],
         "Mean over seeds with 95 % t-intervals, of three seeds or more.",
         "Accuracy of each arm on its own test images and on other images.",
     )

@@ -7,7 +7,7 @@ import numpy as np
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import Cell, Column, Fact, Suggestion, Table, Text
-from jaxcmp.compare.evaluated import find_gaps, read_evaluated
+from jaxcmp.compare.evaluated import EvaluatedArm, find_gaps, read_evaluated
 from jaxcmp.compare.origin import Origin
 from jaxcmp.compare.sections import recipe
 from jaxcmp.compare.sections.answer import Answer, answered
@@ -156,7 +156,7 @@ def tradeoff(group: Group) -> Table | None:
     return Table("Accuracy and cost", columns, table, TRADEOFF_NOTE)
 
 
-def _gap(one: Arm, two: Arm) -> Cell:
+def _gap(one: Arm | EvaluatedArm, two: Arm | EvaluatedArm) -> Cell:
     gap = compare_runs(one.accuracies, two.accuracies, most=1)
     cell = cells.difference(gap.mean, gap.interval, one.runs + two.runs)
     return cells.with_text(cell, f"{cell.text} points")
@@ -165,7 +165,7 @@ def _gap(one: Arm, two: Arm) -> Cell:
 def _on_other_images(group: Group, one: Arm, two: Arm) -> list[list[Cell]]:
     """Makes a row for each set of other images that both arms have; none where they are many."""
     rows = []
-    for gap in find_gaps(group, read_evaluated(group).sets):
+    for gap in find_gaps(group, read_evaluated(group).shown):
         if not gap.images.is_test:
             continue
         found = [gap.first, gap.second] if gap.first.index == one.index else [gap.second, gap.first]
