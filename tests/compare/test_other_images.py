@@ -129,8 +129,10 @@ def test_the_first_screen_says_that_the_leader_changes(group, answer):
 
 
 def test_a_leader_that_stays_is_no_finding(tmp_path):
-    group = make_evaluated(tmp_path, {"fog-test": SNOW})
-    assert other_images_section(group).finding is None
+    answer = other_images_section(make_evaluated(tmp_path, {"fog-test": SNOW}))
+    assert answer.finding is None
+    text = "On fog, resnet is ahead by more than seeds explain."
+    assert text in sections.texts(answer)
 
 
 def test_training_images_and_other_checkpoints_are_shown_and_make_no_claim(tmp_path):

@@ -63,7 +63,8 @@ def other_images_section(group: Group) -> Answer:
         gaps = find_gaps(group, sets)
         changes = [text for gap in gaps if (text := _change(group, gap))]
         blocks += [Text(text, "answer") for text in changes]
-        blocks += [Text(text) for text in _summary(gaps)] if len(group.pairs) == 1 else []
+        is_plain = len(group.pairs) == 1 and not (changes and len(sets) == 1)
+        blocks += [Text(text) for text in _summary(gaps)] if is_plain else []
         blocks.append(_figure(group, sets, "other-images", "Accuracy on other images"))
         blocks.append(_accuracies(group, sets, "Accuracy on other images"))
         blocks += [_gaps_table(gaps)] if gaps else []
@@ -141,22 +142,26 @@ def _interval(gap: Gap) -> str:
 
 
 def _summary(gaps: Sequence[Gap]) -> list[str]:
-    """Counts the sets on which each of two arms is ahead."""
+    """Counts the sets on which each of two arms is ahead; of one set says which."""
     gaps = [gap for gap in gaps if gap.images.is_test]
+    num, unknown = len(gaps), sum(gap.p_value is None for gap in gaps)
     if not gaps:
         return []
     one, two = gaps[0].first.name, gaps[0].second.name
-    num, unknown = len(gaps), sum(gap.p_value is None for gap in gaps)
-    sets = "set of other images" if num == 1 else "sets of other images"
     if unknown == num:
         return [
-            f"On {num:,} {sets}, whether {one} and {two} differ by more than seeds explain takes "
+            f"Whether {one} and {two} differ on other images by more than seeds explain takes "
             "three seeds of both."
         ]
+    if num == 1:
+        ahead = {Lead.FIRST: one, Lead.SECOND: two}.get(gaps[0].lead)
+        where = f"On {gaps[0].images.title}, "
+        explained = f"{where}seeds can explain the gap between {one} and {two}."
+        return [f"{where}{ahead} is ahead by more than seeds explain." if ahead else explained]
     without = f" Of {unknown:,} it is unknown, for want of three seeds of both." * (unknown > 0)
     counts = [sum(gap.lead is side for gap in gaps) for side in (Lead.FIRST, Lead.SECOND)]
     return [
-        f"Of {num:,} {sets}, {one} is ahead on {counts[0] or 'none'} and {two} on "
+        f"Of {num:,} sets of other images, {one} is ahead on {counts[0] or 'none'} and {two} on "
         f"{counts[1] or 'none'} by more than seeds explain, after Holm's correction.{without}"
     ]
 
