@@ -11,13 +11,13 @@ import os
 import re
 import runpy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.runtime import console, entry_points, interrupt, memory_errors
-from jaxcmp.settings import configuration, usage
+from jaxcmp.settings import Settings, configuration, usage
 from jaxcmp.settings.configuration import ConfigWords
 from jaxcmp.text import say
 
@@ -173,6 +173,19 @@ def load_config(given: ConfigWords) -> Any:
         say(line, to_stderr=True)
     configuration.check(config)
     return config
+
+
+def override(config: Mapping[str, Any], overrides: Mapping[str, str]) -> Settings:
+    """Returns the settings of a stored configuration with other values, as they were typed.
+
+    Raises CommandError as `load_config` does.
+    """
+    from ml_collections import ConfigDict
+
+    changed = ConfigDict(dict(config))
+    for line in configuration.override(changed, overrides):
+        say(line, to_stderr=True)
+    return configuration.settings_of(changed)
 
 
 def split(words: Sequence[str]) -> tuple[ConfigWords, list[str]]:

@@ -19,9 +19,9 @@ from jaxcmp.checkpoint.manager import restore_variables
 from jaxcmp.cli import Parser, carry_out, checkpoint_argument, positive
 from jaxcmp.data.images import Size, decode
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.evaluate import predict_logits
 from jaxcmp.experiment import COMPUTE_DTYPES, name_outputs
 from jaxcmp.files import path_argument
+from jaxcmp.logits import predict_logits
 from jaxcmp.runs import CHECKPOINTS, CONFIG, ENVIRONMENT, read_run, schemas
 from jaxcmp.text import say
 

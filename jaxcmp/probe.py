@@ -13,7 +13,6 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +30,12 @@ from jaxcmp.augment import unaugmented
 from jaxcmp.cli import carry_out
 from jaxcmp.data import Split
 from jaxcmp.data.splits import held_out, stratified_fraction
-from jaxcmp.data.streaming import Images, ReadAhead
+from jaxcmp.data.streaming import Images
 from jaxcmp.data.streams import stream
 from jaxcmp.errors import CommandError
-from jaxcmp.evaluate import collect_logits, padded_batches
 from jaxcmp.experiment import Experiment, prepare, read_weights
-from jaxcmp.runtime import compilation_cache, devices, host_memory, interrupt
+from jaxcmp.logits import batch_for, in_batches
+from jaxcmp.runtime import compilation_cache, host_memory, interrupt
 from jaxcmp.runtime.environment import describe_environment
 from jaxcmp.runtime.messages import show_messages
 from jaxcmp.settings import Settings
@@ -171,18 +170,8 @@ def features_of(
         images = unaugmented(images, dataset.mean, dataset.std, image_size=model.image_size)
         return models.features(model, variables, images)
 
-    mesh, num_images = devices.make_mesh(), images.shape[0]
-    replicated, sharded = devices.replicated(mesh), devices.sharded(mesh)
-    batch_size = -(-min(batch_size, num_images) // mesh.size) * mesh.size
-    batches = list(padded_batches(num_images, batch_size))
-    program = jax.jit(compute, out_shardings=replicated)
-    variables = jax.device_put(variables, replicated)
-    with closing(ReadAhead(images, batches.__getitem__, stop=len(batches))) as reading:
-        rows = (
-            program(variables, devices.place(reading.take(range(n, n + 1))[0], sharded))
-            for n in range(len(batches))
-        )
-        return collect_logits(rows, num_examples=num_images)
+    batch_size = batch_for(images.shape[0], batch_size, jax.device_count())
+    return in_batches(compute, variables, images, batch_size=batch_size)
 
 
 def fit(features: np.ndarray, labels: np.ndarray, *, seed: int) -> Any:

@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 
 from jaxcmp.data.order import batch_indices
 from jaxcmp.data.streaming import Images, ReadAhead, StoredImages
-from jaxcmp.evaluate import collect_logits, padded_batches, predict_logits
+from jaxcmp.logits import batch_for, collect_logits, padded_batches, predict_logits
 from jaxcmp.runtime import devices
 from jaxcmp.step import Metrics, TrainState, TrainStep, scan
 
@@ -165,10 +165,9 @@ class Runner:
         self._mean, self._std = mean, std
         self._evaluated = {n: np.arange(len(labels)) for n, (_, labels) in splits.items()}
         self._evaluated["train"] = train_sample
-        # No larger than the largest split, then rounded up to equal parts for the devices.
+        # No larger than the largest split.
         num_held_out = max(len(labels) for n, (_, labels) in splits.items() if n != "train")
-        eval_batch_size = min(eval_batch_size, num_held_out)
-        eval_batch_size = -(-eval_batch_size // mesh.size) * mesh.size
+        eval_batch_size = batch_for(num_held_out, eval_batch_size, mesh.size)
         images, _ = splits["train"]
         is_streamed = isinstance(images, StoredImages)
         batches = Batches(seed, batch_size, eval_batch_size)

@@ -11,7 +11,7 @@ import sample_data
 
 from jaxcmp import data, experiment
 from jaxcmp.errors import CommandError
-from jaxcmp.evaluate import predict_logits
+from jaxcmp.logits import predict_logits
 from jaxcmp.runtime import devices
 from jaxcmp.settings.configuration import settings_of
 

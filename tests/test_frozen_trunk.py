@@ -11,7 +11,7 @@ import pytest
 from trials import IMAGES, INDICES, LABELS, MEAN, MIXED, RESNET, STD, VIT, Trial, assert_same
 
 from jaxcmp.augment import normalise
-from jaxcmp.evaluate import predict_logits
+from jaxcmp.logits import predict_logits
 
 DROPPING = {"dropout_rate": 0.5, "drop_path_rate": 0.5}
 

@@ -18,7 +18,7 @@ from jaxcmp.checkpoint.manager import restore_variables
 from jaxcmp.data.splits import held_out
 from jaxcmp.data.streams import stream
 from jaxcmp.errors import CommandError
-from jaxcmp.evaluate import predict_logits
+from jaxcmp.logits import predict_logits
 from jaxcmp.runtime import devices
 from jaxcmp.settings.configuration import settings_of
 

@@ -36,15 +36,21 @@ def make(
     data_dir: Path,
     name: str = "tiny",
     file_format: str = "array_record",
+    is_shuffled: bool = True,
 ) -> Any:
-    """Prepares a data set under `data_dir` that TFDS's code does not know."""
+    """Prepares a data set under `data_dir` that TFDS's code does not know.
+
+    TFDS shuffles examples as it writes them, unless it is told not to.
+    """
 
     class Tiny(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         VERSION = tfds.core.Version("1.2.3")
 
         def _info(self):
             return tfds.core.DatasetInfo(
-                builder=self, features=tfds.features.FeaturesDict(features)
+                builder=self,
+                features=tfds.features.FeaturesDict(features),
+                disable_shuffling=not is_shuffled,
             )
 
         def _split_generators(self, dl_manager):

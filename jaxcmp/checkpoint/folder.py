@@ -5,6 +5,7 @@ not damaged: that is an error that names the file, and the checkpoint stays as i
 """
 
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -150,6 +151,25 @@ def choose(folder: Path, wanted: int | str | None, without: Collection[int]) -> 
     if wanted not in steps and wanted not in without:
         raise JaxcmpError(f"{folder} has no checkpoint of step {wanted}, only of {steps}")
     return int(wanted) if wanted in steps else None
+
+
+def identify(folder: Path, wanted: int | str) -> tuple[int, str] | None:
+    """Returns the step of the "newest", the "best" or a numbered checkpoint, and its `digest`.
+
+    Arrays are not read. Returns None if there is none; raises as `choose` does.
+    """
+    step = choose(folder, None if wanted == "newest" else wanted, ())
+    return None if step is None else (step, digest(folder / str(step)))
+
+
+def digest(path: Path) -> str:
+    """Identifies a checkpoint by the digests of its arrays; "" if it has none."""
+    try:
+        return hashlib.sha256((path / INDEX).read_bytes()).hexdigest()[:16]
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        raise _unreadable(path / INDEX, error) from error
 
 
 def set_aside(path: Path, fault: str, *, read_only: bool) -> None:

@@ -13,6 +13,7 @@ from jaxcmp import files
 from jaxcmp.compare.origin import Origin, origin_of
 from jaxcmp.compare.recipe_keys import Settings, images_of, recipe_of
 from jaxcmp.runs import Run
+from jaxcmp.runs.evaluations import Evaluation, read_evaluations
 from jaxcmp.runs.predictions import Predictions
 
 # Steps or operations that differ by no more are equal: a run lasts for whole epochs.
@@ -82,6 +83,11 @@ class Outcome:
     @property
     def steps(self) -> int | None:
         return (self.run.result or {}).get("steps")
+
+    @functools.cached_property
+    def evaluations(self) -> tuple[list[Evaluation], list[str]]:
+        """The run's evaluations on other images, and what is wrong with those left out."""
+        return read_evaluations(self.run.folder)
 
     @property
     def training_flops(self) -> float | None:

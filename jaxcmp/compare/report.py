@@ -31,6 +31,7 @@ from jaxcmp.compare.sections.cost import cost_section
 from jaxcmp.compare.sections.curves import curves_section, opening_figure
 from jaxcmp.compare.sections.data_size import data_size_section
 from jaxcmp.compare.sections.methods import methods_section
+from jaxcmp.compare.sections.other_images import other_images_section
 from jaxcmp.compare.sections.pretraining import pretraining_section
 from jaxcmp.compare.sections.recipes import recipes_section
 from jaxcmp.compare.sections.results import facts, results_section, tradeoff
@@ -45,15 +46,17 @@ from jaxcmp.runs import config_hash
 # In the order in which they are read.
 SECTIONS: tuple[Callable[[Group], Answer], ...] = (
     *(results_section, settings_tried_section, curves_section, recipes_section, cost_section),
-    *(data_size_section, pretraining_section, classes_section, same_images_section, why_section),
-    *(work_section, confidence_section, blog_post_section, methods_section),
+    *(data_size_section, pretraining_section, classes_section, same_images_section),
+    *(other_images_section, why_section, work_section, confidence_section, blog_post_section),
+    methods_section,
 )
 # What explains a lead comes before what goes with it.
 FINDINGS = [
     SECTIONS.index(section)
     for section in (
-        *(results_section, recipes_section, why_section, cost_section, data_size_section),
-        *(pretraining_section, classes_section, work_section, same_images_section),
+        *(results_section, other_images_section, recipes_section, why_section),
+        *(cost_section, data_size_section, pretraining_section, classes_section),
+        *(work_section, same_images_section),
     )
 ]
 MAX_FINDINGS = 5

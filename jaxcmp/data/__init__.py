@@ -9,7 +9,7 @@ from jaxcmp.data.catalog import describe, open_source
 from jaxcmp.data.decoded import SplitReader, open_stored, read_decoded
 from jaxcmp.data.normalisation import channel_statistics, given_statistics
 from jaxcmp.data.placement import GIVEN, Placement, choose
-from jaxcmp.data.source import Source, choose_splits
+from jaxcmp.data.source import Source, choose_split, choose_splits
 from jaxcmp.data.splits import check_classes, held_out, select_classes, stratified_fraction
 from jaxcmp.data.streaming import Images, StoredImages
 from jaxcmp.data.streams import stream
@@ -33,6 +33,20 @@ class Split:
         is_stored = isinstance(images, StoredImages)
         images = images.subset(positions) if is_stored else images[positions]
         return Split(images, self.labels[positions], self.ids[positions])
+
+
+@dataclass(frozen=True)
+class OneSplit:
+    """One split of a data set, and what the data set says of it.
+
+    `split_name` is "test" for images that were held out as the test split.
+    """
+
+    name: str
+    version: str
+    class_names: tuple[str, ...]
+    split_name: str
+    split: Split
 
 
 @dataclass(frozen=True)
@@ -114,6 +128,30 @@ def load_test(options: Data, *, free_bytes: int) -> Split:
     return _keep_classes(test, options.classes, class_names, f"test image of {source.name}")
 
 
+def load_split(options: Data, wanted: str, *, free_bytes: int) -> OneSplit:
+    """Loads one split and opens no other: a data set for tests alone needs no training images.
+
+    `wanted` is "test" for the images that `load` tests on, or the name of any split. Raises as
+    `load` does.
+    """
+    source = open_source(options.name, data_dir=options.dir, manual_dir=options.manual_dir)
+    check_classes(options.classes, source.class_names)
+    name, is_held_out = choose_split(source, wanted, test_fraction=options.test_fraction)
+    share = options.test_fraction if is_held_out else 1.0
+    num_bytes = round(len(source.ids(name)) * share * _image_bytes(source, name, options))
+    placement = choose(options.placement, num_bytes=num_bytes, free_bytes=free_bytes)
+    split = _load_split(source, name, options.image_size, placement)
+    if is_held_out:
+        _, split = _hold_out_test(source, split, options)
+    class_names = source.class_names
+    if options.classes:
+        class_names = tuple(class_names[index] for index in options.classes)
+        what = f"image of {source.name}, split {name},"
+        split = _keep_classes(split, options.classes, class_names, what)
+    split_name = "test" if is_held_out else name
+    return OneSplit(source.name, source.version, class_names, split_name, split)
+
+
 def count_classes(options: Data) -> int:
     """Returns the number of classes in use, without preparing the data set.
 
@@ -133,15 +171,26 @@ def _load_splits(source: Source, options: Data, free_bytes: int) -> tuple[Split,
     if test_name:
         test = _load_split(source, test_name, options.image_size, placement)
     else:
-        rng = stream(f"test split of {source.name}", 0)
-        kept, held = held_out(rng, train.labels, options.test_fraction, "data.test_fraction")
-        train, test = train.take(kept), train.take(held)
+        train, test = _hold_out_test(source, train, options)
     if train.images.shape[1:] != test.images.shape[1:]:
         raise CommandError(
             f"training images of {source.name} have the shape {train.images.shape[1:]}, test "
             f"images {test.images.shape[1:]}: set data.image_size"
         )
     return train, test, placement
+
+
+def _hold_out_test(source: Source, train: Split, options: Data) -> tuple[Split, Split]:
+    """Divides the training images into those that stay, and the test images."""
+    rng = stream(f"test split of {source.name}", 0)
+    kept, held = held_out(rng, train.labels, options.test_fraction, "data.test_fraction")
+    return train.take(kept), train.take(held)
+
+
+def _image_bytes(source: Source, name: str, options: Data) -> int:
+    """Returns the memory of one image as it is decoded; all have one size."""
+    first, _ = SplitReader(source, name, image_size=options.image_size).read([0])
+    return first.nbytes
 
 
 def _place(
@@ -153,10 +202,10 @@ def _place(
     else:
         num_test = round(num_train * options.test_fraction)
         num_train -= num_test
-    first, _ = SplitReader(source, train_name, image_size=options.image_size).read([0])
     share = len(options.classes or source.class_names) / len(source.class_names)
     part = options.validation_fraction + options.train_fraction * (1 - options.validation_fraction)
-    num_bytes = round((num_train * part + num_test) * share * first.nbytes)
+    image_bytes = _image_bytes(source, train_name, options)
+    num_bytes = round((num_train * part + num_test) * share * image_bytes)
     return choose(options.placement, num_bytes=num_bytes, free_bytes=free_bytes)
 
 

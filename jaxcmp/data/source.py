@@ -1,5 +1,6 @@
 """The interface of a source of labelled images, which every kind of data set implements."""
 
+import difflib
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -61,17 +62,43 @@ def choose_splits(source: Source, *, test_fraction: float) -> tuple[str, str | N
         raise CommandError(
             f"data set {source.name} has the splits {', '.join(splits) or 'none'}: train is needed"
         )
+    labelled = _labelled_test(source, test_fraction)
+    if labelled or test_fraction:
+        return "train", labelled
     tests = [name for name in TEST_SPLITS if name in splits]
+    lack = f"a split {tests[-1]} that has no labels" if tests else "the split train alone"
+    raise CommandError(
+        f"data set {source.name} has {lack}, and nothing to test on: "
+        "--config.data.test_fraction=0.2 holds a fifth of its training images out"
+    )
+
+
+def choose_split(source: Source, wanted: str, *, test_fraction: float) -> tuple[str, bool]:
+    """Returns the name of one split, and whether a part of it is to be held out as the test split.
+
+    "test" is the first test split that has labels, as in `choose_splits`; a training split need not
+    exist. Any other split is meant by its own name. Raises CommandError if there is no such split.
+    """
+    splits = list(source.splits())
+    if wanted == "test":
+        if labelled := _labelled_test(source, test_fraction):
+            return labelled, False
+        if test_fraction and "train" in splits:
+            return "train", True
+    if wanted in splits:
+        return wanted, False
+    near = difflib.get_close_matches(wanted, splits, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(splits) or 'none'}"
+    raise CommandError(f"--split={wanted}: data set {source.name} has no such split; {hint}")
+
+
+def _labelled_test(source: Source, test_fraction: float) -> str | None:
+    """Returns the first test split with labels; raises CommandError beside a test fraction."""
+    tests = [name for name in TEST_SPLITS if name in source.splits()]
     labelled = next((test for test in tests if source.read(test, [0])[0].label >= 0), None)
     if labelled and test_fraction:
         raise CommandError(
             f"data.test_fraction={test_fraction} is for data sets without a test split, and "
             f"{source.name} has one, {labelled}: set it to 0"
         )
-    if labelled or test_fraction:
-        return "train", labelled
-    lack = f"a split {tests[-1]} that has no labels" if tests else "the split train alone"
-    raise CommandError(
-        f"data set {source.name} has {lack}, and nothing to test on: "
-        "--config.data.test_fraction=0.2 holds a fifth of its training images out"
-    )
+    return labelled

@@ -13,6 +13,10 @@ from jaxcmp.data.source import Example
 from jaxcmp.errors import CommandError, JaxcmpError
 
 Builder = tfds.core.DatasetBuilder
+# The classes of test sets for which TFDS has numbers alone (Recht et al. 2018, Hendrycks and
+# Dietterich 2019): their labels are those of CIFAR-10.
+_CIFAR10 = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+KNOWN_NAMES = {"cifar10_1": _CIFAR10, "cifar10_corrupted": _CIFAR10}
 
 
 class TfdsSource:
@@ -29,8 +33,10 @@ class TfdsSource:
         label = features[self._label_key]
         self.name, self.version = builder.info.full_name.rsplit("/", 1)
         self.place = str(builder.data_dir)
-        # Some data sets have no class names.
-        self.class_names = tuple(label.names or (str(i) for i in range(label.num_classes)))
+        # Some data sets have numbers for names.
+        numbers = tuple(str(i) for i in range(label.num_classes))
+        names = tuple(label.names or numbers)
+        self.class_names = KNOWN_NAMES.get(builder.name, names) if names == numbers else names
         self.num_channels: int = features[self._image_key].shape[-1]
         self._open = functools.cache(self._open_split)
 

@@ -14,7 +14,7 @@ from jaxcmp import data, models
 from jaxcmp.data import Split
 from jaxcmp.data.streams import stream
 from jaxcmp.errors import JaxcmpError
-from jaxcmp.evaluate import padded_batches, predict_logits
+from jaxcmp.logits import padded_batches, predict_logits
 from jaxcmp.predict import Trained, restore
 from jaxcmp.runs import Run, read_run
 from jaxcmp.runtime import devices

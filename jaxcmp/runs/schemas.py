@@ -296,6 +296,55 @@ class Inspection(TypedDict):
     corruptions: NotRequired[list[Changed]]
 
 
+class EvaluatedData(TypedDict):
+    """The images of an evaluation; `digest` is the same for the same pixels in the same order."""
+
+    name: str
+    version: str
+    split: str
+    class_names: Annotated[list[str], Meta(min_length=1)]
+    image_size: Annotated[list[Positive], Meta(min_length=2, max_length=2)]
+    digest: str
+
+
+class EvaluatedCheckpoint(TypedDict):
+    """A checkpoint: "newest", "best" or "step", its step, and the digest of its arrays."""
+
+    which: str
+    step: Count
+    digest: str
+
+
+class Repetition(TypedDict):
+    """The differences between the logits of a run's own evaluation and of another of the same."""
+
+    largest_difference: Amount
+    num_changed_answers: Count
+
+
+class EvaluationResult(TypedDict):
+    """The result.json of an evaluation; `request` is what was asked for, `words` how to type it.
+
+    `accuracy` is over all outputs of the model. Where the data set has only some of its classes,
+    `accuracy_among_present` is over the outputs of these. `repetition` is of an evaluation that the
+    run's own training has made already.
+    """
+
+    schema: Literal[1]
+    name: str
+    request: dict[str, Any]
+    words: list[str]
+    data: EvaluatedData
+    checkpoint: EvaluatedCheckpoint
+    matched_by: Literal["name", "position"]
+    num_images: Annotated[int, Meta(ge=1, le=2**53)]
+    accuracy: Share
+    loss: Amount
+    accuracy_among_present: NotRequired[Share]
+    repetition: NotRequired[Repetition]
+    environment: Machine
+
+
 class Failure(TypedDict):
     reason: str
     exit_code: int

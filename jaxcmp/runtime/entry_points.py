@@ -10,6 +10,7 @@ COMMANDS = {
     "train": "train one run, or draw its training images",
     "compare": "compare the arms of finished runs, and write the report",
     "study": "train a plan of runs, and write the report",
+    "evaluate": "test finished runs on other images",
     "inspect": "test what finished runs answer to changed images",
     "predict": "print the most probable classes of pictures",
     "probe": "fit a logistic regression to the features of a frozen network",

@@ -271,6 +271,32 @@ def test_the_test_images_alone_are_those_of_the_whole_data_set(changes):
     np.testing.assert_array_equal(alone.images, whole.images)
 
 
+@pytest.mark.parametrize("placement", ["device", "stream"])
+def test_one_split_is_loaded_without_the_others(tmp_path, placement):
+    rows = examples(0, 9)
+    make(image_features(), {"extra": rows}, data_dir=tmp_path)
+    options = sample_data.options("tiny", dir=str(tmp_path), placement=placement, classes=(2, 0))
+    found = data.load_split(options, "extra", free_bytes=2**40)
+    assert (found.name, found.version, found.split_name) == ("tiny", "1.2.3", "extra")
+    assert found.class_names == (CLASS_NAMES[2], CLASS_NAMES[0])
+    np.testing.assert_array_equal(np.bincount(found.split.labels), [3, 3])
+    images = found.split.images[np.arange(6)]
+    stored = {np.asarray(row["image"]).tobytes(): row["label"] for row in rows}
+    for image, label in zip(images, found.split.labels, strict=True):
+        assert stored[image.tobytes()] == (2, 0)[label]
+    assert isinstance(found.split.images, StoredImages) == (placement == "stream")
+
+
+def test_a_held_out_test_split_is_the_same_alone(tmp_path):
+    make(image_features(), {"train": examples(0, 30)}, data_dir=tmp_path)
+    changes = {"dir": str(tmp_path), "test_fraction": 0.2}
+    whole = load("tiny", **changes).test
+    alone = data.load_split(sample_data.options("tiny", **changes), "test", free_bytes=2**40)
+    assert alone.split_name == "test" and len(whole.ids) == 6
+    np.testing.assert_array_equal(alone.split.ids, whole.ids)
+    np.testing.assert_array_equal(alone.split.images, whole.images)
+
+
 @pytest.mark.skipif(
     "JAXCMP_CIFAR10_JPEG_DIR" not in os.environ,
     reason="JAXCMP_CIFAR10_JPEG_DIR names no folder with cifar10_jpeg",

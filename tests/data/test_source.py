@@ -3,7 +3,7 @@
 import pytest
 from sample_data import Made, made_examples
 
-from jaxcmp.data.source import choose_splits
+from jaxcmp.data.source import choose_split, choose_splits
 from jaxcmp.errors import CommandError
 
 ROWS = made_examples(3)
@@ -47,3 +47,27 @@ def test_a_test_fraction_is_refused_if_there_is_a_test_split():
 def test_a_missing_training_split_is_refused_with_the_existing_ones(names):
     with pytest.raises(CommandError, match=f"the splits {', '.join(names)}: train is needed"):
         chosen({name: ROWS for name in names})
+
+
+def one(splits, wanted, *, test_fraction=0.0):
+    return choose_split(Made(splits), wanted, test_fraction=test_fraction)
+
+
+def test_one_split_needs_no_training_images():
+    assert one({"test": ROWS}, "test") == ("test", False)
+    assert one({"validation": ROWS, "test": UNLABELLED}, "test") == ("validation", False)
+    assert one({"extra": ROWS}, "extra") == ("extra", False)
+    assert one({"train": ROWS}, "test", test_fraction=0.2) == ("train", True)
+
+
+@pytest.mark.parametrize(
+    ("splits", "wanted", "words"),
+    [
+        ({"train": ROWS}, "test", "--split=test: data set made has no such split; it has train"),
+        ({"train": ROWS, "extra": ROWS}, "extre", "no such split; did you mean extra?"),
+        ({}, "test", "it has none"),
+    ],
+)
+def test_a_split_that_does_not_exist_is_refused(splits, wanted, words):
+    with pytest.raises(CommandError, match=words):
+        one(splits, wanted)

@@ -32,6 +32,14 @@ def test_an_image_and_its_label_may_have_any_name(tmp_path):
     assert source.class_names == ("0", "1", "2") and source.num_channels == 3
 
 
+@pytest.mark.parametrize("name", ["cifar10_1/v6", "cifar10_corrupted/fog_3"])
+def test_test_sets_of_cifar_10_that_tfds_numbers_have_its_class_names(tmp_path, name):
+    source = TfdsSource(tfds.builder(name, data_dir=str(tmp_path)))
+    assert source.name == name
+    assert source.class_names[0] == "airplane" and source.class_names[9] == "truck"
+    assert len(source.class_names) == 10
+
+
 def test_the_label_named_label_is_preferred_to_another(tmp_path):
     coarse = {"coarse": tfds.features.ClassLabel(num_classes=2), **image_features()}
     rows = [{**row, "coarse": 0} for row in SPLITS["train"]]

@@ -33,7 +33,7 @@ def test_the_list_of_commands_is_complete():
     ("words", "message"),
     [
         (("-m", "jaxcmp.train"), "jaxcmp: jaxcmp.train is no command; did you mean jaxcmp.main?\n"),
-        (("-m", "jaxcmp.evaluate", "runs/*"), "jaxcmp: jaxcmp.evaluate is no command; there are "),
+        (("-m", "jaxcmp.logits", "runs/*"), "jaxcmp: jaxcmp.logits is no command; there are "),
         (("-m", "jaxcmp.study.engine"), "jaxcmp: jaxcmp.study.engine is no command; "),
         (("-m", "jaxcmp.data"), "jaxcmp: jaxcmp.data is no command; "),
         (
@@ -78,7 +78,8 @@ def test_other_programs_can_import_modules():
 
 
 @pytest.mark.parametrize(
-    "word", ["compare", "inspect", "predict", "export", "probe", "bench", "study", " study"]
+    "word",
+    ["compare", "evaluate", "inspect", "predict", "export", "probe", "bench", "study", " study"],
 )
 def test_a_signal_during_imports_ends_every_command_in_one_line(word):
     start = ("jaxcmp", word.strip()) if word.startswith(" ") else (f"jaxcmp.{word}",)

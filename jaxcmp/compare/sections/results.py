@@ -7,10 +7,12 @@ import numpy as np
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import Cell, Column, Fact, Suggestion, Table, Text
+from jaxcmp.compare.evaluated import EvaluatedArm, find_gaps, read_evaluated
 from jaxcmp.compare.origin import Origin
 from jaxcmp.compare.sections import recipe
 from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.commands import another_seed
+from jaxcmp.compare.sections.other_images import accuracy_rows
 from jaxcmp.compare.several import Pair, pairs_of
 from jaxcmp.compare.statistics.convergence import epochs_to_converge
 from jaxcmp.compare.statistics.means import MIN_RUNS, Lead, compare_runs, estimate_mean
@@ -19,6 +21,8 @@ from jaxcmp.compare.statistics.ratios import Ratio, compare_ratio
 from jaxcmp.compare.verdict import same_images_sentence
 
 TITLE = "All results"
+# More sets of other images do not fit the first screen.
+MAX_OTHER = 3
 BETTER = " ✓"
 NOTE = (
     "± is half of the 95 % t-interval of the mean over seeds; with fewer than three seeds each is "
@@ -148,13 +152,31 @@ def tradeoff(group: Group) -> Table | None:
         runs = one.runs + two.runs
         table.append([cells.words(label), *marked, cells.ratio(ratio, shown, runs)])
     table[0][-1] = _gap(one, two)
+    table[1:1] = _on_other_images(group, one, two)
     return Table("Accuracy and cost", columns, table, TRADEOFF_NOTE)
 
 
-def _gap(one: Arm, two: Arm) -> Cell:
+def _gap(one: Arm | EvaluatedArm, two: Arm | EvaluatedArm) -> Cell:
     gap = compare_runs(one.accuracies, two.accuracies, most=1)
     cell = cells.difference(gap.mean, gap.interval, one.runs + two.runs)
     return cells.with_text(cell, f"{cell.text} points")
+
+
+def _on_other_images(group: Group, one: Arm, two: Arm) -> list[list[Cell]]:
+    """Makes a row for each set of other images that both arms have; none where they are many."""
+    rows = []
+    for gap in find_gaps(group, read_evaluated(group).shown):
+        if not gap.images.is_test:
+            continue
+        found = [gap.first, gap.second] if gap.first.index == one.index else [gap.second, gap.first]
+        shown = [cells.percent(arm.accuracies, arm.runs) for arm in found]
+        better = {Lead.FIRST: gap.first, Lead.SECOND: gap.second}.get(gap.lead)
+        marked = [
+            cells.with_text(cell, cell.text + BETTER) if arm is better else cell
+            for arm, cell in zip(found, shown, strict=True)
+        ]
+        rows.append([cells.words(f"Accuracy on {gap.images.title}"), *marked, _gap(*found)])
+    return rows if len(rows) <= MAX_OTHER else []
 
 
 def _exact_ratio(label: str, found: Sequence[Cell]) -> Ratio | None:
@@ -194,6 +216,10 @@ def _rows(group: Group) -> list[tuple[str, Callable[[Arm], Cell]]]:
         ("Test accuracy, last epoch", lambda arm: cells.percent(arm.accuracies, arm.runs)),
         ("Runs (n)", lambda arm: cells.count(len(arm.outcomes), arm.runs)),
         (f"Accuracy, 95 % interval for the choice of {num_test:,} test images", _sampling),
+        *(
+            (f"Accuracy on {title}", lambda arm, found=found: found.get(arm.index, Cell("–")))
+            for title, found in accuracy_rows(group)
+        ),
         ("Accuracy of the best epoch, chosen on the test images", _best),
         ("Parameters", _parameters),
         (

@@ -1,15 +1,19 @@
 """Predictions for a whole split, each example exactly once for any batch size or device count."""
 
 import collections
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from jaxcmp import models
 from jaxcmp.augment import unaugmented
+from jaxcmp.data.streaming import Images, ReadAhead
+from jaxcmp.runtime import devices
 
 # Enough to keep the device busy while the host reads.
 MAX_PENDING = 2
@@ -29,6 +33,11 @@ def predict_logits(
     """
     images = unaugmented(images, mean, std, image_size=model.image_size)
     return jnp.asarray(model.apply(variables, images, is_training=False))
+
+
+def batch_for(num_examples: int, batch_size: int, num_devices: int) -> int:
+    """Returns a batch size no larger than needed, rounded up to equal parts for the devices."""
+    return -(-min(batch_size, num_examples) // num_devices) * num_devices
 
 
 def padded_batches(num_examples: int, batch_size: int) -> Iterator[np.ndarray]:
@@ -51,3 +60,33 @@ def collect_logits(batches: Iterable[Array | np.ndarray], *, num_examples: int) 
             logits.append(np.asarray(pending.popleft()))
     logits += map(np.asarray, pending)
     return np.concatenate(logits)[:num_examples]
+
+
+def in_batches(
+    compute: Callable[[Any, Array], Array],
+    variables: Any,
+    images: Images,
+    *,
+    batch_size: int,
+    advance: Callable[[np.ndarray], None] = lambda images: None,
+) -> np.ndarray:
+    """Applies `compute`, a pure function of variables and a batch, to all images, in order.
+
+    Batches are divided among the devices and read ahead, whether images are in memory or streamed.
+    `batch_size` is from `batch_for`; each batch's images, uint8 [k, H, W, C], each once, are passed
+    to `advance`. Returns the results float32 [n, width].
+    """
+    mesh, num_images = devices.make_mesh(), images.shape[0]
+    replicated, sharded = devices.replicated(mesh), devices.sharded(mesh)
+    batches = list(padded_batches(num_images, batch_size))
+    program = jax.jit(compute, out_shardings=replicated)
+    variables = jax.device_put(variables, replicated)
+
+    def results(reading: ReadAhead) -> Iterator[Array]:
+        for n in range(len(batches)):
+            batch = reading.take(range(n, n + 1))[0]
+            yield program(variables, devices.place(batch, sharded))
+            advance(batch[: num_images - n * batch_size])
+
+    with closing(ReadAhead(images, batches.__getitem__, stop=len(batches))) as reading:
+        return collect_logits(results(reading), num_examples=num_images)

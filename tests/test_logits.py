@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jaxcmp import models
 from jaxcmp.augment import normalise
-from jaxcmp.evaluate import collect_logits, padded_batches, predict_logits
+from jaxcmp.logits import collect_logits, padded_batches, predict_logits
 from jaxcmp.runtime import devices
 
 MODEL = models.ResNet(image_size=8, stage_widths=(4,), stage_depths=(1,), num_classes=4)

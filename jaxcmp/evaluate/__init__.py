@@ -1,0 +1,1 @@
+"""Evaluations of finished runs on other images."""

@@ -1,0 +1,110 @@
+"""The images of an evaluation, with labels as the model's outputs."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from jaxcmp import data
+from jaxcmp.data import OneSplit, Split
+from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.evaluate.matching import match_classes
+from jaxcmp.evaluate.request import Plan
+from jaxcmp.predict import Trained
+from jaxcmp.runs import Run
+from jaxcmp.runs.predictions import Predictions
+from jaxcmp.runtime import devices
+from jaxcmp.settings import Data
+
+# Loads a split of a data set; `own_split` is the other way.
+Load = Callable[[Data, str], OneSplit]
+
+
+def load(options: Data, wanted: str) -> OneSplit:
+    """Loads the test split, or one that the data set has under this name."""
+    return data.load_split(options, wanted, free_bytes=devices.free_bytes())
+
+
+def load_images(plan: Plan, trained: Trained, load: Load) -> OneSplit:
+    """Loads the images of a plan, with the model's outputs as labels.
+
+    Raises CommandError where classes, channels or sizes do not fit the model.
+    """
+    found = _own_split(plan) or load(plan.settings.data, plan.request.split)
+    channels, expected = found.split.images.shape[-1], len(trained.mean)
+    if channels != expected:
+        raise CommandError(
+            f"images of {found.name} have {_channels(channels)}, and the run was trained on images "
+            f"with {_channels(expected)}: colours are not converted"
+        )
+    size, own = found.split.images.shape[1:3], trained.image_size
+    # Sizes that the command names are meant; squares were resized as they were read.
+    if size != own and not plan.settings.data.image_size:
+        raise CommandError(
+            f"images of {found.name} are {size[0]}x{size[1]}, and the run's {own[0]}x{own[1]}: "
+            "--config.data.image_size=N makes squares of them"
+        )
+    by_position = plan.request.by_position
+    places = match_classes(
+        found.name, found.class_names, trained.class_names, by_position=by_position
+    )
+    split = found.split
+    labelled = Split(split.images, places[split.labels], split.ids)
+    return OneSplit(found.name, found.version, found.class_names, found.split_name, labelled)
+
+
+def _own_split(plan: Plan) -> OneSplit | None:
+    """Loads the images that a run trained on or held out; None for any other split."""
+    options, wanted = plan.settings.data, plan.request.split
+    is_held_out = wanted == "validation" and options.validation_fraction > 0
+    if not plan.is_own or not (wanted == "train" or is_held_out):
+        return None
+    dataset = data.load(options, free_bytes=devices.free_bytes(), seed=plan.settings.seed)
+    split = dataset.splits()[wanted]
+    return OneSplit(dataset.name, dataset.version, dataset.class_names, wanted, split)
+
+
+def own_predictions(plan: Plan, run: Run, found: OneSplit) -> Predictions | None:
+    """Returns the run's own predictions of the same images, from its last step; None for others.
+
+    Ids, labels and the stored pictures tell whether the images are the same. Raises JaxcmpError
+    where they should be, and are not.
+    """
+    if not plan.is_own or plan.request.checkpoint != "newest":
+        return None
+    stored = {
+        "test": run.load_predictions,
+        "validation": run.load_validation_predictions,
+    }.get(plan.request.split, lambda: None)()
+    if stored is None:
+        return None
+    if _is_same(run, stored, found.split):
+        return stored
+    if plan.is_moved:
+        # The same data set in another folder, with other images.
+        return None
+    raise JaxcmpError(
+        f"{run.folder} was evaluated on other images than {found.name} has now: where they are "
+        "meant, --config.data.dir=FOLDER says so"
+    )
+
+
+def _is_same(run: Run, stored: Predictions, split: Split) -> bool:
+    if len(stored.ids) != len(split.ids):
+        return False
+    here, there = np.argsort(split.ids, kind="stable"), np.argsort(stored.ids, kind="stable")
+    if not (
+        np.array_equal(split.ids[here], stored.ids[there])
+        and np.array_equal(split.labels[here], stored.labels[there])
+    ):
+        return False
+    pictures = run.load_pictures()
+    place = {name: row for row, name in enumerate(split.ids.tolist())}
+    if pictures is None or not set(pictures.ids.tolist()) <= set(place):
+        # Pictures are of test images: of other splits there are none.
+        return True
+    rows = np.array([place[name] for name in pictures.ids.tolist()], np.int64)
+    return np.array_equal(np.asarray(split.images[rows]), pictures.images)
+
+
+def _channels(number: int) -> str:
+    return "1 channel" if number == 1 else f"{number} channels"
