@@ -19,9 +19,10 @@ def load(arm, variant=""):
 
 
 def model_of(config):
-    """Returns the configuration's model with ten classes."""
+    """Returns the configuration's model for ten classes, by default of 32 pixels, as CIFAR-10."""
     assert config.model.num_classes == 0
-    return models.build(**config.model.to_dict() | {"num_classes": 10})
+    size = config.model.image_size or 32
+    return models.build(**config.model.to_dict() | {"num_classes": 10, "image_size": size})
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -110,5 +110,7 @@ def _neutral() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 NEUTRAL = dict(_neutral())
+# Values of data.name for the user's own images, in data.dir.
+OWN_DATA = ("folder", "npz", "parquet")
 # Keys whose values follow from the data, with the placeholder until they are known.
-FOLLOWS_DATA = {"model.num_classes": 0}
+FOLLOWS_DATA = {"model.num_classes": 0, "model.image_size": 0}
