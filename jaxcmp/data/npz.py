@@ -119,7 +119,7 @@ class Npz:
                 f"{key} in {self.place} is {np.dtype(dtype).name} of shape {shape}: images must be "
                 f"uint8, 0 to 255, [n, height, width] or [n, height, width, 1 or 3]{hint}"
             )
-        num, height, width, channels = shape if has_channels else (*shape, 1)
+        num, height, width, channels = (*shape, 1)[:4]
         return num, height, width, channels
 
     @contextlib.contextmanager
