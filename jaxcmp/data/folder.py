@@ -1,6 +1,5 @@
 """A user's folder of pictures as a source of labelled images."""
 
-import contextlib
 import functools
 import hashlib
 import os
@@ -10,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from jaxcmp.data import cache
-from jaxcmp.data.headers import read_headers
+from jaxcmp.data.headers import HEAD_BYTES, number_content, read_headers
 from jaxcmp.data.images import decode
 from jaxcmp.data.listing import Picture, describe_ignored, list_pictures
 from jaxcmp.data.source import SKIP_HINT, Example, Size
@@ -20,10 +19,10 @@ from jaxcmp.errors import JaxcmpError
 class Folder:
     """The pictures of a folder with a folder for each class; ids are paths below the folder.
 
-    The version is a digest of all paths and sizes, so that a copy elsewhere is the same data set.
-    The cache looks at the time of each file as well, but not at its content: whoever changes
-    pictures without changing sizes and times has to delete the cache. Raises CommandError for a
-    folder that is no data set, JaxcmpError for a file that is no image unless `skips_bad`.
+    The version is a digest of all paths, sizes and heads, so that a copy elsewhere is the same data
+    set. Headers and decoded images are cached by paths, sizes and times, as a whole folder is slow
+    to read: a picture that changes without its size and time goes unnoticed. Raises CommandError
+    for a folder that is no data set, JaxcmpError for a file that is no image unless `skips_bad`.
     """
 
     name = "folder"
@@ -40,9 +39,11 @@ class Folder:
             for split, pictures in listing.pictures.items()
         }
         paths = [self._root / picture.path for picture in self._all()]
-        self.version = _digest("".join(f"{each.path} {each.num_bytes}\n" for each in self._all()))
         self._whole = self._list(self._all())
-        self._headers = read_headers(self._whole, len(paths), paths.__getitem__, what=self.name)
+        self._headers = read_headers(
+            self._whole, len(paths), lambda number: open(paths[number], "rb"), what=self.name
+        )
+        self.version = self._digest()
         self.num_channels = self._headers.num_channels
         if not skips_bad:
             self._refuse_bad()
@@ -67,7 +68,7 @@ class Folder:
         return self._headers.one_size(self.place)
 
     def contents(self, split: str) -> np.ndarray:
-        """Numbers the files by content; only files of equal size are read, once."""
+        """Numbers the files by content; only those of equal size and head are read whole."""
         return self._contents[split]
 
     @functools.cached_property
@@ -77,17 +78,25 @@ class Folder:
         return dict(zip(self._pictures, np.split(found, ends[:-1]), strict=True))
 
     def _find_contents(self) -> dict[str, np.ndarray]:
-        sizes = Counter(picture.num_bytes for picture in self._all())
+        pictures, heads = list(self._all()), self._headers.heads.tolist()
+        sizes = [picture.num_bytes for picture in pictures]
+        counts = Counter(zip(sizes, heads, strict=True))
 
-        def content(picture: Picture) -> bytes:
-            if sizes[picture.num_bytes] > 1:
-                # A file that cannot be read is refused, or skipped, where its image is needed.
-                with contextlib.suppress(JaxcmpError):
-                    return self._read(picture)
-            return os.fsencode(picture.path)
+        def number(picture: Picture, head: int) -> int:
+            if not head:
+                # It is refused, or skipped, where its image is needed.
+                return number_content(os.fsencode(picture.path))
+            is_alone = counts[picture.num_bytes, head] == 1
+            if is_alone or picture.num_bytes <= HEAD_BYTES:
+                return head
+            return number_content(self._read(picture))
 
-        digests = b"".join(number_content(content(picture)) for picture in self._all())
-        return {"numbers": np.frombuffer(digests, np.uint64)}
+        return {"numbers": np.array(list(map(number, pictures, heads)), np.uint64)}
+
+    def _digest(self) -> str:
+        heads = self._headers.heads.tolist()
+        lines = (f"{x.path} {x.num_bytes} {y}\n" for x, y in zip(self._all(), heads, strict=True))
+        return hashlib.sha256(_as_text("".join(lines)).encode()).hexdigest()[:12]
 
     def _all(self) -> Iterator[Picture]:
         for pictures in self._pictures.values():
@@ -113,15 +122,6 @@ class Folder:
                 decode(self._read(picture), num_channels=3, image_size=0, name=path)
             except JaxcmpError as error:
                 raise JaxcmpError(f"{error}; {SKIP_HINT}") from error
-
-
-def number_content(content: bytes) -> bytes:
-    """Returns eight bytes of a digest."""
-    return hashlib.blake2b(content, digest_size=8).digest()
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(_as_text(text).encode()).hexdigest()[:12]
 
 
 def _as_text(paths: str) -> str:

@@ -1,8 +1,10 @@
 """The sizes and colours of image files, read from their headers, without their pixels."""
 
+import hashlib
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -21,11 +23,19 @@ _SWAPPED = (5, 6, 7, 8)
 _SIDES = (32, 48, 64)
 
 
+# Bytes at the start of a file that tell it from others; small images are no longer.
+HEAD_BYTES = 1 << 14
+
+
 class Headers(NamedTuple):
-    """Heights and widths int32 [n, 2] of upright images, 0 where unreadable, and bool [n]."""
+    """Heights and widths int32 [n, 2] of upright images, 0 where unreadable, and colour bool [n].
+
+    `heads` uint64 [n] number the files by their first HEAD_BYTES; 0 for one that cannot be opened.
+    """
 
     sizes: np.ndarray
     is_colour: np.ndarray
+    heads: np.ndarray
 
     @property
     def is_readable(self) -> np.ndarray:
@@ -58,38 +68,51 @@ class Headers(NamedTuple):
 
 
 def read_headers(
-    fingerprint: str, length: int, open_file: Callable[[int], Any], *, what: str
+    fingerprint: str, length: int, open_file: Callable[[int], BinaryIO], *, what: str
 ) -> Headers:
     """Reads the headers of `length` files once, and later from the cache.
 
-    `open_file` maps a number to a path or an open file of bytes. Raises JaxcmpError if the cache
+    `open_file` maps a number to an open file. Raises JaxcmpError if the cache
     cannot be written.
     """
 
-    def read_block(start: int) -> list[tuple[int, int, bool]]:
+    def read_block(start: int) -> list[tuple[int, int, bool, int]]:
         return [_header(open_file, i) for i in range(start, min(start + _BLOCK, length))]
 
     def find() -> dict[str, np.ndarray]:
         with ThreadPoolExecutor(_NUM_THREADS) as threads:
             blocks = list(threads.map(read_block, range(0, length, _BLOCK)))
-        rows = np.array([row for block in blocks for row in block], np.int32).reshape(-1, 3)
-        return {"sizes": rows[:, :2], "is_colour": rows[:, 2].astype(bool)}
+        height, width, is_colour, heads = zip(*itertools.chain(*blocks), strict=True)
+        return {
+            "sizes": np.array([height, width], np.int32).T,
+            "is_colour": np.array(is_colour),
+            "heads": np.array(heads, np.uint64),
+        }
 
     found = cache.remember(
         f"{what}/headers", fingerprint, find, is_lasting=lambda arrays: bool(arrays["sizes"].all())
     )
-    return Headers(found["sizes"], found["is_colour"])
+    return Headers(**found)
 
 
-def _header(open_file: Callable[[int], Any], number: int) -> tuple[int, int, bool]:
+def number_content(content: bytes) -> int:
+    """Returns a number of 64 bits; it is the same for equal contents, and hardly for others."""
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest())
+
+
+def _header(open_file: Callable[[int], BinaryIO], number: int) -> tuple[int, int, bool, int]:
+    head = 0
     try:
-        with Image.open(open_file(number)) as image:
-            width, height = image.size
-            if width != height and image.getexif().get(ExifTags.Base.Orientation) in _SWAPPED:
-                height, width = width, height
-            return height, width, not _is_grey(image)
+        with open_file(number) as file:
+            head = number_content(file.read(HEAD_BYTES))
+            file.seek(0)
+            with Image.open(file) as image:
+                width, height = image.size
+                if width != height and image.getexif().get(ExifTags.Base.Orientation) in _SWAPPED:
+                    height, width = width, height
+                return height, width, not _is_grey(image), head
     except Exception:  # Parsers of damaged images raise nearly anything.
-        return 0, 0, False
+        return 0, 0, False, head
 
 
 def _is_grey(image: Image.Image) -> bool:

@@ -13,7 +13,7 @@ from numpy.lib import format as npy
 
 from jaxcmp import files
 from jaxcmp.data import cache
-from jaxcmp.data.folder import number_content
+from jaxcmp.data.headers import number_content
 from jaxcmp.data.labels import number_labels
 from jaxcmp.data.source import Example, Size
 from jaxcmp.errors import CommandError, JaxcmpError
@@ -94,8 +94,8 @@ class Npz:
 
     def contents(self, split: str) -> np.ndarray:
         def find() -> dict[str, np.ndarray]:
-            digests = (number_content(image.tobytes()) for image in self._images(split))
-            return {"numbers": np.frombuffer(b"".join(digests), np.uint64)}
+            numbers = [number_content(image.tobytes()) for image in self._images(split)]
+            return {"numbers": np.array(numbers, np.uint64)}
 
         return cache.remember(f"{self.name}/contents", self.fingerprint(split), find)["numbers"]
 

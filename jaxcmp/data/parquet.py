@@ -16,8 +16,7 @@ import pyarrow.parquet as pq
 
 from jaxcmp import files
 from jaxcmp.data import cache
-from jaxcmp.data.folder import number_content
-from jaxcmp.data.headers import read_headers
+from jaxcmp.data.headers import number_content, read_headers
 from jaxcmp.data.labels import number_labels
 from jaxcmp.data.listing import SPLITS
 from jaxcmp.data.source import Example, Size
@@ -80,8 +79,8 @@ class Parquet:
     def contents(self, split: str) -> np.ndarray:
         def find() -> dict[str, np.ndarray]:
             rows = range(len(self._labels[split]))
-            digests = b"".join(number_content(self._image(split, row)) for row in rows)
-            return {"numbers": np.frombuffer(digests, np.uint64)}
+            numbers = [number_content(self._image(split, row)) for row in rows]
+            return {"numbers": np.array(numbers, np.uint64)}
 
         return cache.remember(f"{self.name}/contents", self.fingerprint(split), find)["numbers"]
 
