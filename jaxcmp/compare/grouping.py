@@ -4,12 +4,11 @@ import collections
 import dataclasses
 import json
 from collections.abc import Iterable, Sequence
-from pathlib import PurePath
 
 from jaxcmp.compare.arms import Arm, Group, Outcome
 from jaxcmp.compare.recipe_keys import Settings, part_of, short_names, unsized, untimed
 from jaxcmp.compare.versions import keep_apart, keep_repetitions_apart
-from jaxcmp.settings.keys import OWN_DATA
+from jaxcmp.settings.keys import name_of_images
 
 # Those of our configurations, whose recipes bear their names.
 ARCHITECTURES = ("vit", "resnet")
@@ -36,8 +35,7 @@ def group(outcomes: Sequence[Outcome], by: Sequence[str] = ()) -> list[Group]:
 def _data_name(outcome: Outcome) -> str:
     """Names the images of a run: by the folder or file, if they are the user's own."""
     config = outcome.run.config["data"]
-    own = PurePath(config.get("dir") or "").name if config["name"] in OWN_DATA else ""
-    return own or str(config["name"])
+    return name_of_images(config["name"], config.get("dir") or "")
 
 
 def _crossings(outcomes: Sequence[Outcome]) -> list[Outcome]:

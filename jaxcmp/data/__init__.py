@@ -16,6 +16,7 @@ from jaxcmp.data.streaming import Images, StoredImages
 from jaxcmp.data.streams import stream
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.settings import Data
+from jaxcmp.settings.keys import name_of_images
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def load(options: Data, *, free_bytes: int, seed: int) -> Dataset:
     used = train.take(chosen)
     mean, std = _statistics(used.images, options)
     return Dataset(
-        name=source.name,
+        name=name_of_images(source.name, options.dir),
         version=source.version,
         class_names=class_names,
         train=used,

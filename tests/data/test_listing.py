@@ -18,7 +18,7 @@ def paths_of(listing):
     return {split: [each.path for each in found] for split, found in listing.pictures.items()}
 
 
-def refused(root, *, error=CommandError):
+def refused(root, *, error: type[Exception] = CommandError):
     with pytest.raises(error) as raised:
         list_pictures(str(root))
     line = str(raised.value)

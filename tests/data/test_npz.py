@@ -1,5 +1,7 @@
 """A NumPy archive as a data set: Keras's and MedMNIST's names, and what is wrong with one."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sample_data import load, options
@@ -29,7 +31,7 @@ def written(tmp_path, **changes):
     return str(path)
 
 
-def refused(path, *, error=CommandError, **changes):
+def refused(path, *, error: type[Exception] = CommandError, **changes):
     with pytest.raises(error) as raised:
         load("npz", dir=path, **changes)
     line = str(raised.value)
@@ -54,10 +56,11 @@ def test_medmnists_names_and_columns_of_labels_are_known(tmp_path):
     labels = {
         f"{split}_labels": np.array([[0], [1], [1], [0]]) for split in ("train", "val", "test")
     }
-    np.savez_compressed(tmp_path / "breastmnist.npz", **grey, **labels)
+    whole: Any = grey | labels
+    np.savez_compressed(tmp_path / "breastmnist.npz", **whole)
     loaded = load("npz", dir=str(tmp_path / "breastmnist.npz"))
     assert loaded.validation is not None
-    np.testing.assert_array_equal(loaded.validation.images[:, :, :, 0], grey["val_images"])
+    np.testing.assert_array_equal(loaded.validation.images[:][..., 0], grey["val_images"])
     assert loaded.train.images.shape == (4, 6, 6, 1)
     assert loaded.test.labels.tolist() == [0, 1, 1, 0]
 
@@ -85,7 +88,7 @@ def test_images_are_resized_and_one_channel_becomes_three_if_others_have_three(t
     path = written(tmp_path, x_test=images(3, 8, 8))
     loaded = load("npz", dir=path, image_size=4)
     assert loaded.test.images.shape == (3, 4, 4, 3) and loaded.train.images.shape[1:] == (4, 4, 3)
-    assert (loaded.test.images[..., :1] == loaded.test.images[:]).all()
+    assert (loaded.test.images[:][..., :1] == loaded.test.images[:]).all()
     assert refused(path) == (
         "the splits of SET.npz have images of 6x6 and 8x8: bring them to one size with "
         "--config.data.image_size=8"

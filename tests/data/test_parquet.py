@@ -43,7 +43,7 @@ def make(root, **how):
     return str(root)
 
 
-def refused(place, *, error=CommandError, **changes):
+def refused(place, *, error: type[Exception] = CommandError, **changes):
     with pytest.raises(error) as raised:
         load("parquet", dir=place, **changes)
     line = str(raised.value)
@@ -81,7 +81,7 @@ def test_files_of_a_split_follow_each_other_by_name(tmp_path):
     write(tmp_path / "test.parquet", [5], [0])
     train = load("parquet", dir=str(tmp_path)).train
     assert train.labels.tolist() == [0, 1]
-    np.testing.assert_array_equal(train.images[1], np.asarray(draw(1, (6, 6))))
+    np.testing.assert_array_equal(train.images[:][1], np.asarray(draw(1, (6, 6))))
 
 
 def test_a_folder_may_name_the_split(tmp_path):
@@ -89,7 +89,7 @@ def test_a_folder_may_name_the_split(tmp_path):
         write(tmp_path / "default" / split / "0000.parquet", [number, number + 9], [0, 1])
     loaded = load("parquet", dir=str(tmp_path))
     assert loaded.validation is not None
-    np.testing.assert_array_equal(loaded.validation.images[0], np.asarray(draw(1, (6, 6))))
+    np.testing.assert_array_equal(loaded.validation.images[:][0], np.asarray(draw(1, (6, 6))))
 
 
 def test_one_file_alone_is_for_training_and_a_test_split_is_held_out(tmp_path):
