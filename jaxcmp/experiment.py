@@ -153,11 +153,11 @@ def read_weights(settings: Settings) -> pretrained.Source | None:
             if (given := getattr(settings.init, key)) != unset:
                 raise CommandError(f"init.{key}={given!r} needs init.path, the weights")
         return None
-    settings = follow_data(settings)
     _check_memory(settings)
     weights = pretrained.read(**asdict(settings.init))
-    if settings.model.image_size:
-        pretrained.check(weights, _model(settings))
+    known = follow_data(settings)
+    if known.model.image_size:
+        pretrained.check(weights, _model(known))
     return weights
 
 

@@ -17,7 +17,8 @@ def test_crop_and_pad_agree_with_pillow(size):
         (fit(image, 16, "crop"), ImageOps.fit(image, (16, 16), BICUBIC)),
         (fit(image, 16, "pad"), ImageOps.pad(image, (16, 16), BICUBIC)),
     )
-    for found, expected in (map(np.int64, pair) for pair in found_and_expected):
+    for pair in found_and_expected:
+        found, expected = (np.asarray(each, int) for each in pair)
         assert found.shape == (16, 16, 3)
         # Pillow crops fractions of pixels before it resizes.
         assert np.abs(found - expected).mean() < 12
