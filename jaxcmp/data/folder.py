@@ -61,8 +61,8 @@ class Folder:
 
     def fingerprint(self, split: str) -> str:
         """Lists the folder and its pictures with their sizes and times."""
-        facts = f"{self.num_channels} channels, classes {' '.join(self.class_names)}\n"
-        return facts + self._list(self._pictures[split])
+        # The version changes with the classes and the number of channels.
+        return f"{self.version}\n{self._list(self._pictures[split])}"
 
     def stored_size(self) -> Size | None:
         return self._headers.one_size(self.place)

@@ -150,7 +150,7 @@ def _class_name(folder: Path) -> str:
 def _subfolders(folder: Path) -> list[Path]:
     """Returns the folders in a folder, by name, without hidden ones; follows links."""
     with _reading(folder), os.scandir(folder) as entries:
-        found = [entry for entry in entries if entry.is_dir() and not _is_hidden(entry.name)]
+        found = [entry for entry in entries if _is_folder(entry) and not _is_hidden(entry.name)]
         return [folder / name for name in sorted(entry.name for entry in found)]
 
 
@@ -167,9 +167,9 @@ def _walk(folder: Path, ignored: Counter[str]) -> Iterator[tuple[str, int, int]]
             visited.add((status.st_dev, status.st_ino))
             entries = list(os.scandir(current))
         for entry in entries:
-            if _is_hidden(entry.name) or not _is_picture(entry.name) and not entry.is_dir():
+            if _is_hidden(entry.name) or not _is_picture(entry.name) and not _is_folder(entry):
                 ignored[_kind(entry.name)] += 1
-            elif entry.is_dir():
+            elif _is_folder(entry):
                 waiting.append(entry.path)
             else:
                 try:
@@ -189,9 +189,17 @@ def _count_files(folder: Path, ignored: Counter[str]) -> None:
         for entry in entries:
             if _is_hidden(entry.name):
                 ignored["hidden"] += 1
-            elif not entry.is_dir():
+            elif not _is_folder(entry):
                 is_picture = _is_picture(entry.name)
                 ignored["outside of class folders" if is_picture else _kind(entry.name)] += 1
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Returns whether an entry is a folder or leads to one; a link that leads nowhere does not."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _is_hidden(name: str) -> bool:

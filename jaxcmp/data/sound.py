@@ -81,7 +81,7 @@ def check(source: Source, split: str) -> tuple[np.ndarray, np.ndarray]:
 
     found = cache.remember(
         f"{source.name}/sound",
-        source.fingerprint(split),
+        f"{split}\n{source.fingerprint(split)}",
         find,
         is_lasting=lambda arrays: not (arrays["states"] == _UNREADABLE).any(),
     )

@@ -294,6 +294,12 @@ class TestVersion:
         after = np.array(load("folder", dir=folder).train.images)
         assert (before[0] != after[0]).any() and (before[1] == after[1]).all()
 
+    def test_a_new_class_gives_cached_test_images_other_labels(self, tmp_path):
+        folder = photos(tmp_path)
+        assert load("folder", dir=folder).test.labels.tolist() == [0, 1]
+        put(tmp_path / "photos" / "train" / "bee" / "x.png", 9)
+        assert load("folder", dir=folder).test.labels.tolist() == [1, 2]
+
     def test_images_fitted_in_two_ways_are_cached_apart(self, tmp_path):
         folder = photos(tmp_path, size=(12, 6))
         how = {"dir": folder, "image_size": 8}

@@ -99,6 +99,16 @@ def test_links_are_followed_once(tmp_path):
     ]
 
 
+def test_links_that_lead_nowhere_count_as_files(tmp_path):
+    put_all(tmp_path, *FLAT)
+    (tmp_path / "cat" / "loop.png").symlink_to(tmp_path / "cat" / "loop.png")
+    (tmp_path / "cat" / "loop").symlink_to(tmp_path / "cat" / "loop")
+    listing = list_pictures(str(tmp_path))
+    sizes = {each.path: each.num_bytes for each in listing.pictures["train"]}
+    assert sizes.keys() == {*FLAT, "cat/loop.png"} and sizes["cat/loop.png"] == -1
+    assert +listing.ignored == {"without ending": 1}
+
+
 def test_ignored_files_are_counted_by_kind(tmp_path):
     put_all(tmp_path, *SPLIT, "train/.hidden.png", "train/x.png", "extra/cat/a.png")
     for name in ("a.txt", "b.TXT", "c.heic", ".DS_Store", "noending"):
