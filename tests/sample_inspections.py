@@ -8,7 +8,8 @@ import numpy as np
 
 from jaxcmp.inspect.inspector import changes_of
 from jaxcmp.runs import read_run
-from jaxcmp.runs.inspections import write_inspection
+from jaxcmp.runs.inspections import STATES, write_arrays, write_inspection
+from jaxcmp.runs.predictions import Predictions
 
 SIZES = (20, 20, 20, 20, 20)
 SHAPE = (32, 32, 3)
@@ -73,11 +74,38 @@ def make_attention(seed: int) -> dict[str, Any]:
     return {"attention": attention, "positions": positions}
 
 
+def make_arrays(seed: int, is_vit: bool, predictions: Predictions) -> dict[str, np.ndarray]:
+    """Makes two layers of a ViT or three of a ResNet, and maps and pictures of all test images.
+
+    A layer is half of what all models share, and half its own.
+    """
+    rng = np.random.default_rng((seed, is_vit))
+    layers = ["1", "2"] if is_vit else ["1.1", "1.2", "2.1"]
+    shared = np.random.default_rng(0).standard_normal(200)
+    rows = [shared + rng.standard_normal(200) for _ in layers]
+    rows = [(row / np.sqrt(np.mean(row**2))).astype(np.float16) for row in rows]
+    num, side = len(predictions.ids), 8 if is_vit else 4
+    wrong = np.flatnonzero(predictions.logits.argmax(axis=1) != predictions.labels)
+    found = {
+        "layers": np.array(layers),
+        "map_ids": predictions.ids,
+        "picture_ids": predictions.ids[wrong],
+        "pictures": rng.integers(0, 256, (len(wrong), 8, 8, 3), dtype=np.uint8),
+    }
+    for state in STATES:
+        found[f"similarity_{state}"] = np.stack(rows)
+        found[f"maps_{state}"] = rng.integers(0, 256, (num, side, side), dtype=np.uint8)
+    return found
+
+
 def inspect_sample(folder: Path, shares: Shares, digest: str = "0123") -> dict[str, Any]:
     """Writes an inspection into a sample run's folder, of its own seed, and returns it."""
     config = read_run(folder).config
     found = make_inspection(100 * len(config["arm"]) + config["seed"], shares, digest)
-    if config["model"]["name"] == "vit":
+    is_vit = config["model"]["name"] == "vit"
+    if is_vit:
         found |= make_attention(config["seed"])
+    predictions = read_run(folder).load_predictions()
+    found["arrays"] = write_arrays(folder, make_arrays(config["seed"], is_vit, predictions))
     write_inspection(folder, found)
     return found

@@ -138,10 +138,11 @@ class Picture(Part, frozen=True):
 
 
 class Gallery(Part, frozen=True, tag_field="kind", tag="gallery"):
-    """Test images with what the arms answered."""
+    """Test images with what the arms answered; wide pictures have several images in a row."""
 
     pictures: list[Picture]
     caption: str
+    is_wide: bool = False
 
 
 Block = Text | Commands | Table | Figure | Gallery

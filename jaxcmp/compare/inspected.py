@@ -2,14 +2,14 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of
 from jaxcmp.errors import JaxcmpError
-from jaxcmp.runs.inspections import read_inspection
+from jaxcmp.runs.inspections import COUNTED, read_arrays, read_inspection
 
 State = Literal["trained", "initial"]
 Count = Literal["right", "kept"]
@@ -18,10 +18,14 @@ Inspection = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class InspectedArm:
-    """An arm with those of its runs that were inspected on the same images, and what was found."""
+    """An arm with those of its runs that were inspected on the same images, and what was found.
+
+    `arrays` are the contents of inspect.npz.
+    """
 
     arm: Arm
     inspections: tuple[Inspection, ...]
+    arrays: tuple[Mapping[str, np.ndarray], ...]
 
     @property
     def num_images(self) -> int:
@@ -97,40 +101,44 @@ class Inspected:
     faults: list[str]
 
 
-def read_inspected(group: Group, measures: Sequence[str]) -> Inspected:
-    """Reads the inspections of a group's arms that have all these measures.
+def read_inspected(group: Group) -> Inspected:
+    """Reads the inspections of a group's arms that are whole.
 
     Of several choices of images, the one with the most runs counts.
     """
-    found: dict[int, Inspection] = {}
+    found: dict[int, tuple[Inspection, Mapping[str, np.ndarray]]] = {}
     missing, faults = [], []
     outcomes = [outcome for arm in group.arms for outcome in arm.outcomes]
     for outcome in outcomes:
         try:
-            inspection = read_inspection(outcome.run.folder)
+            inspection = _read_whole(outcome)
         except JaxcmpError as error:
             faults.append(str(error))
+            inspection = None
+        if inspection is None:
             missing.append(outcome)
-            continue
-        num_classes = len(outcome.predictions.class_names)
-        if (
-            inspection is not None
-            and all(inspection.get(name) for name in measures)
-            and len(inspection["images"]["class_sizes"]) == num_classes
-        ):
-            found[outcome.number] = inspection
         else:
-            missing.append(outcome)
-    choices = Counter(each["images"]["digest"] for each in found.values())
+            found[outcome.number] = inspection
+    choices = Counter(each["images"]["digest"] for each, _ in found.values())
     digest = choices.most_common(1)[0][0] if choices else ""
     is_used: Callable[[Outcome], bool] = lambda outcome: (  # noqa: E731
-        outcome.number in found and found[outcome.number]["images"]["digest"] == digest
+        outcome.number in found and found[outcome.number][0]["images"]["digest"] == digest
     )
     missing += [each for each in outcomes if each.number in found and not is_used(each)]
     arms = {}
     for arm in group.arms:
         own = arm_of(arm, [outcome for outcome in arm.outcomes if is_used(outcome)])
         if own is not None:
-            inspections = tuple(found[outcome.number] for outcome in own.outcomes)
-            arms[arm.index] = InspectedArm(own, inspections)
+            inspections, arrays = zip(*(found[each.number] for each in own.outcomes), strict=True)
+            arms[arm.index] = InspectedArm(own, inspections, arrays)
     return Inspected(arms, missing, faults)
+
+
+def _read_whole(outcome: Outcome) -> tuple[Inspection, Mapping[str, np.ndarray]] | None:
+    """Returns None where a measure is missing, or the classes are others; raises JaxcmpError."""
+    inspection = read_inspection(outcome.run.folder)
+    if inspection is None or not all(inspection.get(name) for name in (*COUNTED, "arrays")):
+        return None
+    if len(inspection["images"]["class_sizes"]) != len(outcome.predictions.class_names):
+        return None
+    return inspection, read_arrays(outcome.run.folder, inspection)

@@ -13,9 +13,18 @@ from jaxcmp.inspect.answers import count_answers, count_right
 from jaxcmp.inspect.attention import measure_attention, measure_positions
 from jaxcmp.inspect.changes import Change, arrangements, pastes, shifts
 from jaxcmp.inspect.corruptions import corruptions
+from jaxcmp.inspect.maps import measure_maps
+from jaxcmp.inspect.similarity import measure_similarity
 from jaxcmp.inspect.subject import Subject, load_subject
 from jaxcmp.models import ViT
-from jaxcmp.runs.inspections import COUNTED, digest_of, read_inspection, write_inspection
+from jaxcmp.runs.inspections import (
+    COUNTED,
+    digest_of,
+    read_arrays,
+    read_inspection,
+    write_arrays,
+    write_inspection,
+)
 
 # On a CPU; elsewhere all test images are used.
 CPU_IMAGES = 1000
@@ -38,7 +47,8 @@ def inspect_run(folder: Path, num_images: int, report: Report) -> list[str]:
     """
     subject = load_subject(folder, num_images)
     inspection = _begin(folder, subject)
-    inner = {name: measure for name, measure in _inner(subject).items() if name not in inspection}
+    measures = _inner(folder, subject)
+    inner = {name: measure for name, measure in measures.items() if name not in inspection}
     counted = {
         name: changes
         for name, changes in changes_of(subject.image_shape).items()
@@ -63,12 +73,17 @@ def inspect_run(folder: Path, num_images: int, report: Report) -> list[str]:
     return [*inner, *counted]
 
 
-def _inner(subject: Subject) -> dict[str, Callable[[], dict[str, Any]]]:
+def _inner(folder: Path, subject: Subject) -> dict[str, Callable[[], dict[str, Any]]]:
     """Returns the measures of what happens inside the model; attention needs several patches."""
     model = subject.trained.model
+
+    def write_both() -> dict[str, str]:
+        return write_arrays(folder, measure_similarity(subject) | measure_maps(subject))
+
+    measures: dict[str, Callable[[], dict[str, Any]]] = {"arrays": write_both}
     if not isinstance(model, ViT) or model.num_tokens < MIN_TOKENS:
-        return {}
-    return {
+        return measures
+    return measures | {
         "attention": lambda: measure_attention(subject, model),
         "positions": lambda: measure_positions(subject, model),
     }
@@ -98,6 +113,17 @@ def _begin(folder: Path, subject: Subject) -> dict[str, Any]:
         # Whatever is wrong with it, it is made anew.
         before = None
     if before and (before["step"], before["images"]) == (subject.trained.step, images):
-        return before
+        return _without_lost_arrays(folder, before)
     unchanged = count_right(subject)
     return {"step": subject.trained.step, "images": images, "unchanged": unchanged}
+
+
+def _without_lost_arrays(folder: Path, inspection: dict[str, Any]) -> dict[str, Any]:
+    """Returns the inspection; without its arrays, which are made anew, if their file is damaged."""
+    if "arrays" not in inspection:
+        return inspection
+    try:
+        read_arrays(folder, inspection)
+    except JaxcmpError:
+        return {name: value for name, value in inspection.items() if name != "arrays"}
+    return inspection

@@ -1,12 +1,35 @@
 """The inside of a model: the only file of this folder that knows how models are built."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from jaxcmp.models import ViT
+from jaxcmp.models import ResNet, ViT
+
+
+def layer_outputs(model: ViT | ResNet, variables: Any, images: Array) -> dict[str, Array]:
+    """Returns the output of each block, in order, [batch, ...].
+
+    A ViT's are called "1", "2" and so on, a ResNet's "1.1", by stage and block. `images` are as
+    the model takes them.
+    """
+    kept = _outputs(model, variables, images, lambda name: name.startswith("block_"))
+    if isinstance(model, ViT):
+        return {f"{i + 1}": kept[f"block_{i}"]["__call__"][0] for i in range(model.depth)}
+    return {
+        f"{i + 1}.{j + 1}": kept[f"stage_{i + 1}"][f"block_{j}"]["__call__"][0]
+        for i, depth in enumerate(model.stage_depths)
+        for j in range(depth)
+    }
+
+
+def last_maps(model: ResNet, variables: Any, images: Array) -> tuple[Array, Array]:
+    """Returns what the last block gives, [batch, rows, columns, width], and the head's kernel."""
+    *_, last = layer_outputs(model, variables, images).values()
+    return last, variables["params"]["head"]["kernel"]
 
 
 def attention_weights(model: ViT, variables: Any, images: Array) -> Array:
@@ -15,17 +38,25 @@ def attention_weights(model: ViT, variables: Any, images: Array) -> Array:
     Queries come before keys, and the class token is the first. `images` are as the model takes
     them.
     """
+    kept = _outputs(model, variables, images, lambda name: name == "qkv")
+    blocks = [kept[f"block_{i}"]["attention"]["qkv"] for i in range(model.depth)]
+    weights = [_softmax_weights(each["__call__"][0], model.num_heads) for each in blocks]
+    return jnp.stack(weights, axis=1)
+
+
+def _outputs(
+    model: ViT | ResNet, variables: Any, images: Array, is_kept: Callable[[str], bool]
+) -> Any:
+    """Returns the outputs of the modules whose names are kept, nested as the modules are."""
     kept: Any
     _, kept = model.apply(
         variables,
         images,
         is_training=False,
-        capture_intermediates=lambda module, _: module.name == "qkv",
+        capture_intermediates=lambda module, _: is_kept(module.name or ""),
         mutable=["intermediates"],
     )
-    blocks = [kept["intermediates"][f"block_{i}"]["attention"]["qkv"] for i in range(model.depth)]
-    weights = [_softmax_weights(each["__call__"][0], model.num_heads) for each in blocks]
-    return jnp.stack(weights, axis=1)
+    return kept["intermediates"]
 
 
 def _softmax_weights(qkv: Array, num_heads: int) -> Array:

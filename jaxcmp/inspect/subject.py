@@ -44,6 +44,17 @@ class Subject:
         height, width, channels = self.batches[0][0].shape[1:]
         return height, width, channels
 
+    def first_images(self, num: int) -> np.ndarray:
+        """Returns the first images in the order of ids, as many as there are up to a number."""
+        num = min(num, len(self.labels))
+        parts, count = [], 0
+        for images, _ in self.batches:
+            if count >= num:
+                break
+            parts.append(np.asarray(images))
+            count += len(images)
+        return np.concatenate(parts)[:num]
+
     def answers(self, images: Array) -> dict[str, Array]:
         """Returns the class that the model gives to each image [batch], by state."""
         trained = self.trained

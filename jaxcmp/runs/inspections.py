@@ -1,6 +1,7 @@
-"""The file of an inspection, inspect.json, as it is written into a run folder and read again."""
+"""The files of an inspection, inspect.json and inspect.npz: written into a run folder, and read."""
 
 import hashlib
+import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from jaxcmp.runs import schemas
 from jaxcmp.runs.predictions import bytes_of
 
 INSPECTION = "inspect.json"
+ARRAYS = "inspect.npz"
 # Measures that count answers to changed images.
 COUNTED = ("shifts", "places", "arrangement", "corruptions")
 STATES = ("trained", "initial")
@@ -46,6 +48,29 @@ def read_inspection(folder: Path) -> dict[str, Any] | None:
             for counts in (c for state in STATES for c in entry[state].values()):
                 _check_counts(path, counts, sizes, entry["variants"])
     return inspection
+
+
+def write_arrays(folder: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Writes inspect.npz atomically; returns what inspect.json says of it.
+
+    Raises JaxcmpError if it cannot.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    content = buffer.getvalue()
+    files.replace_file(folder / ARRAYS, content)
+    return {"sha256": hashlib.sha256(content).hexdigest()}
+
+
+def read_arrays(folder: Path, inspection: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Reads inspect.npz; raises JaxcmpError where it is missing or not what inspect.json names."""
+    path = folder / ARRAYS
+    with files.reading(path) as file:
+        content = file.read()
+    if hashlib.sha256(content).hexdigest() != inspection["arrays"]["sha256"]:
+        raise files.damaged(path, f"it is not the file that {INSPECTION} was written with")
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return dict(stored)
 
 
 def _check_counts(path: Path, counts: Sequence[int], sizes: Sequence[int], variants: int) -> None:

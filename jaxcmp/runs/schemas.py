@@ -274,6 +274,12 @@ class Positions(TypedDict):
     initial: Cosines
 
 
+class Arrays(TypedDict):
+    """The file inspect.npz, by its digest."""
+
+    sha256: str
+
+
 class Inspection(TypedDict):
     """The contents of inspect.json; a measure that is missing was not taken yet."""
 
@@ -282,6 +288,7 @@ class Inspection(TypedDict):
     unchanged: Unchanged
     attention: NotRequired[Attention]
     positions: NotRequired[Positions]
+    arrays: NotRequired[Arrays]
     shifts: NotRequired[list[Changed]]
     places: NotRequired[list[Changed]]
     arrangement: NotRequired[list[Changed]]

@@ -32,7 +32,7 @@ def test_the_blog_posts_own_numbers_would_hold():
         # Without curves, arms of other sizes and measures inside the models.
         *("accuracy-at-10", "jump", "learning-rates", "vit-convergence", "resnet-convergence"),
         *("augmentation", "per-parameter", "inductive-bias"),
-        *("anywhere", "global-shape", "specialise"),
+        *("anywhere", "global-shape", "specialise", "smooth", "crossover"),
         "pretrained",
         "pretrained-gap",
     }
@@ -127,7 +127,7 @@ def test_the_answer_counts_the_verdicts():
     assert POST.name in setting.text
     assert isinstance(first, Text) and first.style == "answer"
     assert first.text == (
-        "Of the blog post's 22 claims that runs can judge, 8 hold, 0 do not, and 14 could not be "
+        "Of the blog post's 24 claims that runs can judge, 8 hold, 0 do not, and 16 could not be "
         "judged by these runs."
     )
 

@@ -136,3 +136,18 @@ def test_pretrained_runs_stand_in_no_table_of_recipes(tmp_path):
         run for row in sections.table(section, TABLE).rows for cell in row for run in cell.runs
     }
     assert shown == set(range(8))
+
+
+def test_beside_a_variant_of_an_arm_the_first_screen_keeps_the_finding(tmp_path):
+    stem = {"arm": "vit-conv", "recipe": "vit", "model.stem": "conv", "model.depth": 5}
+    swapped = {"model.stem": "conv", "model.depth": 5, "arm": "vit-conv"}
+    conv = [Sample("vit", seed, config=stem) for seed in (0, 1)]
+    both = [
+        dataclasses.replace(each, config=each.config | swapped)
+        for each in CROSSED
+        if each.arm == "vit"
+    ]
+    answer = recipes_section(make_group(tmp_path, *TWO_SEEDS_EACH, *CROSSED, *conv, *both))
+    assert answer.section is not None and answer.finding is not None
+    assert sections.texts(answer).count("Interaction: ") == 2
+    assert answer.finding.text.startswith("Recipe: averaged over resnet and vit, ")

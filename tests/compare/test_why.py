@@ -1,15 +1,22 @@
 """The section "Why": its numbers, its intervals, and what it says of runs not inspected."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
 import sections
+from PIL import Image
 from sample_inspections import SIZES, inspect_sample
 from sample_runs import Sample, make_group
 from scipy import stats
+from scipy.special import softmax
 
 from jaxcmp.compare.arms import Group
+from jaxcmp.compare.document import Gallery
+from jaxcmp.compare.inspected import read_inspected
 from jaxcmp.compare.sections.why import why_section
-from jaxcmp.runs.inspections import INSPECTION, read_inspection
+from jaxcmp.runs.inspections import ARRAYS, INSPECTION, read_arrays, read_inspection
 
 SEEDS = (0, 1, 2)
 RESNET = {"unchanged": 0.9, "black": 0.8, "tiles": 0.4, "else": 0.6}
@@ -213,3 +220,90 @@ def test_the_map_of_positions_is_a_grid_of_maps(group, answer):
     assert values[2][3] == pytest.approx(cosines[3][1])
     rho = of_vit(group, "positions", "trained", "correlation").mean()
     assert f"rank correlation of −{-rho:.2f} with" in sections.texts(answer)
+
+
+def arrays(group, name):
+    (arm,) = (each for each in group.arms if each.name == name)
+    found = []
+    for outcome in arm.outcomes:
+        inspection = read_inspection(outcome.run.folder)
+        assert inspection is not None
+        found.append(read_arrays(outcome.run.folder, inspection))
+    return found
+
+
+def cka(one, two):
+    """As a double loop over layers, of rows with a mean square of 1."""
+    rows = [each["similarity_trained"].astype(float) for each in (one, two)]
+    return np.array([[np.mean(a * b) for b in rows[1]] for a in rows[0]])
+
+
+def test_layers_are_compared_over_all_pairs_of_seeds(group, answer):
+    resnet, vit = arrays(group, "resnet"), arrays(group, "vit")
+    expected = np.mean([cka(one, two) for one in resnet for two in vit], axis=0)
+    panel = sections.heatmap(sections.figure(answer, "why-layers"), "resnet and vit")
+    np.testing.assert_allclose(np.array(panel.values, float), 100 * expected, atol=0.1)
+    assert panel.rows == ["1.1", "1.2", "2.1"] and panel.columns == ["1", "2"]
+    best = np.mean([expected.max(axis=0).mean(), expected.max(axis=1).mean()])
+    words = f"most similar layer of vit have a CKA of {best:.2f}, mean over layers of both and 9 "
+    assert words in sections.texts(answer)
+
+
+def test_two_seeds_of_one_arm_are_the_ceiling(group, answer):
+    vit = arrays(group, "vit")
+    pairs = [(i, j) for i in range(3) for j in range(3) if i != j]
+    expected = np.mean([cka(vit[i], vit[j]) for i, j in pairs], axis=0)
+    panel = sections.heatmap(sections.figure(answer, "why-layers"), "Two seeds of vit")
+    np.testing.assert_allclose(np.array(panel.values, float), 100 * expected, atol=0.1)
+    best = np.mean([expected.max(axis=0).mean(), expected.max(axis=1).mean()])
+    assert f"{best:.2f} for vit (3 pairs of seeds)" in sections.texts(answer)
+
+
+def opened(picture):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(picture.png))))
+
+
+def test_the_gallery_has_images_that_exactly_one_arm_gets_right_with_both_maps(group, answer):
+    assert answer.section is not None
+    (gallery,) = (b for b in answer.section.blocks if isinstance(b, Gallery))
+    assert gallery.is_wide and "attention rollout of vit" in gallery.caption
+    (resnet, vit) = (each.arm for each in read_inspected(group).arms.values())
+    sure = [np.mean([softmax(x, axis=1) for x in arm.logits], axis=0) for arm in (resnet, vit)]
+    right = [each.argmax(axis=1) == group.labels for each in sure]
+    assert 0 < len(gallery.pictures) <= 8
+    ids = resnet.outcomes[0].predictions.ids.tolist()
+    for picture in gallery.pictures:
+        row = ids.index(int(picture.alternative.split()[2]))
+        assert right[0][row] != right[1][row]
+        is_said = group.class_labels[group.labels[row]]
+        assert picture.lines[0] == f"is {is_said}"
+        assert [f": {is_said}," in line for line in picture.lines[1:]] == [
+            each[row] for each in right
+        ]
+        # Three images of 8x8 pixels, with a gap of 1.
+        assert opened(picture).shape == (8, 26, 4)
+
+
+def test_a_map_is_laid_over_the_grey_image(group, answer):
+    assert answer.section is not None
+    (gallery,) = (b for b in answer.section.blocks if isinstance(b, Gallery))
+    picture = gallery.pictures[0]
+    number = int(picture.alternative.split()[2])
+    tiles = opened(picture)[..., :3].astype(float)
+    mean = np.mean([each["maps_trained"][number] for each in arrays(group, "vit")], axis=0) / 255
+    size = Image.fromarray(mean.astype(np.float32)).resize((8, 8), Image.Resampling.BICUBIC)
+    share = 0.75 * np.clip(np.asarray(size), 0, 1)[..., None]
+    grey = tiles[:, :8].mean(axis=-1, keepdims=True)
+    # The ViT, which has fewer right answers, comes second.
+    expected = (1 - share) * grey + share * np.array([255, 120, 0])
+    np.testing.assert_allclose(tiles[:, 18:], expected, atol=1)
+
+
+def test_runs_without_the_arrays_are_to_be_inspected_again(tmp_path):
+    group = make_inspected(tmp_path, {"resnet": RESNET, "vit": VIT})
+    lost = group.arms[0].outcomes[0]
+    (lost.run.folder / ARRAYS).write_bytes(b"no archive")
+    answer = why_section(group)
+    (command,) = sections.commands(answer)
+    assert command == f"python -m jaxcmp.inspect {lost.folder}"
+    assert f"{lost.run.folder / ARRAYS} cannot be used" in sections.texts(answer)

@@ -18,7 +18,14 @@ from jaxcmp.inspect.inspector import changes_of, inspect_run
 from jaxcmp.inspect.subject import Subject, initial_variables, load_subject
 from jaxcmp.predict import Trained
 from jaxcmp.runs import read_run
-from jaxcmp.runs.inspections import COUNTED, INSPECTION, STATES, read_inspection
+from jaxcmp.runs.inspections import (
+    ARRAYS,
+    COUNTED,
+    INSPECTION,
+    STATES,
+    read_arrays,
+    read_inspection,
+)
 from jaxcmp.runtime import devices
 from jaxcmp.settings.configuration import settings_of
 
@@ -212,3 +219,21 @@ def test_the_inside_of_a_vit_is_measured_too_and_written_with_its_sizes(run_fold
     # One block of two heads, and 4x4 patches.
     assert np.shape(found["attention"]["trained"]["distance"]) == (1, 2)
     assert np.shape(found["positions"]["initial"]["cosines"]) == (16, 16)
+
+
+def test_the_arrays_are_written_beside_it_and_made_anew_if_they_are_lost(copy):
+    found = read_inspection(copy)
+    assert found is not None
+    arrays = read_arrays(copy, found)
+    subject = load_subject(copy, NUM_IMAGES)
+    np.testing.assert_array_equal(arrays["map_ids"], subject.ids)
+    assert arrays["layers"].tolist() == ["1"]
+    mistakes = NUM_IMAGES - sum(found["unchanged"]["trained"])
+    assert len(arrays["pictures"]) == mistakes
+    content = bytearray((copy / ARRAYS).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / ARRAYS).write_bytes(content)
+    with pytest.raises(Exception, match=f"{ARRAYS} cannot be used: .*{INSPECTION}"):
+        read_arrays(copy, found)
+    assert inspect_run(copy, NUM_IMAGES, silent) == ["arrays"]
+    np.testing.assert_equal(read_arrays(copy, read_inspection(copy) or {}), arrays)

@@ -13,6 +13,7 @@ import numpy as np
 from jaxcmp.compare.arms import Arm, Group, with_epochs
 from jaxcmp.compare.cells import durations
 from jaxcmp.compare.document import Cell
+from jaxcmp.compare.inspected import InspectedArm, read_inspected
 from jaxcmp.compare.origin import Origin
 from jaxcmp.compare.statistics.paired import num_independent
 from jaxcmp.settings.keys import NEUTRAL
@@ -107,7 +108,8 @@ class MeasuredArm:
     independent answers would say as much as those of all seeds to the test images, and to
     those of a class; where they are not known, each image counts once. `rivals` are the names of
     several arms that could speak, where nothing but the test images chooses between them.
-    `curves` has the values of all seeds by metric and epoch.
+    `curves` has the values of all seeds by metric and epoch. `by_size` are the accuracies of its
+    recipe by the number of training images, `inspected` are its inspections.
     """
 
     best_accuracies: list[float] = dataclasses.field(default_factory=list)
@@ -123,6 +125,8 @@ class MeasuredArm:
     class_independent: dict[str, float] = dataclasses.field(default_factory=dict)
     rivals: tuple[str, ...] = ()
     curves: dict[str, dict[int, list[float]]] = dataclasses.field(default_factory=dict)
+    by_size: dict[int, list[float]] = dataclasses.field(default_factory=dict)
+    inspected: InspectedArm | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,9 +243,13 @@ def measured(group: Group, post: BlogPost) -> Measured:
     whole = [*group.arms, *group.pretrained, *group.crossed]
     random = [arm for arm in whole if arm.outcomes[0].origin is None]
     begun = [arm for arm in whole if arm.outcomes[0].origin]
-    return Measured(
-        _speakers(group, random, post.arms, post), _speakers(group, begun, post.tuned, post)
-    )
+    speakers = _speakers(group, random, post.arms, post)
+    inspected = {each.arm.name: each for each in read_inspected(group).arms.values()}
+    speakers = {
+        key: dataclasses.replace(each, inspected=inspected.get(each.name))
+        for key, each in speakers.items()
+    }
+    return Measured(speakers, _speakers(group, begun, post.tuned, post))
 
 
 def _speakers(
@@ -280,6 +288,17 @@ def _curve(arm: Arm, metric: str) -> dict[int, list[float]]:
     return recorded.by_epoch(lambda outcome: [epoch[metric] for epoch in outcome.epochs])
 
 
+def _by_size(group: Group, arm: Arm) -> dict[int, list[float]]:
+    """The accuracies on all training images and on parts of them, for as many epochs."""
+    same = [
+        each
+        for each in group.smaller
+        if each.index == arm.index >= 0
+        and each.outcomes[0].num_epochs == arm.outcomes[0].num_epochs
+    ]
+    return {each.outcomes[0].num_train: each.accuracies for each in (*same, arm)}
+
+
 def _measured_arm(group: Group, arm: Arm, post: BlogPost, key: str) -> MeasuredArm:
     first = arm.outcomes[0]
     data = first.run.environment["data"]
@@ -300,6 +319,7 @@ def _measured_arm(group: Group, arm: Arm, post: BlogPost, key: str) -> MeasuredA
         num_test=len(group.labels),
         difference=setting_difference(post, arm.config, data, first.origin, key),
         curves={name: _curve(arm, name) for name in ("test_accuracy", "learning_rate")},
+        by_size=_by_size(group, arm),
         runs=arm.runs,
         name=arm.name,
         seeds=[outcome.seed for outcome in arm.outcomes],

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Block, Cell, Column, Suggestion, Table, Text
-from jaxcmp.compare.sections import judges
+from jaxcmp.compare.sections import curve_judges, judges, why_judges
 from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.blog_post import (
     BlogPost,
@@ -24,8 +24,6 @@ from jaxcmp.compare.sections.blog_post import (
 
 TITLE = "The blog post's claims"
 VERDICTS = {"holds": "holds", "fails": "does not hold", "open": "not measured here"}
-
-INSIDE = "Only measures inside the trained models can decide it."
 
 BY_CLASS: dict[str, Callable[[Claim, BlogPost, Measured], Judgement]] = {
     "class_accuracies": judges.judge_classes,
@@ -48,11 +46,18 @@ TRAINED = {
     "time_ratio": judges.judge_time_ratio,
     "lead": judges.judge_lead,
     "accuracy_at": judges.judge_accuracy_at,
-    "rate_at": judges.judge_rate_at,
-    "convergence": judges.judge_convergence,
-    "jump": judges.judge_jump,
-    "inspection": lambda claim, post, measured: undecided(INSIDE),
+    "rate_at": curve_judges.judge_rate_at,
+    "convergence": curve_judges.judge_convergence,
+    "jump": curve_judges.judge_jump,
+    "smoothness": curve_judges.judge_smoothness,
+    "crossover": why_judges.judge_crossover,
+    "anywhere": why_judges.judge_anywhere,
+    "global_shape": why_judges.judge_global_shape,
+    "specialised": why_judges.judge_specialised,
 }
+
+# They state no number: it is enough to be above zero.
+ABOVE = ("tuned_gap", "lead", "anywhere", "global_shape", "crossover")
 
 
 def blog_post_section(group: Group, post: BlogPost | None = None) -> Answer:
@@ -172,8 +177,11 @@ def _stated(claim: Claim) -> str:
         return f"{min(claim.stated):g} to {max(claim.stated):g} {claim.unit}"
     if not claim.stated:
         return "–"
-    if claim.measure in ("tuned_gap", "lead"):
-        return f"above {claim.stated[0]:g} {claim.unit}"
+    bound = (
+        "above" if claim.measure in ABOVE else "at most" if claim.measure == "smoothness" else ""
+    )
+    if bound:
+        return f"{bound} {claim.stated[0]:g} {claim.unit}"
     numbers = " and ".join(f"{number:g}" for number in claim.stated)
     named = f"{claim.class_name}, " if claim.class_name else ""
     return f"{named}{numbers} {claim.unit}".rstrip()

@@ -39,7 +39,7 @@ def effect_blocks(square: Square) -> tuple[list[Text], Table]:
     gains = [compare_runs(*row, most=100) for row in square.values]
     sentences = [
         Text(f"Architecture: averaged over both recipes, {_lead(*architecture)}."),
-        Text(f"Recipe: averaged over both architectures, {_lead(*recipe)}."),
+        Text(f"Recipe: averaged over {one} and {two}, {_lead(*recipe)}."),
         Text(
             f"Interaction: {own} instead of {other} changes {one} by {_points(gains[0].mean)} and "
             f"{two} by {_points(gains[1].mean)}, a difference of "

@@ -25,8 +25,7 @@ from jaxcmp.compare.sections.blog_post import (
     decided,
     undecided,
 )
-from jaxcmp.compare.statistics.convergence import epochs_to_converge
-from jaxcmp.compare.statistics.means import CONFIDENCE, MIN_RUNS, compare_runs, estimate_mean
+from jaxcmp.compare.statistics.means import CONFIDENCE, compare_runs, estimate_mean
 from jaxcmp.compare.statistics.paired import wilson_interval
 from jaxcmp.compare.statistics.ratios import compare_ratio
 
@@ -65,13 +64,13 @@ def judge_best_accuracy(claim: Claim, post: BlogPost, measured: Measured) -> Jud
     judgement = _judge_spread(claim, claim.stated[0], _best_spread([arm]))
     last = cells.percent(arm.last_accuracies, arm.runs).text
     reason = f"{judgement.reason} After the last epoch, which nothing selected: {last}."
-    return _from(measured.of(claim), dataclasses.replace(judgement, reason=reason))
+    return from_runs(measured.of(claim), dataclasses.replace(judgement, reason=reason))
 
 
 def judge_best_gap(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
     """The difference of two arms' best test accuracies, in points."""
     arms = measured.of(claim)
-    return _from(arms, _judge_spread(claim, claim.stated[0], _best_spread(arms)))
+    return from_runs(arms, _judge_spread(claim, claim.stated[0], _best_spread(arms)))
 
 
 def _best_spread(arms: Sequence[MeasuredArm]) -> _Spread:
@@ -88,7 +87,7 @@ def judge_each_class(claim: Claim, post: BlogPost, measured: Measured) -> list[J
         for name in post.classes
     ]
     return [
-        _from(arms, _judge_spread(claim, stated, spread))
+        from_runs(arms, _judge_spread(claim, stated, spread))
         for stated, spread in zip(claim.stated, spreads, strict=True)
     ]
 
@@ -106,7 +105,7 @@ def judge_classes(claim: Claim, post: BlogPost, measured: Measured) -> Judgement
     reason = " ".join(reasons) or "Every class is as stated."
     reason += " After the last epoch; the table of classes has them all."
     verdict = "fails" if beside["fails"] else "open" if beside["open"] else "holds"
-    return _from(measured.of(claim), Judgement(verdict, cell, reason))
+    return from_runs(measured.of(claim), Judgement(verdict, cell, reason))
 
 
 def judge_largest_gap(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
@@ -137,7 +136,7 @@ def judge_largest_gap(claim: Claim, post: BlogPost, measured: Measured) -> Judge
     verdict = "holds" if holds else "fails" if fails else "open"
     if verdict == "open":
         reason += " For which class the gap is largest is not settled."
-    return _from(arms, Judgement(verdict, cell, reason))
+    return from_runs(arms, Judgement(verdict, cell, reason))
 
 
 def _is_wider(
@@ -187,11 +186,11 @@ def judge_time_ratio(claim: Claim, post: BlogPost, measured: Measured) -> Judgem
     basis = "one run of an arm" if num_runs == 1 else f"the range of {num_runs} runs"
     basis = basis if ratio.interval is None else "the 95 % interval over runs"
     reason = (
-        f"{means} on {device}. {stated:.2f} is {_place(holds)} {low:.2f} to {high:.2f}: {basis}, "
+        f"{means} on {device}. {stated:.2f} is {place(holds)} {low:.2f} to {high:.2f}: {basis}, "
         f"and {claim.tolerance:g} either way, as {claim.why}."
     )
     cell = Cell(text, ratio.mean, ratio.interval, num_runs)
-    return _from([first, second], _settled(holds, ratio.interval is not None, cell, reason))
+    return from_runs([first, second], settled(holds, ratio.interval is not None, cell, reason))
 
 
 def judge_tuned_accuracy(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
@@ -205,7 +204,7 @@ def judge_tuned_accuracy(claim: Claim, post: BlogPost, measured: Measured) -> Ju
         f"runs allow: {basis}, and {claim.tolerance:g}, as {claim.why}."
     )
     is_known = spread.interval is not None
-    return _from([arm], _settled(holds, is_known, _shown(claim, spread), reason))
+    return from_runs([arm], settled(holds, is_known, _shown(claim, spread), reason))
 
 
 def judge_lead(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
@@ -216,8 +215,8 @@ def judge_lead(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
     start = f"{arms[0].name} minus {arms[1].name}: {low:.2f} to {high:.2f}, by {basis}"
     if low <= 0 <= high or spread.interval is None:
         text = f"{start}; which of the two is ahead is not settled."
-        return _from(arms, Judgement("open", _shown(claim, spread), text))
-    return _from(arms, decided(low > 0, _shown(claim, spread), f"{start}."))
+        return from_runs(arms, Judgement("open", _shown(claim, spread), text))
+    return from_runs(arms, decided(low > 0, _shown(claim, spread), f"{start}."))
 
 
 def judge_accuracy_at(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
@@ -227,57 +226,7 @@ def judge_accuracy_at(claim: Claim, post: BlogPost, measured: Measured) -> Judge
     if accuracies is None:
         return undecided(f"The runs of {arm.name} did not record epoch {epoch}.")
     spread = _spread([_Part(accuracies, _num_independent(arm))], [arm])
-    return _from([arm], _judge_spread(claim, claim.stated[0], spread))
-
-
-def judge_rate_at(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
-    """The learning rates after epochs, which no chance changes."""
-    (arm,) = measured.of(claim)
-    rates = [arm.curves.get("learning_rate", {}).get(epoch) for epoch in claim.at]
-    if not all(rates):
-        return undecided(f"The runs of {arm.name} did not record these epochs.")
-    pairs = zip(claim.stated, filter(None, rates), strict=True)
-    holds = all(abs(rate - stated) <= claim.tolerance for stated, each in pairs for rate in each)
-    text = ", ".join(f"{each[0]:.2g}" for each in rates if each)
-    return _from([arm], decided(holds, Cell(text), f"{claim.tolerance:g} is allowed: {claim.why}."))
-
-
-def judge_convergence(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
-    """The epoch from which the test accuracy is close to the last one (`epochs_to_converge`)."""
-    (arm,) = measured.of(claim)
-    curve = arm.curves.get("test_accuracy", {})
-    if not curve:
-        return undecided(f"The runs of {arm.name} recorded no epochs.")
-    epochs, last = np.array(list(curve)), max(curve)
-    seeds = np.array(list(curve.values())).T
-    found = [float(epochs_to_converge(accuracy, epochs)) for accuracy in seeds]
-    estimate = estimate_mean(found, most=last)
-    low, high = estimate.interval or (min(found), max(found))
-    low, high, stated = low - claim.tolerance, high + claim.tolerance, claim.stated[0]
-    holds = low <= stated <= high
-    reason = f"{stated:g} is {_place(holds)} {low:.1f} to {high:.1f}, as {claim.why}."
-    text = cells.over_runs(found, estimate, digits=1, unit=" epochs")
-    cell = Cell(text, estimate.mean, estimate.interval, len(found))
-    return _from([arm], _settled(holds, estimate.interval is not None, cell, reason))
-
-
-def judge_jump(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
-    """Judges whether the accuracy bends upwards at an epoch more than elsewhere, in every seed.
-
-    The bend is the second difference of the accuracy. It does not hold where no seed has its
-    largest one there.
-    """
-    (arm,), (epoch,) = measured.of(claim), claim.at
-    curve = arm.curves.get("test_accuracy", {})
-    if not {epoch - 1, epoch, epoch + 1} <= curve.keys():
-        return undecided(f"The runs of {arm.name} did not record the epochs around {epoch}.")
-    bends = np.diff(np.array(list(curve.values())), n=2, axis=0)
-    largest = [list(curve)[1:-1][i] for i in bends.argmax(axis=0)]
-    agreeing = largest.count(epoch)
-    is_settled = agreeing == len(largest) or (agreeing == 0 and len(largest) >= MIN_RUNS)
-    cell = Cell(f"{agreeing} of {len(largest)} seeds", agreeing, num=len(largest))
-    reason = f"It bends upwards most after epoch {', '.join(map(str, largest))}, by seed."
-    return _from([arm], _settled(agreeing == len(largest), is_settled, cell, reason))
+    return from_runs([arm], _judge_spread(claim, claim.stated[0], spread))
 
 
 def _last_spread(arms: Sequence[MeasuredArm]) -> _Spread:
@@ -329,13 +278,13 @@ def _judge_spread(claim: Claim, stated: float, spread: _Spread) -> Judgement:
     low, high, basis = _reach(claim, spread)
     holds = low <= stated <= high
     reason = (
-        f"{stated:g} is {_place(holds)} {low:.2f} to {high:.2f}: {basis}, and {claim.tolerance:g} "
+        f"{stated:g} is {place(holds)} {low:.2f} to {high:.2f}: {basis}, and {claim.tolerance:g} "
         f"either way, as {claim.why}."
     )
-    return _settled(holds, spread.interval is not None, _shown(claim, spread), reason)
+    return settled(holds, spread.interval is not None, _shown(claim, spread), reason)
 
 
-def _settled(holds: bool, is_known: bool, measured: Cell, reason: str) -> Judgement:
+def settled(holds: bool, is_known: bool, measured: Cell, reason: str) -> Judgement:
     """Decides a claim, or leaves it open: it fails only where the spread of seeds is known."""
     if holds or is_known:
         return decided(holds, measured, reason)
@@ -389,11 +338,11 @@ def _shown(claim: Claim, spread: _Spread) -> Cell:
     return Cell(text, spread.mean, spread.interval, spread.num_seeds)
 
 
-def _place(holds: bool) -> str:
+def place(holds: bool) -> str:
     return "within" if holds else "outside"
 
 
-def _from(arms: Sequence[MeasuredArm], judgement: Judgement) -> Judgement:
+def from_runs(arms: Sequence[MeasuredArm], judgement: Judgement) -> Judgement:
     """Names the runs that a judgement was made from."""
     runs = [run for arm in arms for run in arm.runs]
     cell = structs.replace(judgement.measured, runs=runs)

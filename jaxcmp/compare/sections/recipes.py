@@ -71,9 +71,22 @@ def recipes_section(group: Group) -> Answer:
     answers = [_blocks(each, index) for index, each in enumerate(some)]
     blocks = [block for each, _, _ in answers for block in each]
     details = [block for _, each, _ in answers for block in each]
-    finding = answers[0][2] if len(answers) == 1 else ""
+    finding = _finding(some, [text for _, _, text in answers])
     details += _left_out(group, some)
     return answered("recipes", TITLE, blocks, finding=finding, details=details, more=more)
+
+
+def _finding(crossings: Sequence[Crossing], texts: Sequence[str]) -> str:
+    """Returns the one crossing's sentence; of several, that of two arms with recipes of their own.
+
+    An arm that varies another, such as a ViT with a convolutional stem, has that one's recipe.
+    """
+    own = [
+        text
+        for each, text in zip(crossings, texts, strict=True)
+        if len(crossings) == 1 or all(_recipe(arm) == arm.outcomes[0].name for arm in each.arms)
+    ]
+    return own[0] if len(own) == 1 else ""
 
 
 def _pairs(group: Group) -> list[tuple[Arm, Arm]]:

@@ -1,12 +1,8 @@
 """The same images: where two arms are right together, and where they part."""
 
-import base64
-import io
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image
-from scipy.special import softmax
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, Outcome
@@ -21,6 +17,7 @@ from jaxcmp.compare.document import (
 )
 from jaxcmp.compare.sections.answer import Answer, answered, unanswered
 from jaxcmp.compare.sections.commands import other_model
+from jaxcmp.compare.sections.pictures import mean_probabilities, png
 from jaxcmp.compare.statistics.agreement import (
     agreement,
     ensemble_accuracy,
@@ -190,10 +187,7 @@ def _agreement_row(group: Group, name: str, pairs: list[tuple[Outcome, Outcome]]
 def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery | Text:
     """Shows images on which the arms are sure of different classes, or says that there are none."""
     arms = (leader, other)
-    sure = [
-        np.mean([softmax(each.astype(np.float64), axis=1) for each in arm.logits], axis=0)
-        for arm in arms
-    ]
+    sure = [mean_probabilities(arm) for arm in arms]
     answers = [each.argmax(axis=1) for each in sure]
     confidence = np.minimum(sure[0].max(axis=1), sure[1].max(axis=1))
     apart = np.flatnonzero(answers[0] != answers[1])
@@ -216,7 +210,7 @@ def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery | Text:
         ]
         image = stored.get(ids[i].item())
         text = f"Test image {ids[i]}, {'; '.join(lines[len(file) :])}"
-        pictures.append(Picture(None if image is None else _png(image), text, lines))
+        pictures.append(Picture(None if image is None else png(image), text, lines))
     return Gallery(
         pictures,
         f"The test images on which {leader.name} and {other.name} disagree most confidently, each "
@@ -234,9 +228,3 @@ def _stored_pictures(arms: tuple[Arm, Arm], ids: set[int | str]) -> dict[int | s
             if number in ids:
                 found.setdefault(number, image)
     return found
-
-
-def _png(image: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,154 @@
+"""The part of "Why" that shows what two arms look at, where exactly one of them is right."""
+
+import dataclasses
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+from scipy import stats
+
+from jaxcmp.compare import cells
+from jaxcmp.compare.arms import Group
+from jaxcmp.compare.document import Block, Gallery, Picture, Text
+from jaxcmp.compare.inspected import InspectedArm
+from jaxcmp.compare.sections.pictures import mean_probabilities, png
+
+# For each of the two arms.
+NUM_PICTURES = 4
+# Laid over the grey image, more of it where a map is higher.
+COLOUR, MOST = np.array([255, 120, 0]), 0.75
+METHODS = {
+    "vit": "attention rollout of {name} (Abnar and Zuidema 2020)",
+    "resnet": "Grad-CAM of {name} for its own answer (Selvaraju et al. 2017)",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """An arm's probabilities [n, classes] and its maps by the ids of images, means over seeds.
+
+    Maps are [rows, columns], in [0, 1].
+    """
+
+    inspected: InspectedArm
+    probabilities: np.ndarray
+    maps: dict[int | str, np.ndarray]
+
+    @property
+    def name(self) -> str:
+        return self.inspected.arm.name
+
+    @property
+    def method(self) -> str:
+        return METHODS[self.inspected.arm.outcomes[0].architecture].format(name=self.name)
+
+
+def picture_blocks(group: Group, arms: Sequence[InspectedArm]) -> list[Block]:
+    """Returns a gallery of images that exactly one of two arms gets right, or says there is none.
+
+    Right is an arm by its mean probability over seeds; only inspected images count.
+    """
+    views = [View(each, mean_probabilities(each.arm), _maps(each)) for each in arms]
+    pictures, ids = _pictures(arms), arms[0].arm.outcomes[0].predictions.ids.tolist()
+    shown = set(pictures).intersection(*(each.maps for each in views))
+    chosen = _choose(group, views, np.array([each in shown for each in ids]))
+    names = " and ".join(each.name for each in views)
+    if not chosen:
+        text = f"No inspected image with a picture is answered rightly by one of {names} alone."
+        return [Text(text, "note")]
+    caption = (
+        f"Test images that exactly one of {names} gets right, the most confident answers first: "
+        f"the image; {'; '.join(each.method for each in views)}. Orange is what counts, mean over "
+        f"seeds. {_sanity(arms)}"
+    )
+    made = [_picture(group, views, row, ids[row], pictures[ids[row]]) for row in chosen]
+    return [Gallery(made, caption, is_wide=True)]
+
+
+def _choose(group: Group, views: Sequence[View], is_shown: np.ndarray) -> list[int]:
+    """Returns rows of the test images, those that the first arm alone gets right first."""
+    right = [each.probabilities.argmax(axis=1) == group.labels for each in views]
+    confidence = np.minimum(*(each.probabilities.max(axis=1) for each in views))
+    chosen: list[int] = []
+    for own, other in (right, right[::-1]):
+        rows = np.flatnonzero(own & ~other & is_shown)
+        chosen += rows[np.argsort(-confidence[rows], kind="stable")][:NUM_PICTURES].tolist()
+    return chosen
+
+
+def _picture(
+    group: Group, views: Sequence[View], row: int, number: int | str, image: np.ndarray
+) -> Picture:
+    colours = np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
+    tiles = [colours, *(_overlaid(colours, each.maps[number]) for each in views)]
+    names, lines = group.class_labels, [f"is {group.class_labels[group.labels[row]]}"]
+    for each in views:
+        sure = each.probabilities[row]
+        lines.append(f"{each.name}: {names[sure.argmax()]}, {100 * sure.max():.0f} %")
+    text = f"Test image {number} and what both arms look at, {'; '.join(lines)}"
+    return Picture(png(_beside(tiles)), text, lines)
+
+
+def _maps(arm: InspectedArm) -> dict[int | str, np.ndarray]:
+    mean = np.mean([each["maps_trained"] for each in arm.arrays], axis=0) / 255
+    return dict(zip(arm.arrays[0]["map_ids"].tolist(), mean, strict=True))
+
+
+def _pictures(arms: Sequence[InspectedArm]) -> dict[int | str, np.ndarray]:
+    return {
+        number: image
+        for each in arms
+        for arrays in each.arrays
+        for number, image in zip(arrays["picture_ids"].tolist(), arrays["pictures"], strict=True)
+    }
+
+
+def _overlaid(image: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Lays a map [rows, columns] in [0, 1] over an image uint8 [height, width, 3], made grey."""
+    size = image.shape[1], image.shape[0]
+    high = Image.fromarray(shown.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
+    share = MOST * np.clip(np.asarray(high), 0, 1)[..., None]
+    grey = image.mean(axis=-1, keepdims=True)
+    return np.rint((1 - share) * grey + share * COLOUR).astype(np.uint8)
+
+
+def _beside(tiles: Sequence[np.ndarray]) -> np.ndarray:
+    """Joins images side by side, with a transparent gap of a sixteenth of their width."""
+    opaque = [np.dstack([tile, np.full(tile.shape[:2], 255, np.uint8)]) for tile in tiles]
+    gap = np.zeros((len(tiles[0]), max(tiles[0].shape[1] // 16, 1), 4), np.uint8)
+    return np.concatenate([part for tile in opaque for part in (gap, tile)][1:], axis=1)
+
+
+def _sanity(arms: Sequence[InspectedArm]) -> str:
+    """Says how much a map owes to training: like Adebayo et al. (2018), beside random weights."""
+    found = [
+        f"{cells.two_digits(rho)} for {each.arm.name}"
+        for each in arms
+        if (rho := _correlation(each)) is not None
+    ]
+    if not found:
+        return ""
+    return (
+        f"Rank correlation of a map with that of the untrained model: {' and '.join(found)}; where "
+        "it is high, the map shows the image and the network's build more than what was learned "
+        "(Adebayo et al. 2018)."
+    )
+
+
+def _correlation(arm: InspectedArm) -> float | None:
+    """Returns the mean over images and seeds; maps of one value have none."""
+    found = []
+    for each in arm.arrays:
+        ranks = [
+            stats.rankdata(each[f"maps_{state}"].reshape(len(each["map_ids"]), -1), axis=1)
+            for state in ("trained", "initial")
+        ]
+        apart = [rank - rank.mean(axis=1, keepdims=True) for rank in ranks]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            lengths = np.sqrt(np.prod([np.sum(each**2, axis=1) for each in apart], axis=0))
+            found.append(np.sum(apart[0] * apart[1], axis=1) / lengths)
+    values = np.concatenate(found)
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else None

@@ -1,0 +1,44 @@
+"""The share of the gap between two arms that a third one closes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import optimize, stats
+
+from jaxcmp.compare.statistics.means import CONFIDENCE, MIN_RUNS, Estimate
+
+# Farther from the estimate, in units of the whole gap, an interval says nothing.
+FARTHEST = 100.0
+
+
+def share_of_gap(
+    behind: Sequence[float], between: Sequence[float], ahead: Sequence[float]
+) -> Estimate:
+    """Returns how much of the way from `behind` to `ahead` the mean of `between` is, 1 for all.
+
+    The interval is Fieller's (1954), with a variance for each arm and Satterthwaite's degrees of
+    freedom: all shares that a t-test of the contrast does not reject. It is None where an arm has
+    fewer than three runs, no run differs from another, or the gap itself may be zero. Raises
+    ZeroDivisionError where both ends are equal.
+    """
+    groups = [np.asarray(each, np.float64) for each in (behind, between, ahead)]
+    low, middle, high = (float(each.mean()) for each in groups)
+    if high == low:
+        raise ZeroDivisionError("there is no gap to close")
+    share, num = (middle - low) / (high - low), min(map(len, groups))
+    if num < MIN_RUNS or not any(each.std() for each in groups):
+        return Estimate(share, None, num)
+
+    def rejected(candidate: float) -> float:
+        """Above 0 where the t-test rejects that this is the share."""
+        weights = np.array([candidate - 1, 1, -candidate])
+        parts = weights**2 * [each.var(ddof=1) / len(each) for each in groups]
+        freedom = parts.sum() ** 2 / np.sum(parts**2 / [len(each) - 1 for each in groups])
+        contrast = abs(weights @ [low, middle, high])
+        return contrast - stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * parts.sum() ** 0.5
+
+    ends = [share - FARTHEST, share + FARTHEST]
+    if min(map(rejected, ends)) <= 0:
+        return Estimate(share, None, num)
+    least, most = (optimize.root_scalar(rejected, bracket=(end, share)).root for end in ends)
+    return Estimate(share, (least, most), num)

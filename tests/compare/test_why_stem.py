@@ -1,0 +1,101 @@
+"""How much of the gap a convolutional stem closes: the sentence, and Fieller's interval."""
+
+import numpy as np
+import pytest
+import sections
+from sample_runs import Sample, make_group
+from scipy import stats
+
+from jaxcmp.compare.sections.why import why_section
+from jaxcmp.compare.sections.why_stem import stem_block
+from jaxcmp.compare.statistics.gap_share import share_of_gap
+
+VIT, CONV, RESNET = [60.0, 61.0, 62.0], [66.0, 67.5, 68.0], [80.0, 81.0, 80.5]
+
+
+def test_the_share_is_how_far_the_middle_is_from_the_lower_end():
+    estimate = share_of_gap(VIT, CONV, RESNET)
+    expected = (np.mean(CONV) - np.mean(VIT)) / (np.mean(RESNET) - np.mean(VIT))
+    assert estimate.mean == pytest.approx(expected) and estimate.num == 3
+
+
+def test_the_ends_of_the_interval_are_just_not_rejected():
+    estimate = share_of_gap(VIT, CONV, RESNET)
+    assert estimate.interval is not None
+    for end in estimate.interval:
+        # Welch's test of the contrast of three means, written out.
+        weights = [-(1 - end), 1, -end]
+        groups = [np.array(each) for each in (VIT, CONV, RESNET)]
+        parts = [w**2 * g.var(ddof=1) / 3 for w, g in zip(weights, groups, strict=True)]
+        contrast = sum(w * g.mean() for w, g in zip(weights, groups, strict=True))
+        freedom = sum(parts) ** 2 / sum(part**2 / 2 for part in parts)
+        p_value = 2 * stats.t.sf(abs(contrast) / sum(parts) ** 0.5, freedom)
+        assert p_value == pytest.approx(0.05, rel=1e-6)
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says():
+    rng, num_covered = np.random.default_rng(0), 0
+    for _ in range(400):
+        drawn = [rng.normal(mean, 1, 3).tolist() for mean in (60, 70, 80)]
+        interval = share_of_gap(*drawn).interval
+        assert interval is not None
+        num_covered += interval[0] <= 0.5 <= interval[1]
+    assert 370 <= num_covered <= 396
+
+
+def test_there_is_no_interval_where_the_gap_may_be_zero_or_seeds_are_few():
+    assert share_of_gap([60, 70, 80], [65, 66, 67], [61, 72, 83]).interval is None
+    assert share_of_gap(VIT[:2], CONV, RESNET).interval is None
+    assert share_of_gap([1, 1, 1], [2, 2, 2], [3, 3, 3]).interval is None
+    with pytest.raises(ZeroDivisionError):
+        share_of_gap(VIT, CONV, VIT)
+
+
+def make_stems(root, accuracies, **changes):
+    """Arms of three seeds: a ResNet, a ViT, and that ViT with a convolutional stem."""
+    conv = {"arm": "vit-conv", "recipe": "vit", "model.stem": "conv", "model.depth": 5} | changes
+    samples = [
+        Sample(arm, seed, accuracy=accuracy, config=config)
+        for (arm, config), accuracy in zip(
+            (("resnet", {}), ("vit", {}), ("vit", conv)), accuracies, strict=True
+        )
+        for seed in range(3)
+    ]
+    return make_group(root, *samples)
+
+
+def percents(group, name):
+    (arm,) = (each for each in group.arms if each.name == name)
+    return [100 * accuracy for accuracy in arm.accuracies]
+
+
+def test_the_report_says_how_much_of_the_gap_the_stem_closes(tmp_path):
+    group = make_stems(tmp_path, (0.95, 0.5, 0.7))
+    (text,) = (block.text for block in stem_block(group))
+    vit, conv, resnet = (percents(group, name) for name in ("vit", "vit-conv", "resnet"))
+    share = share_of_gap(vit, conv, resnet)
+    gain = stats.ttest_ind(conv, vit, equal_var=False).confidence_interval()
+    assert share.interval is not None
+    words = (
+        f"change vit by +{np.mean(conv) - np.mean(vit):.2f} points (95 % interval "
+        f"+{gain[0]:.2f} to +{gain[1]:.2f}): {100 * share.mean:.0f} % of the gap to resnet (95 % "
+        f"interval {100 * share.interval[0]:.0f} to {100 * share.interval[1]:.0f} %)."
+    )
+    assert text.endswith(words)
+
+
+def test_where_no_gap_is_settled_there_is_no_share(tmp_path):
+    (text,) = (block.text for block in stem_block(make_stems(tmp_path, (0.7, 0.7, 0.7))))
+    assert "no gap of vit to resnet is settled" in text and "% of the gap" not in text
+
+
+def test_other_differences_than_the_stem_are_no_such_pair(tmp_path):
+    assert not stem_block(make_stems(tmp_path / "width", (0.9, 0.5, 0.7), **{"model.width": 48}))
+    assert not stem_block(make_stems(tmp_path / "depth", (0.9, 0.5, 0.7), **{"model.depth": 6}))
+    smoothing = {"label_smoothing": 0.1}
+    assert not stem_block(make_stems(tmp_path / "recipe", (0.9, 0.5, 0.7), **smoothing))
+
+
+def test_it_needs_no_inspection(tmp_path):
+    answer = why_section(make_stems(tmp_path, (0.95, 0.5, 0.7)))
+    assert "of the gap to resnet" in sections.texts(answer)
