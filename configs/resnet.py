@@ -17,7 +17,7 @@ def get_config(variant: str = "") -> Config:
     config.arm = config.recipe = "resnet"
     config.model = {
         "name": "resnet",
-        "image_size": 32,
+        "image_size": 0,
         "stage_widths": (64, 128, 256, 512),
         "stage_depths": (2, 2, 2, 2),
         "stem": "cifar",

@@ -45,6 +45,8 @@ def base() -> Config:
                 "dir": "",
                 "manual_dir": "",
                 "image_size": 0,
+                "fit": "crop",
+                "skip_bad": False,
                 "classes": (),
                 "mean": (),
                 "std": (),

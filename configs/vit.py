@@ -16,7 +16,7 @@ def get_config(variant: str = "") -> Config:
     config.arm = config.recipe = "vit"
     config.model = {
         "name": "vit",
-        "image_size": 32,
+        "image_size": 0,
         "patch_size": 4,
         "width": 192,
         "depth": 12,

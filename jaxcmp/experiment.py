@@ -19,12 +19,14 @@ from jaxcmp import costs, data, models, pretrained
 from jaxcmp.augment import Augment
 from jaxcmp.clock import Clock
 from jaxcmp.data import Dataset, Split
+from jaxcmp.data.source import Size
 from jaxcmp.data.streams import stream
 from jaxcmp.errors import CommandError
 from jaxcmp.optim import make_optimizer, make_schedule
 from jaxcmp.runner import Runner
 from jaxcmp.runtime import devices, requirements
 from jaxcmp.settings import Settings
+from jaxcmp.settings.contradictions import check_normalisation
 from jaxcmp.step import TrainState, TrainStep
 
 COMPUTE_DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
@@ -87,8 +89,8 @@ class Experiment:
         }
 
     def notes(self) -> list[str]:
-        """Returns lines to print before a run: where images live and whether they are resized."""
-        lines = [self.dataset.placement.reason]
+        """Returns lines to print before a run: of the images, where they live, how they change."""
+        lines = [*self.dataset.notes, self.dataset.placement.reason]
         height, width = self.dataset.train.images.shape[1:3]
         size = self.model.image_size
         if (height, width) != (size, size):
@@ -103,24 +105,41 @@ class Experiment:
         return costs.training_flops(sum(counts.values()), num_images, trained=trained)
 
 
-def count_classes(settings: Settings) -> Settings:
-    """Returns the settings with the number of classes filled in, before images are read.
+def follow_data(settings: Settings) -> Settings:
+    """Returns the settings with what follows from the data, before images are read.
 
-    Raises CommandError for an unknown data set, and for a model with too few outputs.
+    Fills in the number of classes, and the image size unless only images tell it. Raises
+    CommandError for an unknown data set, and for a model that does not fit it.
     """
-    return _with_classes(settings, settings.data.name, data.count_classes(settings.data))
+    num_classes, size = data.outline(settings.data)
+    return _following(settings, settings.data.name, num_classes, size)
 
 
-def _with_classes(settings: Settings, name: str, num_classes: int) -> Settings:
-    """Sets the number of outputs if it is 0; more outputs than classes are allowed."""
+def _following(settings: Settings, name: str, num_classes: int, size: Size | None) -> Settings:
+    """Sets the numbers of outputs and pixels if they are 0; more outputs than classes are allowed.
+
+    `size` is height and width of the images, None if it is not known yet.
+    """
     model = settings.model
     if not model.num_classes:
-        return replace(settings, model=replace(model, num_classes=num_classes))
+        model = replace(model, num_classes=num_classes)
     if model.num_classes < num_classes:
         raise CommandError(
             f"{name} has {num_classes} classes and the model {model.num_classes}; "
             f"--config.model.num_classes={num_classes} would fit, and 0 follows from the data"
         )
+    if not model.image_size and size:
+        height, width = size
+        if height != width:
+            raise CommandError(
+                f"the images of {name} are {width}x{height} pixels and the model takes squares: "
+                f"--config.data.image_size={min(size)} makes squares of them (data.fit says how), "
+                f"--config.model.image_size={max(size)} stretches them on the device"
+            )
+        model = replace(model, image_size=height)
+    settings = replace(settings, model=model)
+    if model.image_size:
+        check_normalisation(settings)
     return settings
 
 
@@ -139,7 +158,9 @@ def read_weights(
         return None
     _check_memory(settings)
     weights = pretrained.read(**asdict(settings.init), recorded=recorded)
-    pretrained.check(weights, _model(count_classes(settings)))
+    known = follow_data(settings)
+    if known.model.image_size:
+        pretrained.check(weights, _model(known))
     return weights
 
 
@@ -155,7 +176,8 @@ def prepare(
     """
     _check_machine(settings)
     dataset = dataset or _load(settings)
-    settings = _with_classes(settings, dataset.name, len(dataset.class_names))
+    size = dataset.train.images.shape[1:3]
+    settings = _following(settings, dataset.name, len(dataset.class_names), size)
     dataset = _with_outputs(dataset, settings.model.num_classes)
     model = _model(settings)
     if weights is not None:
@@ -228,15 +250,15 @@ def _schedule(settings: Settings, clock: Clock) -> optax.Schedule:
 
 def _model(settings: Settings) -> models.ViT | models.ResNet:
     fields = to_builtins(settings.model)
-    # 0 is replaced later, when the data set is known.
-    fields["num_classes"] = fields["num_classes"] or 1
     return models.build(**fields, dtype=COMPUTE_DTYPES[settings.compute_dtype])
 
 
 def _load(settings: Settings) -> Dataset:
     # Checked before data is read, which may take minutes.
-    _model(count_classes(settings))
-    _check_memory(settings)
+    known = follow_data(settings)
+    if known.model.image_size:
+        _model(known)
+    _check_memory(known)
     return data.load(settings.data, free_bytes=devices.free_bytes(), seed=settings.seed)
 
 

@@ -17,7 +17,8 @@ from jax import Array
 from jaxcmp import models
 from jaxcmp.checkpoint.manager import restore_variables
 from jaxcmp.cli import Parser, carry_out, checkpoint_argument, positive
-from jaxcmp.data.images import Size, decode
+from jaxcmp.data.images import Fit, decode
+from jaxcmp.data.source import Size
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.experiment import COMPUTE_DTYPES, name_outputs
 from jaxcmp.files import path_argument
@@ -34,7 +35,8 @@ class Trained:
     """A model with its variables, on the default device.
 
     `mean` and `std`, float32 [channels], and `image_size`, height and width, describe the images
-    that it was trained on; `step` is the checkpoint's.
+    that it was trained on; `step` is the checkpoint's. `fit` is the way in which pictures of other
+    sizes are brought to `image_size`.
     """
 
     model: models.ViT | models.ResNet
@@ -44,6 +46,7 @@ class Trained:
     std: np.ndarray
     image_size: Size
     step: int
+    fit: Fit = "crop"
 
     def __repr__(self) -> str:
         height, width = self.image_size
@@ -95,19 +98,22 @@ def restore(folder: str | Path, which: int | str = "newest") -> Trained:
     mean, std = np.array(data["mean"], np.float32), np.array(data["std"], np.float32)
     names = name_outputs(data["class_names"], model.num_classes)
     height, width = data["image_size"]
-    return Trained(model, variables, names, mean, std, (height, width), step)
+    fit = config.get("data", {}).get("fit", "crop")
+    return Trained(model, variables, names, mean, std, (height, width), step, fit)
 
 
-def read_image(path: Path, *, image_size: int | Size, num_channels: int) -> np.ndarray:
-    """Reads a picture's centre, resized to `image_size`, as uint8 [1, height, width, channels].
+def read_image(
+    path: Path, *, image_size: int | Size, num_channels: int, how: Fit = "crop"
+) -> np.ndarray:
+    """Reads a picture, brought to `image_size`, as uint8 [1, height, width, channels].
 
-    `image_size` is a square's side, or height and width. Raises CommandError if there is no picture
-    at `path`.
+    `image_size` is a square's side, or height and width; by default a picture's centre is kept: see
+    `data.images.fit`. Raises CommandError if there is no picture at `path`.
     """
     try:
         encoded = path.read_bytes()
         options = {"num_channels": num_channels, "image_size": image_size}
-        return decode(encoded, name=str(path), **options)[None]
+        return decode(encoded, name=str(path), how=how, **options)[None]
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}") from error
     except JaxcmpError as error:
@@ -138,7 +144,7 @@ def show(trained: Trained, paths: Sequence[Path], *, top: int) -> None:
     """Prints the `top` most probable classes of each picture."""
     size, channels = trained.image_size, len(trained.mean)
     for path in paths:
-        image = read_image(path, image_size=size, num_channels=channels)
+        image = read_image(path, image_size=size, num_channels=channels, how=trained.fit)
         probabilities = np.asarray(trained.predict(image))[0]
         best = np.argsort(-probabilities)[:top]
         named = [f"{trained.class_names[i]} {probabilities[i]:.1%}" for i in best]

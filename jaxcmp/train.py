@@ -53,6 +53,7 @@ def train(
     experiment = prepare(settings, weights=weights)
     # Now with the values that follow from the data.
     settings = experiment.settings
+    runs.refuse_other_images(workdir, experiment.describe_data())
     with contextlib.ExitStack() as stack:
         run = devices.on_first_process(lambda: runs.open_run(workdir, settings.to_dict(), given))
         if run is not None:

@@ -37,6 +37,7 @@ class Made:
     version = "1.2.3"
     place = "nowhere"
     class_names: tuple[str, ...] = CLASS_NAMES
+    notes: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -45,7 +46,9 @@ class Made:
         name: str = "made",
         num_channels: int = 3,
         fingerprint: str = "a",
+        validation: str | None = None,
     ) -> None:
+        self.validation = validation
         self.name, self.num_channels, self.num_read = name, num_channels, 0
         self._splits, self._fingerprint = splits, fingerprint
 
@@ -61,6 +64,12 @@ class Made:
 
     def fingerprint(self, split: str) -> str:
         return self._fingerprint
+
+    def stored_size(self) -> None:
+        return None
+
+    def contents(self, split: str) -> None:
+        return None
 
 
 def made_examples(count: int, *, seed: int = 0, shape: tuple = (4, 4, 3)) -> list[Example]:

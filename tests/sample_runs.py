@@ -59,7 +59,7 @@ class Sample:
 def make_config(sample: Sample) -> dict[str, Any]:
     config = {"vit": vit, "resnet": resnet}[sample.arm].get_config("cpu")
     overrides = {"seed": sample.seed, "num_epochs": sample.num_epochs}
-    overrides["model.num_classes"] = len(sample.class_names)
+    overrides |= {"model.num_classes": len(sample.class_names), "model.image_size": 32}
     for key, value in (overrides | sample.config).items():
         section, _, name = key.rpartition(".")
         (config[section] if section else config)[name] = value

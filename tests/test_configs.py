@@ -19,9 +19,10 @@ def load(arm, variant=""):
 
 
 def model_of(config):
-    """Returns the configuration's model with ten classes."""
+    """Returns the configuration's model for ten classes, by default of 32 pixels, as CIFAR-10."""
     assert config.model.num_classes == 0
-    return models.build(**config.model.to_dict() | {"num_classes": 10})
+    size = config.model.image_size or 32
+    return models.build(**config.model.to_dict() | {"num_classes": 10, "image_size": size})
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -79,7 +80,7 @@ def test_variants_of_other_models_keep_the_recipe_and_have_arms_of_their_own():
         plain, other = load(arm).to_dict(), load(arm, variant).to_dict()
         assert {key for key in plain if plain[key] != other[key]} == {"arm", "model"}
         assert other["arm"] == f"{arm}-{variant}"
-        models.build(**other["model"] | {"num_classes": 10})
+        models.build(**other["model"] | {"num_classes": 10, "image_size": 32})
 
 
 def test_an_unknown_variant_is_refused_with_the_known_ones():

@@ -55,8 +55,10 @@ def make_parser() -> cli.Parser:
 def run(argv: Sequence[str]) -> None:
     """Measures, prints tables and writes the file. Raises JaxcmpError."""
     options = cli.parse(make_parser(), argv[1:])
-    # No data set says how many classes there are: as many as CIFAR-10 and the digits have.
-    options.config.model.num_classes = options.config.model.num_classes or 10
+    # No data set says how many classes and pixels there are: as many as CIFAR-10 has.
+    model = options.config.model
+    model.num_classes = model.num_classes or 10
+    model.image_size = model.image_size or options.config.data.image_size or 32
     settings = configuration.settings_of(options.config)
     if options.part:
         measure_part(options.part, settings, rounds=options.rounds or 5)

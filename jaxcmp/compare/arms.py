@@ -14,7 +14,7 @@ from jaxcmp.compare.origin import Origin, origin_of
 from jaxcmp.compare.recipe_keys import Settings, images_of, recipe_of
 from jaxcmp.runs import Run
 from jaxcmp.runs.evaluations import Evaluation, read_evaluations
-from jaxcmp.runs.predictions import Predictions
+from jaxcmp.runs.predictions import Predictions, bytes_of
 
 # Steps or operations that differ by no more are equal: a run lasts for whole epochs.
 EQUAL = 0.02
@@ -305,7 +305,7 @@ def _device(session: dict[str, Any]) -> str:
 
 def _fingerprint(predictions: Predictions) -> str:
     """Tells whether two runs answered the same questions, whatever their data set is called."""
-    digest = hashlib.sha256(predictions.ids.tobytes() + predictions.labels.tobytes())
+    digest = hashlib.sha256(bytes_of(predictions.ids) + predictions.labels.tobytes())
     digest.update(json.dumps(predictions.class_names).encode())
     return digest.hexdigest()[:8]
 

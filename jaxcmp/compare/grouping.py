@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from jaxcmp.compare.arms import Arm, Group, Outcome
 from jaxcmp.compare.recipe_keys import Settings, part_of, short_names, unsized, untimed
 from jaxcmp.compare.versions import keep_apart, keep_repetitions_apart
+from jaxcmp.settings.keys import name_of_images
 
 # Those of our configurations, whose recipes bear their names.
 ARCHITECTURES = ("vit", "resnet")
@@ -21,13 +22,20 @@ def group(outcomes: Sequence[Outcome], by: Sequence[str] = ()) -> list[Group]:
     outcomes = keep_apart(_sources_apart(_crossings(outcomes)), by)
     outcomes = keep_repetitions_apart(outcomes)
     datas = list(dict.fromkeys(outcome.data for outcome in outcomes))
-    names = [json.loads(dict(data)["data.name"]) for data in datas]
+    first = {outcome.data: outcome for outcome in reversed(outcomes)}
+    names = [_data_name(first[data]) for data in datas]
     return [
         dataclasses.replace(
             _group(label, [each for each in outcomes if each.data == data]), by=tuple(by)
         )
         for data, label in zip(datas, labels(names, datas), strict=True)
     ]
+
+
+def _data_name(outcome: Outcome) -> str:
+    """Names the images of a run: by the folder or file, if they are the user's own."""
+    config = outcome.run.config["data"]
+    return name_of_images(config["name"], config.get("dir") or "")
 
 
 def _crossings(outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -1,7 +1,8 @@
-"""The images to train and test on: any TFDS image-classification data set, or the digits."""
+"""The images to train and test on: a user's own, any TFDS data set of images, or the digits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,21 +10,26 @@ from jaxcmp.data.catalog import describe, open_source
 from jaxcmp.data.decoded import SplitReader, open_stored, read_decoded
 from jaxcmp.data.normalisation import channel_statistics, given_statistics
 from jaxcmp.data.placement import GIVEN, Placement, choose
-from jaxcmp.data.source import Source, choose_split, choose_splits
+from jaxcmp.data.source import Size, Source, choose_split, choose_splits
 from jaxcmp.data.splits import check_classes, held_out, select_classes, stratified_fraction
 from jaxcmp.data.streaming import Images, StoredImages
 from jaxcmp.data.streams import stream
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.settings import Data
+from jaxcmp.settings.keys import name_of_images
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 [n, H, W, C], labels int32 [n] and ids [n], the source's names of the images."""
+    """Images uint8 [n, H, W, C], labels int32 [n] and ids [n], the source's names of the images.
+
+    Equal numbers in `contents` [n] are equal images; None where that is unknown.
+    """
 
     images: Images
     labels: np.ndarray
     ids: np.ndarray
+    contents: np.ndarray | None = None
 
     def take(self, positions: np.ndarray) -> "Split":
         """Returns the examples at these positions; all of them in order are not copied."""
@@ -32,7 +38,8 @@ class Split:
         images = self.images
         is_stored = isinstance(images, StoredImages)
         images = images.subset(positions) if is_stored else images[positions]
-        return Split(images, self.labels[positions], self.ids[positions])
+        contents = None if self.contents is None else self.contents[positions]
+        return Split(images, self.labels[positions], self.ids[positions], contents)
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,8 @@ class Dataset:
 
     Pixels in [0, 1] are normalised by `mean` and `std`, float32 [C]: those of the training images
     in use, unless the settings have others. The images of all splits are arrays or, if `placement`
-    is streamed, StoredImages.
+    is streamed, StoredImages. `notes` are lines for the user: what was left out, and what looks
+    wrong.
     """
 
     name: str
@@ -67,6 +75,7 @@ class Dataset:
     mean: np.ndarray
     std: np.ndarray
     placement: Placement = GIVEN
+    notes: tuple[str, ...] = ()
 
     def splits(self) -> dict[str, Split]:
         """Returns the existing splits by name."""
@@ -90,42 +99,39 @@ def load(options: Data, *, free_bytes: int, seed: int) -> Dataset:
       CommandError: a name or value does not fit the data.
       JaxcmpError: the data is missing, damaged, or cannot be written to the cache.
     """
-    source = open_source(options.name, data_dir=options.dir, manual_dir=options.manual_dir)
+    source = _open(options)
     check_classes(options.classes, source.class_names)
-    train, test, placement = _load_splits(source, options, free_bytes)
-    class_names = source.class_names
-    if options.classes:
-        class_names = tuple(class_names[index] for index in options.classes)
-        what = f"training image of {source.name}"
-        train = _keep_classes(train, options.classes, class_names, what)
-        test = _keep_classes(test, options.classes, class_names, f"test image of {source.name}")
+    loaded = _load_splits(source, options, free_bytes)
+    notes = (*source.notes, *_find_leaks(loaded), *loaded.notes)
+    loaded, class_names = _in_use(loaded, source, options)
+    train, validation = loaded.train, loaded.validation
     kept, held = held_out(stream("validation", seed), train.labels, options.validation_fraction)
+    if options.validation_fraction:
+        validation = train.take(held)
     rng = stream("subset", seed)
     chosen = kept[stratified_fraction(rng, train.labels[kept], options.train_fraction)]
     used = train.take(chosen)
     mean, std = _statistics(used.images, options)
     return Dataset(
-        name=source.name,
+        name=name_of_images(source.name, options.dir),
         version=source.version,
         class_names=class_names,
         train=used,
-        validation=train.take(held) if options.validation_fraction else None,
-        test=test,
+        validation=validation,
+        test=loaded.test,
         mean=mean,
         std=std,
-        placement=placement,
+        placement=loaded.placement,
+        notes=notes,
     )
 
 
 def load_test(options: Data, *, free_bytes: int) -> Split:
     """Loads the test images alone, the same as those of `load`; raises as it does."""
-    source = open_source(options.name, data_dir=options.dir, manual_dir=options.manual_dir)
+    source = _open(options)
     check_classes(options.classes, source.class_names)
-    _, test, _ = _load_splits(source, options, free_bytes)
-    if not options.classes:
-        return test
-    class_names = tuple(source.class_names[index] for index in options.classes)
-    return _keep_classes(test, options.classes, class_names, f"test image of {source.name}")
+    loaded, _ = _in_use(_load_splits(source, options, free_bytes), source, options)
+    return loaded.test
 
 
 def load_split(options: Data, wanted: str, *, free_bytes: int) -> OneSplit:
@@ -134,13 +140,13 @@ def load_split(options: Data, wanted: str, *, free_bytes: int) -> OneSplit:
     `wanted` is "test" for the images that `load` tests on, or the name of any split. Raises as
     `load` does.
     """
-    source = open_source(options.name, data_dir=options.dir, manual_dir=options.manual_dir)
+    source = _open(options)
     check_classes(options.classes, source.class_names)
     name, is_held_out = choose_split(source, wanted, test_fraction=options.test_fraction)
     share = options.test_fraction if is_held_out else 1.0
     num_bytes = round(len(source.ids(name)) * share * _image_bytes(source, name, options))
     placement = choose(options.placement, num_bytes=num_bytes, free_bytes=free_bytes)
-    split = _load_split(source, name, options.image_size, placement)
+    split = _load_split(source, name, options, placement)
     if is_held_out:
         _, split = _hold_out_test(source, split, options)
     class_names = source.class_names
@@ -152,32 +158,80 @@ def load_split(options: Data, wanted: str, *, free_bytes: int) -> OneSplit:
     return OneSplit(source.name, source.version, class_names, split_name, split)
 
 
-def count_classes(options: Data) -> int:
-    """Returns the number of classes in use, without preparing the data set.
+def outline(options: Data) -> tuple[int, Size | None]:
+    """Returns the number of classes in use and the images' size, without preparing the data set.
 
-    Raises CommandError if there is no such data set, or no such class in it.
+    The size is None if only images tell it. Raises CommandError if there is no such data set, no
+    such class in it, or if its images have several sizes.
     """
-    class_names = describe(options.name, data_dir=options.dir).class_names
-    check_classes(options.classes, class_names)
-    return len(options.classes or class_names)
+    known = describe(
+        options.name,
+        data_dir=options.dir,
+        image_size=options.image_size,
+        skip_bad=options.skip_bad,
+    )
+    check_classes(options.classes, known.class_names)
+    return len(options.classes or known.class_names), known.image_size
 
 
-def _load_splits(source: Source, options: Data, free_bytes: int) -> tuple[Split, Split, Placement]:
-    """Loads the training and the test images, which have one shape, and chooses their placement."""
+class _Loaded(NamedTuple):
+    """Splits of one shape as the source has them, but for a test split that is held out."""
+
+    train: Split
+    validation: Split | None
+    test: Split
+    placement: Placement
+    notes: tuple[str, ...]
+
+
+def _open(options: Data) -> Source:
+    return open_source(
+        options.name,
+        data_dir=options.dir,
+        manual_dir=options.manual_dir,
+        skip_bad=options.skip_bad,
+    )
+
+
+def _load_splits(source: Source, options: Data, free_bytes: int) -> _Loaded:
+    """Loads the images of all splits, which have one shape, and chooses their placement."""
     train_name, test_name = choose_splits(source, test_fraction=options.test_fraction)
+    validation_name = _choose_validation(source, test_name, options)
+    if not options.image_size:
+        # Raises where sizes are known to differ, before anything is decoded.
+        source.stored_size()
+    names = [name for name in (train_name, validation_name, test_name) if name]
     # Chosen before anything is decoded, which may take minutes.
-    placement = _place(source, train_name, test_name, options, free_bytes)
-    train = _load_split(source, train_name, options.image_size, placement)
+    placement = _place(source, names, options, free_bytes)
+    splits = {name: _load_split(source, name, options, placement) for name in names}
+    train = splits[train_name]
     if test_name:
-        test = _load_split(source, test_name, options.image_size, placement)
+        test = splits[test_name]
     else:
         train, test = _hold_out_test(source, train, options)
-    if train.images.shape[1:] != test.images.shape[1:]:
+    for name, split in splits.items():
+        if split.images.shape[1:] != train.images.shape[1:]:
+            raise CommandError(
+                f"training images of {source.name} have the shape {train.images.shape[1:]}, {name} "
+                f"images {split.images.shape[1:]}: set data.image_size"
+            )
+    validation = splits.get(validation_name or "")
+    notes = ()
+    if test_name == source.validation is not None:
+        notes = (f"tested on the split {test_name}, because {source.place} has no test split",)
+    return _Loaded(train, validation, test, placement, notes)
+
+
+def _choose_validation(source: Source, test_name: str | None, options: Data) -> str | None:
+    """Returns the name of the source's validation split, unless it has to serve as test split."""
+    if source.validation in (None, test_name):
+        return None
+    if options.validation_fraction:
         raise CommandError(
-            f"training images of {source.name} have the shape {train.images.shape[1:]}, test "
-            f"images {test.images.shape[1:]}: set data.image_size"
+            f"--config.data.validation_fraction={options.validation_fraction} holds training "
+            f"images out, and {source.place} has a validation split: set it to 0"
         )
-    return train, test, placement
+    return source.validation
 
 
 def _hold_out_test(source: Source, train: Split, options: Data) -> tuple[Split, Split]:
@@ -189,28 +243,59 @@ def _hold_out_test(source: Source, train: Split, options: Data) -> tuple[Split, 
 
 def _image_bytes(source: Source, name: str, options: Data) -> int:
     """Returns the memory of one image as it is decoded; all have one size."""
-    first, _ = SplitReader(source, name, image_size=options.image_size).read([0])
+    first, _ = _reader(source, name, options).read([0])
     return first.nbytes
 
 
-def _place(
-    source: Source, train_name: str, test_name: str | None, options: Data, free_bytes: int
-) -> Placement:
-    num_train = len(source.ids(train_name))
-    if test_name:
-        num_test = len(source.ids(test_name))
-    else:
-        num_test = round(num_train * options.test_fraction)
-        num_train -= num_test
+def _in_use(loaded: _Loaded, source: Source, options: Data) -> tuple[_Loaded, tuple[str, ...]]:
+    """Keeps the classes of the settings, and returns their names."""
+    if not options.classes:
+        return loaded, source.class_names
+    names = tuple(source.class_names[index] for index in options.classes)
+
+    def keep(split: Split, what: str) -> Split:
+        return _keep_classes(split, options.classes, names, f"{what} image of {source.name}")
+
+    train, test = keep(loaded.train, "training"), keep(loaded.test, "test")
+    validation = loaded.validation and keep(loaded.validation, "validation")
+    return loaded._replace(train=train, validation=validation, test=test), names
+
+
+def _find_leaks(loaded: _Loaded) -> list[str]:
+    """Returns a line for each held-out split that has images of the training split."""
+    lines, train = [], loaded.train.contents
+    for name, split in (("test", loaded.test), ("validation", loaded.validation)):
+        if split is None or split.contents is None or train is None:
+            continue
+        is_shared = np.isin(split.contents, train)
+        if is_shared.any():
+            lines.append(
+                f"warning: {is_shared.sum():,} of {len(is_shared):,} {name} images are training "
+                f"images too (the same content), as {split.ids[is_shared][0]}: they make accuracy "
+                "look better than it is"
+            )
+    return lines
+
+
+def _place(source: Source, names: Sequence[str], options: Data, free_bytes: int) -> Placement:
+    """Chooses a placement for the images in use of these splits, the first of which is training."""
+    num_train, *num_held_out = (len(source.ids(name)) for name in names)
+    if options.test_fraction:
+        num_held_out.append(round(num_train * options.test_fraction))
+        num_train -= num_held_out[-1]
     share = len(options.classes or source.class_names) / len(source.class_names)
     part = options.validation_fraction + options.train_fraction * (1 - options.validation_fraction)
-    image_bytes = _image_bytes(source, train_name, options)
-    num_bytes = round((num_train * part + num_test) * share * image_bytes)
+    image_bytes = _image_bytes(source, names[0], options)
+    num_bytes = round((num_train * part + sum(num_held_out)) * share * image_bytes)
     return choose(options.placement, num_bytes=num_bytes, free_bytes=free_bytes)
 
 
-def _load_split(source: Source, name: str, image_size: int, placement: Placement) -> Split:
-    reader = SplitReader(source, name, image_size=image_size)
+def _reader(source: Source, name: str, options: Data) -> SplitReader:
+    return SplitReader(source, name, image_size=options.image_size, fit=options.fit)
+
+
+def _load_split(source: Source, name: str, options: Data, placement: Placement) -> Split:
+    reader = _reader(source, name, options)
     images, labels = (open_stored if placement.is_streamed else read_decoded)(reader)
     num_classes = len(source.class_names)
     if labels.min() < 0:
@@ -220,7 +305,7 @@ def _load_split(source: Source, name: str, image_size: int, placement: Placement
             f"split {name} of {source.name} holds the label {labels.max()}, and the data set "
             f"has {num_classes} classes, numbered from 0"
         )
-    return Split(images, labels, source.ids(name))
+    return Split(images, labels, source.ids(name), source.contents(name))
 
 
 def _keep_classes(

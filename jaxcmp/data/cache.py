@@ -5,13 +5,14 @@ megabyte: enough against bad disks and accidents, in half the time of SHA-256 an
 that of BLAKE2.
 """
 
+import hashlib
 import json
 import os
 import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +20,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 
+from jaxcmp import files
 from jaxcmp.errors import JaxcmpError
 
 # Images uint8 [k, H, W, C] and their labels int32 [k].
@@ -95,6 +97,28 @@ def write_arrays(entry: Path, arrays: Mapping[str, np.ndarray]) -> None:
                 check_sum = np.array(_check_sum(arrays))
                 np.savez(file, allow_pickle=False, **arrays, **{_CHECK_SUM: check_sum})
             os.replace(partial, entry)
+
+
+def remember(
+    what: str,
+    fingerprint: str,
+    find: Callable[[], dict[str, np.ndarray]],
+    *,
+    is_lasting: Callable[[dict[str, np.ndarray]], bool] = lambda _: True,
+) -> dict[str, np.ndarray]:
+    """Returns the arrays that `find` finds out about a source, from the cache if they are there.
+
+    `what` names them. They are found anew if the fingerprint changes, or unless they are lasting:
+    a file that cannot be read today may be readable tomorrow. Raises as `write_arrays`.
+    """
+    digest = hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
+    entry = files.cache_folder() / what / f"{digest}.npz"
+    arrays = read_arrays(entry)
+    if arrays is None:
+        arrays = find()
+        if is_lasting(arrays):
+            write_arrays(entry, arrays)
+    return arrays
 
 
 def _write_files(folder: Path, blocks: Iterable[Block], *, num_examples: int) -> None:

@@ -13,9 +13,9 @@ from jaxcmp import files
 from jaxcmp.data import cache
 from jaxcmp.data import images as image_ops
 from jaxcmp.data.normalisation import image_sums
-from jaxcmp.data.source import Example, Source
+from jaxcmp.data.source import SKIP_HINT, Example, Source
 from jaxcmp.data.streaming import StoredImages, in_order
-from jaxcmp.errors import CommandError
+from jaxcmp.errors import CommandError, JaxcmpError
 
 # Images that a thread reads and decodes at a time.
 _BLOCK = 256
@@ -29,9 +29,12 @@ class SplitReader:
     `image_size` is 0.
     """
 
-    def __init__(self, source: Source, split: str, *, image_size: int) -> None:
-        self._source, self._split, self._image_size = source, split, image_size
-        self.num_examples = len(source.ids(split))
+    def __init__(
+        self, source: Source, split: str, *, image_size: int, fit: image_ops.Fit = "crop"
+    ) -> None:
+        self._source, self._split, self._image_size, self._fit = source, split, image_size, fit
+        self._ids = source.ids(split)
+        self.num_examples = len(self._ids)
         self.description = f"{self.num_examples} images of {source.name}, split {split}"
 
     def read(self, positions: Sequence[int]) -> cache.Block:
@@ -70,6 +73,8 @@ class SplitReader:
         parts = f"{self._source.name}/{self._source.version}".split("/")
         names = [files.name(part, "the data set, configuration or version") for part in parts]
         size = f"{self._image_size}px" if self._image_size else "stored"
+        if self._image_size and self._fit != "crop":
+            size += f"-{self._fit}"
         digest = hashlib.sha256(f"decoding {image_ops.VERSION}\n{fingerprint}".encode())
         name = f"{self._split}-{size}-{digest.hexdigest()[:16]}"
         return files.cache_folder().joinpath(*names, files.name(name, "the split"))
@@ -84,14 +89,17 @@ class SplitReader:
                 )
 
     def _decode(self, position: int, example: Example) -> np.ndarray:
+        options = {"image_size": self._image_size, "how": self._fit}
         if isinstance(example.image, np.ndarray):
-            return image_ops.resize(example.image, image_size=self._image_size)
-        return image_ops.decode(
-            example.image,
-            num_channels=self._source.num_channels,
-            image_size=self._image_size,
-            name=f"image {position} of split {self._split} in {self._source.place}",
-        )
+            return image_ops.resize(example.image, **options)
+        name = f"image {position} of split {self._split} in {self._source.place}"
+        if self._ids.dtype.kind == "U":
+            name = f"{self._source.place}/{self._ids[position]}"
+        try:
+            num_channels = self._source.num_channels
+            return image_ops.decode(example.image, num_channels=num_channels, name=name, **options)
+        except JaxcmpError as error:
+            raise JaxcmpError(f"{error}; {SKIP_HINT}") from error
 
 
 def read_decoded(reader: SplitReader) -> cache.Block:

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from jaxcmp.data.source import Example
+from jaxcmp.data.source import Example, Size
 from jaxcmp.data.splits import held_out
 from jaxcmp.data.streams import stream
 
 TEST_FRACTION = 0.2
+SIZE = (8, 8)
 
 
 class Digits:
@@ -25,6 +26,8 @@ class Digits:
     place = "scikit-learn"
     class_names = tuple(str(digit) for digit in range(10))
     num_channels = 1
+    validation: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         # Imported here, because it takes a second or more.
@@ -48,3 +51,9 @@ class Digits:
 
     def fingerprint(self, split: str) -> str:
         return ""
+
+    def stored_size(self) -> Size:
+        return SIZE
+
+    def contents(self, split: str) -> None:
+        return None

@@ -2,17 +2,19 @@
 
 import io
 import warnings
+from typing import Literal
 
 import numpy as np
 from PIL import ExifTags, Image
 
+from jaxcmp.data.source import Size
 from jaxcmp.errors import JaxcmpError
 
 # Increase it when the same bytes decode to other pixels: it invalidates caches.
 VERSION = 2
 
-# Height and width.
-Size = tuple[int, int]
+# The setting data.fit.
+Fit = Literal["crop", "pad", "stretch"]
 
 _MODES = {1: "L", 3: "RGB"}
 # The transposition that turns an image upright, by its EXIF orientation.
@@ -32,43 +34,59 @@ warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
 def decode(
-    encoded: bytes, *, num_channels: int, image_size: int | Size, name: str = "the image"
+    encoded: bytes,
+    *,
+    num_channels: int,
+    image_size: int | Size,
+    how: Fit = "crop",
+    name: str = "the image",
 ) -> np.ndarray:
     """Decodes a JPEG, PNG or other image that Pillow reads, to uint8 [H, W, num_channels].
 
     Transparent pixels become white, 16-bit levels keep their upper 8 bits, the EXIF orientation is
     applied, and of several frames the first is taken. `image_size` is 0 to keep the size, or as in
-    `fit`. Raises JaxcmpError, which calls the image by its `name`, if these bytes are no image or
-    their levels have no known range.
+    `fit`, like `how`. Raises JaxcmpError, which calls the image by its `name`, if these bytes are
+    no image or their levels have no known range.
     """
     mode = _MODES[num_channels]
     try:
         with Image.open(io.BytesIO(encoded)) as image:
             # Loaded first, because Pillow turns a TIFF upright on loading.
             image.load()
-            return _to_array(fit(_upright(_opaque(image), image).convert(mode), image_size))
+            return _to_array(fit(_upright(_opaque(image), image).convert(mode), image_size, how))
     except Exception as error:  # Parsers of damaged images raise nearly anything.
         raise JaxcmpError(f"{name} cannot be read: {_reason(error)}") from error
 
 
-def resize(pixels: np.ndarray, *, image_size: int) -> np.ndarray:
+def resize(pixels: np.ndarray, *, image_size: int, how: Fit = "crop") -> np.ndarray:
     """Resizes a uint8 image [H, W, 1 or 3] to `image_size` as `decode` does."""
     squeezed = pixels[:, :, 0] if pixels.shape[-1] == 1 else pixels
-    return _to_array(fit(Image.fromarray(squeezed), image_size))
+    return _to_array(fit(Image.fromarray(squeezed), image_size, how))
 
 
-def fit(image: Image.Image, image_size: int | Size) -> Image.Image:
-    """Scales the image until it covers the size (bicubic, antialiased), and crops its centre.
+def fit(image: Image.Image, image_size: int | Size, how: Fit = "crop") -> Image.Image:
+    """Brings an image to a size, a square's side or height and width (bicubic, antialiased).
 
-    The size is a square's side, or height and width. An image that has it already, or any image for
-    a size of 0, is returned unchanged. Raises JaxcmpError if that takes too many pixels.
+    "crop" scales it until it covers the size, and crops its centre; "pad" scales it until it fits
+    into the size, and adds black around it; "stretch" scales both sides apart. An image that has
+    the size already, or any image for a size of 0, is returned unchanged. Raises JaxcmpError if
+    that takes too many pixels.
     """
     if image_size == 0:
         return image
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
     if image.size == (width, height):
         return image
-    scale = max(width / image.width, height / image.height)
+    if how == "stretch":
+        return image.resize((width, height), Image.Resampling.BICUBIC)
+    scales = width / image.width, height / image.height
+    if how == "pad":
+        inside = tuple(max(1, round(side * min(scales))) for side in image.size)
+        inner = image.resize((inside[0], inside[1]), Image.Resampling.BICUBIC)
+        padded = Image.new(image.mode, (width, height))
+        padded.paste(inner, ((width - inner.width) // 2, (height - inner.height) // 2))
+        return padded
+    scale = max(scales)
     covering = max(width, round(image.width * scale)), max(height, round(image.height * scale))
     if covering[0] * covering[1] > _MAX_PIXELS:
         raise JaxcmpError(

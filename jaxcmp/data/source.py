@@ -10,6 +10,11 @@ from jaxcmp.errors import CommandError
 
 # The names of test splits, in order of preference.
 TEST_SPLITS = ("test", "validation")
+# Follows an error about one image.
+SKIP_HINT = "delete it, or leave such images out with --config.data.skip_bad=True"
+
+# Height and width.
+Size = tuple[int, int]
 
 
 class Example(NamedTuple):
@@ -23,8 +28,10 @@ class Source(Protocol):
     """Labelled images in splits, as they are stored: of any size, and possibly encoded.
 
     A new kind of data set is a class with these members and a line in `catalog`; classes, subsets,
-    splits, cache and streaming then work. `name` and `version` name its folder in the cache,
-    `place` says in errors where the images are.
+    splits, cache and streaming then work. `name` and `version` name its folder in the cache, and
+    `version` differs where images differ; `place` says in errors where the images are. `validation`
+    is the split to validate on, beside a test split; None if part of the training images has to
+    serve. `notes` are lines for the user, about files left out for example.
     """
 
     name: str
@@ -32,6 +39,8 @@ class Source(Protocol):
     place: str
     class_names: tuple[str, ...]
     num_channels: int
+    validation: str | None
+    notes: tuple[str, ...]
 
     def splits(self) -> Sequence[str]:
         """Returns the names of the splits that have examples."""
@@ -47,6 +56,17 @@ class Source(Protocol):
 
     def fingerprint(self, split: str) -> str:
         """Returns text that changes with the examples; empty if they need no cache."""
+        ...
+
+    def stored_size(self) -> Size | None:
+        """Returns height and width of all images, or None if only decoding tells.
+
+        Raises CommandError, with a size to set, if they are known to differ.
+        """
+        ...
+
+    def contents(self, split: str) -> np.ndarray | None:
+        """Returns a number for each example, [n]: equal numbers are equal images; None: unknown."""
         ...
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from jaxcmp.data.source import Example
+from jaxcmp.data.source import Example, Size
 from jaxcmp.errors import CommandError, JaxcmpError
 
 Builder = tfds.core.DatasetBuilder
@@ -25,6 +25,10 @@ class TfdsSource:
     Raises CommandError unless every example has an 8-bit image and a class. Only `splits`, `ids`,
     `read` and `fingerprint` need a prepared data set.
     """
+
+    # A validation split of TFDS stays unused, unless there is no test split.
+    validation: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
@@ -64,6 +68,14 @@ class TfdsSource:
                 status = path.stat()
                 lines.append(f"{path.name} {status.st_size} {status.st_mtime_ns}\n")
         return "".join(lines)
+
+    def stored_size(self) -> Size | None:
+        features: Any = self._builder.info.features
+        height, width, _ = features[self._image_key].shape
+        return (height, width) if height and width else None
+
+    def contents(self, split: str) -> None:
+        return None
 
     def _open_split(self, split: str) -> Any:
         skip: Any = tfds.decode.SkipDecoding

@@ -10,10 +10,11 @@ import jinja2
 
 from jaxcmp.models import ResNet, ViT
 from jaxcmp.predict import Trained
+from jaxcmp.settings.keys import OWN_DATA
 
 TEMPLATE = Path(__file__).with_name("load.py.jinja")
 # The settings that say which images there are and how their pixels are scaled.
-DATA = ("name", "image_size", "classes", "mean", "std")
+DATA = ("name", "image_size", "fit", "skip_bad", "classes", "mean", "std")
 # Fields of a model that say how it computes and is trained, not what it is.
 TRAINING_FIELDS = ("parent", "name", "dtype", "zero_init_residual")
 TORCHVISION_WIDTHS = (64, 128, 256, 512)
@@ -31,12 +32,19 @@ def new_run(trained: Trained, name: str, data: Mapping[str, Any]) -> str:
     settings = {
         f"data.{key}": tuple(data[key]) if isinstance(data[key], list) else data[key]
         for key in DATA
-        if data.get(key)
+        if data.get(key) and data[key] != "crop"
     }
+    if data["name"] in OWN_DATA:
+        # Where a reader has them; our own path says nothing to others.
+        settings["data.dir"] = Path(data.get("dir") or data["name"]).name
     for field in dataclasses.fields(model):
         value = getattr(model, field.name)
         is_size = field.name not in TRAINING_FIELDS and not field.name.endswith("_rate")
-        if is_size and value != getattr(defaults, field.name):
+        is_default = value == getattr(defaults, field.name)
+        if field.name == "image_size":
+            # Left out, it follows from the data.
+            is_default &= trained.image_size == (value, value)
+        if is_size and not is_default:
             settings[f"model.{field.name}"] = value
     flags = [f"--config.{key}={value}" for key, value in settings.items()]
     start = ["python", "-m", "jaxcmp.main", f"--config=configs/{kind}.py"]

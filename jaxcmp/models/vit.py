@@ -18,6 +18,9 @@ XAVIER = nn.initializers.xavier_uniform()
 NEAR_ZERO = nn.initializers.normal(1e-6)
 LAYER_NORM_EPSILON = 1e-6
 STEMS = ("patch", "conv")
+_CONV_STEM_PATCHES = [2**i for i in range(stem.NUM_CONVOLUTIONS + 1)]
+# Larger ones are not proposed.
+_MAX_PATCH = 4096
 
 
 def xavier_each(key: Array, shape: tuple[int, int], dtype: Any = jnp.float32) -> Array:
@@ -155,7 +158,7 @@ class ViT(nn.Module):
         """Raises CommandError for an unknown stem, and for sizes that do not fit together."""
         if self.stem not in STEMS:
             raise CommandError(f"model.stem={self.stem!r} is unknown; there are {', '.join(STEMS)}")
-        sizes = [2**i for i in range(stem.NUM_CONVOLUTIONS + 1)]
+        sizes = _CONV_STEM_PATCHES
         if self.stem == "conv" and self.patch_size not in sizes:
             raise CommandError(
                 f"model.patch_size={self.patch_size} must be one of "
@@ -164,12 +167,25 @@ class ViT(nn.Module):
         if self.image_size % self.patch_size:
             raise CommandError(
                 f"model.patch_size={self.patch_size} does not divide "
-                f"model.image_size={self.image_size}"
+                f"model.image_size={self.image_size}: {self._fitting_sizes()}"
             )
         if self.width % self.num_heads:
             raise CommandError(
                 f"model.num_heads={self.num_heads} does not divide model.width={self.width}"
             )
+
+    @nn.nowrap
+    def _fitting_sizes(self) -> str:
+        """Says which patches and images next in size would fit."""
+        size, patch = self.image_size, self.patch_size
+        patches = (
+            range(1, min(size, _MAX_PATCH) + 1) if self.stem == "patch" else _CONV_STEM_PATCHES
+        )
+        divisors = [p for p in patches if size % p == 0]
+        near = min(divisors, key=lambda p: abs(p - patch))
+        images = [n for n in (size // patch * patch, -(-size // patch) * patch) if n]
+        sides = " or ".join(f"--config.model.image_size={n}" for n in images)
+        return f"--config.model.patch_size={near} would fit, or {sides}"
 
     @nn.nowrap
     def multiply_adds(self, num_channels: int) -> dict[str, int]:

@@ -277,6 +277,22 @@ def refuse_another_config(folder: Path, config: Mapping[str, Any]) -> None:
             )
 
 
+def refuse_other_images(folder: Path, data: Mapping[str, Any]) -> None:
+    """Raises CommandError if the run in a folder was begun on other images than `data` describes.
+
+    A user's own images may change between two sessions; the order of training would change too.
+    """
+    if not files.exists(folder / ENVIRONMENT):
+        return
+    before = _read(folder, ENVIRONMENT).get("data", {})
+    if before.get("version", data["version"]) != data["version"]:
+        raise CommandError(
+            f"{folder} holds a run on other images: version {before['version']} of "
+            f"{data['name']}, and it is {data['version']} now; bring the images back, give another "
+            "--workdir, or delete that folder"
+        )
+
+
 def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Returns the values by dotted key; an empty section is a value."""
     flat: dict[str, Any] = {}

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxcmp import files
 from jaxcmp.runs import schemas
+from jaxcmp.runs.predictions import bytes_of
 
 INSPECTION = "inspect.json"
 ARRAYS = "inspect.npz"
@@ -21,7 +22,7 @@ STATES = ("trained", "initial")
 
 def digest_of(ids: np.ndarray) -> str:
     """Identifies a choice of test images by their ids, in order."""
-    return hashlib.sha256(np.asarray(ids, np.int64).tobytes()).hexdigest()[:16]
+    return hashlib.sha256(bytes_of(ids)).hexdigest()[:16]
 
 
 def write_inspection(folder: Path, inspection: Mapping[str, Any]) -> None:

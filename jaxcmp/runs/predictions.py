@@ -19,12 +19,19 @@ from jaxcmp.runs.metrics import accuracy, cross_entropy
 PICTURE_BYTES = 2 << 20
 MIN_PICTURES, MAX_PICTURES = 24, 512
 # NumPy's letters for kinds of types, in words.
-KINDS = {"f": "real numbers", "iu": "whole numbers", "u": "uint8", "U": "text"}
+KINDS = {
+    "f": "real numbers",
+    "iu": "whole numbers",
+    "iuU": "whole numbers or text",
+    "u": "uint8",
+    "U": "text",
+}
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Logits float32 [n, classes], labels int32 [n] and ids int64 [n], of n different images.
+    """Logits float32 [n, classes], labels int32 [n] and ids int64 or text [n], of n different
+    images.
 
     Raises ValueError if they do not fit together.
     """
@@ -68,14 +75,14 @@ class Predictions:
         return cls(
             np.asarray(logits, np.float32),
             np.asarray(labels, np.int32),
-            np.asarray(ids, np.int64),
+            as_ids(ids),
             tuple(str(name) for name in class_names),
         )
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Some of the images, uint8 [k, height, width, channels], with their ids int64 [k]."""
+    """Some of the images, uint8 [k, height, width, channels], with their ids [k]."""
 
     ids: np.ndarray
     images: np.ndarray
@@ -86,6 +93,18 @@ class Pictures:
         height, width, channels = self.images.shape[1:]
         if not (height and width and 1 <= channels <= 4):
             raise ValueError(f"images of {self.images.shape[1:]} are no pictures")
+
+
+def as_ids(ids: Any) -> np.ndarray:
+    """Returns ids as int64, or as text of the least width."""
+    ids = np.asarray(ids)
+    return np.array(ids.tolist(), np.str_) if ids.dtype.kind == "U" else ids.astype(np.int64)
+
+
+def bytes_of(ids: np.ndarray) -> bytes:
+    """Returns bytes that differ where ids differ, to be hashed."""
+    ids = as_ids(ids)
+    return "\0".join(ids.tolist()).encode() if ids.dtype.kind == "U" else ids.tobytes()
 
 
 def pictures_of_mistakes(predictions: Predictions, images: Any) -> Pictures:
@@ -145,7 +164,7 @@ def read_pictures(path: Path) -> Pictures | None:
         images = _part(stored, "pictures", "u")
         if images.dtype != np.uint8:
             raise ValueError(f"pictures are of type {images.dtype} and not uint8")
-        return Pictures(np.asarray(_part(stored, "picture_ids", "iu"), np.int64), images)
+        return Pictures(as_ids(_part(stored, "picture_ids", "iuU")), images)
 
 
 @contextlib.contextmanager
@@ -162,11 +181,11 @@ def _stored(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
 
 def _predictions(stored: Mapping[str, np.ndarray], prefix: str = "") -> Predictions:
     logits = _part(stored, f"{prefix}logits", "f")
-    labels, ids = (_part(stored, f"{prefix}{name}", "iu") for name in ("labels", "ids"))
+    labels, ids = _part(stored, f"{prefix}labels", "iu"), _part(stored, f"{prefix}ids", "iuU")
     names = _part(stored, "class_names", "U")
     if names.ndim != 1:
         raise ValueError(f"class_names are of shape {names.shape} and not in a row")
-    for name in names:
+    for name in [*names, *(ids if ids.dtype.kind == "U" else ())]:
         str(name).encode()
     # Values too large for float32 become infinite, which readers refuse.
     with np.errstate(over="ignore"):

@@ -30,6 +30,7 @@ PACKAGES = (
     "optax",
     "orbax-checkpoint",
     "pillow",
+    "pyarrow",
     "scikit-learn",
     "tensorflow-datasets",
 )

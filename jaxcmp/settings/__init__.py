@@ -1,50 +1,25 @@
 """The configuration of a run as types: each key once, with its range, role and description."""
 
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-
-class Role(StrEnum):
-    """The purpose of a key. Runs of one recipe differ only in NAME, SEED, ORIGIN and FREE keys."""
-
-    NAME = "name"
-    SEED = "seed"
-    # The length of training; runs that differ only here have the same recipe at other lengths.
-    LENGTH = "length"
-    # The training of any model: a study crosses these between its arms.
-    RECIPE = "recipe"
-    MODEL = "model"
-    COMPUTATION = "computation"
-    DATA = "data"
-    # The number of training images: such runs may share a figure, but never an average.
-    SIZE = "size"
-    # The scaling of pixels: part of the recipe while the images are the same.
-    SCALE = "scale"
-    # The origin of weights: identified by their training data, not by their path.
-    ORIGIN = "origin"
-    # Paths, output, and settings that change only rounding: a run may resume with other values.
-    FREE = "free"
-
-
-def key(role: Role, about: str, **bounds: Any) -> Meta:
-    """Describes a key beside its type; `bounds` are those of msgspec.Meta."""
-    return Meta(description=about, extra={"role": role}, **bounds)
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A group of settings.
-
-    A key that has a default does nothing at that value: leaving it out gives the same recipe.
-    """
+from jaxcmp.settings.section import Role as Role
+from jaxcmp.settings.section import Section as Section
+from jaxcmp.settings.section import key
 
 
 class Model(Section, frozen=True, kw_only=True):
     image_size: Annotated[
-        int, key(Role.MODEL, "Side of the images that the model takes, in pixels.", ge=1, lt=2**31)
-    ]
+        int,
+        key(
+            Role.MODEL,
+            "Side of the images that the model takes, in pixels; 0: that of the data's images.",
+            ge=0,
+            lt=2**31,
+        ),
+    ] = 0
     num_classes: Annotated[
         int, key(Role.MODEL, "Number of outputs; 0: that of the data's classes.", ge=0, lt=2**31)
     ] = 0
@@ -208,16 +183,39 @@ Spreads = tuple[Annotated[float, Meta(gt=0)], ...]
 
 class Data(Section, frozen=True, kw_only=True):
     name: Annotated[
-        str, key(Role.DATA, "digits, or any image-classification data set of TFDS.", min_length=1)
+        str,
+        key(
+            Role.DATA,
+            "folder, npz or parquet: your images, in data.dir; digits; or any image-classification "
+            "data set of TFDS.",
+            min_length=1,
+        ),
     ]
     dir: Annotated[
-        str, key(Role.FREE, "Folder of prepared TFDS data sets; empty: TFDS's own default.")
+        str,
+        key(
+            Role.FREE,
+            "Of folder: your folder, with train/CLASS/ and test/CLASS/, or CLASS/ alone; of npz: "
+            "your file; of parquet: your file or folder; else the folder of prepared TFDS data "
+            "sets, empty: TFDS's own default.",
+        ),
     ]
     manual_dir: Annotated[str, key(Role.FREE, "Folder of an archive that you downloaded by hand.")]
     image_size: Annotated[
         int,
         key(Role.DATA, "Size to which images are decoded; 0: as stored.", ge=0, le=8192),
     ]
+    fit: Annotated[
+        Literal["crop", "pad", "stretch"],
+        key(
+            Role.DATA,
+            "Way to data.image_size. crop: resize the shorter side, keep the centre; pad: resize "
+            "the longer side, add black; stretch: resize both sides.",
+        ),
+    ] = "crop"
+    skip_bad: Annotated[
+        bool, key(Role.DATA, "Leave out image files that cannot be read, and count them.")
+    ] = False
     classes: Annotated[
         tuple[Annotated[int, Meta(ge=0)], ...],
         key(Role.DATA, "Classes to keep, by index; they are renumbered in this order. (): all."),

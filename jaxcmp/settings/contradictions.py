@@ -1,4 +1,4 @@
-"""Keys of a configuration that contradict each other; each error is one line that names the key."""
+"""Settings that contradict each other: each pair is an error of one line that names the keys."""
 
 from jaxcmp.errors import CommandError
 from jaxcmp.settings import Augment, ResNet, Settings
@@ -18,6 +18,15 @@ def check_together(settings: Settings, prefix: str) -> None:
             f"(to the end) or an epoch up to num_epochs={epochs}"
         )
     _check_mixing(settings.augment, f"--config.{prefix}augment.")
+    if settings.model.image_size:
+        check_normalisation(settings, prefix)
+
+
+def check_normalisation(settings: Settings, prefix: str = "") -> None:
+    """Raises CommandError for a ResNet whose batch has one value of a channel.
+
+    Needs to know `model.image_size`, which may follow from the data.
+    """
     model = settings.model
     if not isinstance(model, ResNet) or settings.frozen_trunk:
         return

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
@@ -110,5 +111,14 @@ def _neutral() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 NEUTRAL = dict(_neutral())
+# Values of data.name for the user's own images, in data.dir.
+OWN_DATA = ("folder", "npz", "parquet")
+
+
+def name_of_images(name: str, place: str) -> str:
+    """Names a data set by data.name, and the user's own images by their folder or file."""
+    return (PurePath(place).name if name in OWN_DATA else "") or name
+
+
 # Keys whose values follow from the data, with the placeholder until they are known.
-FOLLOWS_DATA = {"model.num_classes": 0}
+FOLLOWS_DATA = {"model.num_classes": 0, "model.image_size": 0}

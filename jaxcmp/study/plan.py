@@ -80,11 +80,15 @@ def _check_axes(name: str, grid: Grid, arms: Mapping[str, Settings]) -> None:
 
 
 class Sizes(NamedTuple):
-    """Training images by fraction, channels and classes: what a plan needs to know of its data."""
+    """Training images by fraction, channels and classes: what a plan needs to know of its data.
+
+    `image_size` is the side of the images, of which 0 in a model's settings takes the place.
+    """
 
     num_train: Mapping[float, int]
     num_channels: int
     num_classes: int
+    image_size: int = 32
 
 
 class PlannedRun(NamedTuple):
@@ -102,9 +106,15 @@ def find_sizes(study: Study, *, may_prepare: bool) -> Sizes:
     cannot be loaded.
     """
     options = study.data
-    known = describe(options.name, data_dir=options.dir)
+    known = describe(
+        options.name,
+        data_dir=options.dir,
+        image_size=options.image_size,
+        skip_bad=options.skip_bad,
+    )
     if known.num_train is not None and not may_prepare:
-        num_classes, num_channels = data.count_classes(options), known.num_channels
+        num_classes, image_size = data.outline(options)
+        num_channels = known.num_channels
         labels = np.arange(known.num_train * num_classes // len(known.class_names)) % num_classes
         labels = labels[held_out(stream("count", 0), labels, options.validation_fraction)[0]]
     else:
@@ -112,11 +122,13 @@ def find_sizes(study: Study, *, may_prepare: bool) -> Sizes:
         free_bytes = host_memory.available_bytes()
         train = data.load(replace(options, train_fraction=1.0), free_bytes=free_bytes, seed=0).train
         labels, num_channels = train.labels, train.images.shape[-1]
+        image_size = train.images.shape[1:3]
     num_train = {
         fraction: len(stratified_fraction(stream("count", 0), labels, fraction))
         for fraction in {1.0, *(fraction for grid in study.grids for fraction in grid.fractions)}
     }
-    return Sizes(num_train, num_channels, len(np.unique(labels)))
+    side = image_size[0] if image_size else Sizes._field_defaults["image_size"]
+    return Sizes(num_train, num_channels, len(np.unique(labels)), side)
 
 
 def expand(study: Study, sizes: Sizes) -> list[PlannedRun]:
@@ -247,7 +259,9 @@ def _clock(config: Settings, sizes: Sizes, fraction: float) -> Clock:
 def _flops(config: Settings, sizes: Sizes) -> int:
     """Counts the FLOPs of a whole training."""
     fields = msgspec.to_builtins(config.model)
-    model = models.build(**fields | {"num_classes": fields["num_classes"] or sizes.num_classes})
+    fields["num_classes"] = fields["num_classes"] or sizes.num_classes
+    fields["image_size"] = fields["image_size"] or sizes.image_size
+    model = models.build(**fields)
     counts = model.multiply_adds(sizes.num_channels)
     trained = counts["head"] if config.frozen_trunk else None
     steps = _clock(config, sizes, config.data.train_fraction).total_steps

@@ -11,6 +11,7 @@ from jaxcmp.settings.configuration import settings_of
 
 VIT, RESNET = vit.get_config(), resnet.get_config()
 VIT.model.num_classes = RESNET.model.num_classes = 10
+VIT.model.image_size = RESNET.model.image_size = 32
 
 
 def sizes(config, axis):

@@ -71,7 +71,8 @@ def full_config(arm, **overrides):
     import importlib
 
     config = importlib.import_module(f"configs.{arm}").get_config()
-    config.update_from_flattened_dict({"model.num_classes": 10} | overrides)
+    follows = {"model.num_classes": 10, "model.image_size": 32}
+    config.update_from_flattened_dict(follows | overrides)
     return config
 
 

@@ -16,8 +16,8 @@ def config(arm, variant="", **changes):
     """Returns a config.json with other values by dotted key (two underscores for a dot)."""
     loaded = importlib.import_module(f"configs.{arm}").get_config(variant)
     stored = json.loads(json.dumps(loaded.to_dict()))
-    # It follows from the data.
-    stored["model"]["num_classes"] = 10
+    # They follow from the data.
+    stored["model"] |= {"num_classes": 10, "image_size": 32}
     for key, value in changes.items():
         *sections, last = key.split("__")
         inside = stored

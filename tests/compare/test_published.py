@@ -48,7 +48,7 @@ def test_the_gaps_are_the_differences_of_what_is_stated():
 def test_the_blog_posts_models_are_the_ones_that_the_configurations_train(arm):
     config = importlib.import_module(f"configs.{arm}").get_config()
     assert models.build(**POST.arms[arm].config["model"]) == models.build(
-        **config.model.to_dict() | {"num_classes": 10}
+        **config.model.to_dict() | {"num_classes": 10, "image_size": 32}
     )
     assert POST.arms[arm].command.endswith(f"--config=configs/{arm}.py")
 

@@ -54,6 +54,20 @@ def test_sizes_that_are_the_defaults_are_not_given():
     assert flags == [f"--config.model.{field}" for field in ("width", "depth", "mlp_width")]
 
 
+@pytest.mark.parametrize("name", ["folder", "npz", "parquet"])
+def test_a_run_on_ones_own_images_names_their_folder_without_its_place(name, monkeypatch):
+    monkeypatch.chdir(processes.ROOT)
+    data = {"name": name, "dir": "/home/me/photos", "image_size": 64, "fit": "pad"}
+    words = shlex.split(new_run(make_trained("vit"), NAME, data))
+    found = cli.parse(main.make_parser(), words[3:]).config.data
+    assert (found.name, found.dir, found.image_size, found.fit) == (name, "photos", 64, "pad")
+
+
+def test_the_size_is_given_where_the_images_have_another():
+    trained = make_trained("vit", image_size=32, patch_size=4, images=(64, 64))
+    assert "--config.model.image_size=32" in new_run(trained, NAME, DATA)
+
+
 def test_the_program_runs_by_the_lines_beside_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trained = make_trained("vit")

@@ -10,7 +10,9 @@ from jaxcmp.errors import JaxcmpError
 from jaxcmp.runs.predictions import (
     MAX_PICTURES,
     MIN_PICTURES,
+    Pictures,
     Predictions,
+    bytes_of,
     pictures_of_mistakes,
     read_pictures,
     read_predictions,
@@ -45,6 +47,36 @@ def test_predictions_are_read_as_written(tmp_path):
         assert stored.dtype == FITTING[name].dtype
     assert read.class_names == ("cat", "hund")
     assert os.listdir(tmp_path) == ["predictions.npz"]
+
+
+@pytest.mark.parametrize("width", [1, 300])
+def test_ids_may_be_text_of_any_script(tmp_path, width):
+    path, ids = tmp_path / "predictions.npz", np.array(["猫/😀.png", "a\nb.png", "c" * width])
+    # Room for longer names, as a part of many ids has.
+    predictions = Predictions.of(**{**FITTING, "ids": ids.astype("U999")})
+    pictures = Pictures(predictions.ids[[2, 0]], np.zeros((2, 4, 4, 3), np.uint8))
+    write_predictions(path, predictions, predictions, pictures)
+    for read in (read_predictions(path), read_validation_predictions(path)):
+        assert read is not None and read.ids.tolist() == ids.tolist()
+        assert read.ids.dtype == ids.dtype
+    stored = read_pictures(path)
+    assert stored is not None and stored.ids.tolist() == ["c" * width, "猫/😀.png"]
+
+
+def test_a_name_twice_or_half_a_character_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="an id occurs twice"):
+        Predictions.of(**{**FITTING, "ids": np.array(["a", "b", "a"])})
+    path = tmp_path / "predictions.npz"
+    write_predictions(path, Predictions.of(**{**FITTING, "ids": np.array(["a", "b", "\ud800"])}))
+    with pytest.raises(JaxcmpError, match="predictions.npz cannot be used"):
+        read_predictions(path)
+
+
+def test_ids_are_hashed_by_their_content_alone():
+    names = ["ab", "c"]
+    assert bytes_of(np.array(names)) == bytes_of(np.array(names, "U99"))
+    others = [np.array(other) for other in (["a", "bc"], ["c", "ab"], ["ab"], [1, 2])]
+    assert len({bytes_of(ids) for ids in (np.array(names), *others)}) == 5
 
 
 def test_a_held_out_split_is_kept_beside_the_test_split(tmp_path):

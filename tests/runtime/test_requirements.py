@@ -19,7 +19,9 @@ GIB = 2**30
 
 def settings(arm, variant="", **overrides):
     config = importlib.import_module(f"configs.{arm}").get_config(variant)
-    config.update_from_flattened_dict({"model.num_classes": 10} | overrides)
+    # As they follow from CIFAR-10.
+    follows = {"model.num_classes": 10, "model.image_size": config.model.image_size or 32}
+    config.update_from_flattened_dict(follows | overrides)
     return settings_of(config)
 
 

@@ -202,13 +202,14 @@ def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery | Text:
     names = group.class_labels
     pictures = []
     for i in chosen:
-        lines = [f"is {names[group.labels[i]]}"]
+        file = [str(ids[i])] if ids.dtype.kind == "U" else []
+        lines = [*file, f"is {names[group.labels[i]]}"]
         lines += [
             f"{arm.name}: {names[answer[i]]}, {100 * each[i].max():.2f} %"
             for arm, each, answer in zip(arms, sure, answers, strict=True)
         ]
-        image = stored.get(int(ids[i]))
-        text = f"Test image {ids[i]}, {'; '.join(lines)}"
+        image = stored.get(ids[i].item())
+        text = f"Test image {ids[i]}, {'; '.join(lines[len(file) :])}"
         pictures.append(Picture(None if image is None else png(image), text, lines))
     return Gallery(
         pictures,
@@ -217,8 +218,8 @@ def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery | Text:
     )
 
 
-def _stored_pictures(arms: tuple[Arm, Arm], ids: set[int]) -> dict[int, np.ndarray]:
-    found: dict[int, np.ndarray] = {}
+def _stored_pictures(arms: tuple[Arm, Arm], ids: set[int | str]) -> dict[int | str, np.ndarray]:
+    found: dict[int | str, np.ndarray] = {}
     for outcome in (outcome for arm in arms for outcome in arm.outcomes):
         pictures = outcome.run.load_pictures()
         if pictures is None:

@@ -1,0 +1,64 @@
+"""Labels as a file has them, whole numbers or words, numbered from 0."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from jaxcmp.data.listing import class_order
+from jaxcmp.errors import CommandError
+
+Numbered = tuple[tuple[str, ...], dict[str, np.ndarray]]
+
+
+def number_labels(
+    given: Mapping[str, np.ndarray], names: Sequence[str] | None, *, place: str
+) -> Numbered:
+    """Returns the names of the classes, and each split's labels int32 [n], -1 where unknown.
+
+    Classes are the different labels of the training split, numbers by value and words by alphabet,
+    unless `names` has their names in order. A negative number or an empty word is no label. Raises
+    CommandError for labels of another kind, without at least two classes, and for a class that the
+    training split lacks.
+    """
+    given = {split: _flat(split, labels, place) for split, labels in given.items()}
+    if names is None:
+        found = {_word(label) for label in np.unique(given.get("train", np.zeros(0, int)))}
+        names = sorted(found - {""}, key=class_order)
+        numbers = {name: number for number, name in enumerate(names)}
+    else:
+        numbers = {str(number): number for number in range(len(names))}
+    if len(names) < 2:
+        raise CommandError(
+            f"{place} has {len(names)} class{'' if len(names) == 1 else 'es'} in its training "
+            "split: it takes two or more"
+        )
+    numbered = {}
+    for split, labels in given.items():
+        distinct, inverse = np.unique(labels, return_inverse=True)
+        for word in filter(None, map(_word, distinct)):
+            if word not in numbers:
+                raise CommandError(
+                    f"split {split} of {place} has the class {word}, and the training split has "
+                    "not: add it there, or leave those images out"
+                )
+        found = [numbers[_word(label)] if _word(label) else -1 for label in distinct]
+        numbered[split] = np.array(found, np.int32)[inverse.reshape(-1)]
+    return tuple(names), numbered
+
+
+def _flat(split: str, labels: np.ndarray, place: str) -> np.ndarray:
+    """Returns labels [n] of [n] or [n, 1]."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or labels.dtype.kind not in "iuU":
+        raise CommandError(
+            f"the labels of split {split} in {place} are {labels.dtype.name} of shape "
+            f"{labels.shape}: it takes one whole number or one word for each image"
+        )
+    return labels
+
+
+def _word(label: np.generic) -> str:
+    """Returns a label as text; empty for one that stands for no class."""
+    word = str(label)
+    return "" if word.startswith("-") and word[1:].isdigit() else word
