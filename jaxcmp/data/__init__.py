@@ -140,7 +140,7 @@ def load_split(options: Data, wanted: str, *, free_bytes: int) -> OneSplit:
     `wanted` is "test" for the images that `load` tests on, or the name of any split. Raises as
     `load` does.
     """
-    source = _open(options)
+    source = _open(options, for_tests=True)
     check_classes(options.classes, source.class_names)
     name, is_held_out = choose_split(source, wanted, test_fraction=options.test_fraction)
     share = options.test_fraction if is_held_out else 1.0
@@ -184,12 +184,13 @@ class _Loaded(NamedTuple):
     notes: tuple[str, ...]
 
 
-def _open(options: Data) -> Source:
+def _open(options: Data, *, for_tests: bool = False) -> Source:
     return open_source(
         options.name,
         data_dir=options.dir,
         manual_dir=options.manual_dir,
         skip_bad=options.skip_bad,
+        for_tests=for_tests,
     )
 
 

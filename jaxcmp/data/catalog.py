@@ -23,18 +23,26 @@ class Description(NamedTuple):
     image_size: Size | None
 
 
-def open_source(name: str, *, data_dir: str, manual_dir: str, skip_bad: bool = False) -> Source:
+def open_source(
+    name: str,
+    *,
+    data_dir: str,
+    manual_dir: str,
+    skip_bad: bool = False,
+    for_tests: bool = False,
+) -> Source:
     """Opens a data set by its name, and prepares it first if necessary.
 
-    With `skip_bad`, images that cannot be read are left out. Raises CommandError if there is no
-    such data set, JaxcmpError if it cannot be prepared.
+    With `skip_bad`, images that cannot be read are left out; `for_tests` the user's own images need
+    no training split. Raises CommandError if there is no such data set, JaxcmpError if it cannot be
+    prepared.
     """
     if name == "digits":
         from jaxcmp.data.digits import Digits
 
         return Digits()
     if name in OWN_DATA:
-        source = _open_own(name, data_dir, skip_bad)
+        source = _open_own(name, data_dir, skip_bad=skip_bad, for_tests=for_tests)
     else:
         # TFDS takes a second to import.
         from jaxcmp.data import prepared
@@ -64,7 +72,7 @@ def describe(
 
         source = Digits()
     elif name in OWN_DATA:
-        source = _open_own(name, data_dir, skip_bad)
+        source = _open_own(name, data_dir, skip_bad=skip_bad, for_tests=False)
     else:
         from jaxcmp.data import prepared
         from jaxcmp.data.tfds_source import TfdsSource
@@ -77,17 +85,17 @@ def describe(
     return Description(source.class_names, source.num_channels, num_train, size)
 
 
-def _open_own(name: str, data_dir: str, skip_bad: bool) -> Source:
+def _open_own(name: str, data_dir: str, *, skip_bad: bool, for_tests: bool) -> Source:
     if not data_dir:
         raise CommandError(f"--config.data.name={name} needs --config.data.dir, {PLACES[name]}")
     if name == "folder":
         from jaxcmp.data.folder import Folder
 
-        return Folder(data_dir, skips_bad=skip_bad)
+        return Folder(data_dir, skips_bad=skip_bad, for_tests=for_tests)
     if name == "npz":
         from jaxcmp.data.npz import Npz
 
-        return Npz(data_dir)
+        return Npz(data_dir, for_tests=for_tests)
     from jaxcmp.data.parquet import Parquet
 
-    return Parquet(data_dir)
+    return Parquet(data_dir, for_tests=for_tests)

@@ -27,8 +27,8 @@ class Folder:
 
     name = "folder"
 
-    def __init__(self, data_dir: str, *, skips_bad: bool = False) -> None:
-        listing = list_pictures(data_dir)
+    def __init__(self, data_dir: str, *, skips_bad: bool = False, for_tests: bool = False) -> None:
+        listing = list_pictures(data_dir, for_tests=for_tests)
         self._root, self._pictures = listing.root, listing.pictures
         self.place = str(listing.root)
         self.class_names = listing.class_names

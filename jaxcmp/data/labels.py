@@ -11,23 +11,24 @@ Numbered = tuple[tuple[str, ...], dict[str, np.ndarray]]
 
 
 def number_labels(
-    given: Mapping[str, np.ndarray], names: Sequence[str] | None, *, place: str
+    given: Mapping[str, np.ndarray], names: Sequence[str] | None, *, place: str, for_tests: bool
 ) -> Numbered:
     """Returns the names of the classes, and each split's labels int32 [n], -1 where unknown.
 
     Classes are the different labels of the training split, numbers by value and words by alphabet,
     unless `names` has their names in order. A negative number or an empty word is no label. Raises
     CommandError for labels of another kind, without at least two classes, and for a class that the
-    training split lacks.
+    training split lacks. `for_tests` takes the classes of all splits, and one is enough.
     """
     given = {split: _flat(split, labels, place) for split, labels in given.items()}
     if names is None:
-        found = {_word(label) for label in np.unique(given.get("train", np.zeros(0, int)))}
+        known = list(given.values()) if for_tests else [given.get("train", np.zeros(0, int))]
+        found = {_word(label) for labels in known for label in np.unique(labels)}
         names = sorted(found - {""}, key=class_order)
         numbers = {name: number for number, name in enumerate(names)}
     else:
         numbers = {str(number): number for number in range(len(names))}
-    if len(names) < 2:
+    if len(names) < (1 if for_tests else 2):
         raise CommandError(
             f"{place} has {len(names)} class{'' if len(names) == 1 else 'es'} in its training "
             "split: it takes two or more"

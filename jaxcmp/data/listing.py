@@ -56,23 +56,24 @@ class Listing(NamedTuple):
     ignored: Counter[str]
 
 
-def list_pictures(data_dir: str) -> Listing:
+def list_pictures(data_dir: str, *, for_tests: bool = False) -> Listing:
     """Lists the pictures of `root/train/CLASS` and `root/test/CLASS`, or of `root/CLASS`.
 
     Classes are sorted by name, and numbers by value. Raises CommandError if there is no such
-    folder, if it has not at least two classes with pictures, or if a test class is not trained on.
+    folder, if it has not at least two classes with pictures, or if a test class is not trained on;
+    `for_tests` neither images to train on nor a second class are needed.
     """
     root = Path(data_dir)
     _check_is_folder(root)
     ignored: Counter[str] = Counter()
-    folders = _split_folders(root)
+    folders = _split_folders(root, for_tests=for_tests)
     places = {split: root / name for split, name in folders.items()} or {"train": root}
     if folders:
         extra = [path for path in _subfolders(root) if path.name not in folders.values()]
         ignored["folder beside the splits"] += len(extra)
         _count_files(root, ignored)
     pictures = {split: _pictures_of(root, place, ignored) for split, place in places.items()}
-    class_names = _check_classes(pictures, places)
+    class_names = _check_classes(pictures, places, for_tests=for_tests)
     return Listing(root, pictures, class_names, folders, ignored)
 
 
@@ -106,7 +107,7 @@ def _check_is_folder(root: Path) -> None:
     raise CommandError(f"{shown} is a file: name the folder of your images")
 
 
-def _split_folders(root: Path) -> dict[str, str]:
+def _split_folders(root: Path, *, for_tests: bool) -> dict[str, str]:
     """Returns the names of the folders by split, if the folder has splits.
 
     It has if `train` has folders; a folder `train` with pictures alone is a class of that name.
@@ -124,6 +125,8 @@ def _split_folders(root: Path) -> dict[str, str]:
     if is_split and "train" in by_split:
         raise _no_classes(root / by_split["train"])
     if is_split and any(_subfolders(root / name) for name in found):
+        if for_tests:
+            return by_split
         raise CommandError(
             f"{root} has {' and '.join(found)} and no train: put the images to train on into "
             f"{root}/train/CLASS/"
@@ -216,17 +219,21 @@ def _kind(name: str) -> str:
     return files.shown(Path(os.path.splitext(name)[1].lower())) if "." in name else "without ending"
 
 
-def _check_classes(pictures: dict[str, list[Picture]], places: dict[str, Path]) -> tuple[str, ...]:
+def _check_classes(
+    pictures: dict[str, list[Picture]], places: dict[str, Path], *, for_tests: bool
+) -> tuple[str, ...]:
     """Returns the names of the classes; raises CommandError where they do not suffice."""
-    place = places["train"]
-    named = {_class_name(path): path for path in _subfolders(place)}
+    known = list(places.values()) if for_tests else [places["train"]]
+    place = known[0]
+    named = {_class_name(path): path for each in known for path in _subfolders(each)}
     if not named:
         raise _no_classes(place)
-    if len(named) == 1:
+    if len(named) == 1 and not for_tests:
         raise CommandError(
             f"{place} has one class folder, {', '.join(named)}: it takes two classes or more"
         )
-    filled = {picture.class_name for picture in pictures["train"]}
+    splits = pictures.values() if for_tests else [pictures["train"]]
+    filled = {picture.class_name for split in splits for picture in split}
     for name, path in named.items():
         if name not in filled:
             here: Counter[str] = Counter()

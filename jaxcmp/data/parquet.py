@@ -39,7 +39,7 @@ class Parquet:
     name = "parquet"
     notes: tuple[str, ...] = ()
 
-    def __init__(self, data_dir: str) -> None:
+    def __init__(self, data_dir: str, *, for_tests: bool = False) -> None:
         self.place, self._root = data_dir, Path(data_dir)
         self._files = find_files(self._root)
         described = hashlib.sha256()
@@ -53,7 +53,9 @@ class Parquet:
         self._image_key, self._label_key = self._columns(schema)
         labels = {split: self._read_labels(split) for split in self._files}
         names = _class_names(schema, self._label_key)
-        self.class_names, self._labels = number_labels(labels, names, place=data_dir)
+        self.class_names, self._labels = number_labels(
+            labels, names, place=data_dir, for_tests=for_tests
+        )
         self.validation = "validation" if "validation" in self._files else None
         self._tables = functools.cache(self._read_images)
         self._headers = self._read_headers()

@@ -96,8 +96,9 @@ def choose_splits(source: Source, *, test_fraction: float) -> tuple[str, str | N
 def choose_split(source: Source, wanted: str, *, test_fraction: float) -> tuple[str, bool]:
     """Returns the name of one split, and whether a part of it is to be held out as the test split.
 
-    "test" is the first test split that has labels, as in `choose_splits`; a training split need not
-    exist. Any other split is meant by its own name. Raises CommandError if there is no such split.
+    "test" is the first test split that has labels, as in `choose_splits`, or all images of a data
+    set that has only the split train; a training split need not exist. Any other split is meant by
+    its own name. Raises CommandError if there is no such split.
     """
     splits = list(source.splits())
     if wanted == "test":
@@ -105,6 +106,8 @@ def choose_split(source: Source, wanted: str, *, test_fraction: float) -> tuple[
             return labelled, False
         if test_fraction and "train" in splits:
             return "train", True
+        if splits == ["train"]:
+            return "train", False
     if wanted in splits:
         return wanted, False
     near = difflib.get_close_matches(wanted, splits, n=1)

@@ -5,11 +5,12 @@ python -m jaxcmp.evaluate runs/* --config.data.name=cifar10_corrupted/fog_3
 python -m jaxcmp.evaluate runs/* --split=validation --checkpoint=best
 
 Each run is evaluated with its own configuration, and with --config.KEY=VALUE for the images: a data
-set with the same classes by name, in any order, or with some of them. KEY is data.name, data.dir,
-data.manual_dir, data.image_size, data.classes, data.test_fraction, data.placement or
-eval_batch_size. Images are resized and normalised as in training. The results are written to
-evaluations/NAME in each run's folder; the same command goes on with what is missing. Without other
-images it repeats the run's own evaluation and says whether the logits are the same.
+set with the same classes by name, in any order, or with some of them; a folder of images need have
+none to train on. KEY is data.name, data.dir, data.manual_dir, data.image_size, data.fit,
+data.skip_bad, data.classes, data.test_fraction, data.placement or eval_batch_size. Images are
+resized and normalised as in training. The results are written to evaluations/NAME in each run's
+folder; the same command goes on with what is missing. Without other images it repeats the run's own
+evaluation and says whether the logits are the same.
 """
 
 import argparse

@@ -16,13 +16,12 @@ from jaxcmp.runs import ENVIRONMENT, Run
 from jaxcmp.runs.schemas import lacking
 from jaxcmp.settings import Data, Settings
 from jaxcmp.settings.configuration import settings_of
-from jaxcmp.settings.keys import keys
+from jaxcmp.settings.keys import OWN_DATA, keys
 
 # Keys that say which images; the others only where they are, and how they are computed.
 IMAGES = ("data.name", "data.dir", "data.image_size", "data.classes", "data.test_fraction")
-ALLOWED = (*IMAGES, "data.manual_dir", "data.placement", "eval_batch_size")
-# Every folder of images bears this name: its place tells it from others.
-FOLDER = "folder"
+OTHERS = ("data.fit", "data.skip_bad", "data.manual_dir", "data.placement", "eval_batch_size")
+ALLOWED = (*IMAGES, *OTHERS)
 # More classes are not all listed in a name.
 MAX_CLASSES = 10
 
@@ -91,6 +90,8 @@ class Plan:
             "dir": _place(data) if _tells_place(data, request.overrides) else "",
             "classes": list(data.classes),
             "image_size": data.image_size,
+            "fit": data.fit,
+            "skip_bad": data.skip_bad,
             "test_fraction": data.test_fraction,
             "split": request.split,
             "checkpoint": request.checkpoint,
@@ -108,7 +109,7 @@ def plan(run: Run, request: Request) -> Plan:
     own = settings_of(run.config)
     settings = cli.override(run.config, request.overrides)
     data, given = settings.data, request.overrides
-    is_other = data.name != own.data.name or (data.name == FOLDER and data.dir != own.data.dir)
+    is_other = data.name != own.data.name or (data.name in OWN_DATA and data.dir != own.data.dir)
     if is_other:
         # Classes and fractions of one data set mean nothing in another.
         changes: dict[str, Any] = {"classes": (), "test_fraction": 0.0}
@@ -149,7 +150,7 @@ def _image_size(run: Run, own: Data) -> int:
 def _tells_place(data: Data, overrides: Mapping[str, str]) -> bool:
     """Returns whether the folder tells these images from others of the same name."""
     is_given = "data.dir" in overrides and bool(data.dir)
-    return is_given and ("data.name" not in overrides or data.name == FOLDER)
+    return is_given and ("data.name" not in overrides or data.name in OWN_DATA)
 
 
 def _place(data: Data) -> str:

@@ -199,3 +199,16 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path):
         assert "ROOT/cat cannot be read: Permission denied" in refused(tmp_path, error=JaxcmpError)
     finally:
         (tmp_path / "cat").chmod(0o700)
+
+
+def test_for_tests_neither_training_images_nor_a_second_class_are_needed(tmp_path):
+    put_all(tmp_path, "test/cat/c.png")
+    assert refused(tmp_path).startswith("ROOT has test and no train")
+    listing = list_pictures(str(tmp_path), for_tests=True)
+    assert listing.class_names == ("cat",) and paths_of(listing) == {"test": ["test/cat/c.png"]}
+
+
+def test_for_tests_a_class_that_training_lacks_is_one_more(tmp_path):
+    put_all(tmp_path, *SPLIT, "test/emu/e.png")
+    assert "emu" in refused(tmp_path)
+    assert list_pictures(str(tmp_path), for_tests=True).class_names == ("cat", "dog", "emu")

@@ -164,3 +164,10 @@ def test_a_file_that_is_missing_or_no_archive_is_refused(tmp_path):
 def test_pickled_objects_are_not_opened(tmp_path):
     path = written(tmp_path, y_train=np.array([{}] * 9, object))
     assert "cannot be read as .npz: Object arrays" in refused(path, error=JaxcmpError)
+
+
+def test_an_archive_for_tests_needs_no_training_arrays(tmp_path):
+    path = written(tmp_path, x_train=None, y_train=None)
+    assert "x_train and y_train" in refused(path)
+    found = data.load_split(options("npz", dir=path), "test", free_bytes=2**40)
+    assert found.class_names == ("0", "1", "2") and len(found.split.labels) == 3

@@ -362,3 +362,21 @@ def test_a_wrong_command_is_one_line(run_folder, capsys, words, message):
 def test_without_a_run_there_is_nothing_to_evaluate(tmp_path, capsys):
     assert evaluate(tmp_path) == 2
     assert "no run folder in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["", "test"])
+def test_a_folder_of_pictures_needs_none_to_train_on(run_folder, digits, tmp_path, place):
+    chosen = np.flatnonzero(np.isin(digits.labels, (3, 7)))[:12]
+    for row in chosen:
+        path = tmp_path / "mine" / place / str(digits.labels[row]) / f"{row}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.asarray(digits.images)[row, :, :, 0]).save(path)
+    words = ["--config.data.name=folder", f"--config.data.dir={tmp_path / 'mine'}"]
+    assert evaluate(run_folder, *words) == 0
+    found = read_evaluation(run_folder, "folder-mine-test")
+    rows = [int(name.rpartition("/")[2].removesuffix(".png")) for name in found.predictions.ids]
+    assert sorted(rows) == chosen.tolist()
+    np.testing.assert_array_equal(found.predictions.labels, digits.labels[rows])
+    expected = np.asarray(restore(run_folder).predict(np.asarray(digits.images)[rows]))
+    answers = found.predictions.logits.argmax(axis=1)
+    np.testing.assert_array_equal(answers, expected.argmax(axis=1))
