@@ -58,12 +58,13 @@ def test_one_split_needs_no_training_images():
     assert one({"validation": ROWS, "test": UNLABELLED}, "test") == ("validation", False)
     assert one({"extra": ROWS}, "extra") == ("extra", False)
     assert one({"train": ROWS}, "test", test_fraction=0.2) == ("train", True)
+    assert one({"train": ROWS}, "test") == ("train", False)
 
 
 @pytest.mark.parametrize(
     ("splits", "wanted", "words"),
     [
-        ({"train": ROWS}, "test", "--split=test: data set made has no such split; it has train"),
+        ({"train": ROWS, "x": ROWS}, "test", "--split=test: data set made has no .*; it has train"),
         ({"train": ROWS, "extra": ROWS}, "extre", "no such split; did you mean extra?"),
         ({}, "test", "it has none"),
     ],
