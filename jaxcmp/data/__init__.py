@@ -46,7 +46,8 @@ class Split:
 class OneSplit:
     """One split of a data set, and what the data set says of it.
 
-    `split_name` is "test" for images that were held out as the test split.
+    `split_name` is "test" for images that were held out as the test split, and for all images of a
+    data set that is not divided.
     """
 
     name: str
@@ -154,7 +155,8 @@ def load_split(options: Data, wanted: str, *, free_bytes: int) -> OneSplit:
         class_names = tuple(class_names[index] for index in options.classes)
         what = f"image of {source.name}, split {name},"
         split = _keep_classes(split, options.classes, class_names, what)
-    split_name = "test" if is_held_out else name
+    # Of a data set without a test split, all images are tested on.
+    split_name = "test" if is_held_out or (wanted, name) == ("test", "train") else name
     return OneSplit(source.name, source.version, class_names, split_name, split)
 
 

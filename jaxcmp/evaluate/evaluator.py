@@ -20,6 +20,7 @@ from jaxcmp.runs.evaluations import EVALUATIONS, folder_of, read_evaluation, wri
 from jaxcmp.runs.metrics import accuracy
 from jaxcmp.runs.predictions import Predictions
 from jaxcmp.runtime.environment import describe_environment
+from jaxcmp.settings.keys import name_of_images
 
 
 def evaluate_run(folder: Path, request: Request, load: Load, report: Report) -> tuple[str, bool]:
@@ -130,7 +131,7 @@ def _describe(
         "request": planned.identity(),
         "words": planned.request.words(),
         "data": {
-            "name": found.name,
+            "name": name_of_images(found.name, planned.settings.data.dir),
             "version": found.version,
             "split": found.split_name,
             "class_names": list(found.class_names),

@@ -374,6 +374,7 @@ def test_a_folder_of_pictures_needs_none_to_train_on(run_folder, digits, tmp_pat
     words = ["--config.data.name=folder", f"--config.data.dir={tmp_path / 'mine'}"]
     assert evaluate(run_folder, *words) == 0
     found = read_evaluation(run_folder, "folder-mine-test")
+    assert found.title == "mine, 2 classes"
     rows = [int(name.rpartition("/")[2].removesuffix(".png")) for name in found.predictions.ids]
     assert sorted(rows) == chosen.tolist()
     np.testing.assert_array_equal(found.predictions.labels, digits.labels[rows])
