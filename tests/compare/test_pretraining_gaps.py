@@ -9,8 +9,9 @@ from sample_transfer import MEANS, from_file, keep, make_transfer, pretrained, w
 
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Section, Text
-from jaxcmp.compare.sections.pretrained_arms import pretrained_arms
-from jaxcmp.compare.sections.pretraining_gaps import TITLE, gaps_and_table
+from jaxcmp.compare.sections.pretraining import GAPS_TITLE as TITLE
+from jaxcmp.compare.sections.pretraining import gaps_and_table
+from jaxcmp.compare.sections.pretraining_arms import pretrained_arms
 
 
 @pytest.fixture(scope="module")

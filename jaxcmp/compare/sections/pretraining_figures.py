@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jaxcmp.compare.arms import Arm, with_epochs
 from jaxcmp.compare.document import Axis, Block, Figure, Plot, Series, Text
 from jaxcmp.compare.sections.over_seeds import over_seeds
-from jaxcmp.compare.sections.pretrained_arms import Pretrained, ends, largest
+from jaxcmp.compare.sections.pretraining_arms import Pretrained, ends, largest
 
 ACCURACY = Axis("test accuracy, %")
 RANDOM, PRETRAINED = "random weights", "pretrained"
