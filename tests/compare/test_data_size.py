@@ -111,7 +111,7 @@ def test_a_crossover_within_the_range_has_its_place_and_interval(tmp_path):
 def test_a_crossover_of_single_seeds_has_no_interval_and_says_what_would_give_one(tmp_path):
     group = make_group(tmp_path, *(sample(a, f) for a in LAWS for f in (0.1, 1.0)))
     text = sections.texts(data_size_section(lawful(group, LAWS)))
-    assert "cross at 10,000 images; these runs settle no interval" in text
+    assert "cross at 10,000 images; these runs give no interval" in text
 
 
 @pytest.mark.parametrize("vit", [(20.0, 0.6), (4.0, 0.25), (400.0, 0.5)])

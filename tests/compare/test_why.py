@@ -105,7 +105,7 @@ def test_the_first_screen_has_the_gap_that_seeds_explain_least(group, answer):
 def test_where_seeds_explain_every_gap_the_first_screen_says_so(tmp_path):
     group = make_inspected(tmp_path, {"resnet": VIT, "vit": VIT})
     finding = why_section(group).finding
-    assert finding is not None and "seeds can explain each of 4 differences" in finding.text
+    assert finding is not None and "seeds alone can explain each of 4 differences" in finding.text
 
 
 def test_two_seeds_have_no_interval_and_make_no_finding(tmp_path):

@@ -88,7 +88,11 @@ def test_seconds_are_per_image_and_averaged_over_runs(group):
     [
         ([0.2, 0.21, 0.22], 2000, "the one with more multiply-adds also takes longer"),
         ([0.05, 0.051, 0.052], 2000, "the one with fewer multiply-adds takes longer"),
-        ([0.1, 0.12, 0.08], 2000, "their seconds differ by no more than chance explains"),
+        (
+            [0.1, 0.12, 0.08],
+            2000,
+            "their seconds differ by an amount which seeds alone can explain",
+        ),
         (
             [0.2, 0.21, None],
             2000,

@@ -136,7 +136,7 @@ def _sentence(leader: Arm, other: Arm, gaps: Sequence[ClassGap]) -> str:
     if not num:
         return (
             f"In none of the {total} classes do {leader.name} and {other.name} differ by more than "
-            "the choice of test images explains."
+            "the choice of test images alone explains."
         )
     parts = []
     for first, ordered, side in (

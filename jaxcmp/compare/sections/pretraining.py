@@ -237,7 +237,7 @@ def _meaning(gaps: Gaps) -> str:
     if random.mean * pretrained.mean < 0:
         return "the means change places, but these seeds do not show that pretraining is why"
     which = "one of the gaps" if any(each.is_real for each in leads) else "either gap"
-    return f"the means do not change places, though seeds alone could explain {which}"
+    return f"the means do not change places, though seeds alone can explain {which}"
 
 
 def _missing(arms: Sequence[Pretrained]) -> list[Suggestion]:

@@ -20,7 +20,7 @@ def pretraining_figures(arms: Sequence[Pretrained]) -> list[Block]:
         return []
     panels, caption = [_both_ways(largest(beside))], INTERVAL
     if len({each.architecture for each in beside}) > 1:
-        caption += " Lines that cross: the means change places, which seeds alone may explain."
+        caption += " Lines that cross: the means change places, which seeds alone can explain."
     if len({each.num_train for each in beside}) > 1:
         panels.append(_by_images(beside))
         caption += DASHED

@@ -182,7 +182,7 @@ def _figure(crossing: Crossing, index: int) -> Figure:
         [Plot("Each model with each recipe", recipes, Axis("test accuracy, %"), series)],
         "Mean over seeds with its 95 % t-interval, or each of fewer than three. Parallel lines: "
         "the recipe does the same for both architectures. Lines that cross: the means change "
-        "places, which seeds alone may explain.",
+        "places, which seeds alone can explain.",
         f"Test accuracy of {crossing.arms[0].name} and {crossing.arms[1].name} with each recipe.",
     )
 

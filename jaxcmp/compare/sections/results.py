@@ -17,6 +17,7 @@ from jaxcmp.compare.statistics.means import MIN_RUNS, Lead, compare_runs, estima
 from jaxcmp.compare.statistics.paired import share_interval
 from jaxcmp.compare.statistics.ratios import Ratio, compare_ratio
 from jaxcmp.compare.verdict import same_images_sentence
+from jaxcmp.compare.words import UNCLEAR
 
 TITLE = "All results"
 BETTER = " ✓"
@@ -34,8 +35,8 @@ PAIRS_NOTE = (
 )
 TRADEOFF_NOTE = (
     "✓ marks the better value: of counts wherever they differ, of accuracy, time and memory where "
-    "the difference is more than seeds explain. ± is half of a 95 % interval over seeds; brackets "
-    "hold a whole one."
+    "the difference is more than seeds alone explain. ± is half of a 95 % interval over seeds; "
+    "brackets hold a whole one."
 )
 
 
@@ -63,8 +64,8 @@ def _more_seeds(leader: Arm, other: Arm) -> Suggestion | None:
     arm = min(leader, other, key=lambda each: len(each.runs))
     seed = max(outcome.seed for each in (leader, other) for outcome in each.outcomes) + 1
     text = (
-        f"More seeds: {len(leader.runs)} of {leader.name} and {len(other.runs)} of {other.name} do "
-        "not settle who is ahead. Seed by seed, of both arms:"
+        f"More seeds: {len(leader.runs)} of {leader.name} and {len(other.runs)} of {other.name} "
+        f"leave a difference {UNCLEAR}. Seed by seed, of both arms:"
     )
     return Suggestion(text, another_seed(arm.outcomes[0], seed))
 

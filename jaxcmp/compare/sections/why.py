@@ -103,8 +103,8 @@ def _finding(gaps: Sequence[Gap]) -> str:
         return ""
     one, two = gaps[0].first.arm.name, gaps[0].second.arm.name
     return (
-        f"Moved, torn, filtered or spoiled images do not set {one} and {two} apart: seeds can "
-        f"explain each of {len(gaps)} differences."
+        f"Moved, torn, filtered or spoiled images do not set {one} and {two} apart: seeds "
+        f"alone can explain each of {len(gaps)} differences."
     )
 
 

@@ -11,6 +11,7 @@ from jaxcmp.compare.inspected import InspectedArm, State, mean_over
 from jaxcmp.compare.sections.why_figures import spread_over_places
 from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs, lead
 from jaxcmp.compare.statistics.paired import holm
+from jaxcmp.compare.words import CLEAR, UNCLEAR
 
 # Of fewer classes a rank correlation is no hint.
 MIN_CLASSES = 4
@@ -58,7 +59,7 @@ class Gap:
             return f"{size} (too few seeds, or equal ones, for an interval)"
         bounds = self.difference.interval
         low, high = sorted(np.sign(self.difference.mean or 1) * bound for bound in bounds)
-        surely = "more than seeds alone explain" if self.lead.is_real else "which seeds can explain"
+        surely = CLEAR if self.lead.is_real else UNCLEAR
         return (
             f"{size} (95 % interval {cells.two_digits(low)} to {cells.two_digits(high)}, "
             f"{cells.say_p(self.p_value)} after Holm's correction), {surely}"

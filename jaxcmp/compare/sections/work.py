@@ -20,6 +20,7 @@ from jaxcmp.compare.sections.answer import Answer, answered, unanswered
 from jaxcmp.compare.sections.commands import repeat
 from jaxcmp.compare.statistics.means import Lead
 from jaxcmp.compare.statistics.ratios import Ratio, compare_ratio
+from jaxcmp.compare.words import UNCLEAR
 
 TITLE = "Size and speed"
 KINDS = {"parameters": "parameters", "multiply_adds": "multiply-adds of an image's forward pass"}
@@ -213,7 +214,7 @@ def _time_sentence(arm: Arm, first: Arm) -> str | None:
     elif time.interval is None:
         meaning = "with so few runs, or equal ones, whether their seconds differ is unknown"
     elif not time.lead.is_real:
-        meaning = "their seconds differ by no more than chance explains"
+        meaning = f"their seconds differ by an amount {UNCLEAR}"
     elif (work > 1) == (time.lead is Lead.FIRST):
         meaning = "the one with more multiply-adds also takes longer"
     else:
