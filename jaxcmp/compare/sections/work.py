@@ -214,7 +214,7 @@ def _time_sentence(arm: Arm, first: Arm) -> str | None:
     elif time.interval is None:
         meaning = "with so few runs, or equal ones, whether their seconds differ is unknown"
     elif not time.lead.is_real:
-        meaning = f"their seconds differ by an amount {UNCLEAR}"
+        meaning = f"their seconds differ, {UNCLEAR}"
     elif (work > 1) == (time.lead is Lead.FIRST):
         meaning = "the one with more multiply-adds also takes longer"
     else:
