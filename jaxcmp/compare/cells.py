@@ -10,6 +10,8 @@ from jaxcmp.compare.statistics.means import MIN_RUNS, Estimate, estimate_mean
 from jaxcmp.compare.statistics.ratios import Ratio
 
 MINUS = "−"
+# An interval of more points leaves no meaning to a second decimal.
+WIDE = 10
 
 
 def words(text: str, *, arm: int | None = None) -> Cell:
@@ -67,11 +69,12 @@ def over_runs(values: Sequence[float], estimate: Estimate, *, digits: int, unit:
 
 def share(value: float, interval: tuple[float, float] | None, runs: Sequence[int]) -> Cell:
     """A share in percent with an interval that is not symmetric."""
-    text = f"{100 * value:.2f} %"
     if interval is None:
-        return Cell(text, 100 * value, runs=list(runs))
+        return Cell(f"{100 * value:.2f} %", 100 * value, runs=list(runs))
     low, high = (100 * bound for bound in interval)
-    return Cell(f"{text} [{low:.2f}, {high:.2f}]", 100 * value, (low, high), runs=list(runs))
+    digits = _digits(low, high)
+    text = f"{100 * value:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
+    return Cell(text, 100 * value, (low, high), runs=list(runs))
 
 
 def difference(value: float, interval: tuple[float, float] | None, runs: Sequence[int]) -> Cell:
@@ -79,7 +82,8 @@ def difference(value: float, interval: tuple[float, float] | None, runs: Sequenc
     if interval is None:
         return Cell(points(100 * value), 100 * value, runs=list(runs))
     low, high = (100 * bound for bound in interval)
-    text = f"{points(100 * value)} [{points(low)}, {points(high)}]"
+    digits = _digits(low, high)
+    text = f"{points(100 * value, digits)} [{points(low, digits)}, {points(high, digits)}]"
     return Cell(text, 100 * value, (low, high), runs=list(runs))
 
 
@@ -112,9 +116,9 @@ def count(value: int, runs: Sequence[int] = ()) -> Cell:
     return Cell(f"{value:,}", value, runs=list(runs))
 
 
-def points(value: float) -> str:
-    """Writes a number with two decimals, and with its sign where it is not zero."""
-    text = _signed(value, 2)
+def points(value: float, digits: int = 2) -> str:
+    """Writes a number with so many decimals, and with its sign where it is not zero."""
+    text = _signed(value, digits)
     return text if text.startswith(MINUS) or not text.strip("0.") else f"+{text}"
 
 
@@ -158,6 +162,11 @@ def durations(arm: Arm) -> list[tuple[str, list[float], list[int]]]:
         )
         for device in devices
     ]
+
+
+def _digits(low: float, high: float) -> int:
+    """Returns how many decimals tell anything beside an interval, in points."""
+    return 1 if high - low > WIDE else 2
 
 
 def _signed(value: float, digits: int) -> str:

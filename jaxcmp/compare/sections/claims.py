@@ -82,7 +82,7 @@ def judged(found: Measured, post: BlogPost) -> Answer:
     by_class = [claim for claim in claims if _is_each_class(claim)]
     details: list[Block] = [_class_table(post, found, by_class)] if by_class else []
     more = _commands(post, found, claims, judgements)
-    return answered("blog-post", TITLE, blocks, details=details, more=more)
+    return answered("blog-post", TITLE, blocks, details=details, folded="class by class", more=more)
 
 
 def _commands(

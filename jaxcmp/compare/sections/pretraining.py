@@ -60,8 +60,15 @@ def pretraining_section(group: Group) -> Answer:
     blocks += [*pretraining_figures(arms), _gain_table(arms)]
     details: list[Block] = [*changes, *_by_class(group, arms), *data_blocks(group, arms)]
     finding = (gaps or gains or [""])[0]
-    more = _missing(arms)
-    return answered("pretraining", TITLE, blocks, finding=finding, details=details, more=more)
+    return answered(
+        "pretraining",
+        TITLE,
+        blocks,
+        finding=finding,
+        details=details,
+        folded="gaps, classes, origin of the weights",
+        more=_missing(arms),
+    )
 
 
 def _gain_sentence(pretrained: Pretrained, baseline: Arm) -> str:

@@ -73,7 +73,10 @@ def recipes_section(group: Group) -> Answer:
     details = [block for _, each, _ in answers for block in each]
     finding = _finding(some, [text for _, _, text in answers])
     details += _left_out(group, some)
-    return answered("recipes", TITLE, blocks, finding=finding, details=details, more=more)
+    folded = "the effects in a table"
+    return answered(
+        "recipes", TITLE, blocks, finding=finding, details=details, folded=folded, more=more
+    )
 
 
 def _finding(crossings: Sequence[Crossing], texts: Sequence[str]) -> str:

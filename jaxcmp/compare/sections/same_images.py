@@ -40,7 +40,14 @@ def same_images_section(group: Group) -> Answer:
         blocks += [_answer(leader, other), _agreement_table(group, leader, other)]
         details += [_pairs_table(leader, other), _gallery(group, leader, other)]
     finding = _agreement_finding(*group.pairs[0]) if len(group.pairs) == 1 else ""
-    return answered("same-images", "The same images", blocks, finding=finding, details=details)
+    return answered(
+        "same-images",
+        "The same images",
+        blocks,
+        finding=finding,
+        details=details,
+        folded="run by run, and pictures",
+    )
 
 
 def _agreement_finding(leader: Arm, other: Arm) -> str:

@@ -4,7 +4,7 @@ Everywhere logits are [n, classes] and labels class indices [n] of the same n >=
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import optimize, sparse, stats
@@ -59,6 +59,15 @@ def equal_mass_bins(confidence: np.ndarray, num_bins: int = NUM_BINS) -> np.ndar
     ranks = stats.rankdata(confidence) - 0.5
     wanted = np.floor(ranks * num_bins / len(ranks)).astype(int)
     return np.unique(wanted, return_inverse=True)[1]
+
+
+def equal_width_bins(confidence: np.ndarray) -> np.ndarray:
+    """The bin of each image, int [n]: tenths of [0, 1], counted from 0 without those that are empty.
+
+    They lie apart in a figure, where many bins of equal mass may lie on one another.
+    """
+    tenths = np.minimum(np.floor(10 * confidence), 9).astype(int)
+    return np.unique(tenths, return_inverse=True)[1]
 
 
 def expected_calibration_error(
@@ -161,10 +170,14 @@ def _gaps_and_noise(
     return np.concatenate(gaps), np.concatenate(noise, axis=1)
 
 
-def reliability(logits: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS) -> Reliability:
-    """Confidence and accuracy by bins of equal mass; see `equal_mass_bins`."""
+def reliability(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    bins_of: Callable[[np.ndarray], np.ndarray] = equal_mass_bins,
+) -> Reliability:
+    """Confidence and accuracy by bins, which are of equal mass or of equal width."""
     confidence, is_right = _confidence(logits, labels)
-    bins = equal_mass_bins(confidence, num_bins)
+    bins = bins_of(confidence)
     num = np.bincount(bins)
     return Reliability(
         confidence=np.bincount(bins, weights=confidence) / num,
