@@ -67,22 +67,32 @@ def over_runs(values: Sequence[float], estimate: Estimate, *, digits: int, unit:
     return f"{mean} ± {shown if float(shown.replace(',', '')) else f'< {least}'}{unit}"
 
 
-def share(value: float, interval: tuple[float, float] | None, runs: Sequence[int]) -> Cell:
+def share(
+    value: float,
+    interval: tuple[float, float] | None,
+    runs: Sequence[int],
+    digits: int | None = None,
+) -> Cell:
     """A share in percent with an interval that is not symmetric."""
     if interval is None:
         return Cell(f"{100 * value:.2f} %", 100 * value, runs=list(runs))
     low, high = (100 * bound for bound in interval)
-    digits = _digits(low, high)
+    digits = digits or digits_of([interval])
     text = f"{100 * value:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
     return Cell(text, 100 * value, (low, high), runs=list(runs))
 
 
-def difference(value: float, interval: tuple[float, float] | None, runs: Sequence[int]) -> Cell:
+def difference(
+    value: float,
+    interval: tuple[float, float] | None,
+    runs: Sequence[int],
+    digits: int | None = None,
+) -> Cell:
     """A difference of shares in points, with its interval."""
     if interval is None:
         return Cell(points(100 * value), 100 * value, runs=list(runs))
     low, high = (100 * bound for bound in interval)
-    digits = _digits(low, high)
+    digits = digits or digits_of([interval])
     text = f"{points(100 * value, digits)} [{points(low, digits)}, {points(high, digits)}]"
     return Cell(text, 100 * value, (low, high), runs=list(runs))
 
@@ -164,9 +174,10 @@ def durations(arm: Arm) -> list[tuple[str, list[float], list[int]]]:
     ]
 
 
-def _digits(low: float, high: float) -> int:
-    """Returns how many decimals tell anything beside an interval, in points."""
-    return 1 if high - low > WIDE else 2
+def digits_of(intervals: Sequence[tuple[float, float] | None]) -> int:
+    """Returns how many decimals tell anything beside the widest of intervals of shares."""
+    widest = max((each[1] - each[0] for each in intervals if each), default=0.0)
+    return 1 if 100 * widest > WIDE else 2
 
 
 def _signed(value: float, digits: int) -> str:

@@ -61,7 +61,7 @@ def _draw_cells(axes: Axes, matrix: Heatmap) -> None:
     if max(values.shape, default=0) <= MAX_NUMBERED:
         for (row, column), value in np.ndenumerate(values):
             text = _cell_text(float(value), max(values.shape))
-            own = _ink(text, levels[row, column])
+            own = _ink(text, float(levels[row, column]))
             style = {"ha": "center", "va": "center_baseline", "fontsize": 9, "in_layout": False}
             axes.text(column, row, text, color=colour(own), **style)
     deepest = f"; the deepest colour is {largest:.3g}" if max(values.shape) > MAX_NUMBERED else ""

@@ -129,7 +129,7 @@ def with_arms(text: str, arms: Sequence[str]) -> Markup:
 
 def together(text: Markup) -> Markup:
     """Keeps an interval in brackets on one line."""
-    return Markup(re.sub(r"\[[^\[\]<>]*\]", r'<span class="whole">\g<0></span>', text))
+    return Markup(re.sub(r"\[[^\[\]<>]*\]", r'<span class="whole">\g<0></span>', str(text)))
 
 
 def cell_class(cell: Cell, column: Column) -> str:

@@ -172,14 +172,19 @@ def gap_table(group: Group, leader: Arm, other: Arm, gaps: Sequence[ClassGap]) -
     runs = leader.runs + other.runs
     shares = {arm.name: class_accuracies(group, arm) for arm in (leader, other)}
 
+    # All cells of a table have as many digits.
+    intervals = [each.gap.interval for each in gaps]
+    intervals += [(low, high) for each in shares.values() for _, low, high in each.values()]
+    digits = cells.digits_of(intervals)
+
     def accuracy(arm: Arm, index: int) -> Cell:
         value, low, high = shares[arm.name][index]
-        return cells.share(value, (low, high), arm.runs)
+        return cells.share(value, (low, high), arm.runs, digits)
 
     rows = [
         [
             cells.words(each.name),
-            cells.difference(each.gap.mean, each.gap.interval, runs),
+            cells.difference(each.gap.mean, each.gap.interval, runs, digits),
             cells.p_value(each.p_value, runs),
             accuracy(leader, each.index),
             accuracy(other, each.index),

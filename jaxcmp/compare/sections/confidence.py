@@ -133,9 +133,9 @@ def _diagram(group: Group, scaled: Scaled) -> Figure:
     return Figure(
         "reliability",
         [Plot(name, x, y, [diagonal, p]) for (_, name, _), p in zip(drawn, points, strict=True)],
-        "The answers of all seeds in steps of 10 % of confidence: mean confidence, and accuracy "
-        "with its 95 % interval for the choice of the test images in a step. Below the line an arm "
-        "is surer than it should be.",
+        "The answers of all seeds in steps of 10 % of confidence, joined where they hold few: mean "
+        "confidence, and accuracy with its 95 % interval for the choice of the test images in a "
+        "step. Below the line an arm is surer than it should be.",
         "Accuracy against confidence for each arm, beside the diagonal of perfect calibration.",
     )
 

@@ -166,11 +166,10 @@ def _another_size(arm: Arm) -> Suggestion:
     """Suggests all images for an arm that had a part of them, and a part for one that had all."""
     run = arm.outcomes[0]
     if run.train_fraction < 1:
-        text = (
-            f"More data: {arm.name} had {100 * run.train_fraction:g} % of the images; all of them:"
-        )
+        share = f"{100 * run.train_fraction:g} %"
+        text = f"More data: {arm.name} had {share} of the training images; all of them:"
         return Suggestion(text, vary(run, {TRAIN_FRACTION: 1.0}, suffix="-all-images"))
-    text = f"Less data: {arm.name} had all images; a tenth of them shows what the others are worth:"
+    text = f"Less data: what more images are worth to {arm.name} shows in runs on a tenth of them."
     return Suggestion(text, vary(run, {TRAIN_FRACTION: PART}, suffix=f"-{PART}"))
 
 

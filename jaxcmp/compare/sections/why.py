@@ -31,7 +31,7 @@ NOTE = (
     "seed begins with. Such a model gives nearly all images one answer, and so keeps it: keeping "
     "answers is a merit only beside being right."
 )
-FOLDED = "corruptions, places, positions, layers"
+FOLDED = "corruptions, attention, positions, layers"
 
 
 def why_section(group: Group) -> Answer:

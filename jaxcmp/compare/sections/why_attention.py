@@ -27,9 +27,8 @@ def attention_parts(arms: Sequence[InspectedArm]) -> tuple[list[Block], list[Blo
     ]
     for number, each in enumerate(measured):
         suffix = "" if len(measured) == 1 else f"-{number + 1}"
-        blocks += [Text(_distance_text(each)), _attention_figure(each, suffix)]
-        blocks.append(Text(_position_text(each)))
-        details.append(_position_figure(each, suffix))
+        blocks += [Text(_distance_text(each)), Text(_position_text(each))]
+        details += [_attention_figure(each, suffix), _position_figure(each, suffix)]
     return blocks, details
 
 

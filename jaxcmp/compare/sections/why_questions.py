@@ -135,7 +135,7 @@ def _near_chance(first: InspectedArm, second: InspectedArm) -> str:
     return (
         f"Pasted smaller at the centre, {first.arm.name} is right in {one} of cases and "
         f"{second.arm.name} in {two}, which is near chance ({first.chance:.1f} %) for "
-        f"{' and '.join(low)}: where an image is pasted cannot be compared."
+        f"{' and '.join(low)}: what the place of an image changes cannot be compared."
     )
 
 
