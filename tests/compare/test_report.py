@@ -54,7 +54,7 @@ def test_a_comparison_has_its_sections_in_order(report):
     assert named <= {section.id for section in comparison.sections}
     # What has no data is a question with a command, and no section.
     texts = " ".join(each.text for each in comparison.more)
-    assert all(word in texts for word in ("Model or recipe", "More data", "Pretraining"))
+    assert all(word in texts for word in ("Model or recipe", "Less data", "Pretraining"))
     assert all(each.command.startswith("python -m jaxcmp.") for each in comparison.more)
 
 

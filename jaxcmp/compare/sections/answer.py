@@ -26,7 +26,7 @@ def answered(
     more: Sequence[Suggestion] = (),
 ) -> Answer:
     """A section with data; `folded` names its `details` in six words at most."""
-    section = Section(name, title, list(blocks), list(details), folded)
+    section = Section(name, title, list(blocks), list(details), folded if details else "")
     return Answer(section, Finding(finding, name, title) if finding else None, tuple(more))
 
 
