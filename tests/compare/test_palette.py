@@ -134,7 +134,11 @@ def test_the_number_of_a_cell_has_the_contrast_that_wcag_aa_asks_for_on_every_sh
     names = [str(i) for i in range(20)]
     matrix = Heatmap("", "", "", names, ["a"], values, "", is_diverging=hue != "heat")
     (drawing,) = draw(Figure("f", [matrix], "", ""))
-    svg = re.sub(r"#0a0b[0-9a-f]{2}", lambda found: paint(found[0], MODES[mode].get), drawing.svg)
+    svg = re.sub(
+        r"#0a0b[0-9a-f]{2}",
+        lambda found: paint(found[0], lambda name: MODES[mode][name]),
+        drawing.svg,
+    )
     colours = {name: channels(colour) for name, colour in MODES[mode].items()}
     cells = re.findall(r'd="M ([^"]*)" clip[^>]*fill: (#\w+)(?:; opacity: ([\d.]+))?', svg)
     found = []

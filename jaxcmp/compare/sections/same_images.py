@@ -114,22 +114,22 @@ def _pairs_table(leader: Arm, other: Arm) -> Table:
         rows.append(
             [
                 cells.words(_name_pair(one, two)),
+                cells.p_value(test.p_value, runs),
                 cells.share(only.both, None, runs),
                 Cell(f"{test.only_first:,}", test.only_first, runs=runs),
                 Cell(f"{test.only_second:,}", test.only_second, runs=runs),
                 cells.share(only.neither, None, runs),
-                cells.p_value(test.p_value, runs),
             ]
         )
     return Table(
         f"{leader.name} and {other.name}, run by run",
         [
             Column("runs", is_numeric=False),
+            Column("p, McNemar"),
             Column("both right"),
             Column(f"only {leader.name}, images", arm=leader.index),
             Column(f"only {other.name}, images", arm=other.index),
             Column("neither"),
-            Column("p, McNemar"),
         ],
         rows,
         "One row per pair of runs, of equal seed where there is one. McNemar's test asks whether "
