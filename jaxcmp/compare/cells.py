@@ -71,13 +71,12 @@ def share(
     value: float,
     interval: tuple[float, float] | None,
     runs: Sequence[int],
-    digits: int | None = None,
+    digits: int = 2,
 ) -> Cell:
     """A share in percent with an interval that is not symmetric."""
     if interval is None:
         return Cell(f"{100 * value:.2f} %", 100 * value, runs=list(runs))
     low, high = (100 * bound for bound in interval)
-    digits = digits or digits_of([interval])
     text = f"{100 * value:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
     return Cell(text, 100 * value, (low, high), runs=list(runs))
 
@@ -86,13 +85,12 @@ def difference(
     value: float,
     interval: tuple[float, float] | None,
     runs: Sequence[int],
-    digits: int | None = None,
+    digits: int = 2,
 ) -> Cell:
     """A difference of shares in points, with its interval."""
     if interval is None:
         return Cell(points(100 * value), 100 * value, runs=list(runs))
     low, high = (100 * bound for bound in interval)
-    digits = digits or digits_of([interval])
     text = f"{points(100 * value, digits)} [{points(low, digits)}, {points(high, digits)}]"
     return Cell(text, 100 * value, (low, high), runs=list(runs))
 

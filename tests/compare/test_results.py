@@ -257,7 +257,7 @@ def test_the_trade_off_marks_what_is_better_by_more_than_chance(tmp_path):
     assert rows["Parameters"][0] == f"{19829 / 444581:.2f}×"
     gap = 100 * (group.arms[0].mean_accuracy - group.arms[1].mean_accuracy)
     assert table.rows[0][1].value == pytest.approx(gap)
-    assert rows["Test accuracy"][0].startswith(f"{gap:+.1f} [")
+    assert rows["Test accuracy"][0].startswith(f"{gap:+.2f} [")
     few = make_group(tmp_path / "few", *samples[:1], *samples[3:4])
     table = tradeoff(few)
     assert table is not None and "✓" not in table.rows[0][2].text + table.rows[0][3].text
