@@ -10,6 +10,8 @@ from jaxcmp.compare.statistics.means import MIN_RUNS, Estimate, estimate_mean
 from jaxcmp.compare.statistics.ratios import Ratio
 
 MINUS = "−"
+# An interval of more points leaves no meaning to a second decimal.
+WIDE = 10
 
 
 def words(text: str, *, arm: int | None = None) -> Cell:
@@ -65,21 +67,31 @@ def over_runs(values: Sequence[float], estimate: Estimate, *, digits: int, unit:
     return f"{mean} ± {shown if float(shown.replace(',', '')) else f'< {least}'}{unit}"
 
 
-def share(value: float, interval: tuple[float, float] | None, runs: Sequence[int]) -> Cell:
+def share(
+    value: float,
+    interval: tuple[float, float] | None,
+    runs: Sequence[int],
+    digits: int = 2,
+) -> Cell:
     """A share in percent with an interval that is not symmetric."""
-    text = f"{100 * value:.2f} %"
     if interval is None:
-        return Cell(text, 100 * value, runs=list(runs))
+        return Cell(f"{100 * value:.2f} %", 100 * value, runs=list(runs))
     low, high = (100 * bound for bound in interval)
-    return Cell(f"{text} [{low:.2f}, {high:.2f}]", 100 * value, (low, high), runs=list(runs))
+    text = f"{100 * value:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
+    return Cell(text, 100 * value, (low, high), runs=list(runs))
 
 
-def difference(value: float, interval: tuple[float, float] | None, runs: Sequence[int]) -> Cell:
+def difference(
+    value: float,
+    interval: tuple[float, float] | None,
+    runs: Sequence[int],
+    digits: int = 2,
+) -> Cell:
     """A difference of shares in points, with its interval."""
     if interval is None:
         return Cell(points(100 * value), 100 * value, runs=list(runs))
     low, high = (100 * bound for bound in interval)
-    text = f"{points(100 * value)} [{points(low)}, {points(high)}]"
+    text = f"{points(100 * value, digits)} [{points(low, digits)}, {points(high, digits)}]"
     return Cell(text, 100 * value, (low, high), runs=list(runs))
 
 
@@ -112,9 +124,9 @@ def count(value: int, runs: Sequence[int] = ()) -> Cell:
     return Cell(f"{value:,}", value, runs=list(runs))
 
 
-def points(value: float) -> str:
-    """Writes a number with two decimals, and with its sign where it is not zero."""
-    text = _signed(value, 2)
+def points(value: float, digits: int = 2) -> str:
+    """Writes a number with so many decimals, and with its sign where it is not zero."""
+    text = _signed(value, digits)
     return text if text.startswith(MINUS) or not text.strip("0.") else f"+{text}"
 
 
@@ -158,6 +170,12 @@ def durations(arm: Arm) -> list[tuple[str, list[float], list[int]]]:
         )
         for device in devices
     ]
+
+
+def digits_of(intervals: Sequence[tuple[float, float] | None]) -> int:
+    """Returns how many decimals tell anything beside the widest of intervals of shares."""
+    widest = max((each[1] - each[0] for each in intervals if each), default=0.0)
+    return 1 if 100 * widest > WIDE else 2
 
 
 def _signed(value: float, digits: int) -> str:

@@ -151,13 +151,14 @@ Block = Text | Commands | Table | Figure | Gallery
 class Section(Part, frozen=True):
     """A section: a question and its answer; `id` is unique within its comparison.
 
-    `details` are for readers who want more: a page folds them away.
+    `details` are for readers who want more: a page folds them away under the few words of `folded`.
     """
 
     id: str
     title: str
     blocks: list[Block]
     details: list[Block] = []
+    folded: str = ""
 
 
 class Fact(Part, frozen=True):

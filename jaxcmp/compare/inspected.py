@@ -41,6 +41,11 @@ class InspectedArm:
         images = self.inspections[0]["images"]
         return min(images["height"], images["width"])
 
+    @property
+    def chance(self) -> float:
+        """The accuracy of who always names the largest class, in percent."""
+        return 100 * float(self.class_sizes.max()) / self.num_images
+
     def unchanged(self, state: State = "trained") -> list[float]:
         """Returns each seed's accuracy on the unchanged images, in percent."""
         return [100 * sum(each["unchanged"][state]) / self.num_images for each in self.inspections]

@@ -8,6 +8,7 @@ from jaxcmp.compare.arms import Arm
 from jaxcmp.compare.recipe_keys import differing, short_names
 from jaxcmp.compare.statistics.means import CONFIDENCE, ROUNDING, Difference, compare_runs, lead
 from jaxcmp.compare.statistics.paired import PairedDifference, holm, paired_difference
+from jaxcmp.compare.words import CLEAR
 
 # A longer title, or one of more settings, is not read.
 MAX_TITLE, MAX_KEYS = 48, 2
@@ -129,13 +130,13 @@ def _counts(pairs: Sequence[Pair]) -> list[str]:
     unknown = sum(pair.holm is None for pair in pairs)
     if unknown == num:
         return [
-            f"Whether any of the {num} pairs of arms differs by more than seeds alone explain is "
+            f"Whether any of the {num} pairs of arms differs by {CLEAR} is "
             "unknown: that takes three seeds of both its arms."
         ]
     without = f" Of {unknown} it is unknown, for want of three seeds of both arms." * (unknown > 0)
     return [
         *lines,
-        f"Of all {num} pairs of arms, {real or 'none'} differ by more than seeds alone explain "
+        f"Of all {num} pairs of arms, {real or 'none'} differ by {CLEAR} "
         f"(Welch's test, p < {1 - CONFIDENCE:.2g} after Holm's correction for "
         f"{num - unknown} {'test' if num - unknown == 1 else 'tests'})."
         f"{without}",
@@ -151,10 +152,10 @@ def _lead(one: str, two: str, pairs: Sequence[Pair]) -> str:
     if not any(pair.holm is not None for pair in pairs):
         return f"{start}none has the three seeds of both arms that a lead takes."
     if not ahead:
-        return f"{start}none differ by more than seeds alone explain."
+        return f"{start}none differ by {CLEAR}."
     others = f"{two} in {ahead.count(two)}" if two in ahead else f"{two} in none"
     leads = f"{one} is ahead in {ahead.count(one)} and {others}"
-    return f"{start}{leads} by more than seeds alone explain."
+    return f"{start}{leads} by {CLEAR}."
 
 
 def _model(arm: Arm) -> str:

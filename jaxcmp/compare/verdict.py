@@ -8,6 +8,7 @@ from jaxcmp.compare.arms import Arm, Group, ranked
 from jaxcmp.compare.cells import percent, say_p, two_digits
 from jaxcmp.compare.statistics.means import MIN_RUNS, Lead, compare_runs
 from jaxcmp.compare.statistics.paired import paired_difference
+from jaxcmp.compare.words import CLEAR, UNCLEAR
 
 
 def answer(group: Group) -> list[str]:
@@ -76,12 +77,12 @@ def lead_sentence(leader: Arm, other: Arm) -> str:
         return lead_sentence(other, leader)
     points, names = f"{100 * difference.mean:.2f} points", f"{leader.name} and {other.name}"
     start = f"{leader.name} is ahead of {other.name} by {points} of test accuracy"
-    surely = ", more than seeds alone explain"
+    surely = f", {CLEAR}"
     if difference.lead is Lead.TIE:
         start, surely = f"{names} are level in test accuracy", ""
     elif difference.lead is Lead.UNKNOWN:
         start = f"{leader.name} scored {points} more than {other.name} in test accuracy"
-        surely = ", which seeds alone can explain"
+        surely = f", {UNCLEAR}"
     seeds = _seeds(len(leader.outcomes), len(other.outcomes))
     if difference.p_value is None:
         few = " and ".join(arm.name for arm in (leader, other) if len(arm.outcomes) < MIN_RUNS)

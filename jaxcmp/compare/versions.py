@@ -6,6 +6,7 @@ they differ in keeps them apart.
 
 import dataclasses
 import difflib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -89,12 +90,24 @@ def packages_of(outcome: Outcome) -> dict[str, list[str]]:
 
 
 def about_versions(group: Group) -> list[str]:
-    """Sentences on runs of several commits or versions; none where all are of one."""
+    """Sentences on versions that may set results apart; none where nothing does.
+
+    Commits are among them where two arms have none in common.
+    """
     outcomes = [outcome for arm in group.all_arms for outcome in arm.outcomes]
-    return [*_commits(group, outcomes), *_packages(outcomes), *_repetitions(group)]
+    commits = about_commits(group) if have_own_commits(group) else []
+    return [*commits, *_packages(outcomes), *_repetitions(group)]
 
 
-def _commits(group: Group, outcomes: Sequence[Outcome]) -> list[str]:
+def have_own_commits(group: Group) -> bool:
+    """Returns whether two arms have no commit in common: the code may be what sets them apart."""
+    found = [{value_of(each, COMMIT) for each in arm.outcomes} for arm in group.arms]
+    return any(one.isdisjoint(two) for one, two in itertools.combinations(found, 2))
+
+
+def about_commits(group: Group) -> list[str]:
+    """A sentence on the commits of all runs; none where all are of one, without changes."""
+    outcomes = [outcome for arm in group.all_arms for outcome in arm.outcomes]
     sessions = [session for each in outcomes for session in each.run.sessions]
     commits = dict.fromkeys(each["git_commit"] for each in sessions if each.get("git_commit"))
     changed = {each["git_commit"] for each in sessions if each.get("git_dirty")} - {None}
@@ -110,8 +123,13 @@ def _commits(group: Group, outcomes: Sequence[Outcome]) -> list[str]:
     counts = Counter(value_of(each, COMMIT) for each in outcomes)
     told = [f"{commit} ({_runs(num)})" for commit, num in counts.most_common(MAX_NAMED)]
     told += [f"{len(counts) - MAX_NAMED} more"] if len(counts) > MAX_NAMED else []
-    pooled = [arm.name for arm in group.all_arms if _is_pooled(arm, COMMIT)]
-    return [f"{text}: {'; '.join(told)}.{_about_pooling(pooled, COMMIT)}"]
+    if have_own_commits(group):
+        end = "; some arms have no commit in common, so that the code too may set them apart"
+    else:
+        pooled = dict.fromkeys(a.name for a in group.all_arms if _is_pooled(a, COMMIT))
+        names, keep = ", ".join(pooled), f"--by={COMMIT} keeps them apart"
+        end = f"; seeds of several are averaged in {names}, and {keep}" if pooled else ""
+    return [f"{text}: {'; '.join(told)}{end}."]
 
 
 def _packages(outcomes: Sequence[Outcome]) -> list[str]:
@@ -141,12 +159,6 @@ def _repetitions(group: Group) -> list[str]:
 
 def _is_pooled(arm: Arm, key: str) -> bool:
     return len({value_of(each, key) for each in arm.outcomes}) > 1
-
-
-def _about_pooling(names: Sequence[str], key: str) -> str:
-    if not names:
-        return ""
-    return f" Seeds of several are pooled in {', '.join(names)}; --by={key} keeps them apart."
 
 
 def _runs(num: int) -> str:

@@ -223,6 +223,56 @@ def of_six_arms(tmp_path_factory) -> str:
     return path.as_uri()
 
 
+@pytest.fixture(scope="module")
+def of_two_arms(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("two")
+    samples = [Sample(arm, seed) for arm in ("vit", "resnet") for seed in (0, 1, 2)]
+    path = folder / "index.html"
+    path.write_text(render_html(build(make_groups(folder, *samples), [])), encoding="utf-8")
+    return path.as_uri()
+
+
+def test_a_phone_shows_the_name_and_the_column_that_decides_and_says_which_tables_scroll(
+    browser, of_two_arms
+):
+    page = browser.new_page(viewport={"width": PHONE[0], "height": PHONE[1]})
+    page.goto(of_two_arms)
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
+    page.wait_for_timeout(100)
+    found = page.evaluate(
+        """[...document.querySelectorAll(".table")].map((table) => {
+          const [box, hint] = [".scroll", ".sideways"].map((name) => table.querySelector(name));
+          const right = box.getBoundingClientRect().right + 1;
+          const heads = [...table.querySelectorAll("thead tr > *")];
+          const seen = heads.filter((head) => head.getBoundingClientRect().right <= right);
+          return [
+            table.querySelector("p").textContent,
+            seen.map((head) => head.textContent),
+            box.scrollWidth > box.clientWidth + 1,
+            !hint.hidden,
+          ];
+        })"""
+    )
+    page.close()
+    assert any(scrolls for *_, scrolls, _ in found)
+    assert all(scrolls == is_said for *_, scrolls, is_said in found)
+    seen = {title: heads for title, heads, *_ in found}
+    assert seen["Accuracy and cost"] == ["", "resnet to vit", "●resnet", "■vit"]
+    assert {"class", "gap, points", "p, Holm"} <= set(seen["resnet minus vit, by class"])
+    assert "p, McNemar" in seen["resnet and vit, run by run"]
+    assert "seconds to vit" in seen["Multiply-adds beside seconds"]
+
+
+def test_an_interval_stays_on_one_line_on_a_desktop(browser, of_two_arms):
+    page = browser.new_page(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
+    page.goto(of_two_arms)
+    lines = page.evaluate(
+        "[...document.querySelectorAll('.whole')].map((each) => each.getClientRects().length)"
+    )
+    page.close()
+    assert len(lines) > 10 and set(lines) <= {0, 1}
+
+
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
 def test_axe_finds_nothing_to_complain_of(browser, address, of_six_arms, size, colours):

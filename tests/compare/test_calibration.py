@@ -15,6 +15,7 @@ from jaxcmp.compare.statistics.calibration import (
     brier_score,
     ece_interval,
     equal_mass_bins,
+    equal_width_bins,
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,
@@ -138,6 +139,15 @@ def test_reliability_shows_each_bin_as_the_calibration_error_counts_it():
     gaps = np.abs(curve.accuracy - curve.confidence) @ curve.num / 152
     assert gaps == pytest.approx(expected_calibration_error(logits, labels))
     assert (np.diff(curve.confidence) > 0).all()
+
+
+def test_bins_of_equal_width_are_tenths_joined_where_they_hold_few():
+    # Three images in the first tenth wait for the fifth; one in the eighth for the last.
+    confidence = np.array([0.05, 0.06, 0.07, 0.41, 0.42, 0.75] + [0.95] * 5 + [1.0])
+    assert list(equal_width_bins(confidence, least=5)) == [0] * 5 + [1] * 7
+    assert list(equal_width_bins(confidence, least=1)) == [0] * 3 + [1] * 2 + [2] + [3] * 6
+    # A last bin that would hold too few is joined with the one before.
+    assert list(equal_width_bins(np.array([0.1] * 5 + [0.9] * 2), least=5)) == [0] * 7
 
 
 def too_sure(num: int, sharpness: float, rng: np.random.Generator, classes: int = 10):

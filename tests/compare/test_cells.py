@@ -159,3 +159,11 @@ def test_times_on_different_machines_stay_apart():
         ("cpu", [1500.0, 1620.0], [0, 2]),
         ("T4", [1560.0], [1]),
     ]
+
+
+def test_beside_an_interval_of_more_than_ten_points_a_second_decimal_is_dropped():
+    narrow, wide = (-0.01, 0.0899), (-0.0726, 0.1612)
+    assert cells.digits_of([narrow, None]) == 2 and cells.digits_of([narrow, wide]) == 1
+    assert cells.difference(0.037, wide, [], digits=1).text == "+3.7 [−7.3, +16.1]"
+    assert cells.difference(0.037, narrow, []).text == "+3.70 [−1.00, +8.99]"
+    assert cells.share(0.9907, (0.8875, 0.9993), [], digits=1).text == "99.1 % [88.8, 99.9]"

@@ -67,12 +67,12 @@ def test_the_table_has_a_row_for_each_claim_with_a_coloured_verdict():
     rows = dict(zip(CLAIMS, table.rows, strict=True))
     assert [cell.text for cell in rows["time"][1:4]] == ["holds", "44 and 15 min", "2.93 times"]
     assert rows["time"][4].text.endswith("so that their ratio is judged.")
-    assert [cell.text for cell in rows["pretrained"][1:4]] == ["not measured here", "98 %", "–"]
+    assert [cell.text for cell in rows["pretrained"][1:4]] == ["not measured", "98 %", "–"]
     assert rows["pretrained"][1].verdict == "open"
     assert rows["pretrained-gap"][2].text == "above 0 points"
     assert rows["class-gaps"][2].text == "1.9 to 18.6 points"
     assert [cell.text for cell in rows["largest-gap"][1:4]] == [
-        *("not settled here", "cat, 18.6 points", "cat, +18.60 points")
+        *("not clear", "cat, 18.6 points", "cat, +18.60 points")
     ]
     assert rows["vit-accuracy"][3].runs == [3]
 

@@ -107,13 +107,13 @@ def test_a_row_has_both_accuracies_the_gap_and_its_p_value_the_widest_gap_first(
     table = sections.table(section, "by class")
     leader, other = group.pairs[0]
     gaps = class_gaps(group, leader, other)
-    assert [row[3].value for row in table.rows] == [100 * each.gap.mean for each in gaps]
+    assert [row[1].value for row in table.rows] == [100 * each.gap.mean for each in gaps]
     assert [each.gap.mean for each in gaps] == sorted([e.gap.mean for e in gaps], reverse=True)
     for row, each in zip(table.rows, gaps, strict=True):
-        for cell, arm in zip(row[1:3], (leader, other), strict=True):
+        for cell, arm in zip(row[3:5], (leader, other), strict=True):
             assert cell.value == pytest.approx(100 * shares(group, arm)[each.index])
             assert cell.interval is not None
-        assert row[4].value == each.p_value
+        assert row[2].value == each.p_value
 
 
 def test_a_matrix_has_the_share_of_each_answer_to_each_class(group, section):
@@ -209,7 +209,7 @@ def test_a_class_on_which_every_image_differs_is_one_that_differs(pair):
     assert "vit is ahead in 2 of 3 classes, most in cat" in sections.texts(section)
     table = sections.table(section, "by class")
     # All of ten: (10 - 1.96 ** 2) / (10 + 1.96 ** 2), Tango 1998.
-    assert sections.row(table, "cat")["gap, points"].text == "+100.00 [+44.49, +100.00]"
+    assert sections.row(table, "cat")["gap, points"].text == "+100.0 [+44.5, +100.0]"
     assert sections.row(table, "cat")["p, Holm"].value == pytest.approx(3 * 2 * 0.5**10)
     assert sections.row(table, "dog")["p, Holm"].value == 1
 

@@ -157,32 +157,42 @@ def test_an_arm_is_scaled_only_if_all_of_its_runs_held_images_out(tmp_path):
     assert sections.names(sections.table(section, TITLE)) == ["vit"]
 
 
+def steps(sure: np.ndarray) -> list[list[float]]:
+    """Returns the confidences of each tenth, joined until there are 20 of them."""
+    found: list[list[float]] = [[]]
+    for tenth in range(10):
+        later = [each for each in sure if min(int(10 * each), 9) >= tenth]
+        if len(found[-1]) >= 20 and len(later) >= 20:
+            found.append([])
+        found[-1] += [each for each in later if min(int(10 * each), 9) == tenth]
+    return found
+
+
 def test_a_diagram_has_the_mean_confidence_and_accuracy_of_each_bin(group, section):
-    panel = sections.plot(sections.figure(section, "reliability"), "Reliability")
     for arm in group.arms:
+        panel = sections.plot(sections.figure(section, "reliability"), arm.name)
         line = sections.series(panel, arm.name)
-        sure = softmax(np.concatenate(arm.logits).astype(float), axis=1).max(axis=1)
-        assert len(line.x) == 15 and line.x == sorted(line.x)
-        # 400 answers in 15 bins: 26 or 27 each, so that the least sure 26 are the first bin.
-        lowest = np.sort(sure)
-        assert line.x[0] == pytest.approx(100 * lowest[:27].mean(), rel=5e-3)
-        assert np.mean([y for y in line.y if y is not None]) == pytest.approx(
-            100 * arm.mean_accuracy, abs=0.5
-        )
+        logits = np.concatenate(arm.logits).astype(float)
+        sure = softmax(logits, axis=1).max(axis=1)
+        is_right = logits.argmax(axis=1) == np.tile(group.labels, len(arm.logits))
+        assert line.x == pytest.approx([100 * np.mean(each) for each in steps(sure)])
+        # The surest tenth has enough answers for a step of its own.
+        highest = sure >= 0.9
+        assert highest.sum() >= 20 and line.x[-1] == pytest.approx(100 * sure[highest].mean())
+        assert line.y[-1] == pytest.approx(100 * is_right[highest].mean())
 
 
 def test_a_second_diagram_shows_the_scaled_confidence_where_there_is_one(group, section, without):
-    panel = sections.plot(
-        sections.figure(section, "reliability"), "Reliability, temperature-scaled"
-    )
     for arm in group.arms:
+        title = f"{arm.name}, temperature-scaled"
+        panel = sections.plot(sections.figure(section, "reliability"), title)
         pairs = [(outcome, best_temperature(outcome)) for outcome in arm.outcomes]
         logits = [outcome.predictions.logits.astype(float) / t for outcome, t in pairs]
         sure = softmax(np.concatenate(logits), axis=1).max(axis=1)
         line = sections.series(panel, arm.name)
-        assert np.mean(line.x) == pytest.approx(100 * sure.mean(), abs=0.5)
+        assert line.x == pytest.approx([100 * np.mean(each) for each in steps(sure)], rel=1e-3)
     figure = sections.figure(confidence_section(without), "reliability")
-    assert [panel.title for panel in figure.panels] == ["Reliability"]
+    assert [panel.title for panel in figure.panels] == ["resnet", "vit"]
 
 
 def test_a_bin_has_the_interval_of_its_images_whatever_the_number_of_seeds(tmp_path):
@@ -191,7 +201,7 @@ def test_a_bin_has_the_interval_of_its_images_whatever_the_number_of_seeds(tmp_p
     labels = np.zeros(20, int)
     logits = {"vit": [logits_of([0] * 15 + [1] * 5, 5)] * 4}
     group = with_logits(group, logits, labels, *group.class_names)
-    panel = sections.plot(sections.figure(confidence_section(group), "reliability"), "Reliability")
+    panel = sections.plot(sections.figure(confidence_section(group), "reliability"), "vit")
     line = sections.series(panel, "vit")
     assert line.y == pytest.approx([75])
     z = float(stats.norm.ppf(0.975))

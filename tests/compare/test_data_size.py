@@ -51,7 +51,7 @@ def keep(group: Group, arm: str, *sizes: int) -> Group:
 def test_the_runs_on_most_images_are_the_headline_and_the_rest_never_join_their_average(runs):
     assert [arm.outcomes[0].num_train for arm in runs.arms] == [50_000, 50_000]
     assert sorted(arm.outcomes[0].num_train for arm in runs.smaller) == [5000] * 2 + [25_000] * 2
-    table = sections.table(results_section(lawful(runs, LAWS)))
+    table = sections.table(results_section(lawful(runs, LAWS)), "Results")
     accuracy = sections.row(table, "Test accuracy, last epoch")["vit"]
     assert (accuracy.value, accuracy.num) == (pytest.approx(100 * (1 - 20 * 50_000**-0.5)), 2)
 
@@ -111,7 +111,7 @@ def test_a_crossover_within_the_range_has_its_place_and_interval(tmp_path):
 def test_a_crossover_of_single_seeds_has_no_interval_and_says_what_would_give_one(tmp_path):
     group = make_group(tmp_path, *(sample(a, f) for a in LAWS for f in (0.1, 1.0)))
     text = sections.texts(data_size_section(lawful(group, LAWS)))
-    assert "cross at 10,000 images; these runs settle no interval" in text
+    assert "cross at 10,000 images; these runs give no interval" in text
 
 
 @pytest.mark.parametrize("vit", [(20.0, 0.6), (4.0, 0.25), (400.0, 0.5)])
@@ -150,13 +150,21 @@ def test_an_arm_with_one_size_only_is_not_drawn(runs):
     assert "cross" not in sections.texts(section)
 
 
-def test_without_parts_a_command_makes_a_run_on_one(tmp_path):
-    group = make_group(tmp_path, sample("vit", 0.5, 2), sample("resnet", 0.5, 2))
-    answer, run = data_size_section(group), group.arms[0].outcomes[0]
+@pytest.mark.parametrize(
+    ("had", "word", "asked", "suffix"),
+    [(1.0, "Less data", "0.1", "0.1"), (0.5, "More data", "1.0", "all-images")],
+)
+def test_without_parts_each_arm_is_suggested_a_part_or_all_of_the_images_if_it_had_a_part(
+    tmp_path, had, word, asked, suffix
+):
+    group = make_group(tmp_path, sample("vit", had, 2), sample("resnet", had, 2))
+    answer = data_size_section(group)
     assert answer.section is None
+    assert [each.text.partition(":")[0] for each in answer.more] == [word, word]
     assert sections.commands(answer) == [
-        "python -m jaxcmp.main --config=configs/resnet.py:cpu --config.seed=2 "
-        f"--config.data.train_fraction=0.05 --workdir={run.folder}-0.05"
+        f"python -m jaxcmp.main --config=configs/{arm.name}.py:cpu --config.seed=2 "
+        f"--config.data.train_fraction={asked} --workdir={arm.outcomes[0].folder}-{suffix}"
+        for arm in group.arms
     ]
 
 

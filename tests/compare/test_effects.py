@@ -57,7 +57,7 @@ def test_a_lead_that_seeds_alone_explain_does_not_make_it_depend_on_the_recipe()
     assert "Which architecture is ahead depends" not in text
     assert (
         "The gap between the two depends on the recipe, but these runs do not show that who is "
-        "ahead does: a lead that seeds alone cannot explain has vit with vit's recipe, by 5.00"
+        "ahead does: ahead by more than seeds alone explain is vit with vit's recipe, by 5.00"
     ) in text
 
 

@@ -116,7 +116,7 @@ def test_a_claim_about_classes_holds_if_every_class_does():
     wrong = measured(vit={"class_accuracies": classes("vit", cat=0.75)})
     judgement = judged(judge, "vit-classes", wrong)
     assert (judgement.verdict, judgement.measured.value) == ("open", 9)
-    assert "Not settled: cat (75.00 %, not 68.4)." in judgement.reason
+    assert "Not clear: cat (75.00 %, not 68.4)." in judgement.reason
     three = seeds("vit", cat=0.75)
     judgement = judged(judge, "vit-classes", measured(vit={"class_accuracies": three}))
     assert (judgement.verdict, judgement.measured.value) == ("fails", 9)
@@ -165,7 +165,7 @@ def test_which_gap_is_largest_is_open_where_seeds_or_images_can_explain_it():
     # Cat with 18.6 points, then deer: a point ahead is within what 1,000 images allow.
     assert largest(seeds("vit", deer=0.754), seeds("resnet")).verdict == "open"
     judgement = largest(seeds("vit", deer=0.744), seeds("resnet"))
-    assert judgement.verdict == "open" and "is not settled" in judgement.reason
+    assert judgement.verdict == "open" and "is not clear" in judgement.reason
     assert largest(seeds("vit", spread=0.05), seeds("resnet")).verdict == "open"
 
 

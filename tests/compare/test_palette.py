@@ -6,6 +6,8 @@ import re
 import numpy as np
 import pytest
 
+from jaxcmp.compare.document import Figure, Heatmap
+from jaxcmp.compare.pages.figures import draw
 from jaxcmp.compare.pages.palette import (
     COLOURS,
     MARKERS,
@@ -121,3 +123,32 @@ def test_stand_ins_come_back_as_variables_or_as_fixed_colours():
     style = f"fill: {stand_in('arm-3')}; stroke: {stand_in('ink')}"
     assert paint(style, as_variable) == "fill: var(--arm-3); stroke: var(--ink)"
     assert paint(style, as_light) == "fill: #99527f; stroke: #1b1f27"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("hue", ["heat", "more", "less"])
+def test_the_number_of_a_cell_has_the_contrast_that_wcag_aa_asks_for_on_every_shade(mode, hue):
+    # From the palest shade to the deepest; the first few round to a zero, which is written softly.
+    sign = -1 if hue == "less" else 1
+    values = [[sign * 0.01 * i**2 / 2] for i in range(20)]
+    names = [str(i) for i in range(20)]
+    matrix = Heatmap("", "", "", names, ["a"], values, "", is_diverging=hue != "heat")
+    (drawing,) = draw(Figure("f", [matrix], "", ""))
+    svg = re.sub(
+        r"#0a0b[0-9a-f]{2}",
+        lambda found: paint(found[0], lambda name: MODES[mode][name]),
+        drawing.svg,
+    )
+    colours = {name: channels(colour) for name, colour in MODES[mode].items()}
+    cells = re.findall(r'd="M ([^"]*)" clip[^>]*fill: (#\w+)(?:; opacity: ([\d.]+))?', svg)
+    found = []
+    for ink, y in re.findall(r'size: 9px;[^"]*fill: (#\w+)" x="[^"]*" y="([\d.]+)"', svg):
+        ground = colours["paper"]
+        for path, colour, opacity in cells:
+            heights = [float(point.split()[1]) for point in re.findall(r"[\d.]+ [\d.]+", path)]
+            if min(heights) < float(y) < max(heights):
+                share = float(opacity or 1)
+                ground = share * channels(colour) + (1 - share) * ground
+        found.append(contrast(channels(ink), ground))
+    assert len(found) == 20 and len(cells) >= 15
+    assert min(found) >= 4.5

@@ -6,7 +6,7 @@ from sample_study import crossed
 from sample_transfer import from_file, from_run, make_transfer, pretrained
 
 from jaxcmp.compare.arms import Group
-from jaxcmp.compare.sections.pretrained_arms import (
+from jaxcmp.compare.sections.pretraining_arms import (
     Pretrained,
     differences,
     ends,

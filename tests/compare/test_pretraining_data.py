@@ -7,8 +7,8 @@ from sample_transfer import IMAGENET, OTHERS, from_file, from_run, make_transfer
 
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Section
-from jaxcmp.compare.sections.pretrained_arms import pretrained_arms
-from jaxcmp.compare.sections.pretraining_data import TITLE, data_blocks
+from jaxcmp.compare.sections.pretraining_arms import DATA_TITLE as TITLE
+from jaxcmp.compare.sections.pretraining_arms import data_blocks, pretrained_arms
 
 
 def seen(group: Group) -> Section:

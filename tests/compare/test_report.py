@@ -54,8 +54,15 @@ def test_a_comparison_has_its_sections_in_order(report):
     assert named <= {section.id for section in comparison.sections}
     # What has no data is a question with a command, and no section.
     texts = " ".join(each.text for each in comparison.more)
-    assert all(word in texts for word in ("Model or recipe", "More data", "Pretraining"))
+    assert all(word in texts for word in ("Model or recipe", "Less data", "Pretraining"))
     assert all(each.command.startswith("python -m jaxcmp.") for each in comparison.more)
+
+
+def test_what_is_folded_has_a_title_of_six_words_at_most(report):
+    (comparison,) = report.comparisons
+    folded = {each.title: each.folded for each in comparison.sections if each.details}
+    assert len(folded) == 7
+    assert all(1 <= len(words.split()) <= 6 for words in folded.values()), folded
 
 
 def test_every_run_is_a_source_and_every_reference_is_to_a_run(report):

@@ -6,13 +6,15 @@ import math
 import numpy as np
 import pytest
 import sections
-from sample_runs import TWO_SEEDS_EACH, Sample, alter, make_group, with_files
+from sample_runs import SIZES, TWO_SEEDS_EACH, Sample, alter, make_group, with_files
 from sample_transfer import pretrained
 from scipy import stats
 
 from jaxcmp.compare.arms import Group, Outcome
-from jaxcmp.compare.document import Cell
+from jaxcmp.compare.document import Cell, Table
+from jaxcmp.compare.sections.cost import cost_section
 from jaxcmp.compare.sections.results import facts, results_section, tradeoff
+from jaxcmp.compare.sections.work import work_section
 from jaxcmp.compare.statistics.means import compare_runs
 
 ACCURACIES = {"vit": [0.80, 0.84], "resnet": [0.90, 0.91, 0.95]}
@@ -39,7 +41,9 @@ def uneven(tmp_path_factory) -> Group:
 
 
 def cell(group: Group, name: str, arm: str) -> Cell:
-    return sections.row(sections.table(results_section(group)), name)[arm]
+    tables = [sections.table(results_section(group), title) for title in ("Results", "Recipes")]
+    (found,) = (table for table in tables if name in sections.names(table))
+    return sections.row(found, name)[arm]
 
 
 def t_half(values: list[float]) -> float:
@@ -201,21 +205,21 @@ def test_three_arms_have_a_column_each_and_a_row_for_every_pair(tmp_path):
     third = Sample("vit", accuracy=0.5, config={"label_smoothing": 0.1})
     group = make_group(tmp_path, Sample("vit"), Sample("resnet"), third)
     section = results_section(group)
-    labels = [column.label for column in sections.table(section, "recipes").columns]
+    labels = [column.label for column in sections.table(section, "Recipes").columns]
     assert labels == [
         "Quantity",
         "resnet",
         "vit (label_smoothing=0.0)",
         "vit (label_smoothing=0.1)",
     ]
-    columns = sections.table(section, "recipes").columns
+    columns = sections.table(section, "Results").columns
     assert [column.arm for column in columns] == [None, 0, 1, 2]
     assert len(sections.table(section, "Every pair").rows) == 3
     assert len(facts(group)) == 3
 
 
 def test_what_arms_began_from_is_told_where_it_was_not_random(two, tmp_path):
-    assert "Began from" not in sections.names(sections.table(results_section(two)))
+    assert "Began from" not in sections.names(sections.table(results_section(two), "Recipes"))
     group = make_group(tmp_path, pretrained("vit"), pretrained("resnet"))
     found = cell(group, "Began from", "vit, pretrained on 5 classes of cifar10")
     assert found.text == ("weights pretrained on cifar10 (25,000 images, 5 classes, 10 epochs)")
@@ -247,17 +251,41 @@ def test_the_trade_off_marks_what_is_better_by_more_than_chance(tmp_path):
     assert table is not None
     rows = {cells[0].text: [cell.text for cell in cells[1:]] for cells in table.rows}
     # The ResNet has less of everything; both take a minute, whatever the seed.
-    assert [text.endswith("✓") for text in rows["Parameters"][:2]] == [True, False]
-    assert [text.endswith("✓") for text in rows["Test accuracy"][:2]] == [True, False]
+    assert [text.endswith("✓") for text in rows["Parameters"][1:]] == [True, False]
+    assert [text.endswith("✓") for text in rows["Test accuracy"][1:]] == [True, False]
     assert not any(text.endswith("✓") for text in rows["Training time"])
-    assert rows["Parameters"][2] == f"{19829 / 444581:.2f}×"
+    assert rows["Parameters"][0] == f"{19829 / 444581:.2f}×"
     gap = 100 * (group.arms[0].mean_accuracy - group.arms[1].mean_accuracy)
-    assert table.rows[0][3].value == pytest.approx(gap)
-    assert rows["Test accuracy"][2].startswith(f"{gap:+.2f} [")
+    assert table.rows[0][1].value == pytest.approx(gap)
+    assert rows["Test accuracy"][0].startswith(f"{gap:+.2f} [")
     few = make_group(tmp_path / "few", *samples[:1], *samples[3:4])
     table = tradeoff(few)
-    assert table is not None and "✓" not in table.rows[0][1].text + table.rows[0][2].text
+    assert table is not None and "✓" not in table.rows[0][2].text + table.rows[0][3].text
     assert tradeoff(make_group(tmp_path / "one", Sample("vit"))) is None
+
+
+def test_the_results_are_shown_and_the_recipes_folded(two):
+    section = results_section(two).section
+    assert section is not None
+    assert [block.title for block in section.blocks if isinstance(block, Table)] == ["Results"]
+    assert [block.title for block in section.details if isinstance(block, Table)] == ["Recipes"]
+
+
+def test_ratios_and_gaps_are_of_the_more_accurate_arm_to_the_other_everywhere(uneven):
+    ahead = {"vit": 0.9, "resnet": 0.8}
+    group = alter(uneven, lambda each: dataclasses.replace(each, test_accuracy=ahead[each.name]))
+    table = tradeoff(group)
+    assert table is not None and table.columns[1].label == "vit to resnet"
+    assert table.rows[0][1].text.startswith("+10.00")
+    ratio = SIZES["vit"]["multiply_adds"], SIZES["resnet"]["multiply_adds"]
+    times = f"{sum(ratio[0].values()) / sum(ratio[1].values()):.2f}"
+    _, _, work, _ = facts(group)
+    assert (work.text, work.label) == (f"{times}×", "multiply-adds per image, vit to resnet")
+    assert f"vit does {times} times the multiply-adds of resnet" in sections.texts(
+        work_section(group)
+    )
+    (dearer,) = (each.text for each in cost_section(group).more if "Equal cost" in each.text)
+    assert "Equal cost: vit takes " in dearer and "the training FLOPs of resnet" in dearer
 
 
 def test_more_seeds_are_suggested_until_a_gap_is_settled(two, tmp_path):

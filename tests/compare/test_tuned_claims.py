@@ -74,7 +74,7 @@ def test_the_gap_is_flipped_where_the_vit_is_ahead_by_more_than_chance(vit, resn
     judgement = judge(GAP, POST, tuned(vit, resnet))
     assert judgement.verdict == verdict
     assert judgement.measured.value is not None and judgement.measured.runs == [0, 1]
-    assert ("not settled" in judgement.reason) == (verdict == "open")
+    assert ("not clear" in judgement.reason) == (verdict == "open")
 
 
 def test_without_both_models_nothing_is_said_of_the_gap():

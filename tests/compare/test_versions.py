@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sections
 from sample_runs import Sample, write_run
 
 from jaxcmp import runs
 from jaxcmp.compare.__main__ import main
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.grouping import group
+from jaxcmp.compare.sections.methods import methods_section
 from jaxcmp.compare.sources import read_outcomes
-from jaxcmp.compare.versions import about_versions, commit_of, packages_of, value_of
+from jaxcmp.compare.versions import about_commits, about_versions, commit_of, packages_of, value_of
 from jaxcmp.errors import CommandError
 from jaxcmp.runs.predictions import read_predictions, write_predictions
 
@@ -46,6 +48,12 @@ def read(root: Path, *by: str) -> Group:
     return only
 
 
+def text_of(found: Group) -> str:
+    """Returns what is said of the commits."""
+    (text,) = about_commits(found)
+    return text
+
+
 def names(found: Group) -> dict[str, list[int]]:
     return {arm.name: [each.seed for each in arm.outcomes] for arm in found.all_arms}
 
@@ -55,34 +63,41 @@ def test_seeds_of_several_commits_are_pooled_with_a_word_and_apart_on_request(tm
     write(tmp_path / "b", 1, git_commit=NEW, git_dirty=True)
     found = read(tmp_path)
     assert names(found) == {"vit": [0, 1]}
-    assert about_versions(found) == [
+    # The seeds of an arm are averaged all the same: a word for the methods, not for the answer.
+    assert about_versions(found) == []
+    text = (
         "These are runs of 2 commits, one with uncommitted changes: 0123456789 (1 run); "
-        "fedcba9876, changed (1 run). Seeds of several are pooled in vit; --by=commit keeps them "
-        "apart."
-    ]
+        "fedcba9876, changed (1 run); seeds of several are averaged in vit, and --by=commit keeps "
+        "them apart."
+    )
+    assert about_commits(found) == [text]
+    assert text in sections.texts(methods_section(found))
     apart = read(tmp_path, "commit")
     assert names(apart) == {
         "vit (commit=0123456789)": [0],
         "vit (commit=fedcba9876, changed)": [1],
     }
-    assert "pooled" not in about_versions(apart)[0]
+    # What sets these apart may be the code, so that the first screen says it.
+    assert about_versions(apart) == about_commits(apart) and "averaged" not in text_of(apart)
+    assert text_of(apart).endswith("no commit in common, so that the code too may set them apart.")
+    assert text_of(apart) not in sections.texts(methods_section(apart))
 
 
 def test_runs_of_one_commit_need_no_word_but_changes_do(tmp_path):
     changed = [write(tmp_path / "changed" / str(seed), seed, git_dirty=True) for seed in (0, 1)]
     write(tmp_path / "mixed" / "a", 2)
-    assert about_versions(read(tmp_path / "mixed")) == []
+    assert about_commits(read(tmp_path / "mixed")) == []
     changed[1].rename(tmp_path / "mixed" / "b")
-    (line,) = about_versions(read(tmp_path / "mixed"))
+    (line,) = about_commits(read(tmp_path / "mixed"))
     assert line.startswith("These are runs of 1 commit, some with uncommitted changes: ")
-    (line,) = about_versions(read(tmp_path / "changed"))
+    (line,) = about_commits(read(tmp_path / "changed"))
     assert line.startswith("These are runs of 1 commit, with uncommitted changes: ")
 
 
 def test_runs_of_unknown_code_beside_known_code_are_told(tmp_path):
     write(tmp_path / "a", 0)
     write(tmp_path / "b", 1, git_commit=None, git_dirty=None)
-    (line,) = about_versions(read(tmp_path))
+    (line,) = about_commits(read(tmp_path))
     assert "of 1 commit, and of code whose commit is unknown: " in line
 
 
@@ -103,7 +118,7 @@ def test_sessions_of_one_run_count_like_runs(tmp_path):
     (outcome,) = found.arms[0].outcomes
     assert value_of(outcome, "commit") == "0123456789 and fedcba9876"
     assert packages_of(outcome)["python"] == ["3.11.7", "3.12.1"]
-    assert "runs of 2 commits: " in about_versions(found)[0]
+    assert "runs of 2 commits: " in text_of(found)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from scipy import stats
 from scipy.special import softmax
 
 from jaxcmp.compare.arms import Group
-from jaxcmp.compare.document import Gallery
+from jaxcmp.compare.document import Figure, Gallery
 from jaxcmp.compare.inspected import read_inspected
 from jaxcmp.compare.sections.why import why_section
 from jaxcmp.runs.inspections import ARRAYS, INSPECTION, read_arrays, read_inspection
@@ -74,7 +74,8 @@ def test_shifts_are_compared_on_the_same_images_with_welchs_interval_over_seeds(
         "Shifted by 1 to 4 pixels in eight directions, resnet keeps "
         f"{np.mean(one):.2f} % of its answers and vit {np.mean(two):.2f} %: "
         f"{np.mean(one) - np.mean(two):.2f} points apart (95 % interval {interval[0]:.2f} to "
-        f"{interval[1]:.2f}, p < 0.001 after Holm's correction), more than seeds alone explain."
+        f"{interval[1]:.2f} for this question alone; p < 0.001 after Holm's correction for all "
+        "questions), more than seeds alone explain."
     )
     assert words in sections.texts(answer)
     assert "same 100 test images" in sections.texts(answer)
@@ -105,7 +106,7 @@ def test_the_first_screen_has_the_gap_that_seeds_explain_least(group, answer):
 def test_where_seeds_explain_every_gap_the_first_screen_says_so(tmp_path):
     group = make_inspected(tmp_path, {"resnet": VIT, "vit": VIT})
     finding = why_section(group).finding
-    assert finding is not None and "seeds can explain each of 4 differences" in finding.text
+    assert finding is not None and "seeds alone can explain each of 4 differences" in finding.text
 
 
 def test_two_seeds_have_no_interval_and_make_no_finding(tmp_path):
@@ -135,6 +136,31 @@ def test_the_map_of_places_is_relative_to_its_centre(group, answer):
     assert panel.title == f"vit: {centre:.1f} % at the centre"
     values = sections.heatmap(figure, panel.title).values
     assert values[3][3] == 0 and values[0][6] == pytest.approx(corner - centre)
+
+
+def test_places_are_not_compared_where_an_arm_hardly_recognises_the_small_images(tmp_path):
+    # Chance is 20 %. A quarter of the way from there to 90 % is 37.5 %.
+    low = make_inspected(tmp_path / "low", {"resnet": RESNET, "vit": VIT | {"place": 0.25}})
+    answer, text = why_section(low), sections.texts(why_section(low))
+    centre = np.mean(shares(low, "vit", "places", "place", 24))
+    assert f"and vit in {centre:.1f} %, which is near chance (20.0 %) for vit: what the" in text
+    assert "standard deviation over 49 places" not in text
+    figure = sections.figure(answer, "why-places")
+    assert "near chance, as that of vit: above the share of the largest class" in figure.caption
+    assert answer.section is not None and figure in answer.section.details
+    high = make_inspected(tmp_path / "high", {"resnet": RESNET, "vit": VIT | {"place": 0.5}})
+    text = sections.texts(why_section(high))
+    assert "standard deviation over 49 places" in text and "near chance" not in text
+
+
+def test_one_figure_of_each_question_is_shown_and_what_experts_read_is_folded(answer):
+    assert answer.section is not None
+    shown, folded = (
+        [block.name for block in blocks if isinstance(block, Figure)]
+        for blocks in (answer.section.blocks, answer.section.details)
+    )
+    assert shown == ["why-shifts", "why-places", "why-arrangement", "why-layers"]
+    assert "why-corruptions" in folded and "why-positions" in folded
 
 
 def test_how_much_the_place_matters_is_the_spread_over_all_places(group, answer):
@@ -253,7 +279,7 @@ def test_two_seeds_of_one_arm_are_the_ceiling(group, answer):
     vit = arrays(group, "vit")
     pairs = [(i, j) for i in range(3) for j in range(3) if i != j]
     expected = np.mean([cka(vit[i], vit[j]) for i, j in pairs], axis=0)
-    panel = sections.heatmap(sections.figure(answer, "why-layers"), "Two seeds of vit")
+    panel = sections.heatmap(sections.figure(answer, "why-layers-seeds"), "Two seeds of vit")
     np.testing.assert_allclose(np.array(panel.values, float), 100 * expected, atol=0.1)
     best = np.mean([expected.max(axis=0).mean(), expected.max(axis=1).mean()])
     assert f"{best:.2f} for vit (3 pairs of seeds)" in sections.texts(answer)

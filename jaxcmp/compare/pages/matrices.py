@@ -17,8 +17,9 @@ from jaxcmp.compare.pages.palette import stand_in as colour
 MAX_NARROW, MAX_NUMBERED, MAX_NAMES = 12, 20, 34
 # In inches.
 WIDTH, WIDE, ROW = 4.4, 7.4, 0.29
-# Cells have so many steps of opacity; numbers on the darker ones have the colour of the paper.
-LEVELS, TURN = 50, 35
+# Cells have so many steps of opacity. From PLAIN on a soft number would fade, from TURN on it has
+# the colour of the paper: the contrast of a number with its cell is 4.5:1 or more.
+LEVELS, PLAIN, TURN = 50, 8, 35
 # Below 1, differences among small values show beside one large value, such as the diagonal's.
 POWER = 0.6
 
@@ -60,12 +61,18 @@ def _draw_cells(axes: Axes, matrix: Heatmap) -> None:
     if max(values.shape, default=0) <= MAX_NUMBERED:
         for (row, column), value in np.ndenumerate(values):
             text = _cell_text(float(value), max(values.shape))
-            own = "soft" if text == "0" else "cell-ink"
-            own = "cell-paper" if levels[row, column] >= TURN else own
+            own = _ink(text, float(levels[row, column]))
             style = {"ha": "center", "va": "center_baseline", "fontsize": 9, "in_layout": False}
             axes.text(column, row, text, color=colour(own), **style)
     deepest = f"; the deepest colour is {largest:.3g}" if max(values.shape) > MAX_NUMBERED else ""
     axes.set_title(clean(f"in {matrix.unit}{deepest}" if matrix.unit else deepest))
+
+
+def _ink(text: str, level: float) -> str:
+    """Chooses the colour of a number by its cell's step of opacity; zeros are soft."""
+    if level >= TURN:
+        return "cell-paper"
+    return "soft" if text == "0" and level < PLAIN else "cell-ink"
 
 
 def _cell_text(value: float, num_classes: int) -> str:

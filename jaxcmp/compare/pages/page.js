@@ -31,6 +31,16 @@ for (const button of document.querySelectorAll(".copy")) {
     button.textContent = navigator.clipboard ? "Copied" : "Selected";
   });
 }
+// A table that is wider than its place says so: on a phone nothing else does.
+function sayWhatScrolls() {
+  for (const box of document.querySelectorAll(".scroll")) {
+    const hint = box.parentElement.querySelector(".sideways");
+    hint.hidden = box.scrollWidth <= box.clientWidth + 1;
+  }
+}
+sayWhatScrolls();
+window.addEventListener("resize", sayWhatScrolls);
+document.addEventListener("toggle", sayWhatScrolls, true);
 window.addEventListener("beforeprint", () => {
   for (const each of document.querySelectorAll("details")) each.open = true;
 });

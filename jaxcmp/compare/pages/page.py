@@ -16,9 +16,7 @@ from jaxcmp.compare.document import (
     Block,
     Cell,
     Column,
-    Commands,
     Figure,
-    Gallery,
     LeftOut,
     Report,
     Table,
@@ -61,6 +59,7 @@ def template(name: str, finalize: Callable[[object], object]) -> jinja2.Template
         keep_trailing_newline=True,
     )
     environment.filters["with_arms"] = with_arms
+    environment.filters["together"] = together
     return environment.get_template(name)
 
 
@@ -86,7 +85,6 @@ def render_html(report: Report, drawings: Drawings | None = None) -> str:
         cell_class=cell_class,
         kind_of=kind_of,
         is_png=is_png,
-        contents=_contents,
         to_script=to_script,
         reasons=_reasons,
         rows=listed,
@@ -129,6 +127,11 @@ def with_arms(text: str, arms: Sequence[str]) -> Markup:
     )
 
 
+def together(text: Markup) -> Markup:
+    """Keeps an interval in brackets on one line."""
+    return Markup(re.sub(r"\[[^\[\]<>]*\]", r'<span class="whole">\g<0></span>', str(text)))
+
+
 def cell_class(cell: Cell, column: Column) -> str:
     """Tells how a cell may be broken into lines."""
     length = len(cell.text)
@@ -150,16 +153,6 @@ def to_script(value: object) -> Markup:
 
 def listed(folders: Sequence[LeftOut]) -> list[list[Cell]]:
     return [[Cell(each.folder), Cell(each.reason)] for each in folders]
-
-
-def _contents(blocks: Sequence[Block]) -> str:
-    """Tells what folded blocks hold, by the titles that they have."""
-    titles = [block.title for block in blocks if isinstance(block, Table)]
-    figures = [block for block in blocks if isinstance(block, Figure)]
-    titles += [figures[0].alternative.rstrip(".")] if figures else []
-    titles += ["pictures"] if any(isinstance(block, Gallery) for block in blocks) else []
-    titles += ["commands"] if any(isinstance(block, Commands) for block in blocks) else []
-    return "; ".join(title[:1].lower() + title[1:] for title in titles) or "notes"
 
 
 def _reasons(missing: Sequence[LeftOut]) -> str:

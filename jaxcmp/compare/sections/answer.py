@@ -22,9 +22,11 @@ def answered(
     *,
     finding: str = "",
     details: Sequence[Block] = (),
+    folded: str = "",
     more: Sequence[Suggestion] = (),
 ) -> Answer:
-    section = Section(name, title, list(blocks), list(details))
+    """A section with data; `folded` names its `details` in six words at most."""
+    section = Section(name, title, list(blocks), list(details), folded if details else "")
     return Answer(section, Finding(finding, name, title) if finding else None, tuple(more))
 
 

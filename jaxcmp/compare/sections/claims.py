@@ -21,9 +21,10 @@ from jaxcmp.compare.sections.blog_post import (
     measured,
     undecided,
 )
+from jaxcmp.compare.words import NOT_CLEAR
 
 TITLE = "The blog post's claims"
-VERDICTS = {"holds": "holds", "fails": "does not hold", "open": "not measured here"}
+VERDICTS = {"holds": "holds", "fails": "does not hold", "open": "not measured"}
 
 BY_CLASS: dict[str, Callable[[Claim, BlogPost, Measured], Judgement]] = {
     "class_accuracies": judges.judge_classes,
@@ -81,7 +82,7 @@ def judged(found: Measured, post: BlogPost) -> Answer:
     by_class = [claim for claim in claims if _is_each_class(claim)]
     details: list[Block] = [_class_table(post, found, by_class)] if by_class else []
     more = _commands(post, found, claims, judgements)
-    return answered("blog-post", TITLE, blocks, details=details, more=more)
+    return answered("blog-post", TITLE, blocks, details=details, folded="class by class", more=more)
 
 
 def _commands(
@@ -168,8 +169,8 @@ def _table(claims: Sequence[Claim], judgements: Sequence[Judgement]) -> Table:
 
 
 def _verdict(judgement: Judgement) -> str:
-    is_unsettled = judgement.verdict == "open" and judgement.measured.value is not None
-    return "not settled here" if is_unsettled else VERDICTS[judgement.verdict]
+    is_unclear = judgement.verdict == "open" and judgement.measured.value is not None
+    return NOT_CLEAR if is_unclear else VERDICTS[judgement.verdict]
 
 
 def _stated(claim: Claim) -> str:

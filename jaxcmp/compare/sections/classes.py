@@ -34,7 +34,8 @@ GAP_NOTE = (
     "Accuracies: mean over seeds, with a 95 % interval for the choice of the class's test images. "
     "Gaps: paired over those images, all seeds of both arms together, by a t test; where fewer "
     "than ten images differ from the others, by Tango's score interval (1998) and the exact test "
-    "of turning signs. None covers the choice of seeds. Holm's correction is over the {} tested."
+    "of turning signs. None covers the choice of seeds. Intervals are of each class alone; Holm's "
+    "correction of p is over the {} tested."
 )
 
 
@@ -62,7 +63,8 @@ def classes_section(group: Group) -> Answer:
     details: list[Block] = [] if len(tables) == 1 else [*tables]
     details += [_confusions(group), _confused(group)]
     finding = sentences[0] if len(gaps) == 1 else ""
-    return answered("classes", "Classes", blocks, finding=finding, details=details)
+    folded = "confusion matrices"
+    return answered("classes", "Classes", blocks, finding=finding, details=details, folded=folded)
 
 
 def class_gaps(group: Group, first: Arm, second: Arm) -> list[ClassGap]:
@@ -136,7 +138,7 @@ def _sentence(leader: Arm, other: Arm, gaps: Sequence[ClassGap]) -> str:
     if not num:
         return (
             f"In none of the {total} classes do {leader.name} and {other.name} differ by more than "
-            "the choice of test images explains."
+            "the choice of test images alone explains."
         )
     parts = []
     for first, ordered, side in (
@@ -158,10 +160,11 @@ def _surely(each: ClassGap) -> str:
     if each.gap.interval is not None:
         sign = 100 if each.gap.mean > 0 else -100
         low, high = sorted(sign * end for end in each.gap.interval)
-        known.append(f"95 % interval {cells.two_digits(low)} to {cells.two_digits(high)}")
+        ends = f"{cells.two_digits(low)} to {cells.two_digits(high)}"
+        known.append(f"95 % interval {ends} for this class alone")
     if each.p_value is not None:
-        known.append(f"{cells.say_p(each.p_value)} after Holm's correction")
-    return f" ({', '.join(known)})" if known else ""
+        known.append(f"{cells.say_p(each.p_value)} after Holm's correction for all classes")
+    return f" ({'; '.join(known)})" if known else ""
 
 
 def gap_table(group: Group, leader: Arm, other: Arm, gaps: Sequence[ClassGap]) -> Table:
@@ -169,23 +172,29 @@ def gap_table(group: Group, leader: Arm, other: Arm, gaps: Sequence[ClassGap]) -
     runs = leader.runs + other.runs
     shares = {arm.name: class_accuracies(group, arm) for arm in (leader, other)}
 
+    # All cells of a table have as many digits.
+    intervals = [each.gap.interval for each in gaps]
+    intervals += [(low, high) for each in shares.values() for _, low, high in each.values()]
+    digits = cells.digits_of(intervals)
+
     def accuracy(arm: Arm, index: int) -> Cell:
         value, low, high = shares[arm.name][index]
-        return cells.share(value, (low, high), arm.runs)
+        return cells.share(value, (low, high), arm.runs, digits)
 
     rows = [
         [
             cells.words(each.name),
+            cells.difference(each.gap.mean, each.gap.interval, runs, digits),
+            cells.p_value(each.p_value, runs),
             accuracy(leader, each.index),
             accuracy(other, each.index),
-            cells.difference(each.gap.mean, each.gap.interval, runs),
-            cells.p_value(each.p_value, runs),
         ]
         for each in gaps
     ]
     num = sum(each.p_value is not None for each in gaps)
-    columns = [Column("class", is_numeric=False), Column(leader.name, arm=_colour(leader))]
-    columns += [Column(other.name, arm=_colour(other)), Column("gap, points"), Column("p, Holm")]
+    # The gap comes early: on a phone the last columns are out of sight.
+    columns = [Column("class", is_numeric=False), Column("gap, points"), Column("p, Holm")]
+    columns += [Column(arm.name, arm=_colour(arm)) for arm in (leader, other)]
     note = GAP_NOTE.format(f"{num} class{'' if num == 1 else 'es'}")
     return Table(f"{leader.name} minus {other.name}, by class", columns, rows, note)
 

@@ -1,5 +1,7 @@
 """Calibration: whether an arm that says 80 % is right in 80 of 100 cases."""
 
+import math
+
 import numpy as np
 
 from jaxcmp.compare import cells
@@ -20,6 +22,7 @@ from jaxcmp.compare.sections.commands import vary
 from jaxcmp.compare.statistics.calibration import (
     brier_score,
     ece_interval,
+    equal_width_bins,
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,
@@ -28,14 +31,18 @@ from jaxcmp.compare.statistics.calibration import (
 from jaxcmp.compare.statistics.paired import share_interval
 
 SEED = 0
+# More are folded.
+MAX_PANELS = 4
 NOTE = (
-    "NLL in nats per image, Brier score summed over classes, mean over seeds with its 95 % "
-    "t-interval; of fewer than three seeds, each is shown. ECE over 15 bins of equal mass: chance "
-    "moves every bin, so that even a calibrated model has one. Its 95 % interval over test images "
-    "is for the error without that part: the errors of which the one found is a likely outcome, by "
-    "1,000 draws of chance centred on zero (Wu 1986). It begins at 0 where a calibrated model "
-    "would do as badly (consistency resampling, Broecker and Smith 2007). Temperatures are fitted "
-    "on the held-out split, never on the test set."
+    "ECE, the expected calibration error: sort the answers by how sure the model is of them, share "
+    "them out among 15 groups of one size, and compare in each how sure it was with how often it "
+    "was right; ECE is the mean difference. At 2 %, an arm is surer than right, or less sure, by 2 "
+    "points on average. Chance alone gives even a perfect model some error: the 95 % interval over "
+    "test images is for the error without that part, and begins at 0 where chance can explain all "
+    "of it (Wu 1986; Broecker and Smith 2007). NLL is the mean of −log(probability of the right "
+    "class), in nats; Brier is the squared error of all probabilities. Of all three, less is "
+    "better. Mean over seeds with its 95 % t-interval; of fewer than three seeds, each is shown. A "
+    "temperature divides all logits, and is fitted on held-out images."
 )
 # By the index of an arm: its logits over temperatures, and these; None without held-out images.
 Scaled = dict[int, tuple[list[np.ndarray], list[float]] | None]
@@ -55,7 +62,9 @@ def confidence_section(group: Group) -> Answer:
         Column(label) for label in ("NLL", "Brier", "ECE, % [95 % interval]", "temperature")
     ]
     table = Table("Calibration on the test images", columns, rows, NOTE)
-    blocks: list[Block] = [_diagram(group, scaled), table]
+    diagram = _diagram(group, scaled)
+    is_many = len(diagram.panels) > MAX_PANELS
+    blocks: list[Block] = [table] if is_many else [diagram, table]
     without = [arm for arm in group.arms if scaled[arm.index] is None]
     more = []
     if without:
@@ -67,7 +76,9 @@ def confidence_section(group: Group) -> Answer:
         held_out = {"data.validation_fraction": 0.1}
         command = vary(without[0].outcomes[0], held_out, suffix="-held-out")
         more.append(Suggestion(text, command))
-    return answered("calibration", "Calibration", blocks, more=more)
+    details = [diagram] if is_many else []
+    folded = "accuracy by confidence"
+    return answered("calibration", "Calibration", blocks, details=details, folded=folded, more=more)
 
 
 def _scaled_logits(arm: Arm) -> tuple[list[np.ndarray], list[float]] | None:
@@ -106,30 +117,33 @@ def _row(
 
 
 def _diagram(group: Group, scaled: Scaled) -> Figure:
-    before = [(arm, arm.logits) for arm in group.arms]
-    after = [(arm, found[0]) for arm in group.arms if (found := scaled[arm.index]) is not None]
-    panels = [_panel("Reliability", group.labels, before)]
-    if after:
-        panels.append(_panel("Reliability, temperature-scaled", group.labels, after))
+    """Draws a panel for each arm, and one more where it has held-out images."""
+    drawn = [(arm, arm.name, arm.logits) for arm in group.arms]
+    drawn += [
+        (arm, f"{arm.name}, temperature-scaled", found[0])
+        for arm in group.arms
+        if (found := scaled[arm.index]) is not None
+    ]
+    points = [_points(arm, logits, group.labels) for arm, _, logits in drawn]
+    ends = [end for each in points for end in (*each.x, *(each.low or ())) if end is not None]
+    # The part of the square that has points, in steps of 10 %.
+    limits = (10.0 * math.floor(min(ends) / 10), 100.0)
+    diagonal = Series("as sure as right", list(limits), list(limits), "reference")
+    x, y = (Axis(label, limits=limits) for label in ("confidence, %", "accuracy, %"))
     return Figure(
         "reliability",
-        panels,
-        "Up to 15 bins of equal mass over the answers of all seeds, with 95 % intervals for the "
-        "choice of the test images in a bin. Below the line an arm is surer than it should be.",
+        [Plot(name, x, y, [diagonal, p]) for (_, name, _), p in zip(drawn, points, strict=True)],
+        "The answers of all seeds in steps of 10 % of confidence, joined where they hold few: mean "
+        "confidence, and accuracy with its 95 % interval for the choice of the test images in a "
+        "step. Below the line an arm is surer than it should be.",
         "Accuracy against confidence for each arm, beside the diagonal of perfect calibration.",
     )
 
 
-def _panel(title: str, labels: np.ndarray, arms: list[tuple[Arm, list[np.ndarray]]]) -> Plot:
-    series = [Series("as sure as right", [0.0, 100.0], [0.0, 100.0], "reference")]
-    series += [_points(arm, logits, labels) for arm, logits in arms]
-    return Plot(title, Axis("confidence, %"), Axis("accuracy, %"), series)
-
-
 def _points(arm: Arm, logits: list[np.ndarray], labels: np.ndarray) -> Series:
-    """Draws all seeds together: each bin holds the answers of every run."""
+    """Draws all seeds together: each step of confidence holds the answers of every run."""
     num_runs, num_images = len(logits), len(labels)
-    found = reliability(np.concatenate(logits), np.tile(labels, num_runs))
+    found = reliability(np.concatenate(logits), np.tile(labels, num_runs), equal_width_bins)
     is_right = np.concatenate([each.argmax(axis=1) for each in logits]) == np.tile(labels, num_runs)
     # An image that every seed has answered is still one image.
     images = np.tile(np.arange(num_images), num_runs)

@@ -83,7 +83,10 @@ def cost_section(group: Group) -> Answer:
     details += [sizes, *_notes(group, arms, devices)]
     finding = equal[0].finding if len(equal) == 1 else ""
     more = [suggestion for each in equal for suggestion in each.more]
-    return answered("cost", TITLE, blocks, finding=finding, details=details, more=more)
+    folded = "equal operations, equal time, parameters"
+    return answered(
+        "cost", TITLE, blocks, finding=finding, details=details, folded=folded, more=more
+    )
 
 
 def _notes(group: Group, arms: Sequence[Arm], devices: set[str]) -> list[Text]:
@@ -228,12 +231,12 @@ def _row(arm: Arm) -> list[Cell]:
 
 def _planned(leader: Arm, other: Arm) -> Suggestion:
     """The cheaper arm, for as many epochs as the other's FLOPs pay for."""
-    cheap, dear = sorted((leader, other), key=lambda arm: arm.outcomes[0].training_flops or 0.0)
-    run = cheap.outcomes[0]
-    ratio = (dear.outcomes[0].training_flops or 0.0) / (run.training_flops or 1.0)
-    num_epochs = round(run.num_epochs * ratio)
+    flops = {arm.name: arm.outcomes[0].training_flops or 1.0 for arm in (leader, other)}
+    cheap, dear = sorted((leader, other), key=lambda arm: flops[arm.name])
+    run, ratio = cheap.outcomes[0], flops[leader.name] / flops[other.name]
+    num_epochs = round(run.num_epochs * flops[dear.name] / flops[cheap.name])
     text = (
-        f"Equal cost: {dear.name} takes {ratio:.2f} times the training FLOPs of {cheap.name}; "
+        f"Equal cost: {leader.name} takes {ratio:.2f} times the training FLOPs of {other.name}; "
         f"{num_epochs:,} epochs of {cheap.name}, planned for that length, would take as many."
     )
     settings = at_length(run, num_epochs)

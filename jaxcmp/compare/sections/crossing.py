@@ -18,6 +18,7 @@ from jaxcmp.compare.statistics.scaling import (
     fit_power_law,
     leads_by_size,
 )
+from jaxcmp.compare.words import CLEAR, UNCLEAR
 
 SEED = 0
 
@@ -88,10 +89,7 @@ def _measured(leader: Sized, other: Sized, budget: str) -> str:
     if changes := changes_of_lead(leads):
         return f"At {budget}, {names} change places as measured {between(changes)}."
     if changes := changes_of_mean(leads):
-        return (
-            f"At {budget}, whether {names} change places is not settled by these runs. The means "
-            f"do {between(changes)}."
-        )
+        return f"At {budget}, the means of {names} change places, {UNCLEAR}: {between(changes)}."
     smallest, *rest = leads
     if not rest:
         return f"At {budget}, both were measured on {smallest:,.0f} images only: {at(smallest)}."
@@ -115,7 +113,7 @@ def _one_sided(leader: Sized, other: Sized, leads: Mapping[float, Difference]) -
         return f"{ahead.arm.name} is ahead of {behind.arm.name} at all {num} sizes measured"
     return (
         f"{ahead.arm.name} scored no less than {behind.arm.name} at any of the {len(leads)} sizes "
-        f"measured, and is ahead by more than seeds alone explain at {num or 'none'}"
+        f"measured, and is ahead by {CLEAR} at {num or 'none'}"
     )
 
 
@@ -133,7 +131,7 @@ def _ahead(leader: Sized, other: Sized, size: float, gap: Difference) -> str:
         return f"{by} ({num}, {known})"
     ends = sorted(100 * end if gap.mean > 0 else -100 * end for end in gap.interval)
     low, high = (cells.decimal(end, [], digits=2).text for end in ends)
-    surely = "" if gap.lead.is_real else ", which seeds alone can explain"
+    surely = "" if gap.lead.is_real else f", {UNCLEAR}"
     return f"{by} (95 % interval {low} to {high}, {num}){surely}"
 
 
@@ -155,7 +153,7 @@ def _fitted(leader: Sized, other: Sized, budget: str) -> str:
     interval = None if is_few else crossover_interval(leader.points, other.points, rng=rng)
     if interval is None:
         return (
-            f"{names} cross at {place:,.0f} images; these runs settle no interval, more seeds at "
+            f"{names} cross at {place:,.0f} images; these runs give no interval, more seeds at "
             "each size would."
         )
     low, high = interval

@@ -12,7 +12,7 @@ from jaxcmp.compare.sections.blog_post import (
     decided,
     undecided,
 )
-from jaxcmp.compare.sections.judges import from_runs, place, settled
+from jaxcmp.compare.sections.judges import decided_or_open, from_runs, place
 from jaxcmp.compare.statistics.convergence import epochs_to_converge
 from jaxcmp.compare.statistics.means import MIN_RUNS, estimate_mean
 
@@ -47,7 +47,7 @@ def judge_convergence(claim: Claim, post: BlogPost, measured: Measured) -> Judge
     reason = f"{stated:g} is {place(holds)} {low:.1f} to {high:.1f}, as {claim.why}."
     text = cells.over_runs(found, estimate, digits=1, unit=" epochs")
     cell = Cell(text, estimate.mean, estimate.interval, len(found))
-    return from_runs([arm], settled(holds, estimate.interval is not None, cell, reason))
+    return from_runs([arm], decided_or_open(holds, estimate.interval is not None, cell, reason))
 
 
 def judge_jump(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
@@ -63,10 +63,10 @@ def judge_jump(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
     bends = np.diff(np.array(list(curve.values())), n=2, axis=0)
     largest = [list(curve)[1:-1][i] for i in bends.argmax(axis=0)]
     agreeing = largest.count(epoch)
-    is_settled = agreeing == len(largest) or (agreeing == 0 and len(largest) >= MIN_RUNS)
+    is_clear = agreeing == len(largest) or (agreeing == 0 and len(largest) >= MIN_RUNS)
     cell = Cell(f"{agreeing} of {len(largest)} seeds", agreeing, num=len(largest))
     reason = f"It bends upwards most after epoch {', '.join(map(str, largest))}, by seed."
-    return from_runs([arm], settled(agreeing == len(largest), is_settled, cell, reason))
+    return from_runs([arm], decided_or_open(agreeing == len(largest), is_clear, cell, reason))
 
 
 def judge_smoothness(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
@@ -83,7 +83,7 @@ def judge_smoothness(claim: Claim, post: BlogPost, measured: Measured) -> Judgem
         falls.append(-100 * np.diff(np.array(list(curve.values())), axis=0).min(axis=0))
     are_smooth = [fall <= most + claim.tolerance for fall in falls]
     holds = all(each.all() for each in are_smooth)
-    is_settled = holds or any(not each.any() and len(each) >= MIN_RUNS for each in are_smooth)
+    is_clear = holds or any(not each.any() and len(each) >= MIN_RUNS for each in are_smooth)
     texts = [
         f"{arm.name} loses at most {', '.join(f'{value:.2f}' for value in np.maximum(fall, 0))}"
         for arm, fall in zip(arms, falls, strict=True)
@@ -92,4 +92,4 @@ def judge_smoothness(claim: Claim, post: BlogPost, measured: Measured) -> Judgem
     worst = float(max(fall.max() for fall in falls))
     cell = Cell(f"up to {max(worst, 0):.2f} {claim.unit}", worst, num=num)
     reason = f"From one epoch to the next, by seed: {'; '.join(texts)} points. Smooth: {claim.why}."
-    return from_runs(arms, settled(holds, is_settled, cell, reason))
+    return from_runs(arms, decided_or_open(holds, is_clear, cell, reason))

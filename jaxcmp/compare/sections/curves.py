@@ -61,7 +61,8 @@ def curves_section(group: Group) -> Answer:
     if mixed:
         notes.append(Text(MIXING.format(" and ".join(mixed)), "note"))
     details: list[Block] = [_training_figure(arms), _rates(arms), *notes]
-    return answered("curves", "Training curves", [curves], details=details)
+    folded = "accuracy in training, learning rates"
+    return answered("curves", "Training curves", [curves], details=details, folded=folded)
 
 
 def _arms(group: Group) -> list[Arm]:

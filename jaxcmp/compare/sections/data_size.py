@@ -19,12 +19,14 @@ from jaxcmp.compare.document import (
     Text,
 )
 from jaxcmp.compare.recipe_keys import TRAIN_FRACTION, unsized
-from jaxcmp.compare.sections.answer import Answer, answered, unanswered
+from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.commands import at_length, vary
 from jaxcmp.compare.sections.crossing import Sized, crossing_sentences, law_text
 from jaxcmp.compare.sections.over_seeds import over_seeds
 
 TITLE = "More data"
+# Of the training images, where a command is for fewer of them.
+PART = 0.1
 EPOCHS, STEPS = "equal epochs", "equal steps"
 MEANING = {
     EPOCHS: "Equal epochs: each image is seen as often as in the run on all images, so that fewer "
@@ -38,8 +40,7 @@ def data_size_section(group: Group) -> Answer:
     by_budget = {budget: _sized(group, budget) for budget in (EPOCHS, STEPS)}
     found = {budget: each for budget, each in by_budget.items() if each}
     if not found:
-        text = "More data: what it is worth shows in runs on parts of the training images."
-        return unanswered(text, _parts_command(group))
+        return Answer(more=tuple(_other_sizes(group)))
     crossings = {budget: _crossings(group, budget, each) for budget, each in found.items()}
     blocks: list[Block] = []
     details: list[Block] = []
@@ -51,7 +52,10 @@ def data_size_section(group: Group) -> Answer:
     first = next(iter(crossings.values()))
     finding = first[0] if first and len(group.pairs) == 1 else ""
     details += _left_out(group, found)
-    return answered("data-size", TITLE, blocks, finding=finding, details=details, more=more)
+    folded = "accuracies in tables, power laws"
+    return answered(
+        "data-size", TITLE, blocks, finding=finding, details=details, folded=folded, more=more
+    )
 
 
 def _sized(group: Group, budget: str) -> list[Sized]:
@@ -147,10 +151,26 @@ def _table(found: Sequence[Sized], budget: str) -> Table:
     return Table(title, columns, rows, "n is the number of seeds.")
 
 
-def _parts_command(group: Group) -> str:
-    run = group.arms[0].outcomes[0]
-    fraction = f"{0.1 * run.train_fraction:g}"
-    return vary(run, {TRAIN_FRACTION: fraction}, suffix=f"-{fraction}")
+def _other_sizes(group: Group) -> list[Suggestion]:
+    """Suggests another number of images for each arm, of many arms for one of each architecture."""
+    models = {arm.outcomes[0].architecture: arm for arm in reversed(group.arms)}
+    arms = group.arms if len(group.arms) <= len(models) else list(models.values())[::-1]
+    found = [_another_size(arm) for arm in arms]
+    if len({each.command for each in found}) < len(found):
+        text = "Less data: what more images are worth shows in runs on parts of them."
+        return [Suggestion(text, found[0].command)]
+    return found
+
+
+def _another_size(arm: Arm) -> Suggestion:
+    """Suggests all images for an arm that had a part of them, and a part for one that had all."""
+    run = arm.outcomes[0]
+    if run.train_fraction < 1:
+        share = f"{100 * run.train_fraction:g} %"
+        text = f"More data: {arm.name} had {share} of the training images; all of them:"
+        return Suggestion(text, vary(run, {TRAIN_FRACTION: 1.0}, suffix="-all-images"))
+    text = f"Less data: what more images are worth to {arm.name} shows in runs on a tenth of them."
+    return Suggestion(text, vary(run, {TRAIN_FRACTION: PART}, suffix=f"-{PART}"))
 
 
 def _missing_steps(found: Sequence[Sized]) -> list[Suggestion]:

@@ -7,6 +7,7 @@ from jaxcmp.compare import cells
 from jaxcmp.compare.document import Cell, Column, Table, Text
 from jaxcmp.compare.statistics.factorial import two_by_two
 from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs
+from jaxcmp.compare.words import CLEAR, UNCLEAR
 
 NOTE = (
     "Effects are those of a two-way analysis of variance in which each of the four cells counts "
@@ -80,7 +81,7 @@ def _say(effect: Difference, size: float) -> str:
         return f"{size:.2f} points (too few seeds, or equal ones, for an interval)"
     low, high = sorted(effect.interval if effect.mean >= 0 else (-each for each in effect.interval))
     is_real = effect.lead.is_real
-    surely = "more than seeds alone explain" if is_real else "which seeds alone can explain"
+    surely = CLEAR if is_real else UNCLEAR
     return (
         f"{size:.2f} points (95 % interval {cells.decimal(low, [], digits=2).text} to "
         f"{cells.decimal(high, [], digits=2).text}, {cells.say_p(effect.p_value)}), {surely}"
@@ -118,10 +119,10 @@ def _meaning(interaction: Difference, by_recipe: Sequence[Difference], square: S
         for lead, recipe, size in zip(leads, square.recipes, sizes, strict=True)
         if lead.is_real
     ]
-    settled = shown[0] if shown else "neither"
+    ahead = shown[0] if shown else "neither"
     return (
         "The gap between the two depends on the recipe, but these runs do not show that who is "
-        f"ahead does: a lead that seeds alone cannot explain has {settled}."
+        f"ahead does: ahead by {CLEAR} is {ahead}."
     )
 
 

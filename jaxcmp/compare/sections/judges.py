@@ -29,7 +29,7 @@ from jaxcmp.compare.statistics.means import CONFIDENCE, compare_runs, estimate_m
 from jaxcmp.compare.statistics.paired import wilson_interval
 from jaxcmp.compare.statistics.ratios import compare_ratio
 
-UNSETTLED = " Seeds that are too few, or equal, do not settle it: further ones may reach it."
+UNKNOWN = " Of seeds that are too few, or equal, it is not clear: further ones may reach it."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +101,7 @@ def judge_classes(claim: Claim, post: BlogPost, measured: Measured) -> Judgement
     agreeing, num = len(beside["holds"]), len(judgements)
     cell = Cell(f"{agreeing} of {num} classes agree", agreeing, num=judgements[0].measured.num)
     reasons = [f"Not so: {', '.join(beside['fails'])}."] if beside["fails"] else []
-    reasons += [f"Not settled: {', '.join(beside['open'])}."] if beside["open"] else []
+    reasons += [f"Not clear: {', '.join(beside['open'])}."] if beside["open"] else []
     reason = " ".join(reasons) or "Every class is as stated."
     reason += " After the last epoch; the table of classes has them all."
     verdict = "fails" if beside["fails"] else "open" if beside["open"] else "holds"
@@ -109,7 +109,7 @@ def judge_classes(claim: Claim, post: BlogPost, measured: Measured) -> Judgement
 
 
 def judge_largest_gap(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
-    """Judges for which class two arms differ most; settled if the lead over each other is real.
+    """Judges for which class two arms differ most; clear if the lead over each other is real.
 
     It does not hold where the gap of one other class is really larger.
     """
@@ -135,7 +135,7 @@ def judge_largest_gap(claim: Claim, post: BlogPost, measured: Measured) -> Judge
     )
     verdict = "holds" if holds else "fails" if fails else "open"
     if verdict == "open":
-        reason += " For which class the gap is largest is not settled."
+        reason += " For which class the gap is largest is not clear."
     return from_runs(arms, Judgement(verdict, cell, reason))
 
 
@@ -190,7 +190,9 @@ def judge_time_ratio(claim: Claim, post: BlogPost, measured: Measured) -> Judgem
         f"and {claim.tolerance:g} either way, as {claim.why}."
     )
     cell = Cell(text, ratio.mean, ratio.interval, num_runs)
-    return from_runs([first, second], settled(holds, ratio.interval is not None, cell, reason))
+    return from_runs(
+        [first, second], decided_or_open(holds, ratio.interval is not None, cell, reason)
+    )
 
 
 def judge_tuned_accuracy(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
@@ -204,7 +206,7 @@ def judge_tuned_accuracy(claim: Claim, post: BlogPost, measured: Measured) -> Ju
         f"runs allow: {basis}, and {claim.tolerance:g}, as {claim.why}."
     )
     is_known = spread.interval is not None
-    return from_runs([arm], settled(holds, is_known, _shown(claim, spread), reason))
+    return from_runs([arm], decided_or_open(holds, is_known, _shown(claim, spread), reason))
 
 
 def judge_lead(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
@@ -214,7 +216,7 @@ def judge_lead(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
     low, high, basis = _reach(claim, spread)
     start = f"{arms[0].name} minus {arms[1].name}: {low:.2f} to {high:.2f}, by {basis}"
     if low <= 0 <= high or spread.interval is None:
-        text = f"{start}; which of the two is ahead is not settled."
+        text = f"{start}; which of the two is ahead is not clear."
         return from_runs(arms, Judgement("open", _shown(claim, spread), text))
     return from_runs(arms, decided(low > 0, _shown(claim, spread), f"{start}."))
 
@@ -281,14 +283,14 @@ def _judge_spread(claim: Claim, stated: float, spread: _Spread) -> Judgement:
         f"{stated:g} is {place(holds)} {low:.2f} to {high:.2f}: {basis}, and {claim.tolerance:g} "
         f"either way, as {claim.why}."
     )
-    return settled(holds, spread.interval is not None, _shown(claim, spread), reason)
+    return decided_or_open(holds, spread.interval is not None, _shown(claim, spread), reason)
 
 
-def settled(holds: bool, is_known: bool, measured: Cell, reason: str) -> Judgement:
+def decided_or_open(holds: bool, is_known: bool, measured: Cell, reason: str) -> Judgement:
     """Decides a claim, or leaves it open: it fails only where the spread of seeds is known."""
     if holds or is_known:
         return decided(holds, measured, reason)
-    return Judgement("open", measured, reason + UNSETTLED)
+    return Judgement("open", measured, reason + UNKNOWN)
 
 
 def _reach(claim: Claim, spread: _Spread, num_tests: int | None = None) -> tuple[float, float, str]:

@@ -9,7 +9,7 @@ from jaxcmp.compare.arms import Arm, Group, Outcome
 from jaxcmp.compare.document import Cell, Column, Commands, Table, Text
 from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.commands import repeat
-from jaxcmp.compare.versions import commit_of
+from jaxcmp.compare.versions import about_commits, commit_of, have_own_commits
 from jaxcmp.runs import config_hash
 
 
@@ -19,7 +19,12 @@ def methods_section(group: Group) -> Answer:
     text = "To repeat the runs, at their commit with constraints.txt installed, and the comparison:"
     commands = Commands([*map(repeat, outcomes), _compare(outcomes, group.by)])
     details = [_runs(arms), _versions(outcomes), Text(text), commands]
-    return answered("methods", "How this was measured", [_data(group)], details=details)
+    blocks = [_data(group)]
+    if not have_own_commits(group):
+        # Where arms have commits of their own, the first screen says so.
+        blocks += map(Text, about_commits(group))
+    folded = "runs, versions, commands"
+    return answered("methods", "How this was measured", blocks, details=details, folded=folded)
 
 
 def _compare(outcomes: list[Outcome], by: Sequence[str]) -> str:

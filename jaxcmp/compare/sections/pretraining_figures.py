@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jaxcmp.compare.arms import Arm, with_epochs
 from jaxcmp.compare.document import Axis, Block, Figure, Plot, Series, Text
 from jaxcmp.compare.sections.over_seeds import over_seeds
-from jaxcmp.compare.sections.pretrained_arms import Pretrained, ends, largest
+from jaxcmp.compare.sections.pretraining_arms import Pretrained, ends, largest
 
 ACCURACY = Axis("test accuracy, %")
 RANDOM, PRETRAINED = "random weights", "pretrained"
@@ -20,7 +20,7 @@ def pretraining_figures(arms: Sequence[Pretrained]) -> list[Block]:
         return []
     panels, caption = [_both_ways(largest(beside))], INTERVAL
     if len({each.architecture for each in beside}) > 1:
-        caption += " Lines that cross: the means change places, which seeds alone may explain."
+        caption += " Lines that cross: the means change places, which seeds alone can explain."
     if len({each.num_train for each in beside}) > 1:
         panels.append(_by_images(beside))
         caption += DASHED

@@ -73,7 +73,10 @@ def recipes_section(group: Group) -> Answer:
     details = [block for _, each, _ in answers for block in each]
     finding = _finding(some, [text for _, _, text in answers])
     details += _left_out(group, some)
-    return answered("recipes", TITLE, blocks, finding=finding, details=details, more=more)
+    folded = "the effects in a table"
+    return answered(
+        "recipes", TITLE, blocks, finding=finding, details=details, folded=folded, more=more
+    )
 
 
 def _finding(crossings: Sequence[Crossing], texts: Sequence[str]) -> str:
@@ -182,7 +185,7 @@ def _figure(crossing: Crossing, index: int) -> Figure:
         [Plot("Each model with each recipe", recipes, Axis("test accuracy, %"), series)],
         "Mean over seeds with its 95 % t-interval, or each of fewer than three. Parallel lines: "
         "the recipe does the same for both architectures. Lines that cross: the means change "
-        "places, which seeds alone may explain.",
+        "places, which seeds alone can explain.",
         f"Test accuracy of {crossing.arms[0].name} and {crossing.arms[1].name} with each recipe.",
     )
 

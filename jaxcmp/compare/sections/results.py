@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Cell, Column, Fact, Suggestion, Table, Text
+from jaxcmp.compare.document import Block, Cell, Column, Fact, Suggestion, Table, Text
 from jaxcmp.compare.evaluated import EvaluatedArm, find_gaps, read_evaluated
 from jaxcmp.compare.origin import Origin
 from jaxcmp.compare.sections import recipe
@@ -19,10 +19,13 @@ from jaxcmp.compare.statistics.means import MIN_RUNS, Lead, compare_runs, estima
 from jaxcmp.compare.statistics.paired import share_interval
 from jaxcmp.compare.statistics.ratios import Ratio, compare_ratio
 from jaxcmp.compare.verdict import same_images_sentence
+from jaxcmp.compare.words import UNCLEAR
 
 TITLE = "All results"
 # More sets of other images do not fit the first screen.
 MAX_OTHER = 3
+# Labels, and the cells of an arm.
+Rows = Sequence[tuple[str, Callable[[Arm], Cell]]]
 BETTER = " ✓"
 NOTE = (
     "± is half of the 95 % t-interval of the mean over seeds; with fewer than three seeds each is "
@@ -34,30 +37,42 @@ NOTE = (
 PAIRS_NOTE = (
     "The arm with the higher mean stands first; that alone is no lead. Over seeds: Welch's "
     "interval and p value, for arms with three seeds or more; Holm's correction is over all pairs "
-    "of this table. Over images: paired over the test images, for these trained models."
+    "of this table, intervals are of each pair alone. Over images: paired over the test images, "
+    "for these trained models."
 )
 TRADEOFF_NOTE = (
     "✓ marks the better value: of counts wherever they differ, of accuracy, time and memory where "
-    "the difference is more than seeds explain. ± is half of a 95 % interval over seeds; brackets "
-    "hold a whole one."
+    "the difference is more than seeds alone explain. ± is half of a 95 % interval over seeds; "
+    "brackets hold a whole one."
 )
 
 
 def results_section(group: Group) -> Answer:
-    columns = [Column("Quantity", is_numeric=False)]
-    columns += [Column(arm.name, arm=arm.index) for arm in group.arms]
-    rows = [
-        [cells.words(label), *(cell(arm) for arm in group.arms)] for label, cell in _rows(group)
-    ]
-    table = Table("Results and recipes", columns, rows, NOTE)
+    results = _table("Results", _result_rows(group), group.arms, NOTE)
+    folded = [_table("Recipes", _recipe_rows(group), group.arms)]
     if len(group.arms) > 2:
-        return answered("results", TITLE, [pairs_table(group.arms)], details=[table])
+        blocks: list[Block] = [pairs_table(group.arms), results]
+        return answered("results", TITLE, blocks, details=folded, folded="recipes")
     sentences = [same_images_sentence(*pair) for pair in group.pairs]
     finding = sentences[0] if sentences else ""
-    blocks = [Text(sentence) for sentence in sentences]
+    blocks = [*(Text(sentence) for sentence in sentences), results]
     more = [_more_seeds(*group.pairs[0])] if len(group.pairs) == 1 else []
-    more = [each for each in more if each]
-    return answered("results", TITLE, blocks, finding=finding, details=[table], more=more)
+    return answered(
+        "results",
+        TITLE,
+        blocks,
+        finding=finding,
+        details=folded,
+        folded="recipes",
+        more=[each for each in more if each],
+    )
+
+
+def _table(title: str, rows: Rows, arms: Sequence[Arm], note: str = "") -> Table:
+    columns = [Column("Quantity", is_numeric=False)]
+    columns += [Column(arm.name, arm=arm.index) for arm in arms]
+    shown = [[cells.words(label), *(cell(arm) for arm in arms)] for label, cell in rows]
+    return Table(title, columns, shown, note)
 
 
 def _more_seeds(leader: Arm, other: Arm) -> Suggestion | None:
@@ -67,8 +82,8 @@ def _more_seeds(leader: Arm, other: Arm) -> Suggestion | None:
     arm = min(leader, other, key=lambda each: len(each.runs))
     seed = max(outcome.seed for each in (leader, other) for outcome in each.outcomes) + 1
     text = (
-        f"More seeds: {len(leader.runs)} of {leader.name} and {len(other.runs)} of {other.name} do "
-        "not settle who is ahead. Seed by seed, of both arms:"
+        f"More seeds: {len(leader.runs)} of {leader.name} and {len(other.runs)} of {other.name} "
+        f"leave a difference {UNCLEAR}. Seed by seed, of both arms:"
     )
     return Suggestion(text, another_seed(arm.outcomes[0], seed))
 
@@ -104,7 +119,7 @@ def facts(group: Group) -> list[Fact]:
         label = f"{arm.name}, test accuracy, {num}"
         found.append(Fact(cell.text, label, arm.index))
     if len(group.arms) == 2:
-        one, two = group.arms
+        one, two = group.ranked
         names = f"{one.name} to {two.name}"
         work = one.outcomes[0].multiply_adds / two.outcomes[0].multiply_adds
         found.append(Fact(f"{work:.2f}×", f"multiply-adds per image, {names}"))
@@ -122,10 +137,14 @@ def time_ratio(one: Arm, two: Arm) -> Ratio | None:
 
 
 def tradeoff(group: Group) -> Table | None:
-    """Makes the table of accuracy and cost of two arms; the better value is marked."""
+    """Makes the table of accuracy and cost of two arms; the better value is marked.
+
+    Gap and ratios are of the arm with more accuracy to the other, and come early: on a phone the
+    last columns are out of sight.
+    """
     if len(group.arms) != 2:
         return None
-    one, two = group.arms
+    one, two = group.ranked
     lead = compare_runs(one.accuracies, two.accuracies).lead
     time = time_ratio(one, two)
     slower = time.lead if time else Lead.UNKNOWN
@@ -136,8 +155,8 @@ def tradeoff(group: Group) -> Table | None:
         ("Training time", _training_time, _turned(slower)),
         ("Peak memory", _peak_memory, _turned(_memory_lead(one, two))),
     ]
-    columns = [Column("", is_numeric=False), *(Column(a.name, arm=a.index) for a in (one, two))]
-    columns.append(Column(f"{one.name} to {two.name}"))
+    columns = [Column("", is_numeric=False), Column(f"{one.name} to {two.name}")]
+    columns += [Column(arm.name, arm=arm.index) for arm in (one, two)]
     table = []
     for label, cell, better in rows:
         found = [cell(arm) for arm in (one, two)]
@@ -150,8 +169,8 @@ def tradeoff(group: Group) -> Table | None:
         ratio = time if label == "Training time" else _exact_ratio(label, found)
         shown = "–" if ratio is None else cells.times(ratio)
         runs = one.runs + two.runs
-        table.append([cells.words(label), *marked, cells.ratio(ratio, shown, runs)])
-    table[0][-1] = _gap(one, two)
+        table.append([cells.words(label), cells.ratio(ratio, shown, runs), *marked])
+    table[0][1] = _gap(one, two)
     table[1:1] = _on_other_images(group, one, two)
     return Table("Accuracy and cost", columns, table, TRADEOFF_NOTE)
 
@@ -175,7 +194,7 @@ def _on_other_images(group: Group, one: Arm, two: Arm) -> list[list[Cell]]:
             cells.with_text(cell, cell.text + BETTER) if arm is better else cell
             for arm, cell in zip(found, shown, strict=True)
         ]
-        rows.append([cells.words(f"Accuracy on {gap.images.title}"), *marked, _gap(*found)])
+        rows.append([cells.words(f"Accuracy on {gap.images.title}"), _gap(*found), *marked])
     return rows if len(rows) <= MAX_OTHER else []
 
 
@@ -208,9 +227,8 @@ def _turned(lead: Lead) -> Lead:
     return {Lead.FIRST: Lead.SECOND, Lead.SECOND: Lead.FIRST}.get(lead, lead)
 
 
-def _rows(group: Group) -> list[tuple[str, Callable[[Arm], Cell]]]:
+def _result_rows(group: Group) -> Rows:
     num_test = len(group.labels)
-    begun = [("Began from", _began_from)] if any(map(_origin, group.arms)) else []
     measured = [("Peak memory", _peak_memory)] if any(map(_peaks, group.arms)) else []
     return [
         ("Test accuracy, last epoch", lambda arm: cells.percent(arm.accuracies, arm.runs)),
@@ -231,6 +249,12 @@ def _rows(group: Group) -> list[tuple[str, Callable[[Arm], Cell]]]:
         ("Images per second in training", _images_per_second),
         *measured,
         ("Epochs to converge", _epochs_to_converge),
+    ]
+
+
+def _recipe_rows(group: Group) -> Rows:
+    begun = [("Began from", _began_from)] if any(map(_origin, group.arms)) else []
+    return [
         ("Epochs", lambda arm: cells.count(arm.config["num_epochs"], arm.runs)),
         ("Training images", lambda arm: cells.count(arm.outcomes[0].num_train, arm.runs)),
         ("Batch size", lambda arm: cells.count(arm.config["batch_size"], arm.runs)),

@@ -40,7 +40,14 @@ def same_images_section(group: Group) -> Answer:
         blocks += [_answer(leader, other), _agreement_table(group, leader, other)]
         details += [_pairs_table(leader, other), _gallery(group, leader, other)]
     finding = _agreement_finding(*group.pairs[0]) if len(group.pairs) == 1 else ""
-    return answered("same-images", "The same images", blocks, finding=finding, details=details)
+    return answered(
+        "same-images",
+        "The same images",
+        blocks,
+        finding=finding,
+        details=details,
+        folded="run by run, and pictures",
+    )
 
 
 def _agreement_finding(leader: Arm, other: Arm) -> str:
@@ -107,22 +114,22 @@ def _pairs_table(leader: Arm, other: Arm) -> Table:
         rows.append(
             [
                 cells.words(_name_pair(one, two)),
+                cells.p_value(test.p_value, runs),
                 cells.share(only.both, None, runs),
                 Cell(f"{test.only_first:,}", test.only_first, runs=runs),
                 Cell(f"{test.only_second:,}", test.only_second, runs=runs),
                 cells.share(only.neither, None, runs),
-                cells.p_value(test.p_value, runs),
             ]
         )
     return Table(
         f"{leader.name} and {other.name}, run by run",
         [
             Column("runs", is_numeric=False),
+            Column("p, McNemar"),
             Column("both right"),
             Column(f"only {leader.name}, images", arm=leader.index),
             Column(f"only {other.name}, images", arm=other.index),
             Column("neither"),
-            Column("p, McNemar"),
         ],
         rows,
         "One row per pair of runs, of equal seed where there is one. McNemar's test asks whether "

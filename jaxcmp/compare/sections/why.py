@@ -10,7 +10,7 @@ from jaxcmp.compare.inspected import InspectedArm, State, read_inspected
 from jaxcmp.compare.sections import why_figures
 from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.classes import class_accuracies
-from jaxcmp.compare.sections.why_attention import attention_blocks
+from jaxcmp.compare.sections.why_attention import attention_parts
 from jaxcmp.compare.sections.why_pictures import picture_blocks
 from jaxcmp.compare.sections.why_questions import (
     Gap,
@@ -20,17 +20,18 @@ from jaxcmp.compare.sections.why_questions import (
     questions_for,
     shuffled_tile,
 )
-from jaxcmp.compare.sections.why_similarity import similarity_blocks
+from jaxcmp.compare.sections.why_similarity import similarity_parts
 from jaxcmp.compare.sections.why_stem import stem_block
 
 TITLE = "Why"
 NOTE = (
     "Mean over seeds with its 95 % t-interval; of fewer than three seeds, each is shown. Gaps in "
-    "the text are on the same images, with Welch's interval over seeds; Holm's correction is over "
-    "the questions. Untrained: the random weights that each seed begins with. Such a model gives "
-    "nearly all images one answer, and so keeps it: keeping answers is a merit only beside being "
-    "right."
+    "the text are on the same images, with Welch's interval over seeds, each of its question "
+    "alone; Holm's correction of p is over the questions. Untrained: the random weights that each "
+    "seed begins with. Such a model gives nearly all images one answer, and so keeps it: keeping "
+    "answers is a merit only beside being right."
 )
+FOLDED = "corruptions, attention, positions, layers"
 
 
 def why_section(group: Group) -> Answer:
@@ -49,14 +50,19 @@ def why_section(group: Group) -> Answer:
     gaps = [gap for one, two in pairs for gap in find_gaps(questions, one, two)]
     blocks: list[Block] = [*stem, Text(_images(list(arms.values())), "note")]
     shown = why_figures.figures(group, list(arms.values()))
+    details: list[Block] = []
     for question, figure in zip(questions, shown, strict=True):
         own = [gap for gap in gaps if gap.question is question]
-        blocks += [*(Text(gap.sentence) for gap in own), figure]
-    blocks += attention_blocks(list(arms.values()))
+        blocks += [Text(gap.sentence) for gap in own]
+        is_folded = question.is_folded or not all(gap.is_compared for gap in own)
+        (details if is_folded else blocks).append(figure)
+    parts = [attention_parts(list(arms.values()))]
     for number, pair in enumerate(pairs, start=1):
-        blocks += similarity_blocks(*pair, "" if len(pairs) == 1 else f"-{number}")
+        parts.append(similarity_parts(*pair, "" if len(pairs) == 1 else f"-{number}"))
+    for seen, unseen in parts:
+        blocks, details = [*blocks, *seen], [*details, *unseen]
     classes = [text for one, two in pairs if (text := _by_class(group, one, two))]
-    details: list[Block] = [_table(questions, list(arms.values())), *map(Text, classes)]
+    details += [_table(questions, list(arms.values())), *map(Text, classes)]
     galleries = [block for pair in pairs for block in picture_blocks(group, pair)]
     blocks, details = [*blocks, *galleries[:1]], [*details, *galleries[1:]]
     blocks += [Text(each, "note") for each in inspected.faults]
@@ -67,7 +73,7 @@ def why_section(group: Group) -> Answer:
         ]
     finding = _finding(gaps) if len(pairs) == len(group.pairs) == 1 else ""
     finding = stem[0].text if len(stem) == 1 else finding
-    return answered("why", TITLE, blocks, finding=finding, details=details)
+    return answered("why", TITLE, blocks, finding=finding, details=details, folded=FOLDED)
 
 
 def _uninspected(group: Group, stem: Sequence[Text]) -> Answer:
@@ -95,16 +101,17 @@ def _images(arms: Sequence[InspectedArm]) -> str:
 
 def _finding(gaps: Sequence[Gap]) -> str:
     """The gap that seeds explain least; that there is none, where seeds can explain all of them."""
+    gaps = [gap for gap in gaps if gap.is_compared]
     known = [gap for gap in gaps if gap.p_value is not None]
     real = [gap for gap in known if gap.lead.is_real]
     if real:
         return min(real, key=lambda gap: gap.p_value or 0.0).sentence
-    if len(known) < len(gaps):
+    if len(known) < len(gaps) or not gaps:
         return ""
     one, two = gaps[0].first.arm.name, gaps[0].second.arm.name
     return (
-        f"Moved, torn, filtered or spoiled images do not set {one} and {two} apart: seeds can "
-        f"explain each of {len(gaps)} differences."
+        f"Moved, torn, filtered or spoiled images do not set {one} and {two} apart: seeds "
+        f"alone can explain each of {len(gaps)} differences."
     )
 
 
@@ -133,7 +140,8 @@ def _table(questions: Sequence[Question], arms: Sequence[InspectedArm]) -> Table
         ]
     rows: list[list[Cell]] = []
     for question in questions:
-        row = [cells.words(question.name)]
+        is_low = any(question.instead(each, each) for each in arms)
+        row = [cells.words(question.name + ", near chance" * is_low)]
         for each in arms:
             states: tuple[State, State] = ("trained", "initial")
             row += [cells.mean(question.values(each, s), each.arm.runs, digits=2) for s in states]

@@ -16,9 +16,10 @@ MARKS = {"uniform": "uniform attention, above", "window": "3x3 patches, below"}
 SCALES = {"distance": 1.0, "entropy": 100.0}
 
 
-def attention_blocks(arms: Sequence[InspectedArm]) -> list[Block]:
-    """Returns sentences and figures for each arm whose runs all have attention."""
+def attention_parts(arms: Sequence[InspectedArm]) -> tuple[list[Block], list[Block]]:
+    """Returns what is shown and what is folded for each arm whose runs all have attention."""
     blocks: list[Block] = []
+    details: list[Block] = []
     measured = [
         each
         for each in arms
@@ -26,9 +27,9 @@ def attention_blocks(arms: Sequence[InspectedArm]) -> list[Block]:
     ]
     for number, each in enumerate(measured):
         suffix = "" if len(measured) == 1 else f"-{number + 1}"
-        blocks += [Text(_distance_text(each)), _attention_figure(each, suffix)]
-        blocks += [Text(_position_text(each)), _position_figure(each, suffix)]
-    return blocks
+        blocks += [Text(_distance_text(each)), Text(_position_text(each))]
+        details += [_attention_figure(each, suffix), _position_figure(each, suffix)]
+    return blocks, details
 
 
 def head_values(arm: InspectedArm, quantity: str, state: State) -> np.ndarray:

@@ -12,6 +12,7 @@ from jaxcmp.compare.sections.over_seeds import over_seeds
 
 ANSWERS, ACCURACY = Axis("answers kept, %"), Axis("accuracy, %")
 UNTRAINED = "Dashed: the same models untrained."
+FLOOR = 0.25
 # The values of an arm at a level, one a seed, in percent.
 Values = Callable[[InspectedArm, int, State], list[float]]
 
@@ -71,6 +72,21 @@ def spread_over_places(arm: InspectedArm, state: State) -> list[float]:
     return _grid(arm, state).std(axis=(1, 2)).tolist()
 
 
+def centre_accuracy(arm: InspectedArm) -> float:
+    """Returns the accuracy on small images pasted at the centre, mean over seeds, in percent."""
+    grid = _grid(arm).mean(axis=0)
+    return float(grid[len(grid) // 2, len(grid) // 2])
+
+
+def is_near_chance(arm: InspectedArm) -> bool:
+    """Returns whether places tell nothing of an arm: it hardly recognises the small images.
+
+    That is where it lies above chance by less than a share of what the unchanged images give.
+    """
+    above = float(np.mean(arm.unchanged())) - arm.chance
+    return centre_accuracy(arm) - arm.chance < FLOOR * above
+
+
 def _grid(arm: InspectedArm, state: State = "trained") -> np.ndarray:
     """The accuracy by place of each seed, [seeds, rows, columns], in percent."""
     levels = arm.levels("places", "place")
@@ -85,15 +101,15 @@ def _places(arms: Sequence[InspectedArm]) -> Figure:
         grid = _grid(each).mean(axis=0)
         num = len(grid)
         names = [str(i - num // 2).replace("-", "−") for i in range(num)]
-        values = (grid - grid[num // 2, num // 2]).tolist()
+        centre = centre_accuracy(each)
         panels.append(
             Heatmap(
-                f"{each.arm.name}: {grid[num // 2, num // 2]:.1f} % at the centre",
+                f"{each.arm.name}: {centre:.1f} % at the centre",
                 "place, from the centre down",
                 "place, to the right",
                 names,
                 names,
-                values,
+                (grid - centre).tolist(),
                 "points",
                 is_diverging=True,
                 runs=each.arm.runs,
@@ -104,8 +120,19 @@ def _places(arms: Sequence[InspectedArm]) -> Figure:
         panels,
         "Each test image, at five eighths of its size, pasted on black at a grid of places: "
         "accuracy minus that at the centre, mean over seeds. A ViT's pattern can be that of its "
-        "patches, into which an image falls otherwise at each place.",
+        f"patches, into which an image falls otherwise at each place.{_floor(arms)}",
         "Accuracy by the place of the image, relative to the centre, for each arm.",
+    )
+
+
+def _floor(arms: Sequence[InspectedArm]) -> str:
+    names = [each.arm.name for each in arms if is_near_chance(each)]
+    if not names:
+        return ""
+    return (
+        f" A map says nothing where accuracy at the centre is near chance, as that of "
+        f"{' and '.join(names)}: above the share of the largest class by less than a quarter of "
+        "what unchanged images give."
     )
 
 

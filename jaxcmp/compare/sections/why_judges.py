@@ -18,6 +18,7 @@ from jaxcmp.compare.sections.judges import from_runs
 from jaxcmp.compare.sections.why_attention import head_values
 from jaxcmp.compare.sections.why_questions import Gap, class_correlation, find_gaps, questions_for
 from jaxcmp.compare.statistics.means import CONFIDENCE, Lead, compare_runs, estimate_mean
+from jaxcmp.compare.words import NOT_CLEAR
 
 UNINSPECTED = "The runs of {} were not inspected: python -m jaxcmp.inspect measures it."
 
@@ -36,7 +37,7 @@ def _by_lead(gap: Gap, lead: Lead) -> Judgement:
     num = min(len(each.inspections) for each in (gap.first, gap.second))
     cell = Cell(f"{cells.points(size)} points", size, interval, num)
     if not lead.is_real:
-        return Judgement("open", cell, f"{gap.sentence} Which is ahead is not settled.")
+        return Judgement("open", cell, gap.sentence)
     return decided(lead is Lead.FIRST, cell, gap.sentence)
 
 
@@ -44,7 +45,7 @@ def judge_global_shape(claim: Claim, post: BlogPost, measured: Measured) -> Judg
     """Judges whether the first arm leads by more in classes that shuffled tiles cost more.
 
     Those are the classes whose images need their arrangement. Over ten classes only a strong
-    correlation is settled.
+    correlation is clear.
     """
     found = _inspected(measured, claim)
     if isinstance(found, str):
@@ -66,8 +67,8 @@ def judge_global_shape(claim: Claim, post: BlogPost, measured: Measured) -> Judg
         f"Of the lead of {first.name} over {second.name} with the accuracy that shuffled tiles "
         f"cost, over {num} classes ({cells.say_p(p_value)})."
     )
-    is_settled = p_value < 1 - CONFIDENCE
-    judgement = decided(rho > 0, cell, reason) if is_settled else Judgement("open", cell, reason)
+    is_clear = p_value < 1 - CONFIDENCE
+    judgement = decided(rho > 0, cell, reason) if is_clear else Judgement("open", cell, reason)
     return from_runs([first, second], judgement)
 
 
@@ -125,7 +126,7 @@ def judge_crossover(claim: Claim, post: BlogPost, measured: Measured) -> Judgeme
 
 def _ahead(lead: Lead, arms: list[MeasuredArm]) -> str:
     names = {Lead.FIRST: arms[0].name, Lead.SECOND: arms[1].name}
-    return f"{names[lead]} is ahead" if lead in names else "not settled"
+    return f"{names[lead]} is ahead" if lead in names else NOT_CLEAR
 
 
 def _inspected(measured: Measured, claim: Claim) -> list[InspectedArm] | str:

@@ -8,9 +8,14 @@ from scipy import stats
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.inspected import InspectedArm, State, mean_over
-from jaxcmp.compare.sections.why_figures import spread_over_places
+from jaxcmp.compare.sections.why_figures import (
+    centre_accuracy,
+    is_near_chance,
+    spread_over_places,
+)
 from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs, lead
 from jaxcmp.compare.statistics.paired import holm
+from jaxcmp.compare.words import CLEAR, UNCLEAR
 
 # Of fewer classes a rank correlation is no hint.
 MIN_CLASSES = 4
@@ -20,12 +25,15 @@ MIN_CLASSES = 4
 class Question:
     """A number of an arm for each seed, in percent or points, and the words for it.
 
-    `values` takes the state; `sentence` has places for both arms' names and numbers.
+    `values` takes the state; `sentence` has places for both arms' names and numbers. `instead`
+    says why two arms cannot be compared, "" where they can. The figure may be folded.
     """
 
     name: str
     values: Callable[[InspectedArm, State], list[float]]
     sentence: str
+    instead: Callable[[InspectedArm, InspectedArm], str] = lambda first, second: ""
+    is_folded: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +47,17 @@ class Gap:
     p_value: float | None
 
     @property
+    def is_compared(self) -> bool:
+        return not self.question.instead(self.first, self.second)
+
+    @property
     def lead(self) -> Lead:
-        return lead(self.difference.mean, self.p_value)
+        return lead(self.difference.mean, self.p_value) if self.is_compared else Lead.UNKNOWN
 
     @property
     def sentence(self) -> str:
+        if not self.is_compared:
+            return self.question.instead(self.first, self.second)
         arms = (self.first, self.second)
         values = [float(np.mean(self.question.values(each, "trained"))) for each in arms]
         numbers = dict(zip("xy", (cells.two_digits(value) for value in values), strict=True))
@@ -58,10 +72,11 @@ class Gap:
             return f"{size} (too few seeds, or equal ones, for an interval)"
         bounds = self.difference.interval
         low, high = sorted(np.sign(self.difference.mean or 1) * bound for bound in bounds)
-        surely = "more than seeds alone explain" if self.lead.is_real else "which seeds can explain"
+        surely = CLEAR if self.lead.is_real else UNCLEAR
         return (
-            f"{size} (95 % interval {cells.two_digits(low)} to {cells.two_digits(high)}, "
-            f"{cells.say_p(self.p_value)} after Holm's correction), {surely}"
+            f"{size} (95 % interval {cells.two_digits(low)} to {cells.two_digits(high)} for this "
+            f"question alone; {cells.say_p(self.p_value)} after Holm's correction for all "
+            f"questions), {surely}"
         )
 
 
@@ -86,6 +101,7 @@ def questions_for(arm: InspectedArm) -> list[Question]:
             spread_over_places,
             "Where a smaller image is pasted changes the accuracy of {a} by {x} points (standard "
             f"deviation over {num_places} places) and of {{b}} by {{y}}",
+            instead=_near_chance,
         ),
         Question(
             f"accuracy lost to shuffled tiles of {tile} pixels, points",
@@ -105,8 +121,22 @@ def questions_for(arm: InspectedArm) -> list[Question]:
             ),
             f"Over {len(kinds)} corruptions at five severities, {{a}} is right in {{x}} % of cases "
             "and {b} in {y} %",
+            is_folded=True,
         ),
     ]
+
+
+def _near_chance(first: InspectedArm, second: InspectedArm) -> str:
+    """Says where accuracies at the centre leave nothing that other places could take away."""
+    low = [each.arm.name for each in (first, second) if is_near_chance(each)]
+    if not low:
+        return ""
+    one, two = (f"{centre_accuracy(each):.1f} %" for each in (first, second))
+    return (
+        f"Pasted smaller at the centre, {first.arm.name} is right in {one} of cases and "
+        f"{second.arm.name} in {two}, which is near chance ({first.chance:.1f} %) for "
+        f"{' and '.join(low)}: what the place of an image changes cannot be compared."
+    )
 
 
 def shuffled_tile(arm: InspectedArm) -> int:

@@ -9,14 +9,35 @@ from jaxcmp.compare.document import Block, Figure, Heatmap, Text
 from jaxcmp.compare.inspected import InspectedArm, State
 from jaxcmp.compare.statistics.similarity import best_match, linear_cka
 
-Pairs = list[tuple[int, int]]
+CAPTION = (
+    "Linear CKA of all pairs of layers, in percent: 100 for two layers that are the same up to "
+    "rotation and scale, 0 for independent ones (Kornblith et al. 2019), by the unbiased estimator "
+    "over minibatches of at most 64 images (Nguyen et al. 2021). Mean over pairs of seeds."
+)
 
 
-def similarity_blocks(first: InspectedArm, second: InspectedArm, suffix: str) -> list[Block]:
-    """Returns a sentence and a figure; nothing where a run has no layers that can be compared."""
+def similarity_parts(
+    first: InspectedArm, second: InspectedArm, suffix: str
+) -> tuple[list[Block], list[Block]]:
+    """Returns what is shown and what is folded; nothing where a run has no layers to compare."""
     if not all(len(arrays["layers"]) for each in (first, second) for arrays in each.arrays):
-        return []
-    return [Text(_sentence(first, second)), _figure(first, second, suffix)]
+        return [], []
+    panels = [
+        _panel(one, two, found[0])
+        for one, two in ((first, second), (first, first), (second, second))
+        if (found := mean_cka(one, two))
+    ]
+    names = f"{first.arm.name} and {second.arm.name}"
+    between = Figure(
+        f"why-layers{suffix}", panels[:1], CAPTION, f"Similarity of the layers of {names}."
+    )
+    ceilings = Figure(
+        f"why-layers-seeds{suffix}",
+        panels[1:],
+        "The same for two seeds of one arm, which show how similar layers can be at all.",
+        f"Similarity of the layers of two seeds of {names}.",
+    )
+    return [Text(_sentence(first, second)), between], [ceilings] if panels[1:] else []
 
 
 def mean_cka(
@@ -60,23 +81,6 @@ def _number(matrix: np.ndarray) -> str:
 
 def _pairs(num: int) -> str:
     return f"{num} {'pair' if num == 1 else 'pairs'} of seeds"
-
-
-def _figure(first: InspectedArm, second: InspectedArm, suffix: str) -> Figure:
-    panels = [
-        _panel(one, two, found[0])
-        for one, two in ((first, second), (first, first), (second, second))
-        if (found := mean_cka(one, two))
-    ]
-    return Figure(
-        f"why-layers{suffix}",
-        panels,
-        "Linear CKA of all pairs of layers, in percent: 100 for two layers that are the same up to "
-        "rotation and scale, 0 for independent ones (Kornblith et al. 2019), by the unbiased "
-        "estimator over minibatches of at most 64 images (Nguyen et al. 2021). Mean over pairs of "
-        "seeds. Two seeds of one arm show how similar layers can be at all.",
-        f"Similarity of the layers of {first.arm.name} and {second.arm.name}.",
-    )
 
 
 def _panel(one: InspectedArm, two: InspectedArm, matrix: np.ndarray) -> Heatmap:

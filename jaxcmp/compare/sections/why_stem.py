@@ -53,7 +53,7 @@ def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
         low, high = (cells.points(each) for each in gain.interval)
         text += f" (95 % interval {low} to {high})"
     if gap.lead is not Lead.FIRST:
-        return f"{text}; no gap of {patch.name} to {ahead.name} is settled that it could close."
+        return f"{text}; there is no clear gap of {patch.name} to {ahead.name} that it could close."
     share = share_of_gap(*percents)
     said = f"{100 * share.mean:.0f} % of the gap to {ahead.name}"
     if share.interval is None:

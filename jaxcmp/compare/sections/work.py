@@ -20,6 +20,7 @@ from jaxcmp.compare.sections.answer import Answer, answered, unanswered
 from jaxcmp.compare.sections.commands import repeat
 from jaxcmp.compare.statistics.means import Lead
 from jaxcmp.compare.statistics.ratios import Ratio, compare_ratio
+from jaxcmp.compare.words import UNCLEAR
 
 TITLE = "Size and speed"
 KINDS = {"parameters": "parameters", "multiply_adds": "multiply-adds of an image's forward pass"}
@@ -31,8 +32,8 @@ COUNT_NOTE = (
 TIME_NOTE = (
     "A step is augmentation, forward pass, backward pass and update. Per image: the median step "
     "of a run divided by its batch, then the mean over runs with its 95 % t-interval, or each of "
-    "fewer than three. Ratios are to the first arm, those of seconds of geometric means with "
-    "Welch's 95 % interval, on the same device only."
+    "fewer than three. Ratios of seconds are of geometric means with Welch's 95 % interval, "
+    "on the same device only."
 )
 # The units that an axis of counts is marked in.
 UNITS = ((1e9, "billion "), (1e6, "million "), (1e3, "thousand "))
@@ -43,10 +44,13 @@ def work_section(group: Group) -> Answer:
     if not arms:
         text = "Size and speed: no run here has counts by component. To train again:"
         return unanswered(text, repeat(group.arms[0].outcomes[0]))
+    # Of two arms, ratios are of the more accurate to the other, as on the first screen.
+    *_, base = group.ranked if len(arms) == len(group.arms) == 2 else arms[:1]
     # Arms of the same sizes share the figures and tables of the first of them.
     own = [arm for i, arm in enumerate(arms) if _counts(arm) not in map(_counts, arms[:i])]
-    sentences = list(filter(None, (_time_sentence(arm, arms[0]) for arm in arms[1:])))
-    blocks: list[Block] = [*(Text(each) for each in sentences), _time_table(arms)]
+    compared = [arm for arm in arms if arm is not base]
+    sentences = list(filter(None, (_time_sentence(arm, base) for arm in compared)))
+    blocks: list[Block] = [*(Text(each) for each in sentences), _time_table(arms, base)]
     details: list[Block] = [Text(_answer(arm)) for arm in own]
     details += [Text(sentence) for sentence in map(_attention, own) if sentence]
     details.append(_figure(own))
@@ -55,7 +59,8 @@ def work_section(group: Group) -> Answer:
         others = [a.name for a in arms if a is not arm and _counts(a) == _counts(arm)]
         details += [Text(f"The same holds for {', '.join(others)}.", "note")] if others else []
     finding = sentences[0] if len(sentences) == 1 else ""
-    return answered("work", TITLE, blocks, finding=finding, details=details)
+    folded = "counts by component"
+    return answered("work", TITLE, blocks, finding=finding, details=details, folded=folded)
 
 
 def components(arm: Arm, kind: str) -> dict[str, int]:
@@ -162,36 +167,38 @@ def _device(arm: Arm) -> str:
     return " and ".join(device for device, _, _ in cells.durations(arm))
 
 
-def _time_ratio(arm: Arm, first: Arm) -> Ratio | None:
-    """Seconds per image over those of the first arm; None if they were not measured alike."""
-    times, base = (list(_milliseconds(each).values()) for each in (arm, first))
-    if _device(arm) != _device(first) or not times or not base:
+def _time_ratio(arm: Arm, base: Arm) -> Ratio | None:
+    """Seconds per image over those of another arm; None if they were not measured alike."""
+    times, others = (list(_milliseconds(each).values()) for each in (arm, base))
+    if _device(arm) != _device(base) or not times or not others:
         return None
-    return compare_ratio(times, base)
+    return compare_ratio(times, others)
 
 
 def _work(arm: Arm) -> int:
     return sum(components(arm, "multiply_adds").values())
 
 
-def _time_table(arms: Sequence[Arm]) -> Table:
-    columns = [Column("Arm", is_numeric=False), Column("Multiply-adds per image, forward")]
-    columns += [Column("Ratio"), Column("Training step per image, ms"), Column("Ratio")]
+def _time_table(arms: Sequence[Arm], base: Arm) -> Table:
+    # Ratios come early: on a phone the last columns are out of sight.
+    columns = [Column("Arm", is_numeric=False), Column(f"multiply-adds to {base.name}")]
+    columns += [Column(f"seconds to {base.name}"), Column("Multiply-adds per image, forward")]
+    columns += [Column("Training step per image, ms")]
     columns += [Column("n"), Column("Batch"), Column("Device", is_numeric=False)]
     rows = []
     for arm in arms:
         times = list(_milliseconds(arm).values())
         # Three digits tell, whatever the size of the model.
         digits = max(0, 2 - math.floor(math.log10(sum(times) / len(times)))) if times else 0
-        measured, ratio = list(_milliseconds(arm)), _time_ratio(arm, arms[0])
-        share = _work(arm) / _work(arms[0])
+        measured, ratio = list(_milliseconds(arm)), _time_ratio(arm, base)
+        share = _work(arm) / _work(base)
         rows.append(
             [
                 cells.words(arm.name, arm=arm.index),
-                cells.count(_work(arm), arm.runs),
-                cells.number(share, f"{share:.2f}", arm.runs),
-                cells.mean(times, measured, digits=digits),
+                cells.number(share, f"{share:.2f}×", arm.runs),
                 cells.ratio(ratio, cells.times(ratio) if ratio else "–", measured),
+                cells.count(_work(arm), arm.runs),
+                cells.mean(times, measured, digits=digits),
                 cells.count(len(times)),
                 cells.count(arm.config["batch_size"]),
                 cells.words(_device(arm)),
@@ -200,12 +207,12 @@ def _time_table(arms: Sequence[Arm]) -> Table:
     return Table("Multiply-adds beside seconds", columns, rows, TIME_NOTE)
 
 
-def _time_sentence(arm: Arm, first: Arm) -> str | None:
-    """Says whether multiply-adds and seconds rank this arm and the first alike."""
-    time = _time_ratio(arm, first)
+def _time_sentence(arm: Arm, base: Arm) -> str | None:
+    """Says whether multiply-adds and seconds rank this arm and another alike."""
+    time = _time_ratio(arm, base)
     if time is None:
         return None
-    work = _work(arm) / _work(first)
+    work = _work(arm) / _work(base)
     if work == 1:
         meaning = "the counts are equal"
     elif time.lead is Lead.TIE:
@@ -213,7 +220,7 @@ def _time_sentence(arm: Arm, first: Arm) -> str | None:
     elif time.interval is None:
         meaning = "with so few runs, or equal ones, whether their seconds differ is unknown"
     elif not time.lead.is_real:
-        meaning = "their seconds differ by no more than chance explains"
+        meaning = f"their seconds differ, {UNCLEAR}"
     elif (work > 1) == (time.lead is Lead.FIRST):
         meaning = "the one with more multiply-adds also takes longer"
     else:
@@ -222,6 +229,6 @@ def _time_sentence(arm: Arm, first: Arm) -> str | None:
     if time.interval is not None:
         surely = f" (95 % interval {time.interval[0]:.2f} to {time.interval[1]:.2f})"
     return (
-        f"{arm.name} does {work:.2f} times the multiply-adds of {first.name}, and its training "
+        f"{arm.name} does {work:.2f} times the multiply-adds of {base.name}, and its training "
         f"step takes {time.mean:.2f} times as long per image on {_device(arm)}{surely}: {meaning}."
     )

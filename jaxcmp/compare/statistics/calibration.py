@@ -4,7 +4,7 @@ Everywhere logits are [n, classes] and labels class indices [n] of the same n >=
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import optimize, sparse, stats
@@ -14,6 +14,8 @@ from jaxcmp.compare.statistics.means import CONFIDENCE
 from jaxcmp.compare.statistics.paired import wilson_interval
 
 NUM_BINS = 15
+# Images in a bin of equal width: of fewer, the accuracy is hardly known.
+LEAST = 20
 # Resamples that are drawn at once: enough for speed, a few megabytes for 10,000 images.
 PART = 50
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
@@ -59,6 +61,22 @@ def equal_mass_bins(confidence: np.ndarray, num_bins: int = NUM_BINS) -> np.ndar
     ranks = stats.rankdata(confidence) - 0.5
     wanted = np.floor(ranks * num_bins / len(ranks)).astype(int)
     return np.unique(wanted, return_inverse=True)[1]
+
+
+def equal_width_bins(confidence: np.ndarray, least: int = LEAST) -> np.ndarray:
+    """The bin of each image, int [n]: tenths of [0, 1], some of them joined, counted from 0.
+
+    They lie apart in a figure, where many bins of equal mass may lie on one another. A tenth with
+    fewer than `least` images is joined with the next, the last of all with the one before.
+    """
+    tenths = np.minimum(np.floor(10 * confidence), 9).astype(int)
+    counts = np.bincount(tenths, minlength=10)
+    bins, own, num = np.zeros(10, int), 0, 0
+    for tenth, count in enumerate(counts):
+        if num >= least and counts[tenth:].sum() >= least:
+            own, num = own + 1, 0
+        bins[tenth], num = own, num + count
+    return bins[tenths]
 
 
 def expected_calibration_error(
@@ -161,10 +179,14 @@ def _gaps_and_noise(
     return np.concatenate(gaps), np.concatenate(noise, axis=1)
 
 
-def reliability(logits: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS) -> Reliability:
-    """Confidence and accuracy by bins of equal mass; see `equal_mass_bins`."""
+def reliability(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    bins_of: Callable[[np.ndarray], np.ndarray] = equal_mass_bins,
+) -> Reliability:
+    """Confidence and accuracy by bins, which are of equal mass or of equal width."""
     confidence, is_right = _confidence(logits, labels)
-    bins = equal_mass_bins(confidence, num_bins)
+    bins = bins_of(confidence)
     num = np.bincount(bins)
     return Reliability(
         confidence=np.bincount(bins, weights=confidence) / num,

@@ -1,20 +1,122 @@
-"""The data that weights were pretrained on, and how much of this comparison's classes it has."""
+"""Arms that began from weights: those beside which they stand, and where the weights come from."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Group
+from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import Block, Cell, Column, Table, Text
 from jaxcmp.compare.origin import Origin
-from jaxcmp.compare.sections.pretrained_arms import Pretrained
+from jaxcmp.compare.recipe_keys import SCALE_KEYS, Settings, differing, unsized
 
-TITLE = "What the weights were pretrained on"
+DATA_TITLE = "What the weights were pretrained on"
 # Of the arrays of a model, in the order of interest.
 FATES = ("loaded", "resized", "new", "unused")
-NOTE = (
+DATA_NOTE = (
     "Arrays: those of the model that were loaded, resized or begun anew, and those of the file "
     "that were not used. Times and operations in this report are those of fine-tuning alone."
 )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pretrained:
+    """A pretrained arm, and arms that began at random, on the same images.
+
+    `baselines` start with the one whose recipe is nearest, which is the same if there is such; the
+    architecture's own recipe follows where that is another. `label` is short: it tells arms apart
+    within this report.
+    """
+
+    arm: Arm
+    origin: Origin
+    baselines: tuple[Arm, ...]
+    label: str
+
+    @property
+    def baseline(self) -> Arm | None:
+        return self.baselines[0] if self.baselines else None
+
+    @property
+    def architecture(self) -> str:
+        return self.arm.outcomes[0].architecture
+
+    @property
+    def num_train(self) -> int:
+        return self.arm.outcomes[0].num_train
+
+    @property
+    def index(self) -> int | None:
+        """Returns the number of its colour, if its architecture has one."""
+        return self.arm.index if self.arm.index >= 0 else None
+
+    @property
+    def num_sources(self) -> int:
+        """Counts the files of weights that the runs began from: several runs may share one."""
+        return len({each.origin.sha256 for each in self.arm.outcomes if each.origin})
+
+
+def pretrained_arms(group: Group) -> list[Pretrained]:
+    """Sorts by architecture, the ViT first, then by training images, the most first."""
+    begun = [(arm, arm.outcomes[0].origin) for arm in group.all_arms]
+    random = [arm for arm, origin in begun if origin is None]
+    plain = [unsized(arm.outcomes[0].recipe) for arm in group.arms]
+    names: dict[str, set[str]] = {}
+    for arm, origin in begun:
+        if origin:
+            names.setdefault(arm.outcomes[0].name, set()).add(arm.name)
+    found = []
+    for arm, origin in begun:
+        if origin:
+            own = arm.outcomes[0].name
+            label = f"{own}, pretrained" if len(names[own]) == 1 else arm.name
+            found.append(Pretrained(arm, origin, _baselines(arm, random, plain), label))
+    return sorted(
+        found, key=lambda each: (each.architecture != "vit", each.architecture, -each.num_train)
+    )
+
+
+def ends(arms: Sequence[Pretrained]) -> list[Pretrained]:
+    """Returns, for each architecture, the arms on the most training images and on the fewest."""
+    return _of_sizes(arms, lambda sizes: {min(sizes), max(sizes)})
+
+
+def largest(arms: Sequence[Pretrained]) -> list[Pretrained]:
+    """Returns, for each architecture, the arms on the most training images."""
+    return _of_sizes(arms, lambda sizes: {max(sizes)})
+
+
+def _of_sizes(
+    arms: Sequence[Pretrained], choose: Callable[[set[int]], set[int]]
+) -> list[Pretrained]:
+    sizes: dict[str, set[int]] = {}
+    for each in arms:
+        sizes.setdefault(each.architecture, set()).add(each.num_train)
+    return [each for each in arms if each.num_train in choose(sizes[each.architecture])]
+
+
+def differences(pretrained: Pretrained, baseline: Arm) -> list[str]:
+    """The parts of the configuration that differ, beside the weights."""
+    keys = differing(pretrained.arm.outcomes[0].recipe, baseline.outcomes[0].recipe)
+    names = ("normalisation" if key in SCALE_KEYS else key.partition(".")[0] for key in keys)
+    return list(dict.fromkeys(names))
+
+
+def _baselines(arm: Arm, random: Sequence[Arm], plain: Sequence[Settings]) -> tuple[Arm, ...]:
+    first = arm.outcomes[0]
+
+    def distance(other: Arm) -> tuple[int, int]:
+        return len(differing(first.recipe, other.outcomes[0].recipe)), -len(other.runs)
+
+    alike = [
+        each
+        for each in random
+        if each.outcomes[0].architecture == first.architecture
+        and each.outcomes[0].num_train == first.num_train
+    ]
+    fitting = sorted(alike, key=distance)
+    own = [each for each in fitting if unsized(each.outcomes[0].recipe) in plain]
+    chosen = {tuple(each.runs): each for each in (*fitting[:1], *own[:1])}
+    return tuple(chosen.values())
 
 
 def data_blocks(group: Group, arms: Sequence[Pretrained]) -> list[Block]:
@@ -26,20 +128,20 @@ def data_blocks(group: Group, arms: Sequence[Pretrained]) -> list[Block]:
     labels += ["epochs", "arrays", "from"]
     numeric = ("training images", "classes", "epochs")
     columns = [Column(label, is_numeric=label in numeric) for label in labels]
-    rows = [_row(group, sizes) for sizes in families.values()]
+    rows = [_data_row(group, sizes) for sizes in families.values()]
     # Weights that were pretrained on the same data share their sentences.
     names: dict[str, list[str]] = {}
     for name, sizes in families.items():
         names.setdefault(_nearness(group, sizes[0].origin), []).append(name)
-    spreads = dict.fromkeys(text for each in arms if (text := _spread(each)))
+    spreads = dict.fromkeys(text for each in arms if (text := _shared_weights(each)))
     return [
         *(Text(f"The weights of {' and of '.join(own)} {text}") for text, own in names.items()),
-        Table(TITLE, columns, rows, NOTE),
+        Table(DATA_TITLE, columns, rows, DATA_NOTE),
         *(Text(text, "note") for text in spreads),
     ]
 
 
-def _row(group: Group, sizes: Sequence[Pretrained]) -> list[Cell]:
+def _data_row(group: Group, sizes: Sequence[Pretrained]) -> list[Cell]:
     """Makes the row of a pretrained arm, over all its sizes of training set."""
     pretrained, origin = sizes[0], sizes[0].origin
     runs = [run for each in sizes for run in each.arm.runs]
@@ -51,7 +153,7 @@ def _row(group: Group, sizes: Sequence[Pretrained]) -> list[Cell]:
         cells.words(_overlap(group, pretrained)),
         *(cells.number(value, f"{value or 0:,}", runs) for value in told),
         cells.words(", ".join(arrays)),
-        cells.words(_source(sizes)),
+        cells.words(_file_or_runs(sizes)),
     ]
 
 
@@ -64,7 +166,7 @@ def _overlap(group: Group, pretrained: Pretrained) -> str:
     return f"{len(shared)} of {num}: {', '.join(shared)}"
 
 
-def _source(sizes: Sequence[Pretrained]) -> str:
+def _file_or_runs(sizes: Sequence[Pretrained]) -> str:
     origin = sizes[0].origin
     if not origin.is_run:
         return f"{origin.short_file}, SHA-256 {origin.sha256[:12]}"
@@ -102,7 +204,7 @@ def _nearness(group: Group, origin: Origin) -> str:
     )
 
 
-def _spread(pretrained: Pretrained) -> str | None:
+def _shared_weights(pretrained: Pretrained) -> str | None:
     """Warns where runs share their weights: their seeds then show too little of the spread."""
     num, sources = len(pretrained.arm.runs), pretrained.num_sources
     if sources == num:
