@@ -162,7 +162,7 @@ def test_two_seeds_make_no_claim_and_are_shown_each(tmp_path):
 
 def test_results_have_a_row_for_each_set(group):
     expected = 100 * right(group, "vit").mean()
-    table = sections.table(results_section(group), "Results and recipes")
+    table = sections.table(results_section(group), "Results")
     for shown in (table, tradeoff(group)):
         assert shown is not None
         cell = sections.row(shown, "Accuracy on fog")["vit"]
@@ -180,7 +180,7 @@ def test_many_sets_do_not_fill_the_first_screen(tmp_path):
     group = make_evaluated(tmp_path, dict.fromkeys(names, SNOW), seeds=(0,))
     shown = tradeoff(group)
     assert shown is not None and not [n for n in sections.names(shown) if "Accuracy on" in n]
-    table = sections.table(results_section(group), "Results and recipes")
+    table = sections.table(results_section(group), "Results")
     assert len([n for n in sections.names(table) if n.startswith("Accuracy on ")]) == 4
 
 
