@@ -28,7 +28,9 @@ def predict_logits(
     Images of another size than the model's are resized.
     """
     images = unaugmented(images, mean, std, image_size=model.image_size)
-    return jnp.asarray(model.apply(variables, images, is_training=False))
+    # As in training: nothing is differentiated here.
+    fast = model.clone(has_kernels=True)
+    return jnp.asarray(fast.apply(variables, images, is_training=False))
 
 
 def padded_batches(num_examples: int, batch_size: int) -> Iterator[np.ndarray]:

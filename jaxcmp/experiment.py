@@ -227,7 +227,7 @@ def _model(settings: Settings) -> models.ViT | models.ResNet:
     fields = to_builtins(settings.model)
     # 0 is replaced later, when the data set is known.
     fields["num_classes"] = fields["num_classes"] or 1
-    return models.build(**fields, dtype=COMPUTE_DTYPES[settings.compute_dtype], has_kernels=True)
+    return models.build(**fields, dtype=COMPUTE_DTYPES[settings.compute_dtype])
 
 
 def _load(settings: Settings) -> Dataset:

@@ -143,6 +143,8 @@ class TrainStep:
         learning_rate = jnp.asarray(self.schedule(state.step), jnp.float32)
         trained, frozen = self._trained_part(state.params)
         directions, opt_state = self.optimizer.update(grads, state.opt_state, trained)
+        # The one place where the learning rate meets the parameters: the optimizer gives
+        # directions without it.
         trained = jax.tree.map(lambda p, d: p - learning_rate * d, trained, directions)
         after = TrainState(
             step=state.step + 1,
@@ -199,7 +201,8 @@ class TrainStep:
 
         The accuracy is the share of the mixed target that belongs to the predicted class.
         """
-        logits, updated = self.model.apply(
+        # The kernels' own gradients are all that a step asks for.
+        logits, updated = self.model.clone(has_kernels=True).apply(
             {"params": frozen | trained, "batch_stats": batch_stats},
             # Resized here, so that only one part of the batch takes memory at a time.
             resize(images, self.model.image_size),

@@ -40,7 +40,8 @@ def attention_weights(model: ViT, variables: Any, images: Array) -> Array:
     """
     kept = _outputs(model, variables, images, lambda name: name == "qkv")
     blocks = [kept[f"block_{i}"]["attention"]["qkv"] for i in range(model.depth)]
-    weights = [_softmax_weights(each["__call__"][0], model.num_heads) for each in blocks]
+    # A layer's last result has its bias; the first is that of `nn.Dense`, without.
+    weights = [_softmax_weights(each["__call__"][-1], model.num_heads) for each in blocks]
     return jnp.stack(weights, axis=1)
 
 

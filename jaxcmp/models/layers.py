@@ -5,21 +5,25 @@ trained computes the same with `models.kernels`.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
 from flax import linen as nn
-from flax.linen.dtypes import promote_dtype
 from jax import Array
 
 
-def keep_bias(*arrays: Array | None, dtype: Any = None, inexact: bool = True) -> list[Array | None]:
-    """Brings x and kernel to the compute type, not the bias: `promote_dtype` of `nn.Dense`.
+class Dense(nn.Dense):
+    """`flax.linen.Dense`, with a float32 gradient of the bias whatever the compute type."""
 
-    The gradient of a bias is a sum over all tokens, and of a bfloat16 bias a bfloat16 sum.
-    """
-    x, kernel, bias = arrays
-    return [*promote_dtype(x, kernel, dtype=dtype, inexact=inexact), bias]
+    use_bias: bool = False
+
+    @nn.compact
+    def __call__(self, inputs: Array) -> Array:
+        y = super().__call__(inputs.reshape(-1, inputs.shape[-1]))
+        bias = self.param("bias", self.bias_init, (self.features,))
+        # Broadcast first, and then brought to the compute type: the gradient is a sum over all
+        # tokens, and of a bfloat16 bias it would be a bfloat16 sum.
+        y = y + jnp.broadcast_to(bias, y.shape).astype(y.dtype)
+        return y.reshape(*inputs.shape[:-1], self.features)
 
 
 def dot_products(query: Array, key: Array) -> Array:

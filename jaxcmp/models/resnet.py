@@ -82,7 +82,7 @@ class Stem(nn.Module):
     kind: str
     width: int
     dtype: Any
-    has_kernels: bool
+    has_kernels: bool = False
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:

@@ -31,7 +31,7 @@ class ConvStem(nn.Module):
     width: int
     patch_size: int
     dtype: Any
-    has_kernels: bool
+    has_kernels: bool = False
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:

@@ -30,13 +30,12 @@ def xavier_each(key: Array, shape: tuple[int, int], dtype: Any = jnp.float32) ->
 
 
 def dense(features: int, kernel_init: Any, name: str, *, dtype: Any, has_kernels: bool) -> nn.Dense:
-    """A dense layer; its result with the bias is float32, whatever the compute type."""
-    return nn.Dense(
+    """A dense layer whose bias starts near zero."""
+    return layers.Dense(
         features,
         kernel_init=kernel_init,
         bias_init=NEAR_ZERO,
         dtype=dtype,
-        promote_dtype=layers.keep_bias,
         dot_general=kernels.dot_general if has_kernels else None,
         name=name,
     )
@@ -55,9 +54,9 @@ class Attention(nn.Module):
         width = x.shape[-1]
         attend = kernels.attend if self.has_kernels else layers.attend
         layer = partial(dense, dtype=self.dtype, has_kernels=self.has_kernels)
-        qkv = layer(3 * width, xavier_each, "qkv")(x).astype(self.dtype)
+        qkv = layer(3 * width, xavier_each, "qkv")(x)
         mixed = attend(qkv, self.num_heads)
-        out = layer(width, XAVIER, "projection")(mixed).astype(self.dtype)
+        out = layer(width, XAVIER, "projection")(mixed)
         return nn.Dropout(self.dropout_rate)(out, deterministic=not is_training)
 
 
@@ -74,9 +73,9 @@ class Mlp(nn.Module):
         width = x.shape[-1]
         gelu = kernels.gelu if self.has_kernels else layers.gelu
         layer = partial(dense, dtype=self.dtype, has_kernels=self.has_kernels)
-        x = gelu(layer(self.hidden_width, XAVIER, "expand")(x).astype(self.dtype))
+        x = gelu(layer(self.hidden_width, XAVIER, "expand")(x))
         x = nn.Dropout(self.dropout_rate)(x, deterministic=not is_training)
-        x = layer(width, XAVIER, "contract")(x).astype(self.dtype)
+        x = layer(width, XAVIER, "contract")(x)
         return nn.Dropout(self.dropout_rate)(x, deterministic=not is_training)
 
 
