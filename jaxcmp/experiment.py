@@ -19,8 +19,8 @@ from jaxcmp import costs, data, models, pretrained
 from jaxcmp.augment import Augment
 from jaxcmp.clock import Clock
 from jaxcmp.data import Dataset, Split
+from jaxcmp.data.random_streams import stream
 from jaxcmp.data.source import Size
-from jaxcmp.data.streams import stream
 from jaxcmp.errors import CommandError
 from jaxcmp.optim import make_optimizer, make_schedule
 from jaxcmp.runner import Runner

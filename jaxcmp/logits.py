@@ -32,7 +32,9 @@ def predict_logits(
     Images of another size than the model's are resized.
     """
     images = unaugmented(images, mean, std, image_size=model.image_size)
-    return jnp.asarray(model.apply(variables, images, is_training=False))
+    # As in training: nothing is differentiated here.
+    fast = model.clone(has_kernels=True)
+    return jnp.asarray(fast.apply(variables, images, is_training=False))
 
 
 def batch_for(num_examples: int, batch_size: int, num_devices: int) -> int:

@@ -29,9 +29,9 @@ from jaxcmp import cli, files, models, pretrained
 from jaxcmp.augment import unaugmented
 from jaxcmp.cli import carry_out
 from jaxcmp.data import Split
+from jaxcmp.data.random_streams import stream
 from jaxcmp.data.splits import held_out, stratified_fraction
 from jaxcmp.data.streaming import Images
-from jaxcmp.data.streams import stream
 from jaxcmp.errors import CommandError
 from jaxcmp.experiment import Experiment, prepare, read_weights
 from jaxcmp.logits import batch_for, in_batches

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh
+from jax.stages import Compiled
 
 from jaxcmp.data.order import batch_indices
 from jaxcmp.data.streaming import Images, ReadAhead, StoredImages
@@ -38,7 +39,7 @@ class Batches:
     batch_size: int
     eval_batch_size: int
 
-    def rows(self, step: int, num_examples: int) -> np.ndarray:
+    def positions(self, step: int, num_examples: int) -> np.ndarray:
         """Returns the positions of a training step's examples, int32 [batch_size]."""
         return batch_indices(self.seed, step, num_examples=num_examples, batch_size=self.batch_size)
 
@@ -56,9 +57,9 @@ class ResidentData:
         take = partial(devices.take_rows, mesh)
         self._look_up = jax.jit(take, out_shardings=devices.sharded(mesh))
 
-    def train(self, steps: range) -> tuple[tuple[Array, ...], Array]:
+    def batches(self, steps: range) -> tuple[tuple[Array, ...], Array]:
         """Returns the resident arrays, and the indices int32 [steps, batch] of a dispatch."""
-        indices = np.stack([self._batches.rows(step, self._num_train) for step in steps])
+        indices = np.stack([self._batches.positions(step, self._num_train) for step in steps])
         return self._placed["train"], devices.place(indices, devices.sharded(self._mesh, axis=1))
 
     def in_order(self, name: str, rows: np.ndarray) -> Iterator[Array]:
@@ -68,8 +69,8 @@ class ResidentData:
             indices = devices.place(rows[batch], devices.sharded(self._mesh))
             yield self._look_up(images, indices)
 
-    def train_shapes(self, num_steps: int) -> Any:
-        return shapes_of(self.train(range(1, num_steps + 1)))
+    def batch_shapes(self, num_steps: int) -> Any:
+        return shapes_of(self.batches(range(1, num_steps + 1)))
 
     def take(self, resident: tuple[Array, ...], indices: Array) -> tuple[Array, ...]:
         """Gathers a batch from each resident array. Pure: called inside the compiled step."""
@@ -90,15 +91,15 @@ class StreamedData:
         images, _ = splits["train"]
         self._own_rows = devices.own_rows(batches.batch_size, mesh)
         self._training = ReadAhead(
-            images, lambda step: self._train_rows(step)[self._own_rows], stop=LAST_STEP
+            images, lambda step: self._train_positions(step)[self._own_rows], stop=LAST_STEP
         )
 
-    def train(self, steps: range) -> tuple[tuple[()], tuple[Array, Array]]:
+    def batches(self, steps: range) -> tuple[tuple[()], tuple[Array, Array]]:
         """Returns images [steps, batch, ...] and labels [steps, batch] of a dispatch."""
         _, labels = self._splits["train"]
-        rows = np.stack([labels[self._train_rows(step)] for step in steps])
+        placed = np.stack([labels[self._train_positions(step)] for step in steps])
         images = self._place(self._training.take(steps), self._batches.batch_size)
-        return (), (images, devices.place(rows, devices.sharded(self._mesh, axis=1)))
+        return (), (images, devices.place(placed, devices.sharded(self._mesh, axis=1)))
 
     def in_order(self, name: str, rows: np.ndarray) -> Iterator[Array]:
         """Yields images [batch, ...] of these rows of a split, in order."""
@@ -112,7 +113,7 @@ class StreamedData:
                 shape = (size, *part.shape[1:])
                 yield devices.place_own_rows(part, devices.sharded(self._mesh), shape=shape)
 
-    def train_shapes(self, num_steps: int) -> Any:
+    def batch_shapes(self, num_steps: int) -> Any:
         images, labels = self._splits["train"]
         shape = (num_steps, self._batches.batch_size)
         sharding = devices.sharded(self._mesh, axis=1)
@@ -129,8 +130,8 @@ class StreamedData:
         """Ends the threads that read ahead."""
         self._training.close()
 
-    def _train_rows(self, step: int) -> np.ndarray:
-        return self._batches.rows(step, len(self._splits["train"][1]))
+    def _train_positions(self, step: int) -> np.ndarray:
+        return self._batches.positions(step, len(self._splits["train"][1]))
 
     def _place(self, images: np.ndarray, num_rows: int) -> Array:
         shape = (len(images), num_rows, *images.shape[2:])
@@ -147,7 +148,7 @@ class Runner:
 
     def __init__(
         self,
-        step: TrainStep,
+        train_step: TrainStep,
         splits: Splits,
         mesh: Mesh,
         *,
@@ -159,7 +160,10 @@ class Runner:
         steps_per_dispatch: int,
         train_sample: np.ndarray = NO_ROWS,
     ) -> None:
-        self.step, self.steps_per_dispatch = step, steps_per_dispatch
+        self.train_step, self.steps_per_dispatch = train_step, steps_per_dispatch
+        # By the number of steps that a dispatch takes.
+        self._train_programs: dict[int, Compiled] = {}
+        self._eval_program: Compiled | None = None
         self.compile_seconds: dict[str, float] = {}
         self.temporary_bytes: int | None = None
         self._mean, self._std = mean, std
@@ -179,7 +183,9 @@ class Runner:
         keys = jax.random.split(jax.random.key(seed))
         init_key, self._train_key = (devices.place(key, self._everywhere) for key in keys)
         self._init = partial(
-            jax.jit(step.init, static_argnames="num_channels", out_shardings=self._everywhere),
+            jax.jit(
+                train_step.init, static_argnames="num_channels", out_shardings=self._everywhere
+            ),
             init_key,
             num_channels=images.shape[-1],
         )
@@ -202,7 +208,7 @@ class Runner:
         start = time.perf_counter()
         train = jax.jit(self.take_steps, donate_argnums=0, out_shardings=self._everywhere)
         self._train_programs = {
-            n: train.lower(state, *self.data.train_shapes(n), self._train_key).compile()
+            n: train.lower(state, *self.data.batch_shapes(n), self._train_key).compile()
             for n in {self.steps_per_dispatch, 1}
         }
         self.compile_seconds["train_step"] = time.perf_counter() - start
@@ -220,7 +226,7 @@ class Runner:
         The metrics are those of the last step, and may not be computed yet.
         """
         state, metrics = self._train_programs[len(steps)](
-            state, *self.data.train(steps), self._train_key
+            state, *self.data.batches(steps), self._train_key
         )
         self._waiting.append(metrics["loss"])
         if len(self._waiting) > MAX_WAITING:
@@ -231,7 +237,8 @@ class Runner:
         """Returns logits float32 [n, classes] of a split, of "train" those of the sample."""
         rows = self._evaluated[name]
         batches = self.data.in_order(name, rows)
-        logits = (self._eval_program(state.variables, images) for images in batches)
+        assert self._eval_program is not None, "compile comes before evaluate"
+        logits = map(partial(self._eval_program, state.variables), batches)
         return collect_logits(logits, num_examples=len(rows))
 
     def close(self) -> None:
@@ -239,22 +246,24 @@ class Runner:
         self.data.close()
 
     def take_steps(
-        self, state: TrainState, resident: Any, rows: Any, key: Array
+        self, state: TrainState, resident: Any, batches: Any, key: Array
     ) -> tuple[TrainState, Metrics]:
-        """Takes a step for each of `rows`; returns the last metrics. Pure, to be compiled."""
+        """Takes a step on each of `batches`; returns the last metrics. Pure, to be compiled."""
 
-        def body(state: TrainState, row: Any) -> tuple[TrainState, Metrics]:
-            images, labels = self.data.take(resident, row)
-            return self.step(state, images, labels, key)
+        def body(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
+            images, labels = self.data.take(resident, batch)
+            return self.train_step(state, images, labels, key)
 
-        if len(jax.tree.leaves(rows)[0]) == 1:
-            return body(state, jax.tree.map(lambda x: x[0], rows))
-        state, metrics = scan(body, state, rows)
+        if len(jax.tree.leaves(batches)[0]) == 1:
+            return body(state, jax.tree.map(lambda x: x[0], batches))
+        state, metrics = scan(body, state, batches)
         return state, jax.tree.map(lambda x: x[-1], metrics)
 
     def predict(self, variables: Any, images: Array) -> Array:
         """Returns logits [batch, classes] of one batch, replicated. Pure, to be compiled."""
-        return predict_logits(self.step.model, variables, images, mean=self._mean, std=self._std)
+        return predict_logits(
+            self.train_step.model, variables, images, mean=self._mean, std=self._std
+        )
 
 
 def shapes_of(arrays: Any) -> Any:

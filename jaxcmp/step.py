@@ -143,6 +143,8 @@ class TrainStep:
         learning_rate = jnp.asarray(self.schedule(state.step), jnp.float32)
         trained, frozen = self._trained_part(state.params)
         directions, opt_state = self.optimizer.update(grads, state.opt_state, trained)
+        # The one place where the learning rate meets the parameters: the optimizer gives
+        # directions without it.
         trained = jax.tree.map(lambda p, d: p - learning_rate * d, trained, directions)
         after = TrainState(
             step=state.step + 1,
@@ -177,10 +179,10 @@ class TrainStep:
             return batch_stats, (loss, accuracy, grads)
 
         if self.accumulation == 1:
-            batch_stats, sums = part_gradients(state.batch_stats, (images, targets, key))
+            batch_stats, means = part_gradients(state.batch_stats, (images, targets, key))
         else:
-            batch_stats, sums = self._accumulate(part_gradients, state, images, targets, key)
-        loss, accuracy, grads = sums
+            batch_stats, means = self._accumulate(part_gradients, state, images, targets, key)
+        loss, accuracy, grads = means
         if factor is not None:
             loss, grads = jax.tree.map(lambda x: x / factor, (loss, grads))
         return loss, accuracy, batch_stats, grads
@@ -199,7 +201,8 @@ class TrainStep:
 
         The accuracy is the share of the mixed target that belongs to the predicted class.
         """
-        logits, updated = self.model.apply(
+        # The kernels' own gradients are all that a step asks for.
+        logits, updated = self.model.clone(has_kernels=True).apply(
             {"params": frozen | trained, "batch_stats": batch_stats},
             # Resized here, so that only one part of the batch takes memory at a time.
             resize(images, self.model.image_size),
@@ -232,16 +235,16 @@ class TrainStep:
             return x.reshape(-1, num_parts, *x.shape[1:]).swapaxes(0, 1)
 
         def body(carry: tuple[Any, Any], part: Any) -> tuple[tuple[Any, Any], None]:
-            batch_stats, sums = carry
+            batch_stats, total = carry
             batch_stats, new = part_gradients(batch_stats, part)
-            return (batch_stats, jax.tree.map(jnp.add, sums, new)), None
+            return (batch_stats, jax.tree.map(jnp.add, total, new)), None
 
         zero = jnp.zeros((), jnp.float32)
         trained, _ = self._trained_part(state.params)
         start = (state.batch_stats, (zero, zero, jax.tree.map(jnp.zeros_like, trained)))
         parts = (cut(images), cut(targets), jax.random.split(key, num_parts))
-        (batch_stats, sums), _ = scan(body, start, parts)
-        return batch_stats, jax.tree.map(lambda x: x / num_parts, sums)
+        (batch_stats, total), _ = scan(body, start, parts)
+        return batch_stats, jax.tree.map(lambda x: x / num_parts, total)
 
     def _trained_part(self, params: Any) -> tuple[Any, Any]:
         """Splits the parameters into trained ones, all or only the head's, and frozen ones."""
@@ -297,8 +300,8 @@ def count_step(before: TrainState, after: TrainState, metrics: Metrics) -> Train
     return dataclasses.replace(counted, sums=counted.sums | {"first_bad_step": first_bad_step})
 
 
-def scan(body: Callable, carry: Any, rows: Any) -> Any:
+def scan(body: Callable, carry: Any, xs: Any) -> Any:
     """Runs `jax.lax.scan`, unrolled on a CPU, where convolutions inside a loop are very slow."""
     loop = partial(jax.lax.scan, body)
     unrolled = partial(jax.lax.scan, body, unroll=True)
-    return jax.lax.platform_dependent(carry, rows, cpu=unrolled, default=loop)
+    return jax.lax.platform_dependent(carry, xs, cpu=unrolled, default=loop)

@@ -15,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 
 from jaxcmp import experiment, probe
 from jaxcmp.checkpoint.manager import restore_variables
+from jaxcmp.data.random_streams import stream
 from jaxcmp.data.splits import held_out
-from jaxcmp.data.streams import stream
 from jaxcmp.errors import CommandError
 from jaxcmp.logits import predict_logits
 from jaxcmp.runtime import devices

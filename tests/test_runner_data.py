@@ -32,7 +32,7 @@ def both(num_devices):
 
 def batches(data, steps):
     """Returns the images and labels of each step."""
-    resident, rows = data.train(steps)
+    resident, rows = data.batches(steps)
     take = jax.jit(data.take)
     return [
         tuple(map(np.asarray, take(resident, jax.tree.map(lambda x: x[i], rows))))  # noqa: B023

@@ -81,11 +81,13 @@ def time_batches(settings: Settings, dataset: Dataset, rounds: int) -> dict[str,
         Batches(settings.seed, settings.batch_size, settings.eval_batch_size),
     )
     steps = itertools.count(1)
-    take = jax.jit(lambda resident, rows: feed.take(resident, jax.tree.map(lambda x: x[0], rows)))
+    take = jax.jit(
+        lambda resident, batches: feed.take(resident, jax.tree.map(lambda x: x[0], batches))
+    )
 
     def next_batch() -> Any:
         step = next(steps)
-        return take(*feed.train(range(step, step + 1)))
+        return take(*feed.batches(range(step, step + 1)))
 
     seconds = timed(next_batch)
     num_calls = warm_up(seconds)

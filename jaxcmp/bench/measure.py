@@ -43,7 +43,7 @@ def measure(settings: Settings, *, rounds: int) -> dict[str, Any]:
     calls = {
         "step": training.dispatch,
         # All that the host does for a step's data.
-        "input": lambda: runner.data.train(range(step := next(steps), step + 1)),
+        "input": lambda: runner.data.batches(range(step := next(steps), step + 1)),
         "evaluation": training.evaluate,
     }
     samples = take_turns({name: timed(call) for name, call in calls.items()}, rounds=rounds)
@@ -198,21 +198,21 @@ def stage_programs(experiment: Experiment, runner: Runner) -> dict[str, Call]:
     The result that is asked for decides how far the real step goes: for the loss the compiler
     leaves out the backward pass, for the gradient's norm the update.
     """
-    resident, rows = runner.data.train(range(1, 2))
+    resident, batches = runner.data.batches(range(1, 2))
 
-    def gather(state: Any, resident: Any, row: Any, key: Array) -> Any:
-        return runner.data.take(resident, row)
+    def gather(state: Any, resident: Any, batch: Any, key: Array) -> Any:
+        return runner.data.take(resident, batch)
 
-    def augment(state: Any, resident: Any, row: Any, key: Array) -> Any:
+    def augment(state: Any, resident: Any, batch: Any, key: Array) -> Any:
         augment_key, _ = jax.random.split(jax.random.fold_in(key, state.step))
-        images, labels = runner.data.take(resident, row)
+        images, labels = runner.data.take(resident, batch)
         # Unknown to the compiler, as in the step, where mixing may stop after some epoch.
         is_mixing = state.step >= 0
         return experiment.step.augment(augment_key, images, labels, is_mixing)
 
     def metric(name: str) -> Callable:
-        def step(state: Any, resident: Any, row: Any, key: Array) -> Any:
-            images, labels = runner.data.take(resident, row)
+        def step(state: Any, resident: Any, batch: Any, key: Array) -> Any:
+            images, labels = runner.data.take(resident, batch)
             _, metrics = experiment.step(state, images, labels, key)
             return metrics[name]
 
@@ -221,7 +221,7 @@ def stage_programs(experiment: Experiment, runner: Runner) -> dict[str, Call]:
     mesh = devices.make_mesh()
     everywhere, split_up = devices.replicated(mesh), devices.sharded(mesh)
     key = devices.place(jax.random.key(0), everywhere)
-    inputs = (runner.init(), resident, devices.place(np.asarray(rows)[0], split_up), key)
+    inputs = (runner.init(), resident, devices.place(np.asarray(batches)[0], split_up), key)
 
     def compiled(function: Callable, out: Any) -> Call:
         return partial(jax.jit(function, out_shardings=out).lower(*inputs).compile(), *inputs)

@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from msgspec import to_builtins
 
@@ -58,12 +58,14 @@ def check(settings: Settings) -> None:
     }
     if isinstance(settings.model, ViT):
         needed |= {"model.stem": ("patch",)}
-    if isinstance(settings.model, ResNet):
+    elif isinstance(settings.model, ResNet):
         needed |= {
             "model.stage_widths": ((64, 128, 256, 512),),
             "model.dropout_rate": (0,),
             "model.drop_path_rate": (0,),
         }
+    else:
+        assert_never(settings.model)
     for key, values in needed.items():
         value: Any = settings
         for name in key.split("."):

@@ -1,11 +1,11 @@
 """Speed and memory of training against batch, image, depth, width and steps per dispatch."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from jaxcmp.bench.worker import run_part
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.settings import ResNet, Settings
+from jaxcmp.settings import ResNet, Settings, ViT
 from jaxcmp.text import say
 
 # Multiples of the configuration's own size.
@@ -79,6 +79,8 @@ def scaled(settings: Settings, axis: str, factor: float) -> tuple[int, dict[str,
     if isinstance(model, ResNet):
         sizes = tuple(map(times, getattr(model, f"stage_{axis}s")))
         return sum(sizes) if axis == "depth" else sizes[0], {f"model.stage_{axis}s": sizes}
+    if not isinstance(model, ViT):
+        assert_never(model)
     if axis == "depth":
         return times(model.depth), {"model.depth": times(model.depth)}
     num_heads = times(model.num_heads)

@@ -98,6 +98,8 @@ def make_model(fields: Config, channels: int) -> nn.Module:
             proj_drop_rate=fields["dropout_rate"],
             drop_path_rate=fields["drop_path_rate"],
         )
+    if fields["name"] != "resnet":
+        raise ValueError(f"PyTorch has no counterpart here of model.name={fields['name']!r}")
     model = torchvision.models.ResNet(
         torchvision.models.resnet.BasicBlock,
         fields["stage_depths"],
@@ -112,8 +114,8 @@ def make_model(fields: Config, channels: int) -> nn.Module:
 
 
 def layout(config: Config) -> torch.memory_format:
-    is_resnet = config["model"]["name"] == "resnet"
-    return torch.channels_last if is_resnet else torch.contiguous_format
+    layouts = {"vit": torch.contiguous_format, "resnet": torch.channels_last}
+    return layouts[config["model"]["name"]]
 
 
 def training(model: nn.Module, config: Config, channels: int, compiler: Callable) -> Call:

@@ -10,10 +10,10 @@ from jaxcmp.data.catalog import describe, open_source
 from jaxcmp.data.decoded import SplitReader, open_stored, read_decoded
 from jaxcmp.data.normalisation import channel_statistics, given_statistics
 from jaxcmp.data.placement import GIVEN, Placement, choose
+from jaxcmp.data.random_streams import stream
 from jaxcmp.data.source import Size, Source, choose_split, choose_splits
 from jaxcmp.data.splits import check_classes, held_out, select_classes, stratified_fraction
 from jaxcmp.data.streaming import Images, StoredImages
-from jaxcmp.data.streams import stream
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.settings import Data
 from jaxcmp.settings.keys import name_of_images

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from jaxcmp.data.random_streams import stream
 from jaxcmp.data.source import Example, Size
 from jaxcmp.data.splits import held_out
-from jaxcmp.data.streams import stream
 
 TEST_FRACTION = 0.2
 SIZE = (8, 8)

@@ -4,8 +4,7 @@ import functools
 
 import numpy as np
 
-from jaxcmp.data.streams import stream
-from jaxcmp.errors import CommandError
+from jaxcmp.data.random_streams import stream
 
 
 def batch_indices(seed: int, step: int, *, num_examples: int, batch_size: int) -> np.ndarray:
@@ -13,15 +12,8 @@ def batch_indices(seed: int, step: int, *, num_examples: int, batch_size: int) -
 
     Steps count from 1. The order depends only on (seed, epoch), so a resumed run continues with the
     same batches; an incomplete last batch is dropped.
-
-    Raises:
-      CommandError: the batch is larger than the data set.
+    A batch is at most as large as the data set: see `clock.Clock.of`.
     """
-    if batch_size > num_examples:
-        raise CommandError(
-            f"a batch of {batch_size} does not fit into {num_examples} training images: "
-            f"choose a batch size of at most {num_examples}"
-        )
     if step < 1:
         raise ValueError(f"steps count from 1, got {step}")
     epoch, position = divmod(step - 1, num_examples // batch_size)

@@ -13,7 +13,7 @@ from safetensors import numpy as safetensors
 from jaxcmp.errors import CommandError
 from jaxcmp.models import ViT
 from jaxcmp.predict import Trained
-from jaxcmp.pretrained.published import to_published, written_layouts
+from jaxcmp.pretrained.published import has_conv_stem, to_published, written_layouts
 
 PLATFORMS = ("cpu", "cuda")
 # Readers map the arrays of a .safetensors file into memory, and expect them to be aligned.
@@ -29,8 +29,9 @@ def named_weights(trained: Trained, format: str) -> tuple[bytes, str]:
     model, kind = trained.model, type(trained.model).__name__
     layouts = {layout.written_as: layout for layout in written_layouts(model).values()}
     if not layouts:
+        with_stem = f" with model.stem={model.stem!r}" if has_conv_stem(model) else ""
         raise CommandError(
-            "no weights are published of a ViT with model.stem='conv', so that there is no "
+            f"no weights are published of a {kind}{with_stem}, so that there is no "
             f"layout for --format={format}: give --format=stablehlo, the model as a program"
         )
     if format not in layouts:

@@ -4,7 +4,7 @@ import dataclasses
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import jinja2
 
@@ -16,7 +16,7 @@ TEMPLATE = Path(__file__).with_name("load.py.jinja")
 # The settings that say which images there are and how their pixels are scaled.
 DATA = ("name", "image_size", "fit", "skip_bad", "classes", "mean", "std")
 # Fields of a model that say how it computes and is trained, not what it is.
-TRAINING_FIELDS = ("parent", "name", "dtype", "zero_init_residual")
+TRAINING_FIELDS = ("parent", "name", "dtype", "has_kernels", "zero_init_residual")
 TORCHVISION_WIDTHS = (64, 128, 256, 512)
 
 
@@ -57,6 +57,8 @@ def library_for(model: ViT | ResNet, format: str) -> str:
         return "jax"
     if isinstance(model, ResNet):
         return "torchvision" if model.stage_widths == TORCHVISION_WIDTHS else ""
+    if not isinstance(model, ViT):
+        assert_never(model)
     # timm rounds down.
     is_exact = int(model.width * (model.mlp_width / model.width)) == model.mlp_width
     return "timm" if is_exact else ""

@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 
 from jaxcmp.augment.geometry import crop
-from jaxcmp.data.streams import stream
+from jaxcmp.data.random_streams import stream
 
 # For images whose shorter side has so many pixels.
 REFERENCE = 32

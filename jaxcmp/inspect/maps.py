@@ -1,6 +1,6 @@
 """Maps of what a model looks at: attention rollout of a ViT, Grad-CAM of a ResNet."""
 
-from typing import Any
+from typing import Any, assert_never
 
 import jax
 import jax.numpy as jnp
@@ -71,8 +71,10 @@ def _maps(
     classes = jnp.argmax(jnp.asarray(model.apply(variables, images, is_training=False)), axis=-1)
     if isinstance(model, ViT):
         maps = rollout(attention_weights(model, variables, images))
-    else:
+    elif isinstance(model, ResNet):
         maps = class_activation(*last_maps(model, variables, images), classes)
+    else:
+        assert_never(model)
     maps = maps - jnp.min(maps, axis=(1, 2), keepdims=True)
     highest = jnp.max(maps, axis=(1, 2), keepdims=True)
     return maps / jnp.where(highest > 0, highest, 1), classes

@@ -1,7 +1,7 @@
 """The inside of a model: the only file of this folder that knows how models are built."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, assert_never
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -19,6 +19,8 @@ def layer_outputs(model: ViT | ResNet, variables: Any, images: Array) -> dict[st
     kept = _outputs(model, variables, images, lambda name: name.startswith("block_"))
     if isinstance(model, ViT):
         return {f"{i + 1}": kept[f"block_{i}"]["__call__"][0] for i in range(model.depth)}
+    if not isinstance(model, ResNet):
+        assert_never(model)
     return {
         f"{i + 1}.{j + 1}": kept[f"stage_{i + 1}"][f"block_{j}"]["__call__"][0]
         for i, depth in enumerate(model.stage_depths)
@@ -40,7 +42,8 @@ def attention_weights(model: ViT, variables: Any, images: Array) -> Array:
     """
     kept = _outputs(model, variables, images, lambda name: name == "qkv")
     blocks = [kept[f"block_{i}"]["attention"]["qkv"] for i in range(model.depth)]
-    weights = [_softmax_weights(each["__call__"][0], model.num_heads) for each in blocks]
+    # A layer's last result has its bias; the first is that of `nn.Dense`, without.
+    weights = [_softmax_weights(each["__call__"][-1], model.num_heads) for each in blocks]
     return jnp.stack(weights, axis=1)
 
 

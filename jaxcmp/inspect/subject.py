@@ -12,7 +12,7 @@ from jax import Array
 
 from jaxcmp import data, models
 from jaxcmp.data import Split
-from jaxcmp.data.streams import stream
+from jaxcmp.data.random_streams import stream
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.logits import padded_batches, predict_logits
 from jaxcmp.predict import Trained, restore

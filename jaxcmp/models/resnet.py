@@ -1,5 +1,6 @@
 """The residual network (He et al. 2016) of basic blocks, with a stem for small images or large."""
 
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -7,7 +8,7 @@ from flax import linen as nn
 from jax import Array
 
 from jaxcmp.errors import CommandError
-from jaxcmp.models.convolution import conv_general_dilated
+from jaxcmp.models import kernels
 
 # He et al. (2015), fan-out, so that the backward pass keeps its scale; normal, not truncated.
 HE_FAN_OUT = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -17,7 +18,9 @@ HEAD_KERNEL = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 STEMS = {"cifar": 3, "imagenet": 7}
 
 
-def conv(width: int, kernel_size: int, stride: int, dtype: Any, name: str) -> nn.Conv:
+def conv(
+    width: int, kernel_size: int, stride: int, name: str, *, dtype: Any, has_kernels: bool
+) -> nn.Conv:
     """A convolution without bias, padded alike on both sides.
 
     "SAME" would pad only the far side at stride 2 and shift the image by half a pixel.
@@ -30,7 +33,7 @@ def conv(width: int, kernel_size: int, stride: int, dtype: Any, name: str) -> nn
         use_bias=False,
         kernel_init=HE_FAN_OUT,
         dtype=dtype,
-        conv_general_dilated=conv_general_dilated,
+        conv_general_dilated=kernels.conv_general_dilated if has_kernels else None,
         name=name,
     )
 
@@ -52,18 +55,20 @@ class BasicBlock(nn.Module):
     drop_path_rate: float
     zero_init_residual: bool
     dtype: Any
+    has_kernels: bool
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
-        y = conv(self.width, 3, self.stride, self.dtype, "conv_1")(x)
+        layer = partial(conv, dtype=self.dtype, has_kernels=self.has_kernels)
+        y = layer(self.width, 3, self.stride, "conv_1")(x)
         y = nn.relu(batch_norm(is_training, self.dtype, "norm_1")(y))
-        y = conv(self.width, 3, 1, self.dtype, "conv_2")(y)
+        y = layer(self.width, 3, 1, "conv_2")(y)
         last_scale = nn.initializers.zeros if self.zero_init_residual else nn.initializers.ones
         y = batch_norm(is_training, self.dtype, "norm_2", scale_init=last_scale)(y)
         drop_path = nn.Dropout(self.drop_path_rate, broadcast_dims=(1, 2, 3))
         y = drop_path(y, deterministic=not is_training)
         if x.shape != y.shape:
-            x = conv(self.width, 1, self.stride, self.dtype, "shortcut_conv")(x)
+            x = layer(self.width, 1, self.stride, "shortcut_conv")(x)
             x = batch_norm(is_training, self.dtype, "shortcut_norm")(x)
         return nn.relu(x + y)
 
@@ -77,11 +82,13 @@ class Stem(nn.Module):
     kind: str
     width: int
     dtype: Any
+    has_kernels: bool = False
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
         is_pooled = self.kind == "imagenet"
-        x = conv(self.width, STEMS[self.kind], 1 + is_pooled, self.dtype, "conv")(x)
+        layer = partial(conv, dtype=self.dtype, has_kernels=self.has_kernels)
+        x = layer(self.width, STEMS[self.kind], 1 + is_pooled, "conv")(x)
         x = nn.relu(batch_norm(is_training, self.dtype, "norm")(x))
         if not is_pooled:
             return x
@@ -97,13 +104,20 @@ class Stage(nn.Module):
     drop_path_rates: tuple[float, ...]
     zero_init_residual: bool
     dtype: Any
+    has_kernels: bool
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
         for i, rate in enumerate(self.drop_path_rates):
             stride = self.stride if i == 0 else 1
             block = BasicBlock(
-                self.width, stride, rate, self.zero_init_residual, self.dtype, name=f"block_{i}"
+                self.width,
+                stride,
+                rate,
+                self.zero_init_residual,
+                self.dtype,
+                self.has_kernels,
+                name=f"block_{i}",
             )
             x = block(x, is_training=is_training)
         return x
@@ -116,7 +130,8 @@ class ResNet(nn.Module):
     norms at one and zero. With `zero_init_residual` the last norm of each block starts at zero, so
     that every block starts as the identity (Goyal et al. 2017). `drop_path_rate` is the last
     block's stochastic depth (Huang et al. 2016); it grows linearly from zero. Running variances are
-    the batch's own, without Bessel's correction.
+    the batch's own, without Bessel's correction. `has_kernels` computes convolutions as training
+    does, by `models.kernels`.
     """
 
     image_size: int = 32
@@ -128,19 +143,25 @@ class ResNet(nn.Module):
     drop_path_rate: float = 0.0
     zero_init_residual: bool = False
     dtype: Any = jnp.float32
+    has_kernels: bool = False
 
     @nn.compact
     def __call__(self, images: Array, *, is_training: bool = False) -> Array:
-        x = Stem(self.stem, self.stage_widths[0], self.dtype, name="stem")(
-            images.astype(self.dtype), is_training=is_training
-        )
+        stem = Stem(self.stem, self.stage_widths[0], self.dtype, self.has_kernels, name="stem")
+        x = stem(images.astype(self.dtype), is_training=is_training)
         num_blocks, first = sum(self.stage_depths), 0
         for i, (width, depth) in enumerate(zip(self.stage_widths, self.stage_depths, strict=True)):
             blocks = range(first, first + depth)
             rates = tuple(self.drop_path_rate * b / max(num_blocks - 1, 1) for b in blocks)
             stride = 1 if i == 0 else 2
             stage = Stage(
-                width, stride, rates, self.zero_init_residual, self.dtype, name=f"stage_{i + 1}"
+                width,
+                stride,
+                rates,
+                self.zero_init_residual,
+                self.dtype,
+                self.has_kernels,
+                name=f"stage_{i + 1}",
             )
             x = stage(x, is_training=is_training)
             first += depth

@@ -1,5 +1,6 @@
 """The convolutional stem of a Vision Transformer (Xiao et al. 2021)."""
 
+from functools import partial
 from typing import Any
 
 from flax import linen as nn
@@ -30,12 +31,14 @@ class ConvStem(nn.Module):
     width: int
     patch_size: int
     dtype: Any
+    has_kernels: bool = False
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
+        layer = partial(conv, dtype=self.dtype, has_kernels=self.has_kernels)
         for i, num_channels in enumerate(channels(self.width)):
             stride = 2 if 2**i < self.patch_size else 1
-            x = conv(num_channels, 3, stride, self.dtype, f"conv_{i + 1}")(x)
+            x = layer(num_channels, 3, stride, f"conv_{i + 1}")(x)
             x = nn.relu(batch_norm(is_training, self.dtype, f"norm_{i + 1}")(x))
         # A 1x1 convolution.
         return nn.Dense(self.width, dtype=self.dtype, name="projection")(x)

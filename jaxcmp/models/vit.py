@@ -1,5 +1,6 @@
 """The Vision Transformer (Dosovitskiy et al. 2021), by default of DeiT-Ti's size (Touvron 2021)."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -8,9 +9,7 @@ from flax import linen as nn
 from jax import Array
 
 from jaxcmp.errors import CommandError
-from jaxcmp.models import layers, stem
-from jaxcmp.models.attention import attend
-from jaxcmp.models.gelu import gelu
+from jaxcmp.models import kernels, layers, stem
 from jaxcmp.models.stem import ConvStem
 
 # Every block starts with these, as in Dosovitskiy et al. (2021).
@@ -33,20 +32,34 @@ def xavier_each(key: Array, shape: tuple[int, int], dtype: Any = jnp.float32) ->
     return jnp.concatenate([XAVIER(k, (fan_in, fan_out // 3), dtype) for k in keys], axis=1)
 
 
+def dense(features: int, kernel_init: Any, name: str, *, dtype: Any, has_kernels: bool) -> nn.Dense:
+    """A dense layer whose bias starts near zero."""
+    return layers.Dense(
+        features,
+        kernel_init=kernel_init,
+        bias_init=NEAR_ZERO,
+        dtype=dtype,
+        dot_general=kernels.dot_general if has_kernels else None,
+        name=name,
+    )
+
+
 class Attention(nn.Module):
     """Multi-head self-attention (Vaswani et al. 2017) on tokens [batch, tokens, width]."""
 
     num_heads: int
     dropout_rate: float
     dtype: Any
+    has_kernels: bool
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
         width = x.shape[-1]
-        dense = {"bias_init": NEAR_ZERO, "dtype": self.dtype}
-        qkv = layers.Dense(3 * width, xavier_each, name="qkv", **dense)(x)
+        attend = kernels.attend if self.has_kernels else layers.attend
+        layer = partial(dense, dtype=self.dtype, has_kernels=self.has_kernels)
+        qkv = layer(3 * width, xavier_each, "qkv")(x)
         mixed = attend(qkv, self.num_heads)
-        out = layers.Dense(width, kernel_init=XAVIER, name="projection", **dense)(mixed)
+        out = layer(width, XAVIER, "projection")(mixed)
         return nn.Dropout(self.dropout_rate)(out, deterministic=not is_training)
 
 
@@ -56,15 +69,16 @@ class Mlp(nn.Module):
     hidden_width: int
     dropout_rate: float
     dtype: Any
+    has_kernels: bool
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
         width = x.shape[-1]
-        dense = {"kernel_init": XAVIER, "bias_init": NEAR_ZERO, "dtype": self.dtype}
-        x = layers.Dense(self.hidden_width, name="expand", **dense)(x)
-        x = gelu(x)
+        gelu = kernels.gelu if self.has_kernels else layers.gelu
+        layer = partial(dense, dtype=self.dtype, has_kernels=self.has_kernels)
+        x = gelu(layer(self.hidden_width, XAVIER, "expand")(x))
         x = nn.Dropout(self.dropout_rate)(x, deterministic=not is_training)
-        x = layers.Dense(width, name="contract", **dense)(x)
+        x = layer(width, XAVIER, "contract")(x)
         return nn.Dropout(self.dropout_rate)(x, deterministic=not is_training)
 
 
@@ -76,6 +90,7 @@ class Block(nn.Module):
     dropout_rate: float
     drop_path_rate: float
     dtype: Any
+    has_kernels: bool
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
@@ -84,8 +99,9 @@ class Block(nn.Module):
             return drop(branch, deterministic=not is_training)
 
         norm = {"epsilon": LAYER_NORM_EPSILON, "dtype": self.dtype}
-        attention = Attention(self.num_heads, self.dropout_rate, self.dtype, name="attention")
-        mlp = Mlp(self.mlp_width, self.dropout_rate, self.dtype, name="mlp")
+        rate, dtype, has_kernels = self.dropout_rate, self.dtype, self.has_kernels
+        attention = Attention(self.num_heads, rate, dtype, has_kernels, name="attention")
+        mlp = Mlp(self.mlp_width, rate, dtype, has_kernels, name="mlp")
         y = nn.LayerNorm(name="attention_norm", **norm)(x)
         x = x + drop_path(attention(y, is_training=is_training))
         y = nn.LayerNorm(name="mlp_norm", **norm)(x)
@@ -98,7 +114,8 @@ class ViT(nn.Module):
     A learned class token is read out after the last norm; positions are learned and start as
     normal(0.02). The patch embedding starts Lecun-normal, the class token and the head at zero
     (Dosovitskiy et al. 2021). `drop_path_rate` is the last block's; it grows linearly from zero.
-    `stem` is "patch" or "conv", a ConvStem in place of the patch embedding.
+    `stem` is "patch" or "conv", a ConvStem in place of the patch embedding. `has_kernels` computes
+    layers as training does, by `models.kernels`.
     """
 
     image_size: int = 32
@@ -112,6 +129,7 @@ class ViT(nn.Module):
     drop_path_rate: float = 0.0
     stem: str = "patch"
     dtype: Any = jnp.float32
+    has_kernels: bool = False
 
     @nn.compact
     def __call__(self, images: Array, *, is_training: bool = False) -> Array:
@@ -131,6 +149,7 @@ class ViT(nn.Module):
                 self.dropout_rate,
                 self.drop_path_rate * i / max(self.depth - 1, 1),
                 self.dtype,
+                self.has_kernels,
                 name=f"block_{i}",
             )(x, is_training=is_training)
         x = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, dtype=self.dtype, name="norm")(x[:, 0])
@@ -141,7 +160,9 @@ class ViT(nn.Module):
 
     def _embed(self, images: Array, is_training: bool) -> Array:
         if self.stem == "conv":
-            convolutions = ConvStem(self.width, self.patch_size, self.dtype, name="stem")
+            convolutions = ConvStem(
+                self.width, self.patch_size, self.dtype, self.has_kernels, name="stem"
+            )
             return convolutions(images, is_training=is_training)
         patch = (self.patch_size, self.patch_size)
         return nn.Conv(

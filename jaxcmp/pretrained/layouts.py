@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -105,9 +105,11 @@ class Layout:
         """The table of all arrays of a model, block after block."""
         if isinstance(model, ViT):
             blocks = [(i,) for i in range(model.depth)]
-        else:
+        elif isinstance(model, ResNet):
             depths = enumerate(model.stage_depths, start=1)
             blocks = [(stage, i) for stage, depth in depths for i in range(depth)]
+        else:
+            assert_never(model)
         table: list[Entry] = []
         for is_numbered, group in itertools.groupby(self.layers, lambda layer: "{}" in layer):
             layers = list(group)
@@ -121,8 +123,9 @@ class Layout:
 
     def fields(self, shapes: Mapping[str, Shape]) -> dict[str, Any]:
         """The fields of the model that a file is of, as far as the shapes of its arrays tell."""
-        if self.model_name == "resnet":
-            return _resnet_fields(shapes)
+        return {"vit": self._vit_fields, "resnet": _resnet_fields}[self.model_name](shapes)
+
+    def _vit_fields(self, shapes: Mapping[str, Shape]) -> dict[str, Any]:
         before_number = self.their_name("block_0/mlp/expand/bias").partition("0")[0]
         fields: dict[str, Any] = {"depth": count_numbers(shapes, before_number)}
         if width := shapes.get(self.their_name("patch_embedding/bias")):

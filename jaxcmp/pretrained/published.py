@@ -243,7 +243,9 @@ def without_prefix(path: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.
 
 def own_entries(model: Model) -> list[Entry]:
     """The table of a run's arrays, which are named by our own paths."""
-    layout = next(layout for layout in LAYOUTS if layout.model_name == name_of(model))
+    layout = next((x for x in LAYOUTS if x.model_name == name_of(model)), None)
+    if layout is None:
+        raise LookupError(f"no layout in {__name__} names the arrays of a {name_of(model)}")
     paths = [entry.ours for entry in layout.entries(model)]
     if has_conv_stem(model):
         rest = [path for path in paths if not path.startswith("params/patch_embedding/")]

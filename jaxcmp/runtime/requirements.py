@@ -1,6 +1,7 @@
 """The least memory that training takes, estimated from sizes without allocating anything."""
 
 import math
+from typing import assert_never
 
 from jaxcmp.errors import CommandError
 from jaxcmp.settings import ResNet, Settings, ViT
@@ -52,6 +53,8 @@ def num_parameters(model: ViT | ResNet, num_channels: int) -> int:
             embedding = 71 * model.width**2 // 6
         positions = num_tokens(model) * model.width
         return embedding + positions + model.depth * block + model.width * model.num_classes
+    if not isinstance(model, ResNet):
+        assert_never(model)
     num = (49 if model.stem == "imagenet" else 9) * num_channels * model.stage_widths[0]
     width_in = model.stage_widths[0]
     for width, depth in zip(model.stage_widths, model.stage_depths, strict=False):
@@ -67,6 +70,8 @@ def block_values(model: ViT | ResNet) -> list[int]:
         tokens = num_tokens(model)
         values = tokens * (3 * model.width + model.mlp_width) + model.num_heads * tokens**2
         return [values] * model.depth
+    if not isinstance(model, ResNet):
+        assert_never(model)
     side = -(-model.image_size // (4 if model.stem == "imagenet" else 1))
     values = []
     for width, depth in zip(model.stage_widths, model.stage_depths, strict=False):

@@ -15,8 +15,8 @@ from jaxcmp import data, models
 from jaxcmp.clock import Clock
 from jaxcmp.costs import training_flops
 from jaxcmp.data.catalog import describe
+from jaxcmp.data.random_streams import stream
 from jaxcmp.data.splits import held_out, stratified_fraction
-from jaxcmp.data.streams import stream
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.runs import config_hash, refuse_another_config
 from jaxcmp.runtime import host_memory

@@ -41,7 +41,7 @@ def make_steps(config: Any, *, precision: str) -> dict[str, Step]:
     # One device, as on the GPU: images are looked up there, and nowhere else.
     runner = make_runner(experiment, devices.make_mesh(jax.devices()[:1]))
     state, key = jax.eval_shape(runner.init), jax.eval_shape(lambda: jax.random.key(0))
-    train = without_devices(runner.data.train_shapes(runner.steps_per_dispatch))
+    train = without_devices(runner.data.batch_shapes(runner.steps_per_dispatch))
     images = without_devices(runner.eval_images)
     return {
         "train": Step(runner.take_steps, (state, *train, key), donated=(0,)),

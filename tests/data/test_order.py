@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxcmp.data.order import batch_indices
-from jaxcmp.errors import CommandError
 
 
 def epoch_of(seed, number, *, num_examples, batch_size):
@@ -61,11 +60,6 @@ def test_indices_are_int32_and_cannot_be_changed_by_accident():
     assert indices.dtype == np.int32
     with pytest.raises(ValueError, match="read-only"):
         indices[0] = 3
-
-
-def test_a_batch_larger_than_the_data_is_refused_with_both_numbers():
-    with pytest.raises(CommandError, match="128.*100"):
-        batch_indices(0, 1, num_examples=100, batch_size=128)
 
 
 def test_step_zero_is_refused():

@@ -2,7 +2,7 @@
 
 import itertools
 
-from jaxcmp.data.streams import stream
+from jaxcmp.data.random_streams import stream
 
 
 def test_a_stream_repeats_itself():

@@ -1,0 +1,159 @@
+"""The layers of a model that is trained: the results of plain ones, with gradients of their own.
+
+JAX asks a function with a gradient of its own for nothing but that gradient, so that neither
+`jax.jvp` nor `jax.hessian` goes through it. That is why a model has them only where it is trained
+(`has_kernels`), and why a restored one is plain Flax.
+
+Each kernel has a CPU's form, from `cpu_kernels`, and the plain one. `platform_dependent` chooses
+when the program is lowered: a GPU's program has nothing of a CPU's form.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from jaxcmp.models import cpu_kernels, layers
+from jaxcmp.models.cpu_kernels import Padding, Pair
+
+
+def dot_general(x: Array, kernel: Array, dimensions: Any, precision: Any = None) -> Array:
+    """Multiplies as `flax.linen.Dense` does: x [..., K] by a kernel [K, N], in the type of x."""
+    assert dimensions == (((x.ndim - 1,), (0,)), ((), ())) and precision is None
+    y = _product(x.reshape(-1, x.shape[-1]), kernel)
+    return y.reshape(*x.shape[:-1], kernel.shape[1])
+
+
+@jax.custom_vjp
+def _product(x: Array, kernel: Array) -> Array:
+    def cpu(x: Array, kernel: Array) -> Array:
+        return cpu_kernels.multiply(x, kernel).astype(x.dtype)
+
+    return lax.platform_dependent(x, kernel, cpu=cpu, default=jnp.matmul)
+
+
+def _product_gradients(residuals: tuple[Array, Array], dy: Array) -> tuple[Array, Array]:
+    def plain(x: Array, kernel: Array, dy: Array) -> tuple[Array, Array]:
+        return dy @ kernel.T, x.T @ dy
+
+    cpu = cpu_kernels.dense_gradients
+    return lax.platform_dependent(*residuals, dy, cpu=cpu, default=plain)
+
+
+_product.defvjp(lambda x, kernel: (_product(x, kernel), (x, kernel)), _product_gradients)
+
+
+def conv_general_dilated(
+    images: Array, kernel: Array, strides: Sequence[int], padding: Any, **options: Any
+) -> Array:
+    """Convolves as `flax.linen.Conv` does: images NHWC, kernels HWIO, no dilation, no groups."""
+    assert set(options["lhs_dilation"]) == set(options["rhs_dilation"]) == {1}
+    assert options["feature_group_count"] == 1
+    (vertical, horizontal), (top, left) = strides, padding
+    return conv(images, kernel, (vertical, horizontal), (tuple(top), tuple(left)))
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def conv(x: Array, kernel: Array, strides: Pair, padding: Padding) -> Array:
+    """[N, H, W, C] with a kernel [h, w, C, D] to [N, H', W', D], in the type of x."""
+    forms = (cpu_kernels.conv, cpu_kernels.xla_conv)
+    cpu, plain = (partial(form, strides=strides, padding=padding) for form in forms)
+    return lax.platform_dependent(x, kernel, cpu=cpu, default=plain)
+
+
+def _conv_gradients(
+    strides: Pair, padding: Padding, residuals: tuple[Array, Array], dy: Array
+) -> tuple[Array, Array]:
+    options = {"strides": strides, "padding": padding}
+
+    def plain(x: Array, kernel: Array, dy: Array) -> tuple[Array, Array]:
+        _, gradients = jax.vjp(partial(cpu_kernels.xla_conv, **options), x, kernel)
+        return gradients(dy)
+
+    cpu = partial(cpu_kernels.conv_gradients, **options)
+    return lax.platform_dependent(*residuals, dy, cpu=cpu, default=plain)
+
+
+conv.defvjp(lambda x, kernel, *static: (conv(x, kernel, *static), (x, kernel)), _conv_gradients)
+
+
+def attend(qkv: Array, num_heads: int) -> Array:
+    """Computes `layers.attend`."""
+    cpu = partial(_cpu_attend, num_heads=num_heads)
+    plain = partial(layers.attend, num_heads=num_heads, scores_of=dot_products)
+    return lax.platform_dependent(qkv, cpu=cpu, default=plain)
+
+
+@jax.custom_vjp
+def dot_products(query: Array, key: Array) -> Array:
+    """Computes `layers.dot_products`.
+
+    Their gradient is brought to the compute type before it is multiplied. JAX's own rule brings the
+    operands to float32 instead, and multiplies in float32.
+    """
+    return layers.dot_products(query, key)
+
+
+def _dot_product_gradients(operands: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
+    query, key = operands
+    grad = grad.astype(query.dtype)
+    return jnp.einsum("bhqk,bhkd->bhqd", grad, key), jnp.einsum("bhqk,bhqd->bhkd", grad, query)
+
+
+dot_products.defvjp(
+    lambda query, key: (dot_products(query, key), (query, key)), _dot_product_gradients
+)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _cpu_attend(qkv: Array, num_heads: int) -> Array:
+    return cpu_kernels.attend(qkv, num_heads)[0]
+
+
+def _cpu_attend_forward(qkv: Array, num_heads: int) -> tuple[Array, tuple[Array, Array]]:
+    mixed, weights = cpu_kernels.attend(qkv, num_heads)
+    return mixed, (qkv, weights)
+
+
+def _cpu_attend_gradient(num_heads: int, residuals: tuple[Array, Array], dy: Array) -> tuple[Array]:
+    qkv, weights = residuals
+    return (cpu_kernels.attend_gradient(qkv, weights, dy),)
+
+
+_cpu_attend.defvjp(_cpu_attend_forward, _cpu_attend_gradient)
+
+
+@jax.custom_vjp
+def gelu(x: Array) -> Array:
+    """Computes `layers.gelu`, and keeps x and the result, which the next layer keeps as well.
+
+    JAX's own form, through erfc, takes twice the time on a CPU.
+    """
+    wide = x.astype(jnp.float32)
+    return (wide * _normal_cdf(wide)).astype(x.dtype)
+
+
+def _gelu_gradient(residuals: tuple[Array, Array], dy: Array) -> tuple[Array]:
+    def plain(x: Array, y: Array) -> Array:
+        return _normal_cdf(x.astype(jnp.float32))
+
+    cdf = lax.platform_dependent(*residuals, cpu=cpu_kernels.gelu_cdf, default=plain)
+    x = residuals[0].astype(jnp.float32)
+    density = jnp.exp(-0.5 * x * x) * (2 * math.pi) ** -0.5
+    return ((dy * (cdf + x * density)).astype(dy.dtype),)
+
+
+def _normal_cdf(x: Array) -> Array:
+    return 0.5 * (1 + lax.erf(x * 0.5**0.5))
+
+
+def _gelu_forward(x: Array) -> tuple[Array, tuple[Array, Array]]:
+    y = gelu(x)
+    return y, (x, y)
+
+
+gelu.defvjp(_gelu_forward, _gelu_gradient)
