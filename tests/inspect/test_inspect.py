@@ -184,6 +184,7 @@ class PooledPixels(nn.Module):
 
     image_size: int = 32
     num_classes: int = 4
+    has_kernels: bool = False
 
     @nn.compact
     def __call__(self, images: Any, *, is_training: bool = False) -> Any:
