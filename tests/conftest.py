@@ -6,6 +6,7 @@ import os
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 
+import hypothesis
 import jax
 import processes
 import pytest
@@ -15,6 +16,9 @@ jax.config.update("jax_disable_most_optimizations", True)
 # Mistakes that JAX would let pass: a silent broadcast, a key drawn from twice.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
+# Machines that run tests are busy: an example's time says nothing.
+hypothesis.settings.register_profile("jaxcmp", deadline=None)
+hypothesis.settings.load_profile("jaxcmp")
 
 
 @pytest.fixture(scope="session")
