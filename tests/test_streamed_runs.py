@@ -23,7 +23,10 @@ def test_a_streamed_run_stopped_within_an_epoch_ends_where_a_resident_one_ends(u
     code, out, err = processes.finish(process)
     assert code == 75, err
     assert "images streamed, as data.placement says: 115.0 kB\n" in out
-    assert err.count("\n") == 1
+    *read, stopped = err.splitlines()
+    starts = [f"Reading labels and pixel sums of {num} images" for num in (1438, 359)]
+    assert [line.partition(" of digits")[0] for line in read] == starts
+    assert stopped.startswith("jaxcmp: stopped after step ")
     assert 11 < processes.final_arrays(folder)[0] < 44
     code, _, err = processes.run(*processes.TINY, STREAM, f"--workdir={folder}")
     assert code == 0, err
