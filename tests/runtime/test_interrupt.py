@@ -140,8 +140,8 @@ def test_a_second_signal_quits_at_once(number):
 
 def test_a_run_signalled_at_any_moment_ends_like_an_unbroken_one(unbroken, tmp_path):
     command = (*processes.TINY, f"--workdir={tmp_path / 'run'}")
-    # While it imports, while it compiles, and while it trains.
-    for number, seconds in zip(NUMBERS, (0.5, 2, 4), strict=True):
+    # While it imports, while it compiles, and while it trains; a whole run takes 4 s.
+    for number, seconds in zip(NUMBERS, (0.5, 1.5, 3), strict=True):
         process = processes.start(*command)
         time.sleep(seconds)
         process.send_signal(number)
