@@ -14,6 +14,7 @@ from jaxcmp.compare.origin import Origin, origin_of
 from jaxcmp.compare.recipe_keys import Settings, images_of, recipe_of
 from jaxcmp.runs import Run
 from jaxcmp.runs.evaluations import Evaluation, read_evaluations
+from jaxcmp.runs.inspections import COUNTED, read_arrays, read_inspection
 from jaxcmp.runs.predictions import Predictions, bytes_of
 
 # Steps or operations that differ by no more are equal: a run lasts for whole epochs.
@@ -89,6 +90,19 @@ class Outcome:
         """The run's evaluations on other images, and what is wrong with those left out."""
         return read_evaluations(self.run.folder)
 
+    @functools.cached_property
+    def inspection(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+        """The run's inspection and its arrays; None where a measure is missing.
+
+        None too where the classes are others. Raises JaxcmpError where a file is damaged.
+        """
+        found = read_inspection(self.run.folder)
+        if found is None or not all(found.get(name) for name in (*COUNTED, "arrays")):
+            return None
+        if len(found["images"]["class_sizes"]) != len(self.predictions.class_names):
+            return None
+        return found, read_arrays(self.run.folder, found)
+
     @property
     def training_flops(self) -> float | None:
         return self.run.cost.get("training_flops")
@@ -112,7 +126,7 @@ class Arm:
 
     @functools.cached_property
     def held_out_accuracies(self) -> list[float] | None:
-        """Those of the runs on images held out from training; None where a run held none out."""
+        """Returns each run's accuracy on held-out images; None where a run held none out."""
         found = [outcome.run.load_validation_predictions() for outcome in self.outcomes]
         shares = [each.accuracy for each in found if each is not None and len(each.labels)]
         return shares if len(shares) == len(found) else None

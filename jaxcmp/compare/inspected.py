@@ -9,7 +9,6 @@ import numpy as np
 
 from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of
 from jaxcmp.errors import JaxcmpError
-from jaxcmp.runs.inspections import COUNTED, read_arrays, read_inspection
 
 State = Literal["trained", "initial"]
 Count = Literal["right", "kept"]
@@ -116,7 +115,7 @@ def read_inspected(group: Group) -> Inspected:
     outcomes = [outcome for arm in group.arms for outcome in arm.outcomes]
     for outcome in outcomes:
         try:
-            inspection = _read_whole(outcome)
+            inspection = outcome.inspection
         except JaxcmpError as error:
             faults.append(str(error))
             inspection = None
@@ -137,13 +136,3 @@ def read_inspected(group: Group) -> Inspected:
             inspections, arrays = zip(*(found[each.number] for each in own.outcomes), strict=True)
             arms[arm.index] = InspectedArm(own, inspections, arrays)
     return Inspected(arms, missing, faults)
-
-
-def _read_whole(outcome: Outcome) -> tuple[Inspection, Mapping[str, np.ndarray]] | None:
-    """Returns None where a measure is missing, or the classes are others; raises JaxcmpError."""
-    inspection = read_inspection(outcome.run.folder)
-    if inspection is None or not all(inspection.get(name) for name in (*COUNTED, "arrays")):
-        return None
-    if len(inspection["images"]["class_sizes"]) != len(outcome.predictions.class_names):
-        return None
-    return inspection, read_arrays(outcome.run.folder, inspection)

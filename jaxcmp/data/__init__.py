@@ -127,14 +127,6 @@ def load(options: Data, *, free_bytes: int, seed: int) -> Dataset:
     )
 
 
-def load_test(options: Data, *, free_bytes: int) -> Split:
-    """Loads the test images alone, the same as those of `load`; raises as it does."""
-    source = _open(options)
-    check_classes(options.classes, source.class_names)
-    loaded, _ = _in_use(_load_splits(source, options, free_bytes), source, options)
-    return loaded.test
-
-
 def load_split(options: Data, wanted: str, *, free_bytes: int) -> OneSplit:
     """Loads one split and opens no other: a data set for tests alone needs no training images.
 

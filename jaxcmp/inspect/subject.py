@@ -75,7 +75,7 @@ def load_subject(folder: Path, num_images: int) -> Subject:
     predictions = run.load_predictions()
     trained = restore(folder)
     settings = settings_of(run.config)
-    split = data.load_test(settings.data, free_bytes=devices.free_bytes())
+    split = data.load_split(settings.data, "test", free_bytes=devices.free_bytes()).split
     if not np.array_equal(np.sort(split.ids), np.sort(predictions.ids)):
         raise JaxcmpError(f"{folder} was tested on other images than {settings.data.name} has now")
     positions = choose(split, num_images)

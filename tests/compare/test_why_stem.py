@@ -47,6 +47,7 @@ def test_there_is_no_interval_where_the_gap_may_be_zero_or_seeds_are_few():
     assert share_of_gap([60, 70, 80], [65, 66, 67], [61, 72, 83]).interval is None
     assert share_of_gap(VIT[:2], CONV, RESNET).interval is None
     assert share_of_gap([1, 1, 1], [2, 2, 2], [3, 3, 3]).interval is None
+    assert share_of_gap([1, 1, 1], [1, 1, 1], [3, 4, 5]).interval is None
     with pytest.raises(ZeroDivisionError):
         share_of_gap(VIT, CONV, VIT)
 

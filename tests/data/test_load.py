@@ -265,7 +265,7 @@ def test_a_value_that_does_not_fit_the_data_is_one_line(given, message):
 @pytest.mark.parametrize("changes", [{}, {"classes": (7, 1, 4)}])
 def test_the_test_images_alone_are_those_of_the_whole_data_set(changes):
     whole = load(**changes).test
-    alone = data.load_test(sample_data.options(**changes), free_bytes=2**40)
+    alone = data.load_split(sample_data.options(**changes), "test", free_bytes=2**40).split
     np.testing.assert_array_equal(alone.ids, whole.ids)
     np.testing.assert_array_equal(alone.labels, whole.labels)
     np.testing.assert_array_equal(alone.images, whole.images)

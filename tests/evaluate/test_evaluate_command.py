@@ -30,7 +30,7 @@ SIDE = 8
 def digits(unbroken):
     """The run's own test images: ids, labels and pixels."""
     options = settings_of(read_run(unbroken).config).data
-    return data.load_test(options, free_bytes=2**40)
+    return data.load_split(options, "test", free_bytes=2**40).split
 
 
 def prepare(folder, name, images, labels, names, *, split="test"):
@@ -257,7 +257,7 @@ def test_images_of_another_size_are_resized_as_a_picture_is(run_folder, sets):
     found, trained = read_evaluation(run_folder, "large-test"), restore(run_folder)
     assert found.result["data"]["image_size"] == [SIDE, SIDE]
     options = settings_of(read_run(run_folder).config).data
-    large = data.load_test(options, free_bytes=2**40).images[np.arange(60)]
+    large = data.load_split(options, "test", free_bytes=2**40).split.images[np.arange(60)]
     doubled = large.repeat(2, axis=1).repeat(2, axis=2)
     small = np.stack(
         [np.asarray(Image.fromarray(x[..., 0]).resize((SIDE, SIDE), 3)) for x in doubled]

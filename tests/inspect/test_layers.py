@@ -42,7 +42,7 @@ def hsic(k, l):  # noqa: E741
 
 
 def cka(first, second):
-    """Of features [minibatches][n, width]."""
+    """Computes the CKA of features [minibatches][n, width]."""
     grams = [[x @ x.T for x in each] for each in (first, second)]
     (one, two) = grams
     mean = lambda a, b: np.mean([hsic(*pair) for pair in zip(a, b, strict=True)])  # noqa: E731

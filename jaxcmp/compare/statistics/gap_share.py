@@ -1,11 +1,13 @@
 """The share of the gap between two arms that a third one closes."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize
 
-from jaxcmp.compare.statistics.means import CONFIDENCE, MIN_RUNS, Estimate
+from jaxcmp.compare.statistics.factorial import contrast
+from jaxcmp.compare.statistics.means import MIN_RUNS, Estimate, is_constant
 
 # Farther from the estimate, in units of the whole gap, an interval says nothing.
 FARTHEST = 100.0
@@ -21,24 +23,21 @@ def share_of_gap(
     fewer than three runs, no run differs from another, or the gap itself may be zero. Raises
     ZeroDivisionError where both ends are equal.
     """
-    groups = [np.asarray(each, np.float64) for each in (behind, between, ahead)]
-    low, middle, high = (float(each.mean()) for each in groups)
+    groups = (behind, between, ahead)
+    low, middle, high = (float(np.mean(each)) for each in groups)
     if high == low:
         raise ZeroDivisionError("there is no gap to close")
     share, num = (middle - low) / (high - low), min(map(len, groups))
-    if num < MIN_RUNS or not any(each.std() for each in groups):
+    if num < MIN_RUNS or all(map(is_constant, groups)):
         return Estimate(share, None, num)
 
     def rejected(candidate: float) -> float:
         """Above 0 where the t-test rejects that this is the share."""
-        weights = np.array([candidate - 1, 1, -candidate])
-        parts = weights**2 * [each.var(ddof=1) / len(each) for each in groups]
-        freedom = parts.sum() ** 2 / np.sum(parts**2 / [len(each) - 1 for each in groups])
-        contrast = abs(weights @ [low, middle, high])
-        return contrast - stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * parts.sum() ** 0.5
+        interval = contrast(groups, (candidate - 1, 1, -candidate)).interval
+        return max(interval[0], -interval[1]) if interval else math.inf
 
     ends = [share - FARTHEST, share + FARTHEST]
-    if min(map(rejected, ends)) <= 0:
+    if rejected(share) >= 0 or min(map(rejected, ends)) <= 0:
         return Estimate(share, None, num)
     least, most = (optimize.root_scalar(rejected, bracket=(end, share)).root for end in ends)
     return Estimate(share, (least, most), num)
