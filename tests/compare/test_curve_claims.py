@@ -97,3 +97,27 @@ def test_each_model_of_a_claim_is_found_among_the_runs(tmp_path):
     assert {key: found[key].seeds for key in samples} == {key: [i] for i, key in enumerate(samples)}
     assert found["resnet"].difference
     assert np.shape(found["vit"].curves["test_accuracy"][10]) == (1,)
+
+
+@pytest.mark.parametrize(
+    ("vit", "light", "heavy", "resnet", "expected"),
+    [
+        (0.87, 0.80, 0.94, 0.93, "holds"),
+        # It helps the other model as much, or more; and it harms the first.
+        (0.87, 0.80, 0.93, 0.86, "open"),
+        (0.87, 0.86, 0.95, 0.90, "fails"),
+        (0.80, 0.87, 0.70, 0.93, "fails"),
+    ],
+)
+def test_a_model_needs_what_helps_it_and_more_than_the_other(vit, light, heavy, resnet, expected):
+    def arm(accuracy):
+        seeds = [accuracy - 0.001, accuracy, accuracy + 0.001]
+        return MeasuredArm(last_accuracies=seeds, num_test=10_000, name="x")
+
+    accuracies = {"vit": vit, "vit-light": light, "resnet-heavy": heavy, "resnet": resnet}
+    found = Measured({key: arm(accuracy) for key, accuracy in accuracies.items()})
+    judgement = judge(CLAIMS["augmentation"], POST, found)
+    assert judgement.verdict == expected
+    assert judgement.measured.value == pytest.approx(100 * (vit - light))
+    three = Measured({key: each for key, each in found.arms.items() if key != "resnet-heavy"})
+    assert judge(CLAIMS["augmentation"], POST, three).verdict == "open"

@@ -46,6 +46,7 @@ TRAINED = {
     **TUNED,
     "time_ratio": judges.judge_time_ratio,
     "lead": judges.judge_lead,
+    "needs": judges.judge_needs,
     "accuracy_at": judges.judge_accuracy_at,
     "rate_at": curve_judges.judge_rate_at,
     "convergence": curve_judges.judge_convergence,
@@ -58,7 +59,7 @@ TRAINED = {
 }
 
 # They state no number: it is enough to be above zero.
-ABOVE = ("tuned_gap", "lead", "anywhere", "global_shape", "crossover")
+ABOVE = ("tuned_gap", "lead", "needs", "anywhere", "global_shape", "crossover")
 
 
 def blog_post_section(group: Group, post: BlogPost | None = None) -> Answer:

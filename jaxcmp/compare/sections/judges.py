@@ -25,7 +25,14 @@ from jaxcmp.compare.sections.blog_post import (
     decided,
     undecided,
 )
-from jaxcmp.compare.statistics.means import CONFIDENCE, compare_runs, estimate_mean
+from jaxcmp.compare.statistics.factorial import two_by_two
+from jaxcmp.compare.statistics.means import (
+    CONFIDENCE,
+    Difference,
+    Lead,
+    compare_runs,
+    estimate_mean,
+)
 from jaxcmp.compare.statistics.paired import wilson_interval
 from jaxcmp.compare.statistics.ratios import compare_ratio
 
@@ -219,6 +226,39 @@ def judge_lead(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
         text = f"{start}; which of the two is ahead is not clear."
         return from_runs(arms, Judgement("open", _shown(claim, spread), text))
     return from_runs(arms, decided(low > 0, _shown(claim, spread), f"{start}."))
+
+
+def judge_needs(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
+    """Judges whether something helps the first model, and more than it helps the other.
+
+    The arms are each model with it and without it: the first, then the other. The claim fails where
+    the first model loses by it, or gains less than the other.
+    """
+    arms = measured.of(claim)
+    own, own_without, other, other_without = (
+        [100 * value for value in arm.last_accuracies] for arm in arms
+    )
+    gain = compare_runs(own, own_without, most=100)
+    more = two_by_two([[own, own_without], [other, other_without]], most=100).interaction
+    num = min(len(arm.last_accuracies) for arm in arms)
+    cell = Cell(f"{_with_interval(gain)} {claim.unit}", gain.mean, gain.interval, num)
+    reason = (
+        f"So much is {arms[0].name} above {arms[1].name}; that is {_with_interval(more)} more than "
+        f"{arms[2].name} is above {arms[3].name}."
+    )
+    leads = {gain.lead, more.lead}
+    is_known = Lead.SECOND in leads or leads == {Lead.FIRST}
+    return from_runs(
+        arms, decided_or_open(Lead.SECOND not in leads and is_known, is_known, cell, reason)
+    )
+
+
+def _with_interval(difference: Difference) -> str:
+    text = cells.points(difference.mean)
+    if difference.interval is None:
+        return text
+    low, high = (cells.points(end) for end in difference.interval)
+    return f"{text} [{low}, {high}]"
 
 
 def judge_accuracy_at(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
