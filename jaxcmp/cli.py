@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.files import path_argument
 from jaxcmp.runtime import console, entry_points, interrupt, memory_errors
 from jaxcmp.settings import Settings, configuration, usage
 from jaxcmp.settings.configuration import ConfigWords
@@ -112,6 +113,17 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, at least 1")
     return int(text)
+
+
+def add_run_folders(parser: Parser) -> None:
+    """Adds the argument of commands over finished runs: `folders`, one or more."""
+    parser.add_argument(
+        "folders",
+        nargs="+",
+        type=path_argument,
+        metavar="folder",
+        help="a run folder, or one above several",
+    )
 
 
 def checkpoint_argument(text: str) -> int | str:

@@ -19,8 +19,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxcmp import cli, files
-from jaxcmp.cli import Parser, carry_out, checkpoint_argument
+from jaxcmp import cli
+from jaxcmp.cli import Parser, add_run_folders, carry_out, checkpoint_argument
 from jaxcmp.errors import CommandError
 from jaxcmp.run_by_run import Report, find_runs, for_each_run
 from jaxcmp.runtime import host_memory
@@ -47,13 +47,7 @@ def main(words: Sequence[str]) -> int:
 
 def make_parser() -> Parser:
     parser = Parser("jaxcmp.evaluate", __doc__)
-    parser.add_argument(
-        "folders",
-        nargs="+",
-        type=files.path_argument,
-        metavar="folder",
-        help="a run folder, or one above several",
-    )
+    add_run_folders(parser)
     parser.add_argument(
         "--split",
         default="test",

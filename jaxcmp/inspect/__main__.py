@@ -12,8 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxcmp import files
-from jaxcmp.cli import Parser, carry_out
+from jaxcmp.cli import Parser, add_run_folders, carry_out
 from jaxcmp.errors import CommandError
 from jaxcmp.run_by_run import Report, find_runs, for_each_run
 from jaxcmp.runtime import host_memory
@@ -32,13 +31,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def make_parser() -> Parser:
     parser = Parser("jaxcmp.inspect", __doc__)
-    parser.add_argument(
-        "folders",
-        nargs="+",
-        type=files.path_argument,
-        metavar="folder",
-        help="a run folder, or one above several",
-    )
+    add_run_folders(parser)
     parser.add_argument(
         "--images",
         type=int,
