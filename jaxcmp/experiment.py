@@ -235,7 +235,7 @@ def _check_machine(settings: Settings) -> None:
 
 
 def _check_memory(settings: Settings) -> None:
-    """Raises CommandError if a step cannot fit even for grey images, which take the least."""
+    """Raises JaxcmpError if a step cannot fit even for grey images, which take the least."""
     num_devices, free = jax.device_count(), devices.free_bytes()
     requirements.check_memory(settings, num_channels=1, num_devices=num_devices, free=free)
 

@@ -7,6 +7,7 @@ python -m jaxcmp.bench --config=configs/vit.py --input=1500         streamed bes
 """
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -21,20 +22,6 @@ from jaxcmp.runtime import host_memory
 from jaxcmp.settings import Settings, configuration
 from jaxcmp.text import say
 
-WORDS = {
-    "peer": (None, "torch: take turns with PyTorch"),
-    "peer_python": (sys.executable, "the Python that has torch, torchvision and timm"),
-    "scale": (None, f"what is varied, one at a time: all, or some of {','.join(scale.AXES)}"),
-    "part": (None, "for processes that this command starts: what they measure"),
-}
-NUMBERS = {
-    "rounds": (None, "samples of each timing (default: 20, or 5 of each size)"),
-    "starts": (3, "processes that compile anew, and as many that start from their cache"),
-    "pairs": (5, "samples of each side in a comparison"),
-    "input": (None, "feed this many made-up JPEG images"),
-    "stored": (256, "their side in the files, in pixels"),
-}
-
 
 def make_parser() -> cli.Parser:
     parser = cli.config_parser("jaxcmp.bench", __doc__)
@@ -45,10 +32,22 @@ def make_parser() -> cli.Parser:
         const="-",
         help="write what was measured to this file, or to standard output",
     )
-    for name, (default, about) in WORDS.items():
-        parser.add_argument(f"--{name}", default=default, help=about)
-    for name, (default, about) in NUMBERS.items():
-        parser.add_argument(f"--{name}", type=cli.positive, default=default, help=about)
+    add = parser.add_argument
+    add("--peer", help="torch: take turns with PyTorch")
+    add(
+        "--peer_python",
+        default=sys.executable,
+        help="the Python that has torch, torchvision and timm (default: this one)",
+    )
+    axes = ",".join(scale.AXES)
+    add("--scale", help=f"what is varied, one at a time: all, or some of {axes}")
+    add("--part", help="for processes that this command starts: what they measure")
+    add_number = functools.partial(add, type=cli.positive)
+    add_number("--rounds", help="samples of each timing (default: 20, or 5 of each size)")
+    add_number("--starts", default=3, help="processes that compile anew, and that do not")
+    add_number("--pairs", default=5, help="samples of each side in a comparison")
+    add_number("--input", help="feed this many made-up JPEG images")
+    add_number("--stored", default=256, help="their side in the files, in pixels")
     return parser
 
 

@@ -3,7 +3,7 @@
 import math
 from typing import assert_never
 
-from jaxcmp.errors import CommandError
+from jaxcmp.errors import JaxcmpError
 from jaxcmp.settings import ResNet, Settings, ViT
 
 # Weights, gradients and the optimizer's moments, all of the same size.
@@ -11,15 +11,16 @@ COPIES = {"sgd": 3, "adamw": 4}
 
 
 def check_memory(settings: Settings, *, num_channels: int, num_devices: int, free: int) -> None:
-    """Raises CommandError if a step cannot fit into the `free` bytes of all devices together.
+    """Raises JaxcmpError if a step cannot fit into the `free` bytes of all devices together.
 
     A step that passes may still not fit: only memory that is certainly in use at once is counted.
+    The same command may fit later or elsewhere, so it is no CommandError, and a study tries again.
     """
     needed = least_bytes(settings, num_channels=num_channels, num_devices=num_devices)
     if needed <= free:
         return
     model = settings.model
-    raise CommandError(
+    raise JaxcmpError(
         f"training takes at least {in_words(needed)} of memory and {in_words(free)} are free: "
         f"model.image_size={model.image_size}, batch_size={settings.batch_size} in "
         f"{settings.accumulation} part{'' if settings.accumulation == 1 else 's'}, "
