@@ -155,6 +155,21 @@ def test_a_file_stands_alone_with_all_its_panels_and_colours():
     assert all(title.encode() in content for title in titles)
 
 
+def test_every_panel_of_a_file_lies_within_it():
+    drawings = draw(curves())
+    root = ElementTree.fromstring(file_of(curves(), drawings))
+    _, _, width, height = map(float, root.attrib["viewBox"].split())
+    panels = [each for each in root if each.tag.endswith("svg")]
+    assert len(panels) == len(drawings) > 1
+    for panel, drawing in zip(panels, drawings, strict=True):
+        # Without a unit: a point of the panel is a unit of the file.
+        x, y, w, h = (float(panel.attrib[name]) for name in ("x", "y", "width", "height"))
+        assert (w, h) == pytest.approx((drawing.width, drawing.height))
+        assert x >= 0 and y >= 0 and x + w <= width and y + h <= height
+    shown = [float(root.attrib[name]) for name in ("width", "height")]
+    assert shown[0] / shown[1] == pytest.approx(width / height, rel=1e-3)
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_drawn_as_text(name):
     axis = Axis(name, "category", [name])

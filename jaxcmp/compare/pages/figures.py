@@ -101,13 +101,16 @@ def file_of(figure: Figure, drawings: list[Drawing]) -> bytes:
             title = html.escape(each.title)
             parts.append(f'<text x="{x}" y="{top + GAP}" class="title">{title}</text>')
             svg = paint(each.with_ids(f"p{start + i}-"), as_light)
+            # A point inside this picture is a unit of its view box, not 4/3 of one.
+            svg = re.sub(r'(width|height)="([\d.]+)pt"', r'\1="\2"', svg, count=2)
             place = f'<svg x="{x}" y="{top + GAP + TITLE / 2}"'
             parts.append(svg.replace("<svg", place, 1))
         top += GAP + TITLE + max(each.height for each in row)
     width, height = GAP + column * min(num_columns, max(len(drawings), 1)), top + GAP
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="0 0 {width:g} {height:g}" width="{width * 4 / 3:g}" role="img" '
+        f'viewBox="0 0 {width:g} {height:g}" width="{width * 4 / 3:g}" '
+        f'height="{height * 4 / 3:g}" role="img" '
         f'font-family="{FONT}"><title>{html.escape(clean(figure.alternative))}</title>'
         f"<style>.title{{font-size:12px;font-weight:600;fill:{as_light('ink')}}}</style>"
         f'<rect width="100%" height="100%" fill="{as_light("paper")}"/>{"".join(parts)}</svg>\n'
