@@ -1,0 +1,76 @@
+"""docs/results.md and the README: their figures are those of the run folders beside them."""
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from jaxcmp.compare.__main__ import main
+from jaxcmp.compare.sections.blog_post import load_claims
+
+ROOT = Path(__file__).parent.parent
+RUNS = ROOT / "docs" / "results" / "cpu"
+PAGE = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# A number that a report rounds: with a decimal point, perhaps a sign.
+FIGURE = re.compile(r"[−+]?\d+\.\d+")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("results") / "report"
+    assert main([str(RUNS), f"--out={folder}"]) == 0
+    return folder
+
+
+def rows(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
+
+
+def our_results(text: str) -> str:
+    return text[text.index("| Quantity | resnet | vit | vit-conv |") :].partition("\n\n")[0]
+
+
+def part(text: str, heading: str) -> str:
+    return text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("page", [README, PAGE], ids=["README", "results"])
+def test_each_row_of_our_results_is_one_of_the_report(page, report):
+    made = (report / "report.md").read_text(encoding="utf-8").splitlines()
+    ours = [row for row in rows(our_results(page)) if "blog post" not in row]
+    assert len(ours) > 3 and [row for row in ours if row not in made] == []
+
+
+@pytest.mark.parametrize("heading", ["Who is ahead", "Why"])
+def test_each_figure_of_the_text_is_in_the_report(heading, report):
+    made = set(FIGURE.findall((report / "report.md").read_text(encoding="utf-8")))
+    made |= {figure.lstrip("+") for figure in made}
+    figures = FIGURE.findall(part(PAGE, heading))
+    assert len(figures) > 6 and [figure for figure in figures if figure not in made] == []
+
+
+def test_no_run_is_left_out_of_the_report(report, capsys):
+    assert main([str(RUNS), f"--out={report}"]) == 0
+    assert "left out" not in "".join(capsys.readouterr())
+
+
+def test_the_curves_are_those_of_the_runs(report):
+    drawn, made = (
+        re.findall(r"-?\d+\.\d+", " ".join(e.attrib["d"] for e in root.iter() if "d" in e.attrib))
+        for root in map(
+            lambda path: ElementTree.parse(path).getroot(),
+            (ROOT / "docs/results/accuracy.svg", report / "figures/accuracy.svg"),
+        )
+    )
+    assert list(map(float, drawn)) == pytest.approx(list(map(float, made)), abs=0.01)
+
+
+def test_the_blog_posts_row_has_its_numbers():
+    (row,) = (row for row in rows(our_results(README)) if "blog post" in row)
+    stated = {
+        claim.arms: claim.stated for claim in load_claims().claims if "best epoch" in claim.says
+    }
+    ((resnet,), (vit,)) = stated[("resnet",)], stated[("vit",)]
+    assert [cell.strip() for cell in row.split("|")[2:4]] == [f"{resnet} %", f"{vit} %"]
