@@ -18,6 +18,8 @@ from jaxcmp.runs.metrics import accuracy, cross_entropy
 # Enough for a gallery, and small beside a run's checkpoints.
 PICTURE_BYTES = 2 << 20
 MIN_PICTURES, MAX_PICTURES = 24, 512
+# The same predictions give the same scores but for the order of a sum.
+EQUAL = 1e-6
 # NumPy's letters for kinds of types, in words.
 KINDS = {
     "f": "real numbers",
@@ -60,6 +62,19 @@ class Predictions:
     def loss(self) -> float:
         """Returns the mean cross-entropy, in nats."""
         return cross_entropy(self.logits, self.labels)
+
+    def by_id(self) -> Self:
+        """Returns the same in the order of their ids."""
+        order = np.argsort(self.ids, kind="stable")
+        return type(self)(self.logits[order], self.labels[order], self.ids[order], self.class_names)
+
+    def contradiction(self, result: Mapping[str, Any], prefix: str = "") -> str | None:
+        """Returns which score of a result does not follow from these; None where all do."""
+        for key in ("accuracy", "loss"):
+            said, found = result.get(f"{prefix}{key}"), getattr(self, key)
+            if said is not None and not math.isclose(said, found, rel_tol=EQUAL, abs_tol=EQUAL):
+                return f"{prefix}{key} is {said:.6g}, and {found:.6g} by predictions.npz"
+        return None
 
     def most_confident_mistakes(self, num: int) -> np.ndarray:
         """Returns indices of up to `num` misclassified images, the most confident first."""
