@@ -17,7 +17,8 @@ from jaxcmp.runs.evaluations import Evaluation, read_evaluations
 from jaxcmp.runs.inspections import COUNTED, read_arrays, read_inspection
 from jaxcmp.runs.predictions import Predictions, bytes_of
 
-T, K = TypeVar("T"), TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 # Steps or operations that differ by no more are equal: a run lasts for whole epochs.
 EQUAL = 0.02
 
