@@ -47,6 +47,7 @@ def test_a_comparison_has_its_sections_in_order(report):
     assert [section.title for section in comparison.sections] == SECTIONS
     assert comparison.arms == ["resnet", "vit"]
     assert comparison.title == "resnet or vit?"
+    assert not sections.has_table(comparison.sections[0], "Every pair")
     assert comparison.verdict[0].startswith("resnet scored 12.50 points more than vit ")
     assert comparison.opening is not None and comparison.tradeoff is not None
     named = {each.section for each in comparison.findings}
