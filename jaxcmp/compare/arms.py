@@ -135,7 +135,6 @@ class Arm:
 
     @functools.cached_property
     def held_out_accuracy(self) -> float | None:
-        """The mean over seeds of `held_out_accuracies`."""
         shares = self.held_out_accuracies
         return None if shares is None else float(np.mean(shares))
 

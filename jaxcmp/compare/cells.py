@@ -20,7 +20,6 @@ def words(text: str, *, arm: int | None = None) -> Cell:
 
 
 def number(value: float | None, text: str, runs: Sequence[int] = ()) -> Cell:
-    """A number with its text; "–" where there is none."""
     return Cell("–" if value is None else text, value, runs=list(runs))
 
 
@@ -94,7 +93,6 @@ def difference(
     runs: Sequence[int],
     digits: int = 2,
 ) -> Cell:
-    """A difference of shares in points, with its interval."""
     if interval is None:
         return Cell(points(100 * value), 100 * value, runs=list(runs))
     low, high = (100 * bound for bound in interval)
@@ -109,7 +107,6 @@ def ratio(value: Ratio | None, text: str, runs: Sequence[int]) -> Cell:
 
 
 def times(value: Ratio) -> str:
-    """A ratio with its interval, where it has one."""
     if value.interval is None:
         return f"{value.mean:.2f}×"
     return f"{value.mean:.2f}× [{value.interval[0]:.2f}, {value.interval[1]:.2f}]"

@@ -71,7 +71,6 @@ class ImageSet:
 
     @property
     def is_part(self) -> bool:
-        """Returns whether the images are of some of the classes alone."""
         return len(self.first.present) < len(self.first.predictions.class_names)
 
     @property
@@ -137,7 +136,6 @@ class Evaluated:
 
     @property
     def single(self) -> list[ImageSet]:
-        """Returns every set of images by itself."""
         return [*(each for each in self.shown if each.num_sets == 1), *self.members]
 
 

@@ -41,7 +41,6 @@ class Pair:
 
 
 def pairs_of(arms: Sequence[Arm]) -> list[Pair]:
-    """Returns every pair, in the order of the arms."""
     found = [
         sorted(each, key=lambda a: -a.mean_accuracy) for each in itertools.combinations(arms, 2)
     ]
@@ -138,7 +137,6 @@ def _lead(one: str, two: str, pairs: Sequence[Pair]) -> str:
 
 
 def _ahead(pair: Pair) -> str:
-    """Returns the model of the more accurate of two arms."""
     return pair.ahead.architecture
 
 

@@ -174,7 +174,6 @@ def _differences(predictions: Predictions, own: Predictions) -> dict[str, float]
 
 
 def _say(result: dict[str, Any]) -> str:
-    """Describes a result in a line."""
     data, num = result["data"], result["num_images"]
     where = f"{EVALUATIONS}/{result['name']}"
     parts = [f"{100 * result['accuracy']:.2f} % of {num:,} images of {data['name']}"]

@@ -133,7 +133,6 @@ def read_evaluations(run: Path) -> tuple[list[Evaluation], list[str]]:
 def _faults(
     name: str, result: Mapping[str, Any], predictions: Predictions
 ) -> Iterator[tuple[str, str]]:
-    """Yields the files that contradict another one, and what is wrong."""
     if result["name"] != name:
         yield RESULT, f"it is of the evaluation {result['name']!r}"
     if len(predictions.ids) != result["num_images"]:

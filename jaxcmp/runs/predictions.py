@@ -55,7 +55,6 @@ class Predictions:
 
     @property
     def accuracy(self) -> float:
-        """Returns the accuracy, in [0, 1]."""
         return accuracy(self.logits, self.labels)
 
     @property
@@ -86,7 +85,6 @@ class Predictions:
     def of(
         cls, logits: np.ndarray, labels: np.ndarray, ids: np.ndarray, class_names: Sequence[str]
     ) -> Self:
-        """Converts each part to its type."""
         return cls(
             np.asarray(logits, np.float32),
             np.asarray(labels, np.int32),
@@ -147,7 +145,6 @@ def write_predictions(
 def encode_predictions(
     test: Predictions, validation: Predictions | None, pictures: Pictures | None
 ) -> memoryview:
-    """Returns the content of predictions.npz."""
     arrays = dict(vars(test))
     if validation is not None:
         held_out = {name: vars(validation)[name] for name in ("logits", "labels", "ids")}

@@ -87,14 +87,10 @@ def point_at(page: Page, index: int, across: float = 0.5, down: float = 0.5) -> 
     page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
 
 
-def test_it_opens_without_a_complaint_and_asks_for_nothing_else(visit):
+def test_headings_sort_by_value_or_by_words_and_reverse_one_at_a_time(visit):
     page = visit()
     assert page.title() == "Comparison of runs"
     assert page.locator("h2").first.inner_text().startswith("ResNet-18 or ViT-Tiny?")
-
-
-def test_a_click_on_a_heading_sorts_by_value_and_another_reverses(visit):
-    page = visit()
     heading(page, 2).locator("button").click()
     assert heading(page, 2).get_attribute("aria-sort") == "ascending"
     rising = ["94.31 ± 0.18, n = 3", "1,200", "11,173,962", "555,422,720", ""]
@@ -103,11 +99,7 @@ def test_a_click_on_a_heading_sorts_by_value_and_another_reverses(visit):
     assert heading(page, 2).get_attribute("aria-sort") == "descending"
     # What has no value stays last.
     assert column(page, 2) == [*rising[-2::-1], ""]
-
-
-def test_the_keyboard_sorts_words_too_and_one_heading_at_a_time(visit):
-    page = visit()
-    heading(page, 2).locator("button").click()
+    # The keyboard sorts words too.
     heading(page, 1).locator("button").focus()
     page.keyboard.press("Enter")
     assert column(page, 1) == sorted(column(page, 1))
@@ -128,16 +120,12 @@ def test_pointing_at_curves_shows_all_series_at_the_nearest_epoch(visit):
     assert tip.is_hidden() and page.locator(".cursor circle").count() == 0
 
 
-def test_pointing_at_a_category_shows_both_arms(visit):
+def test_pointing_at_a_category_shows_both_arms_and_at_a_cell_its_row_and_column(visit):
     page = visit()
     point_at(page, 2)
     shown = page.locator("#tip").inner_text()
     assert shown.split("\n")[0] in CLASSES
     assert "ResNet-18" in shown and "ViT-Tiny" in shown
-
-
-def test_pointing_at_a_cell_of_a_matrix_shows_its_row_and_column(visit):
-    page = visit()
     point_at(page, 4, 0.7, 0.4)
     shown = page.locator("#tip").inner_text()
     assert "True class" in shown and "Predicted class" in shown and "%" in shown
