@@ -13,7 +13,7 @@ def call(capsys, monkeypatch):
     monkeypatch.chdir(processes.ROOT)
 
     def call_study(*words: str) -> tuple[int, str, str]:
-        code = carry_out(lambda: study(words))
+        code = carry_out(lambda: study(list(words)))
         return code, *capsys.readouterr()
 
     return call_study
