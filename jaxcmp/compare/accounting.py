@@ -1,13 +1,11 @@
 """Remarks on an answer: runs that it leaves out, their code and versions, and missing files."""
 
-from collections.abc import Sequence
-
 from jaxcmp import runs
-from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.arms import Group, runs_of
 from jaxcmp.compare.sections import recipe
 from jaxcmp.compare.versions import about_versions
+from jaxcmp.compare.words import count, listed, shortened
 
-MAX_NAMED = 4
 RECIPE = {
     "optimizer": recipe.optimizer,
     "schedule": recipe.schedule,
@@ -30,7 +28,7 @@ def about_recipes(group: Group) -> list[str]:
     if not parts:
         return []
     return [
-        f"{one.name} and {two.name} differ in {_listed(parts)} too: what sets them apart is model "
+        f"{one.name} and {two.name} differ in {listed(parts)} too: what sets them apart is model "
         "and recipe together."
     ]
 
@@ -42,41 +40,24 @@ def _beside(group: Group) -> list[str]:
         ("of one model with another's recipe", group.crossed),
         ("from pretrained weights", group.pretrained),
     )
-    told = [f"{_count(arms)} {what} ({_names(arms)})" for what, arms in kinds if arms]
-    return [f"Beside these arms stand {_listed(told)}."] if told else []
-
-
-def _count(arms: Sequence[Arm]) -> str:
-    num = sum(len(arm.outcomes) for arm in arms)
-    return f"{num:,} run{'' if num == 1 else 's'}"
-
-
-def _names(arms: Sequence[Arm]) -> str:
-    names = list(dict.fromkeys(arm.name for arm in arms))
-    more = [f"{len(names) - MAX_NAMED} more"] if len(names) > MAX_NAMED else []
-    return ", ".join([*names[:MAX_NAMED], *more])
-
-
-def _listed(parts: Sequence[str]) -> str:
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last
+    told = [
+        f"{count(len(runs_of(arms)), 'run')} {what} "
+        f"({', '.join(shortened(list(dict.fromkeys(arm.name for arm in arms))))})"
+        for what, arms in kinds
+        if arms
+    ]
+    return [f"Beside these arms stand {listed(told)}."] if told else []
 
 
 def _lacking(group: Group) -> list[str]:
     """Names the runs that lack a file, so that means are over the others."""
-    outcomes = [outcome for arm in group.all_arms for outcome in arm.outcomes]
+    outcomes = runs_of(group.all_arms)
     files = {
-        f"epochs in its {runs.METRICS}": [each for each in outcomes if not each.epochs],
-        runs.COST: [each for each in outcomes if not each.run.cost],
+        f"epochs in its {runs.METRICS}": [each.folder for each in outcomes if not each.epochs],
+        runs.COST: [each.folder for each in outcomes if not each.run.cost],
     }
     return [
-        f"Without {what}, and left out of what is made from it: {_folders(lacking)}."
-        for what, lacking in files.items()
-        if lacking
+        f"Without {what}, and left out of what is made from it: {listed(shortened(folders))}."
+        for what, folders in files.items()
+        if folders
     ]
-
-
-def _folders(outcomes: Sequence[Outcome]) -> str:
-    names = [each.folder for each in outcomes]
-    more = [f"{len(names) - MAX_NAMED} more"] if len(names) > MAX_NAMED else []
-    return _listed([*names[:MAX_NAMED], *more])

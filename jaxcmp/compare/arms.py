@@ -4,8 +4,8 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from jaxcmp.runs.evaluations import Evaluation, read_evaluations
 from jaxcmp.runs.inspections import COUNTED, read_arrays, read_inspection
 from jaxcmp.runs.predictions import Predictions, bytes_of
 
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 # Steps or operations that differ by no more are equal: a run lasts for whole epochs.
 EQUAL = 0.02
 
@@ -27,9 +29,9 @@ class Outcome:
 
     `predictions` are those of the test split in the order of their ids. `number` is the run's place
     in the report; `origin` is None of a run that began at random. `is_crossed` says that one model
-    was trained with another's recipe, as far as it tells without the runs beside it. `apart` are
-    values that keep its arm apart beside the recipe, `repeated` those of them that it took because
-    its seed was trained more than once.
+    was trained with another's recipe, which takes the runs beside it to tell. `apart` are values
+    that keep its arm apart beside the recipe, `repeated` those of them that it took because its
+    seed was trained more than once.
     """
 
     run: Run
@@ -133,13 +135,16 @@ class Arm:
 
     @functools.cached_property
     def held_out_accuracy(self) -> float | None:
-        """The mean over seeds of `held_out_accuracies`."""
         shares = self.held_out_accuracies
         return None if shares is None else float(np.mean(shares))
 
     @property
     def runs(self) -> list[int]:
         return [outcome.number for outcome in self.outcomes]
+
+    @property
+    def architecture(self) -> str:
+        return self.outcomes[0].architecture
 
     @property
     def config(self) -> dict[str, Any]:
@@ -172,6 +177,18 @@ class Arm:
     def is_right(self) -> np.ndarray:
         """Returns whether each run answers each image rightly, [runs, n]."""
         return self.answers == self.outcomes[0].predictions.labels
+
+
+def runs_of(arms: Sequence[Arm]) -> list[Outcome]:
+    return [outcome for arm in arms for outcome in arm.outcomes]
+
+
+def gathered(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """Gathers what has the same key, in the order of the first of each."""
+    found: dict[K, list[T]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found
 
 
 def with_epochs(arm: Arm) -> Arm | None:
@@ -256,12 +273,16 @@ def ranked(arms: Sequence[Arm]) -> list[Arm]:
     """
     if len(arms) <= 2:
         return sorted(arms, key=lambda arm: -arm.mean_accuracy)
-    held_out = [arm.held_out_accuracy for arm in arms]
-    known = [accuracy for accuracy in held_out if accuracy is not None]
+    return by_held_out(arms) or list(arms)
+
+
+def by_held_out(arms: Sequence[Arm]) -> list[Arm]:
+    """Sorts arms by their accuracy on held-out images; none where some arm had none."""
+    accuracies = [arm.held_out_accuracy for arm in arms]
+    known = [accuracy for accuracy in accuracies if accuracy is not None]
     if len(known) < len(arms):
-        return list(arms)
-    order = sorted(range(len(arms)), key=lambda i: -known[i])
-    return [arms[i] for i in order]
+        return []
+    return [arms[i] for i in sorted(range(len(arms)), key=lambda i: -known[i])]
 
 
 def outcome_of(run: Run, predictions: Predictions) -> Outcome:
@@ -275,15 +296,7 @@ def outcome_of(run: Run, predictions: Predictions) -> Outcome:
         raise ValueError("the run is not finished")
     if len(predictions.ids) != result["num_test"]:
         raise ValueError(f"{len(predictions.ids)} predictions for {result['num_test']} images")
-    order = np.argsort(predictions.ids, kind="stable")
-    predictions = Predictions(
-        predictions.logits[order],
-        predictions.labels[order],
-        predictions.ids[order],
-        predictions.class_names,
-    )
-    int(run.config["num_epochs"])
-    own_names = (run.config["arm"], run.config.get("model", {}).get("name"))
+    predictions = predictions.by_id()
     data = dict(images_of(recipe))
     data["version"] = json.dumps(run.environment["data"]["version"])
     data["num_test"] = json.dumps(result["num_test"])
@@ -303,18 +316,14 @@ def outcome_of(run: Run, predictions: Predictions) -> Outcome:
         train_seconds=float(result["train_seconds"]),
         device=devices_of(run),
         origin=origin,
-        is_crossed=run.config.get("recipe", own_names[0]) not in ("", *own_names),
     )
 
 
 def devices_of(run: Run) -> str:
     """Returns the devices that a run was trained on, in the order of its sessions."""
-    return " and ".join(dict.fromkeys(map(_device, run.sessions)))
-
-
-def _device(session: dict[str, Any]) -> str:
-    device, count = session["device"], session["device_count"]
-    return device if count == 1 else f"{count} x {device}"
+    devices = [(session["device"], session["device_count"]) for session in run.sessions]
+    named = [device if count == 1 else f"{count} x {device}" for device, count in devices]
+    return " and ".join(dict.fromkeys(named))
 
 
 def _fingerprint(predictions: Predictions) -> str:

@@ -1,10 +1,11 @@
 """Numbers as they are shown: with a unit, an interval, an n, and the runs they come from."""
 
+import math
 from collections.abc import Sequence
 
 from msgspec import structs
 
-from jaxcmp.compare.arms import Arm
+from jaxcmp.compare.arms import Arm, gathered
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.statistics.means import MIN_RUNS, Estimate, estimate_mean
 from jaxcmp.compare.statistics.ratios import Ratio
@@ -19,7 +20,6 @@ def words(text: str, *, arm: int | None = None) -> Cell:
 
 
 def number(value: float | None, text: str, runs: Sequence[int] = ()) -> Cell:
-    """A number with its text; "–" where there is none."""
     return Cell("–" if value is None else text, value, runs=list(runs))
 
 
@@ -33,20 +33,26 @@ def percent(values: Sequence[float], runs: Sequence[int]) -> Cell:
 
     Of fewer runs than three, each is shown.
     """
-    if not values:
-        return Cell("–")
-    percents = [100 * value for value in values]
-    estimate = estimate_mean(percents, most=100)
-    text = over_runs(percents, estimate, digits=2, unit=" %")
-    return Cell(text, estimate.mean, estimate.interval, estimate.num, list(runs))
+    return _mean([100 * value for value in values], runs, digits=2, unit=" %", most=100)
 
 
 def mean(values: Sequence[float], runs: Sequence[int], *, digits: int) -> Cell:
     """The mean over runs with its 95 % t-interval; of fewer runs than three, each is shown."""
+    return _mean(values, runs, digits=digits)
+
+
+def _mean(
+    values: Sequence[float],
+    runs: Sequence[int],
+    *,
+    digits: int,
+    unit: str = "",
+    most: float = math.inf,
+) -> Cell:
     if not values:
         return Cell("–")
-    estimate = estimate_mean(values)
-    text = over_runs(values, estimate, digits=digits)
+    estimate = estimate_mean(values, most=most)
+    text = over_runs(values, estimate, digits=digits, unit=unit)
     return Cell(text, estimate.mean, estimate.interval, estimate.num, list(runs))
 
 
@@ -87,7 +93,6 @@ def difference(
     runs: Sequence[int],
     digits: int = 2,
 ) -> Cell:
-    """A difference of shares in points, with its interval."""
     if interval is None:
         return Cell(points(100 * value), 100 * value, runs=list(runs))
     low, high = (100 * bound for bound in interval)
@@ -102,7 +107,6 @@ def ratio(value: Ratio | None, text: str, runs: Sequence[int]) -> Cell:
 
 
 def times(value: Ratio) -> str:
-    """A ratio with its interval, where it has one."""
     if value.interval is None:
         return f"{value.mean:.2f}×"
     return f"{value.mean:.2f}× [{value.interval[0]:.2f}, {value.interval[1]:.2f}]"
@@ -161,14 +165,9 @@ def powers(value: float) -> str:
 
 def durations(arm: Arm) -> list[tuple[str, list[float], list[int]]]:
     """Device, seconds and runs: times on different machines have no common mean."""
-    devices = dict.fromkeys(outcome.device for outcome in arm.outcomes)
     return [
-        (
-            device,
-            [each.train_seconds for each in arm.outcomes if each.device == device],
-            [each.number for each in arm.outcomes if each.device == device],
-        )
-        for device in devices
+        (device, [each.train_seconds for each in own], [each.number for each in own])
+        for device, own in gathered(arm.outcomes, lambda each: each.device).items()
     ]
 
 

@@ -6,9 +6,9 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of
+from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of, gathered, runs_of
 from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs, lead
-from jaxcmp.compare.statistics.paired import PairedDifference, holm, paired_difference
+from jaxcmp.compare.statistics.paired import holm, paired_difference
 from jaxcmp.runs.evaluations import Evaluation
 
 
@@ -71,7 +71,6 @@ class ImageSet:
 
     @property
     def is_part(self) -> bool:
-        """Returns whether the images are of some of the classes alone."""
         return len(self.first.present) < len(self.first.predictions.class_names)
 
     @property
@@ -85,7 +84,7 @@ class ImageSet:
         Only of such a set the report says who leads.
         """
         result = self.first.result
-        own = {o.run.config["data"]["name"] for each in self.arms for o in each.arm.outcomes}
+        own = {o.run.config["data"]["name"] for o in runs_of([each.arm for each in self.arms])}
         is_training = result["data"]["split"] == "train" and result["data"]["name"] in own
         return result["checkpoint"]["which"] == "newest" and not is_training
 
@@ -114,7 +113,7 @@ class Gap:
     first: EvaluatedArm
     second: EvaluatedArm
     over_seeds: Difference
-    over_images: PairedDifference
+    over_images: Difference
     p_value: float | None
 
     @property
@@ -137,7 +136,6 @@ class Evaluated:
 
     @property
     def single(self) -> list[ImageSet]:
-        """Returns every set of images by itself."""
         return [*(each for each in self.shown if each.num_sets == 1), *self.members]
 
 
@@ -146,7 +144,7 @@ def read_evaluated(group: Group) -> Evaluated:
     found: dict[str, dict[int, Evaluation]] = {}
     repetitions: dict[int, Evaluation] = {}
     faults: list[str] = []
-    for outcome in (outcome for arm in group.arms for outcome in arm.outcomes):
+    for outcome in runs_of(group.arms):
         evaluations, own_faults = _fitting(outcome)
         faults += own_faults
         for each in evaluations:
@@ -155,12 +153,9 @@ def read_evaluated(group: Group) -> Evaluated:
             elif each.result["data"]["split"] == "test":
                 repetitions[outcome.number] = each
     sets = _with_own_titles(group, [_image_set(group, found[name]) for name in sorted(found)])
-    families: dict[Hashable, list[ImageSet]] = {}
-    for each in sets:
-        families.setdefault(_family(each), []).append(each)
     shown: list[ImageSet] = []
     members: list[ImageSet] = []
-    for family in families.values():
+    for family in gathered(sets, _family).values():
         if mean := _mean_of(family):
             shown.append(mean)
             members += family
@@ -178,18 +173,17 @@ def find_gaps(group: Group, sets: Sequence[ImageSet]) -> list[Gap]:
         if (one := images.arm(first.index)) and (two := images.arm(second.index))
     ]
     differences = [compare_runs(one.accuracies, two.accuracies, most=1) for _, one, two in pairs]
-    corrected = iter(holm([each.p_value for each in differences if each.p_value is not None]))
+    corrected = holm([each.p_value for each in differences])
     return [
-        Gap(
-            images,
-            one,
-            two,
-            difference,
-            paired_difference(one.right.mean(axis=0) - two.right.mean(axis=0)),
-            None if difference.p_value is None else next(corrected),
+        Gap(images, one, two, difference, _over_images(one, two), p_value)
+        for (images, one, two), difference, p_value in zip(
+            pairs, differences, corrected, strict=True
         )
-        for (images, one, two), difference in zip(pairs, differences, strict=True)
     ]
+
+
+def _over_images(one: EvaluatedArm, two: EvaluatedArm) -> Difference:
+    return paired_difference(one.right.mean(axis=0) - two.right.mean(axis=0))
 
 
 def _fitting(outcome: Outcome) -> tuple[list[Evaluation], list[str]]:
@@ -212,7 +206,6 @@ def _image_set(group: Group, found: dict[int, Evaluation]) -> ImageSet:
     """Makes a set; of several choices of images, the one with the most runs counts."""
     chosen = Counter(map(_images, found.values())).most_common(1)[0][0]
     used = {number: each for number, each in found.items() if _images(each) == chosen}
-    outcomes = [outcome for arm in group.arms for outcome in arm.outcomes]
     arms = []
     for arm in group.arms:
         mine = arm_of(arm, [outcome for outcome in arm.outcomes if outcome.number in used])
@@ -222,7 +215,7 @@ def _image_set(group: Group, found: dict[int, Evaluation]) -> ImageSet:
         right = [each.logits.argmax(axis=1) == each.labels for each in predictions]
         present = used[mine.outcomes[0].number].present
         arms.append(EvaluatedArm(mine, np.array(right, np.float64), _before(mine, present)))
-    missing = tuple(outcome for outcome in outcomes if outcome.number not in used)
+    missing = tuple(each for each in runs_of(group.arms) if each.number not in used)
     return ImageSet(next(iter(used.values())).title, tuple(arms), used, missing)
 
 
@@ -284,7 +277,7 @@ def _mean_of(members: Sequence[ImageSet]) -> ImageSet | None:
 def _with_own_titles(group: Group, sets: Sequence[ImageSet]) -> list[ImageSet]:
     """Adds the name of the evaluation to titles that several sets have, or the runs' own images."""
     counts = Counter(each.title for each in sets)
-    counts.update(o.run.config["data"]["name"] for arm in group.arms for o in arm.outcomes)
+    counts.update(each.run.config["data"]["name"] for each in runs_of(group.arms))
     return [
         dataclasses.replace(each, title=f"{each.title} ({each.first.name})")
         if counts[each.title] > 1

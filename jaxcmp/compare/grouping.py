@@ -3,11 +3,12 @@
 import collections
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 
-from jaxcmp.compare.arms import Arm, Group, Outcome
-from jaxcmp.compare.recipe_keys import Settings, part_of, short_names, unsized, untimed
+from jaxcmp.compare.arms import Arm, Group, Outcome, gathered
+from jaxcmp.compare.recipe_keys import TRAIN_FRACTION, Settings, short_names, unsized, untimed
 from jaxcmp.compare.versions import keep_apart, keep_repetitions_apart
+from jaxcmp.compare.words import count
 from jaxcmp.settings.keys import name_of_images
 
 # Those of our configurations, whose recipes bear their names.
@@ -20,16 +21,9 @@ def group(outcomes: Sequence[Outcome], by: Sequence[str] = ()) -> list[Group]:
     Arms are kept apart by the keys `by`; raises CommandError for one that no run has.
     """
     outcomes = keep_apart(_sources_apart(_crossings(outcomes)), by)
-    outcomes = keep_repetitions_apart(outcomes)
-    datas = list(dict.fromkeys(outcome.data for outcome in outcomes))
-    first = {outcome.data: outcome for outcome in reversed(outcomes)}
-    names = [_data_name(first[data]) for data in datas]
-    return [
-        dataclasses.replace(
-            _group(label, [each for each in outcomes if each.data == data]), by=tuple(by)
-        )
-        for data, label in zip(datas, labels(names, datas), strict=True)
-    ]
+    parts = gathered(keep_repetitions_apart(outcomes), lambda each: each.data)
+    names = labels([_data_name(own[0]) for own in parts.values()], list(parts))
+    return [_group(name, own, tuple(by)) for name, own in zip(names, parts.values(), strict=True)]
 
 
 def _data_name(outcome: Outcome) -> str:
@@ -60,11 +54,11 @@ def _crossings(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 def _sources_apart(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Tells the weights apart where those of one seed differ: then none are alike."""
-    found: dict[tuple[Settings, int | None], set[str]] = {}
-    for each in outcomes:
-        if each.origin:
-            found.setdefault((each.recipe, each.origin.seed), set()).add(each.origin.sha256)
-    mixed = {recipe for (recipe, _), weights in found.items() if len(weights) > 1}
+    weights = {
+        (each.recipe, each.origin.seed, each.origin.sha256) for each in outcomes if each.origin
+    }
+    counts = collections.Counter((recipe, seed) for recipe, seed, _ in weights)
+    mixed = {recipe for (recipe, _), num in counts.items() if num > 1}
     return [
         dataclasses.replace(each, recipe=(*each.recipe, ("init.sha256", each.origin.sha256[:12])))
         if each.origin and each.recipe in mixed
@@ -92,7 +86,7 @@ def _plain(value: str) -> str:
     return json.loads(value) if value.startswith('"') else value
 
 
-def _group(data: str, outcomes: Sequence[Outcome]) -> Group:
+def _group(data: str, outcomes: Sequence[Outcome], by: tuple[str, ...]) -> Group:
     # Runs from weights stand beside arms that began at random; without such, they are the arms.
     has_random = any(each.origin is None for each in outcomes)
     pretrained = [each for each in outcomes if has_random and each.origin]
@@ -114,6 +108,7 @@ def _group(data: str, outcomes: Sequence[Outcome]) -> Group:
         other_lengths=_longer([each for each in whole if each.recipe in others], arms),
         crossed=_crossed(crossed, arms, largest),
         pretrained=_pretrained(pretrained, arms),
+        by=by,
     )
 
 
@@ -123,10 +118,8 @@ def _other_lengths(outcomes: Sequence[Outcome]) -> set[Settings]:
     Only a recipe that is also there at a common length has another one; a recipe of its own that
     happens to take longer is an arm.
     """
-    lengths: dict[str, set[int]] = {}
-    for each in outcomes:
-        lengths.setdefault(each.title, set()).add(each.num_epochs)
-    common = set.intersection(*lengths.values())
+    titles = gathered(outcomes, lambda each: each.title).values()
+    common = set.intersection(*({each.num_epochs for each in own} for own in titles))
     usual = {untimed(each.recipe) for each in outcomes if each.num_epochs in common}
     return {
         each.recipe
@@ -135,89 +128,87 @@ def _other_lengths(outcomes: Sequence[Outcome]) -> set[Settings]:
     }
 
 
-def _by_recipe(outcomes: Iterable[Outcome]) -> dict[Settings, tuple[Outcome, ...]]:
-    found: dict[Settings, tuple[Outcome, ...]] = {}
-    for each in outcomes:
-        found[each.recipe] = (*found.get(each.recipe, ()), each)
-    return found
+def _recipe(outcome: Outcome) -> Settings:
+    return outcome.recipe
 
 
 def _arms(outcomes: Sequence[Outcome]) -> tuple[Arm, ...]:
     """Makes the arms, sorted by name, which is the order of their colours."""
-    runs = _by_recipe(outcomes)
-    names = labels([each[0].title for each in runs.values()], list(runs))
+    runs = gathered(outcomes, _recipe)
+    names = labels([own[0].title for own in runs.values()], list(runs))
     named = sorted(zip(names, runs, strict=True))
-    return tuple(Arm(name, runs[recipe], index) for index, (name, recipe) in enumerate(named))
+    return tuple(Arm(name, tuple(runs[key]), index) for index, (name, key) in enumerate(named))
 
 
-def _home(recipe: Settings, arms: Sequence[Arm]) -> Arm | None:
+def _home(outcome: Outcome, arms: Sequence[Arm]) -> Arm | None:
     """The arm of the same recipe on all images, at the same length if there is one."""
     for alike in (unsized, untimed):
         for arm in arms:
-            if alike(arm.outcomes[0].recipe) == alike(recipe):
+            if alike(arm.outcomes[0].recipe) == alike(outcome.recipe):
                 return arm
     return None
 
 
+def _beside(
+    outcomes: Sequence[Outcome],
+    home_of: Callable[[Outcome], Arm | None],
+    title_of: Callable[[Outcome, Arm | None], str],
+    told_by: Callable[[Settings], Settings],
+) -> tuple[Arm, ...]:
+    """Makes the arms beside others, each in the colour of its home, if it has one.
+
+    What `told_by` leaves of a recipe tells apart arms of one title.
+    """
+    runs = gathered(outcomes, _recipe)
+    homes = [home_of(own[0]) for own in runs.values()]
+    titles = [title_of(own[0], home) for own, home in zip(runs.values(), homes, strict=True)]
+    named = zip(labels(titles, list(map(told_by, runs))), runs.values(), homes, strict=True)
+    return tuple(Arm(name, tuple(own), home.index if home else -1) for name, own, home in named)
+
+
 def _smaller(outcomes: Sequence[Outcome], arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    found = []
-    for recipe, runs in _by_recipe(outcomes).items():
-        arm = _home(recipe, arms)
-        found.append(Arm(arm.name, runs, arm.index) if arm else Arm(runs[0].title, runs, -1))
-    return tuple(found)
+    def title_of(run: Outcome, home: Arm | None) -> str:
+        return home.name if home else run.title
+
+    return _beside(outcomes, lambda run: _home(run, arms), title_of, lambda _: ())
 
 
 def _longer(outcomes: Sequence[Outcome], arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    runs = _by_recipe(outcomes)
-    homes = [_home(recipe, arms) for recipe in runs]
-    titles = [
-        f"{home.name if home else each[0].title} ({_epochs(each[0])})"
-        for home, each in zip(homes, runs.values(), strict=True)
-    ]
-    named = zip(labels(titles, list(runs)), runs.values(), homes, strict=True)
-    return tuple(Arm(name, each, home.index if home else -1) for name, each, home in named)
+    def title_of(run: Outcome, home: Arm | None) -> str:
+        return f"{home.name if home else run.title} ({count(run.num_epochs, 'epoch')})"
+
+    return _beside(outcomes, lambda run: _home(run, arms), title_of, lambda recipe: recipe)
 
 
 def _crossed(outcomes: Sequence[Outcome], arms: Sequence[Arm], largest: float) -> tuple[Arm, ...]:
     """Makes the arms of crossed recipes, in the colour of their model if it has one arm only."""
-    runs = _by_recipe(outcomes)
     usual = {arm.outcomes[0].num_epochs for arm in arms}
-    titles = []
-    for first, *_ in runs.values():
-        told = [] if first.num_epochs in usual else [_epochs(first)]
-        if first.train_fraction < largest:
-            told.append(f"{100 * first.train_fraction:g} % of the images")
-        titles.append(f"{first.title} ({', '.join(told)})" if told else first.title)
-    found = []
-    for name, each in zip(labels(titles, list(runs)), runs.values(), strict=True):
-        homes = [arm for arm in arms if arm.outcomes[0].name == each[0].name]
-        found.append(Arm(name, each, homes[0].index if len(homes) == 1 else -1))
-    return tuple(found)
+
+    def home_of(run: Outcome) -> Arm | None:
+        homes = [arm for arm in arms if arm.outcomes[0].name == run.name]
+        return homes[0] if len(homes) == 1 else None
+
+    def title_of(run: Outcome, _: Arm | None) -> str:
+        told = [] if run.num_epochs in usual else [count(run.num_epochs, "epoch")]
+        if run.train_fraction < largest:
+            told.append(f"{100 * run.train_fraction:g} % of the images")
+        return f"{run.title} ({', '.join(told)})" if told else run.title
+
+    return _beside(outcomes, home_of, title_of, lambda recipe: recipe)
 
 
 def _pretrained(outcomes: Sequence[Outcome], arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    """Makes the pretrained arms: one name for all sizes, in the colour of their architecture."""
-    runs = _by_recipe(outcomes)
-    shared = _without_size(runs)
-    titles = {shared[recipe]: each[0].title for recipe, each in runs.items()}
-    names = dict(zip(titles, labels(list(titles.values()), list(titles)), strict=True))
-    found = []
-    for recipe, each in runs.items():
-        homes = [arm for arm in arms if arm.outcomes[0].architecture == each[0].architecture]
-        found.append(Arm(names[shared[recipe]], each, homes[0].index if homes else -1))
-    return tuple(found)
+    """Makes the pretrained arms: one name for all sizes, in the colour of their architecture.
 
-
-def _without_size(recipes: Iterable[Settings]) -> dict[Settings, Settings]:
-    """Returns what a recipe has in common on all parts of the images, whose length may follow.
-
-    A length tells recipes apart only where there are several on one part.
+    A length, which may follow from the size, tells arms apart only where one size has several.
     """
-    recipes = list(recipes)
-    parts = collections.Counter((untimed(each), part_of(each)) for each in recipes)
-    several = {common for (common, _), num in parts.items() if num > 1}
-    return {each: unsized(each) if untimed(each) in several else untimed(each) for each in recipes}
-
-
-def _epochs(outcome: Outcome) -> str:
-    return f"{outcome.num_epochs:,} epoch{'' if outcome.num_epochs == 1 else 's'}"
+    homes = {arm.architecture: arm for arm in reversed(arms)}
+    recipes = dict.fromkeys(each.recipe for each in outcomes)
+    sizes = collections.Counter((untimed(each), dict(each).get(TRAIN_FRACTION)) for each in recipes)
+    several = {common for (common, _), num in sizes.items() if num > 1}
+    return _beside(
+        outcomes,
+        lambda run: homes.get(run.architecture),
+        lambda run, _: run.title,
+        lambda each: unsized(each) if untimed(each) in several else untimed(each),
+    )

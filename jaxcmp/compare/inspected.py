@@ -2,12 +2,12 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of
+from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of, runs_of
 from jaxcmp.errors import JaxcmpError
 
 State = Literal["trained", "initial"]
@@ -111,27 +111,22 @@ def read_inspected(group: Group) -> Inspected:
     Of several choices of images, the one with the most runs counts.
     """
     found: dict[int, tuple[Inspection, Mapping[str, np.ndarray]]] = {}
-    missing, faults = [], []
-    outcomes = [outcome for arm in group.arms for outcome in arm.outcomes]
+    faults = []
+    outcomes = runs_of(group.arms)
     for outcome in outcomes:
         try:
-            inspection = outcome.inspection
+            if (inspection := outcome.inspection) is not None:
+                found[outcome.number] = inspection
         except JaxcmpError as error:
             faults.append(str(error))
-            inspection = None
-        if inspection is None:
-            missing.append(outcome)
-        else:
-            found[outcome.number] = inspection
-    choices = Counter(each["images"]["digest"] for each, _ in found.values())
-    digest = choices.most_common(1)[0][0] if choices else ""
-    is_used: Callable[[Outcome], bool] = lambda outcome: (  # noqa: E731
-        outcome.number in found and found[outcome.number][0]["images"]["digest"] == digest
-    )
-    missing += [each for each in outcomes if each.number in found and not is_used(each)]
+    digests = {number: each["images"]["digest"] for number, (each, _) in found.items()}
+    commonest = Counter(digests.values()).most_common(1)
+    used = {number for number, digest in digests.items() if digest == commonest[0][0]}
+    missing = [each for each in outcomes if each.number not in found]
+    missing += [each for each in outcomes if each.number in found and each.number not in used]
     arms = {}
     for arm in group.arms:
-        own = arm_of(arm, [outcome for outcome in arm.outcomes if is_used(outcome)])
+        own = arm_of(arm, [outcome for outcome in arm.outcomes if outcome.number in used])
         if own is not None:
             inspections, arrays = zip(*(found[each.number] for each in own.outcomes), strict=True)
             arms[arm.index] = InspectedArm(own, inspections, arrays)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from jaxcmp.compare.words import count
 from jaxcmp.errors import CommandError
 from jaxcmp.settings.hub_address import is_hub_address, parse_address
 
@@ -56,7 +57,9 @@ class Origin:
         """Returns how the name of an arm describes these weights."""
         if not self.name:
             return f"from the weights of {self.short_file}"
-        classes = f"{self._classes} of " if self.is_run and self.num_classes else ""
+        classes = ""
+        if self.is_run and self.num_classes:
+            classes = f"{count(self.num_classes, 'class')} of "
         *before, last = (name.partition(",")[0].strip() for name in (*self.told_before, self.name))
         return f"pretrained on {', then '.join((*before, classes + last))}"
 
@@ -64,8 +67,8 @@ class Origin:
     def words(self) -> str:
         """Describes all that is known of the images behind these weights."""
         told = [f"{self.num_train:,} images"] if self.num_train else []
-        told += [self._classes] if self.num_classes else []
-        told += [f"{self.epochs:,} epoch{'' if self.epochs == 1 else 's'}"] if self.epochs else []
+        told += [count(self.num_classes, "class")] if self.num_classes else []
+        told += [count(self.epochs, "epoch")] if self.epochs else []
         name = self.name or f"{self.short_file}, trained on unknown data"
         last = f"{name} ({', '.join(told)})" if told else name
         return ", then ".join((*self.told_before, last))
@@ -96,10 +99,6 @@ class Origin:
     def told_before(self) -> tuple[str, ...]:
         """Names of what the weights had seen before the last training, the first one first."""
         return tuple(name or "unknown data" for name in self.before)
-
-    @property
-    def _classes(self) -> str:
-        return f"{self.num_classes:,} class{'' if self.num_classes == 1 else 'es'}"
 
 
 def origin_of(init: Mapping[str, Any]) -> Origin | None:

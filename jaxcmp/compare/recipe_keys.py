@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from jaxcmp import runs
 from jaxcmp.settings import Role
 from jaxcmp.settings.keys import NEUTRAL, with_role
 
@@ -26,7 +27,9 @@ def recipe_of(config: Mapping[str, Any]) -> Settings:
     return tuple(
         (key, value)
         for key, value in settings.items()
-        if not key.startswith(ORIGIN) and value not in NEUTRAL.get(key, ())
+        if key not in OTHER_KEYS
+        and not key.startswith(ORIGIN)
+        and value not in NEUTRAL.get(key, ())
     )
 
 
@@ -37,18 +40,8 @@ def images_of(recipe: Settings) -> Settings:
 
 
 def flatten(config: Mapping[str, Any]) -> dict[str, str]:
-    """The recipe as dotted keys and JSON values, without what does not belong to it."""
-    return {key: value for key, value in flatten_all(config).items() if key not in OTHER_KEYS}
-
-
-def flatten_all(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """The configuration as dotted keys and JSON values."""
-    flat: dict[str, str] = {}
-    for key, value in config.items():
-        name = f"{prefix}{key}"
-        is_section = isinstance(value, dict)
-        flat |= flatten_all(value, f"{name}.") if is_section else {name: json.dumps(value)}
-    return flat
+    return {key: json.dumps(value) for key, value in runs.flatten(config).items()}
 
 
 def untimed(recipe: Settings) -> Settings:
@@ -61,16 +54,10 @@ def unsized(recipe: Settings) -> Settings:
     return tuple(each for each in recipe if each[0] != TRAIN_FRACTION)
 
 
-def part_of(recipe: Settings) -> str | None:
-    """The part of the training images, as JSON."""
-    return dict(recipe).get(TRAIN_FRACTION)
-
-
 def short_names(settings: Iterable[Settings]) -> dict[str, str]:
     """Shortens each key to its last part, unless another key or one of other weights ends in it."""
-    keys = list(dict.fromkeys(key for each in settings for key, _ in each))
-    ends = collections.Counter(key.rpartition(".")[2] for key in keys)
-    lasts = {key: key.rpartition(".")[2] for key in keys}
+    lasts = {key: key.rpartition(".")[2] for each in settings for key, _ in each}
+    ends = collections.Counter(lasts.values())
     return {
         key: last if ends[last] == 1 and not key.startswith(ORIGIN) else key
         for key, last in lasts.items()

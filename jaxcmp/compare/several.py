@@ -4,11 +4,11 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-from jaxcmp.compare.arms import Arm
+from jaxcmp.compare.arms import Arm, by_held_out, gathered
 from jaxcmp.compare.recipe_keys import differing, short_names
 from jaxcmp.compare.statistics.means import CONFIDENCE, ROUNDING, Difference, compare_runs, lead
-from jaxcmp.compare.statistics.paired import PairedDifference, holm, paired_difference
-from jaxcmp.compare.words import CLEAR
+from jaxcmp.compare.statistics.paired import holm, paired_difference
+from jaxcmp.compare.words import CLEAR, listed, shortened
 
 # A longer title, or one of more settings, is not read.
 MAX_TITLE, MAX_KEYS = 48, 2
@@ -32,7 +32,7 @@ class Pair:
     ahead: Arm
     behind: Arm
     over_seeds: Difference
-    over_images: PairedDifference
+    over_images: Difference
     holm: float | None
 
     @property
@@ -41,23 +41,19 @@ class Pair:
 
 
 def pairs_of(arms: Sequence[Arm]) -> list[Pair]:
-    """Returns every pair, in the order of the arms."""
     found = [
         sorted(each, key=lambda a: -a.mean_accuracy) for each in itertools.combinations(arms, 2)
     ]
     differences = [compare_runs(one.accuracies, two.accuracies) for one, two in found]
-    known = [each.p_value for each in differences if each.p_value is not None]
-    corrected = iter(holm(known) if known else [])
+    corrected = holm([each.p_value for each in differences])
     return [
-        Pair(
-            one,
-            two,
-            difference,
-            paired_difference(one.is_right.mean(axis=0) - two.is_right.mean(axis=0)),
-            None if difference.p_value is None else next(corrected),
-        )
-        for (one, two), difference in zip(found, differences, strict=True)
+        Pair(one, two, difference, _over_images(one, two), p_value)
+        for (one, two), difference, p_value in zip(found, differences, corrected, strict=True)
     ]
+
+
+def _over_images(one: Arm, two: Arm) -> Difference:
+    return paired_difference(one.is_right.mean(axis=0) - two.is_right.mean(axis=0))
 
 
 def title_of(arms: Sequence[Arm]) -> str:
@@ -70,25 +66,16 @@ def title_of(arms: Sequence[Arm]) -> str:
     if len(models) == len(arms):
         return question
     keys = _telling_apart(arms)
-    told = [*keys[:MAX_KEYS], *([f"{len(keys) - MAX_KEYS} more"] if keys[MAX_KEYS:] else [])]
-    by = f" by {' and '.join(filter(None, [', '.join(told[:-1]), told[-1]]))}" if told else ""
-    return f"{question} {len(arms)} arms{by}"
+    return (
+        f"{question} {len(arms)} arms{f' by {listed(shortened(keys, MAX_KEYS))}' if keys else ''}"
+    )
 
 
 def chosen(arms: Sequence[Arm]) -> list[Arm]:
     """The best arm of each architecture on the held-out images; none where some arm had none."""
     order = by_held_out(arms)
-    best = {arm.outcomes[0].architecture: arm for arm in order[::-1]}
+    best = {arm.architecture: arm for arm in order[::-1]}
     return [arm for arm in order if arm in best.values()]
-
-
-def by_held_out(arms: Sequence[Arm]) -> list[Arm]:
-    """Sorts arms by their accuracy on held-out images; none where some arm had none."""
-    accuracies = [arm.held_out_accuracy for arm in arms]
-    known = [accuracy for accuracy in accuracies if accuracy is not None]
-    if len(known) < len(arms):
-        return []
-    return [arms[i] for i in sorted(range(len(arms)), key=lambda i: -known[i])]
 
 
 def sentences(arms: Sequence[Arm]) -> list[str]:
@@ -99,19 +86,14 @@ def sentences(arms: Sequence[Arm]) -> list[str]:
 
 def choice(arms: Sequence[Arm], best: Sequence[Arm]) -> str:
     """Says which arm of each model held-out images chose, and of how many."""
-    by_model = [arm.outcomes[0].architecture for arm in arms]
     told = []
     for arm in best:
-        model = arm.outcomes[0].architecture
-        num = by_model.count(model)
-        level = sum(
-            other.outcomes[0].architecture == model
-            and abs((other.held_out_accuracy or 0.0) - (arm.held_out_accuracy or 0.0)) <= ROUNDING
-            for other in arms
-        )
+        own = arm.held_out_accuracy or 0.0
+        same = [each.held_out_accuracy for each in arms if each.architecture == arm.architecture]
+        level = sum(abs((each or 0.0) - own) <= ROUNDING for each in same)
         tie = f", level with {level - 1} of them" if level > 1 else ""
-        own = f"{arm.name} of {num} {model} arms{tie}"
-        told.append(own if num > 1 else f"{arm.name}, the only one")
+        choice = f" of {len(same)} {arm.architecture} arms{tie}"
+        told.append(f"{arm.name}{choice if len(same) > 1 else ', the only one'}")
     return (
         f"The best of each model on images held out from training: {' and '.join(told)}. "
         "Nothing was chosen on the test images."
@@ -120,12 +102,8 @@ def choice(arms: Sequence[Arm], best: Sequence[Arm]) -> str:
 
 def _counts(pairs: Sequence[Pair]) -> list[str]:
     """Between each two models, and in all, how many pairs differ by more than seeds explain."""
-    between: dict[tuple[str, str], list[Pair]] = {}
-    for pair in pairs:
-        one, two = sorted(map(_model, (pair.ahead, pair.behind)))
-        if one != two:
-            between.setdefault((one, two), []).append(pair)
-    lines = [_lead(*models, found) for models, found in between.items()]
+    between = gathered(pairs, lambda each: frozenset({_ahead(each), each.behind.architecture}))
+    lines = [_lead(min(two), max(two), found) for two, found in between.items() if len(two) == 2]
     num, real = len(pairs), sum(pair.is_real for pair in pairs)
     unknown = sum(pair.holm is None for pair in pairs)
     if unknown == num:
@@ -145,7 +123,7 @@ def _counts(pairs: Sequence[Pair]) -> list[str]:
 
 def _lead(one: str, two: str, pairs: Sequence[Pair]) -> str:
     """Counts the pairs of arms of two models in which each model is really ahead."""
-    ahead = [_model(pair.ahead) for pair in pairs if pair.is_real]
+    ahead = [_ahead(pair) for pair in pairs if pair.is_real]
     # The model with more leads is named first.
     one, two = sorted((one, two), key=lambda model: -ahead.count(model))
     start = f"Of the {len(pairs)} pairs of a {one} arm and a {two} arm, "
@@ -158,8 +136,8 @@ def _lead(one: str, two: str, pairs: Sequence[Pair]) -> str:
     return f"{start}{leads} by {CLEAR}."
 
 
-def _model(arm: Arm) -> str:
-    return arm.outcomes[0].architecture
+def _ahead(pair: Pair) -> str:
+    return pair.ahead.architecture
 
 
 def _telling_apart(arms: Sequence[Arm]) -> list[str]:

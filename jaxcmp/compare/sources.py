@@ -70,7 +70,6 @@ def _names_of(left_out: Sequence[LeftOut]) -> str:
 
 
 def _read(folder: Path) -> Outcome | str:
-    """The outcome of a run, or why there is none."""
     if reason := _why_no_run(folder):
         return reason
     try:

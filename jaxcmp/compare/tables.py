@@ -60,20 +60,10 @@ def arms_table(arms: Sequence[Arm]) -> Table:
     table = plain_table("arm", *headings)
     table.add_column("on", overflow="fold")
     for arm in arms:
-        cells = _cells(arm)
+        shown, first = percent(arm.accuracies, arm.runs), arm.outcomes[0]
+        sizes = (f"{first.parameters:,}", f"{first.multiply_adds:,}")
+        cells = [arm.name, shown.text.removesuffix(" %"), str(shown.num), *sizes]
         for device, seconds, _ in durations(arm):
             table.add_row(*cells, duration(float(np.mean(seconds))), device)
             cells = [""] * len(cells)
     return table
-
-
-def _cells(arm: Arm) -> list[str]:
-    shown = percent(arm.accuracies, arm.runs)
-    first = arm.outcomes[0]
-    return [
-        arm.name,
-        shown.text.removesuffix(" %"),
-        str(shown.num),
-        f"{first.parameters:,}",
-        f"{first.multiply_adds:,}",
-    ]

@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jaxcmp.compare.arms import Arm, Group, Outcome
-from jaxcmp.compare.recipe_keys import flatten_all
+from jaxcmp.compare.arms import Group, Outcome, gathered, runs_of
+from jaxcmp.compare.recipe_keys import flatten
+from jaxcmp.compare.words import count, shortened
 from jaxcmp.errors import CommandError
 
 COMMIT, DEVICE, PYTHON = "commit", "device", "python"
 # Which training of its seed a run is, where nothing else tells two of them apart.
 REPETITION = "repetition"
-MAX_NAMED = 4
 
 
 def commit_of(session: Mapping[str, Any]) -> str:
@@ -49,18 +49,28 @@ def keep_apart(outcomes: Sequence[Outcome], keys: Sequence[str]) -> list[Outcome
 
 
 def keep_repetitions_apart(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Runs of one seed as runs of other arms, each with those that are alike otherwise."""
-    arms: dict[Any, list[int]] = {}
-    for index, each in enumerate(outcomes):
-        arms.setdefault((each.recipe, each.data), []).append(index)
+    """Runs of one seed as runs of other arms, each with those that are alike otherwise.
+
+    The first key that tells two of a seed apart parts an arm, and further ones each of its parts.
+    """
     result = list(outcomes)
-    for indices in arms.values():
-        packages = sorted({name for i in indices for name in packages_of(outcomes[i])})
-        apart = _without_repetitions(
-            [outcomes[i] for i in indices], [COMMIT, *packages, PYTHON, DEVICE]
-        )
-        for i, each in zip(indices, apart, strict=True):
-            result[i] = each
+    waiting = list(
+        gathered(range(len(result)), lambda i: (result[i].recipe, result[i].data)).values()
+    )
+    packages = sorted({name for each in outcomes for name in packages_of(each)} - {PYTHON})
+    while waiting:
+        places = waiting.pop()
+        own = [result[i] for i in places]
+        if not _num_repetitions(own):
+            continue
+        keys = (COMMIT, *packages, PYTHON, DEVICE)
+        key = next((key for key in keys if _tells_apart(own, key)), REPETITION)
+        told = [value_of(each, key) or "none" for each in own]
+        values = dict(zip(places, _repetition_of(own) if key == REPETITION else told, strict=True))
+        for i, value in values.items():
+            repeated = (*result[i].repeated, (key, value))
+            result[i] = dataclasses.replace(_apart(result[i], key, value), repeated=repeated)
+        waiting += gathered(places, values.__getitem__).values()
     return result
 
 
@@ -73,7 +83,7 @@ def value_of(outcome: Outcome, key: str) -> str | None:
     versions = packages_of(outcome).get(key)
     if versions:
         return " and ".join(versions)
-    value = flatten_all(outcome.run.config).get(key)
+    value = flatten(outcome.run.config).get(key)
     # Text without its quotes, anything else as in JSON.
     return value.strip('"') if value is not None else None
 
@@ -94,9 +104,8 @@ def about_versions(group: Group) -> list[str]:
 
     Commits are among them where two arms have none in common.
     """
-    outcomes = [outcome for arm in group.all_arms for outcome in arm.outcomes]
     commits = about_commits(group) if have_own_commits(group) else []
-    return [*commits, *_packages(outcomes), *_repetitions(group)]
+    return [*commits, *_packages(runs_of(group.all_arms)), *_repetitions(group)]
 
 
 def have_own_commits(group: Group) -> bool:
@@ -107,26 +116,29 @@ def have_own_commits(group: Group) -> bool:
 
 def about_commits(group: Group) -> list[str]:
     """A sentence on the commits of all runs; none where all are of one, without changes."""
-    outcomes = [outcome for arm in group.all_arms for outcome in arm.outcomes]
+    outcomes = runs_of(group.all_arms)
     sessions = [session for each in outcomes for session in each.run.sessions]
     commits = dict.fromkeys(each["git_commit"] for each in sessions if each.get("git_commit"))
     changed = {each["git_commit"] for each in sessions if each.get("git_dirty")} - {None}
     is_unknown = any(each.get("git_commit") is None for each in sessions)
     if not commits or (len(commits) == 1 and not changed and not is_unknown):
         return []
-    text = f"These are runs of {len(commits)} commit{'' if len(commits) == 1 else 's'}"
+    text = f"These are runs of {count(len(commits), 'commit')}"
     if changed:
         some = "some" if len({commit_of(each) for each in sessions}) > 1 else ""
         num = {True: some, False: "one" if len(changed) == 1 else f"{len(changed):,}"}
         text += f", {num[len(commits) == 1]}".rstrip() + " with uncommitted changes"
     text += ", and of code whose commit is unknown" if is_unknown else ""
     counts = Counter(value_of(each, COMMIT) for each in outcomes)
-    told = [f"{commit} ({_runs(num)})" for commit, num in counts.most_common(MAX_NAMED)]
-    told += [f"{len(counts) - MAX_NAMED} more"] if len(counts) > MAX_NAMED else []
+    told = shortened([f"{commit} ({count(num, 'run')})" for commit, num in counts.most_common()])
     if have_own_commits(group):
         end = "; some arms have no commit in common, so that the code too may set them apart"
     else:
-        pooled = dict.fromkeys(a.name for a in group.all_arms if _is_pooled(a, COMMIT))
+        pooled = dict.fromkeys(
+            arm.name
+            for arm in group.all_arms
+            if len({value_of(each, COMMIT) for each in arm.outcomes}) > 1
+        )
         names, keep = ", ".join(pooled), f"--by={COMMIT} keeps them apart"
         end = f"; seeds of several are averaged in {names}, and {keep}" if pooled else ""
     return [f"{text}: {'; '.join(told)}{end}."]
@@ -142,8 +154,7 @@ def _packages(outcomes: Sequence[Outcome]) -> list[str]:
     several = [name for name in names if len(found[name]) > 1]
     if not several:
         return []
-    told = [f"{name} {' and '.join(found[name])}" for name in several[:MAX_NAMED]]
-    told += [f"{len(several) - MAX_NAMED} more"] if len(several) > MAX_NAMED else []
+    told = shortened([f"{name} {' and '.join(found[name])}" for name in several])
     return [f"They ran with several versions of {'; '.join(told)} (--by={several[0]})."]
 
 
@@ -157,14 +168,6 @@ def _repetitions(group: Group) -> list[str]:
     ]
 
 
-def _is_pooled(arm: Arm, key: str) -> bool:
-    return len({value_of(each, key) for each in arm.outcomes}) > 1
-
-
-def _runs(num: int) -> str:
-    return f"{num:,} run{'' if num == 1 else 's'}"
-
-
 def _seed_of(outcome: Outcome) -> tuple[int, str | None]:
     """Runs from other weights are independent, whatever their own seed."""
     return outcome.seed, outcome.origin.sha256 if outcome.origin else None
@@ -175,33 +178,9 @@ def _num_repetitions(outcomes: Iterable[Outcome]) -> int:
     return sum(seeds.values()) - len(seeds)
 
 
-def _without_repetitions(outcomes: list[Outcome], keys: Sequence[str]) -> list[Outcome]:
-    """Parts the runs by the first key that tells two of one seed apart, and each part further."""
-    if not _num_repetitions(outcomes):
-        return outcomes
-    key = next((key for key in keys if _tells_apart(outcomes, key)), REPETITION)
-    if key == REPETITION:
-        values = _repetition_of(outcomes)
-    else:
-        values = [value_of(each, key) or "none" for each in outcomes]
-    result = [
-        dataclasses.replace(_apart(each, key, value), repeated=(*each.repeated, (key, value)))
-        for each, value in zip(outcomes, values, strict=True)
-    ]
-    for value in dict.fromkeys(values):
-        places = [i for i, own in enumerate(values) if own == value]
-        for i, each in zip(
-            places, _without_repetitions([result[i] for i in places], keys), strict=True
-        ):
-            result[i] = each
-    return result
-
-
 def _tells_apart(outcomes: Sequence[Outcome], key: str) -> bool:
-    parts: dict[str | None, list[Outcome]] = {}
-    for each in outcomes:
-        parts.setdefault(value_of(each, key), []).append(each)
-    return sum(map(_num_repetitions, parts.values())) < _num_repetitions(outcomes)
+    parts = gathered(outcomes, lambda each: value_of(each, key)).values()
+    return sum(map(_num_repetitions, parts)) < _num_repetitions(outcomes)
 
 
 def _repetition_of(outcomes: Sequence[Outcome]) -> list[str]:
@@ -228,7 +207,7 @@ def _apart(outcome: Outcome, key: str, value: str) -> Outcome:
 def _unknown(key: str, outcomes: Sequence[Outcome]) -> str:
     known = dict.fromkeys((COMMIT, DEVICE, PYTHON))
     for each in outcomes:
-        known |= dict.fromkeys([*packages_of(each), *flatten_all(each.run.config)])
+        known |= dict.fromkeys([*packages_of(each), *flatten(each.run.config)])
     close = difflib.get_close_matches(key, known, n=1)
     hint = f"; did you mean --by={close[0]}?" if close else ""
     return (

@@ -1,7 +1,28 @@
-"""The words for how sure a difference is, the same in the whole report."""
+"""Words that the whole report shares: how sure a difference is, how many there are, and lists."""
+
+from collections.abc import Sequence
 
 # Of a lead that is real, and of one that is not: see `Lead`.
 CLEAR = "more than seeds alone explain"
 UNCLEAR = "which seeds alone can explain"
 # The same where there is no room for a sentence.
 NOT_CLEAR = "not clear"
+MAX_NAMED = 4
+
+
+def count(num: int, noun: str) -> str:
+    """Writes "1 run" or "1,000 runs"; the noun takes an s, or es after one."""
+    ending = "" if num == 1 else "es" if noun.endswith("s") else "s"
+    return f"{num:,} {noun}{ending}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Writes "a", "a and b" or "a, b and c"."""
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def shortened(names: Sequence[str], most: int = MAX_NAMED) -> list[str]:
+    """Returns the first few of these names, and as a last one how many more there are."""
+    rest = len(names) - most
+    return [*names[:most], f"{rest} more"] if rest > 0 else list(names)

@@ -1,6 +1,7 @@
 """The evaluation of one run: from a request to two files in its folder, and a line to print."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,13 @@ from jaxcmp.logits import batch_for, in_batches, predict_logits
 from jaxcmp.predict import Trained, restore
 from jaxcmp.run_by_run import Report
 from jaxcmp.runs import CHECKPOINTS, Run, read_run
-from jaxcmp.runs.evaluations import EVALUATIONS, folder_of, read_evaluation, write_evaluation
+from jaxcmp.runs.evaluations import (
+    EVALUATIONS,
+    folder_of,
+    outputs_of,
+    read_evaluation,
+    write_evaluation,
+)
 from jaxcmp.runs.metrics import accuracy
 from jaxcmp.runs.predictions import Predictions
 from jaxcmp.runtime.environment import describe_environment
@@ -43,7 +50,7 @@ def evaluate_run(folder: Path, request: Request, load: Load, report: Report) -> 
     predictions = Predictions.of(logits, split.labels, split.ids, trained.class_names)
     result = {
         **_describe(run, planned, trained, found, digest),
-        **_scores(predictions, _outputs(predictions, found, planned)),
+        **_scores(predictions, found.class_names),
         **({} if own is None else {"repetition": _differences(predictions, own)}),
         "environment": describe_environment(
             device=jax.devices()[0].device_kind,
@@ -148,17 +155,11 @@ def _describe(
     }
 
 
-def _outputs(predictions: Predictions, found: OneSplit, planned: Plan) -> np.ndarray:
-    """Returns the model's outputs for the classes of the data set, ascending."""
-    if planned.request.by_position:
-        return np.arange(len(predictions.class_names))
-    return np.sort([predictions.class_names.index(name) for name in found.class_names])
-
-
-def _scores(predictions: Predictions, present: np.ndarray) -> dict[str, float]:
-    """Computes accuracy and loss over all outputs, and the accuracy among those `present`."""
+def _scores(predictions: Predictions, class_names: Sequence[str]) -> dict[str, float]:
+    """Computes accuracy and loss over all outputs, and the accuracy among some of the classes."""
     scores = {"accuracy": predictions.accuracy, "loss": predictions.loss}
-    if len(present) < len(predictions.class_names):
+    if len(class_names) < len(predictions.class_names):
+        present = outputs_of(class_names, predictions.class_names)
         labels = np.searchsorted(present, predictions.labels)
         scores["accuracy_among_present"] = accuracy(predictions.logits[:, present], labels)
     return scores
@@ -166,14 +167,13 @@ def _scores(predictions: Predictions, present: np.ndarray) -> dict[str, float]:
 
 def _differences(predictions: Predictions, own: Predictions) -> dict[str, float]:
     """Compares the logits of the same images; 0 and 0 where they are the same, bit for bit."""
-    here, there = (x.logits[np.argsort(x.ids, kind="stable")] for x in (predictions, own))
+    here, there = predictions.by_id().logits, own.by_id().logits
     gaps = np.abs(here.astype(np.float64) - there.astype(np.float64))
     changed = here.argmax(axis=1) != there.argmax(axis=1)
     return {"largest_difference": float(gaps.max()), "num_changed_answers": int(changed.sum())}
 
 
 def _say(result: dict[str, Any]) -> str:
-    """Describes a result in a line."""
     data, num = result["data"], result["num_images"]
     where = f"{EVALUATIONS}/{result['name']}"
     parts = [f"{100 * result['accuracy']:.2f} % of {num:,} images of {data['name']}"]

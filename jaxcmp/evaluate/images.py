@@ -91,14 +91,12 @@ def own_predictions(plan: Plan, run: Run, found: OneSplit) -> Predictions | None
 def _is_same(run: Run, stored: Predictions, split: Split) -> bool:
     if len(stored.ids) != len(split.ids):
         return False
-    here, there = np.argsort(split.ids, kind="stable"), np.argsort(stored.ids, kind="stable")
-    if not (
-        np.array_equal(split.ids[here], stored.ids[there])
-        and np.array_equal(split.labels[here], stored.labels[there])
+    place = {name: row for row, name in enumerate(split.ids.tolist())}
+    if dict(zip(stored.ids.tolist(), stored.labels.tolist(), strict=True)) != dict(
+        zip(place, split.labels.tolist(), strict=True)
     ):
         return False
     pictures = run.load_pictures()
-    place = {name: row for row, name in enumerate(split.ids.tolist())}
     if pictures is None or not set(pictures.ids.tolist()) <= set(place):
         # Pictures are of test images: of other splits there are none.
         return True

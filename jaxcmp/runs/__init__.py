@@ -254,7 +254,7 @@ def read_sound_metrics(folder: Path) -> list[dict[str, Any]]:
 
 def config_hash(config: Mapping[str, Any]) -> str:
     """Returns twelve hexadecimal digits, the same for configs that differ only in free keys."""
-    flat = {key: value for key, value in _flatten(config).items() if key not in FREE_KEYS}
+    flat = {key: value for key, value in flatten(config).items() if key not in FREE_KEYS}
     return hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -265,7 +265,7 @@ def refuse_another_config(folder: Path, config: Mapping[str, Any]) -> None:
     """
     if not files.exists(folder / CONFIG):
         return
-    here, there = _flatten(files.plain(dict(config))), _flatten(read_config(folder)[0])
+    here, there = flatten(files.plain(dict(config))), flatten(read_config(folder)[0])
     for key in [*here, *there]:
         is_unknown = key in FOLLOWS_DATA and here.get(key) == FOLLOWS_DATA[key]
         if key in FREE_KEYS or is_unknown:
@@ -293,12 +293,12 @@ def refuse_other_images(folder: Path, data: Mapping[str, Any]) -> None:
         )
 
 
-def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Returns the values by dotted key; an empty section is a value."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         is_section = isinstance(value, Mapping) and value
-        flat |= _flatten(value, f"{prefix}{key}.") if is_section else {f"{prefix}{key}": value}
+        flat |= flatten(value, f"{prefix}{key}.") if is_section else {f"{prefix}{key}": value}
     return flat
 
 

@@ -1,8 +1,7 @@
 """Evaluations of a finished run on other images, as folders evaluations/<name> in its own."""
 
-import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,6 @@ from jaxcmp.runs import PREDICTIONS, RESULT, schemas
 from jaxcmp.runs.predictions import Predictions, read_predictions, write_predictions
 
 EVALUATIONS = "evaluations"
-# The same predictions give the same scores but for the order of a sum.
-EQUAL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -51,15 +48,20 @@ class Evaluation:
     @property
     def present(self) -> np.ndarray:
         """Returns the classes of the data set, as ascending indices of the model's outputs."""
-        if self.result["matched_by"] == "position":
-            return np.arange(len(self.result["data"]["class_names"]))
         names = self.result["data"]["class_names"]
-        return np.sort([self.predictions.class_names.index(name) for name in names])
+        if self.result["matched_by"] == "position":
+            return np.arange(len(names))
+        return outputs_of(names, self.predictions.class_names)
 
     @property
     def is_repetition(self) -> bool:
         """Returns whether the run's own training made the same evaluation."""
         return "repetition" in self.result
+
+
+def outputs_of(names: Sequence[str], class_names: Sequence[str]) -> np.ndarray:
+    """Returns the model's outputs for classes by their names, ascending."""
+    return np.sort([class_names.index(name) for name in names])
 
 
 def folder_of(run: Path, name: str) -> Path:
@@ -107,12 +109,9 @@ def read_evaluation(run: Path, name: str) -> Evaluation:
     result = read_result(run, name)
     if result is None:
         raise JaxcmpError(f"{folder} is not finished: the command that began it goes on")
-    stored = read_predictions(folder / PREDICTIONS)
-    order = np.argsort(stored.ids, kind="stable")
-    predictions = Predictions(
-        stored.logits[order], stored.labels[order], stored.ids[order], stored.class_names
-    )
-    _check(folder, result, predictions)
+    predictions = read_predictions(folder / PREDICTIONS).by_id()
+    for file, fault in _faults(name, result, predictions):
+        raise files.damaged(folder / file, fault)
     return Evaluation(result, predictions)
 
 
@@ -131,22 +130,20 @@ def read_evaluations(run: Path) -> tuple[list[Evaluation], list[str]]:
     return found, faults
 
 
-def _check(folder: Path, result: Mapping[str, Any], predictions: Predictions) -> None:
-    if result["name"] != folder.name:
-        raise files.damaged(folder / RESULT, f"it is of the evaluation {result['name']!r}")
+def _faults(
+    name: str, result: Mapping[str, Any], predictions: Predictions
+) -> Iterator[tuple[str, str]]:
+    if result["name"] != name:
+        yield RESULT, f"it is of the evaluation {result['name']!r}"
     if len(predictions.ids) != result["num_images"]:
-        reason = f"{result['num_images']} images, and {len(predictions.ids)} in {PREDICTIONS}"
-        raise files.damaged(folder / RESULT, reason)
+        yield RESULT, f"{result['num_images']} images, and {len(predictions.ids)} in {PREDICTIONS}"
     if not np.isfinite(predictions.logits).all():
-        raise files.damaged(folder / PREDICTIONS, "a logit is not finite")
-    for key in ("accuracy", "loss"):
-        found = getattr(predictions, key)
-        if not math.isclose(result[key], found, rel_tol=EQUAL, abs_tol=EQUAL):
-            reason = f"{key} is {result[key]:.6g}, and {found:.6g} by {PREDICTIONS}"
-            raise files.damaged(folder / RESULT, reason)
+        yield PREDICTIONS, "a logit is not finite"
+    if fault := predictions.contradiction(result):
+        yield RESULT, fault
     names = result["data"]["class_names"]
     by_name = result["matched_by"] == "name"
     if by_name and not set(names) <= set(predictions.class_names):
-        raise files.damaged(folder / RESULT, "it names a class that the model does not know")
+        yield RESULT, "it names a class that the model does not know"
     if not by_name and len(names) > len(predictions.class_names):
-        raise files.damaged(folder / RESULT, "it has more classes than the model")
+        yield RESULT, "it has more classes than the model"

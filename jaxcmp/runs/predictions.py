@@ -18,6 +18,8 @@ from jaxcmp.runs.metrics import accuracy, cross_entropy
 # Enough for a gallery, and small beside a run's checkpoints.
 PICTURE_BYTES = 2 << 20
 MIN_PICTURES, MAX_PICTURES = 24, 512
+# The same predictions give the same scores but for the order of a sum.
+EQUAL = 1e-6
 # NumPy's letters for kinds of types, in words.
 KINDS = {
     "f": "real numbers",
@@ -53,13 +55,25 @@ class Predictions:
 
     @property
     def accuracy(self) -> float:
-        """Returns the accuracy, in [0, 1]."""
         return accuracy(self.logits, self.labels)
 
     @property
     def loss(self) -> float:
         """Returns the mean cross-entropy, in nats."""
         return cross_entropy(self.logits, self.labels)
+
+    def by_id(self) -> Self:
+        """Returns the same in the order of their ids."""
+        order = np.argsort(self.ids, kind="stable")
+        return type(self)(self.logits[order], self.labels[order], self.ids[order], self.class_names)
+
+    def contradiction(self, result: Mapping[str, Any], prefix: str = "") -> str | None:
+        """Returns which score of a result does not follow from these; None where all do."""
+        for key in ("accuracy", "loss"):
+            said, found = result.get(f"{prefix}{key}"), getattr(self, key)
+            if said is not None and not math.isclose(said, found, rel_tol=EQUAL, abs_tol=EQUAL):
+                return f"{prefix}{key} is {said:.6g}, and {found:.6g} by predictions.npz"
+        return None
 
     def most_confident_mistakes(self, num: int) -> np.ndarray:
         """Returns indices of up to `num` misclassified images, the most confident first."""
@@ -71,7 +85,6 @@ class Predictions:
     def of(
         cls, logits: np.ndarray, labels: np.ndarray, ids: np.ndarray, class_names: Sequence[str]
     ) -> Self:
-        """Converts each part to its type."""
         return cls(
             np.asarray(logits, np.float32),
             np.asarray(labels, np.int32),
@@ -132,7 +145,6 @@ def write_predictions(
 def encode_predictions(
     test: Predictions, validation: Predictions | None, pictures: Pictures | None
 ) -> memoryview:
-    """Returns the content of predictions.npz."""
     arrays = dict(vars(test))
     if validation is not None:
         held_out = {name: vars(validation)[name] for name in ("logits", "labels", "ids")}

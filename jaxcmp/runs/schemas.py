@@ -155,7 +155,6 @@ class Epoch(Record, total=False):
 
 
 def record_schema(record: Mapping[str, Any]) -> Any:
-    """Returns the type of a record, by its kind."""
     kind = record.get("kind")
     return Epoch if kind == "epoch" else Step
 

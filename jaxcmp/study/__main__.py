@@ -99,7 +99,6 @@ def study(words: Sequence[str]) -> int:
 
 
 def train_task(config: Settings, folder: Path, given: ConfigWords) -> None:
-    """Trains one run of the plan in this process."""
     host_memory.keep_for_steps()
     from jaxcmp import train
     from jaxcmp.runtime import compilation_cache
@@ -160,7 +159,6 @@ def show_plan(workdir: Path, entries: Sequence[Entry]) -> None:
 
 
 def show_status(words: Sequence[str]) -> int:
-    """Prints the runs of the study in --workdir and their states."""
     from jaxcmp.study.overview import status_summary, status_table
 
     parser = cli.Parser("jaxcmp.study status", "Lists the runs of a study and their states.")

@@ -38,8 +38,6 @@ class Slot:
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """A run, the slot that it is in, and the process that trains it."""
-
     entry: Entry
     slot: Slot
     process: subprocess.Popen

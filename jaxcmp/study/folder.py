@@ -37,8 +37,6 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Listing(TypedDict):
-    """The contents of study.json."""
-
     runs: list[Entry]
 
 
@@ -111,7 +109,6 @@ def progress(workdir: Path, entry: Entry) -> Progress:
 
 
 def is_held(folder: Path) -> bool:
-    """Returns whether a process trains in that run folder now."""
     return files.is_locked(folder / runs.LOCK)
 
 

@@ -86,7 +86,6 @@ def plan_summary(
 
 
 def status_table(entries: Sequence[Entry], progresses: Sequence[Progress]) -> Table:
-    """Makes one row for each run."""
     table = plain_table("run", "state", "step", "of", "left", "failures")
     for number, (entry, progress) in enumerate(zip(entries, progresses, strict=True)):
         table.add_row(

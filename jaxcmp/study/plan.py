@@ -92,8 +92,6 @@ class Sizes(NamedTuple):
 
 
 class PlannedRun(NamedTuple):
-    """A run of a plan: its entry in study.json, and its configuration."""
-
     entry: Entry
     config: Settings
 
@@ -257,7 +255,6 @@ def _clock(config: Settings, sizes: Sizes, fraction: float) -> Clock:
 
 
 def _flops(config: Settings, sizes: Sizes) -> int:
-    """Counts the FLOPs of a whole training."""
     fields = msgspec.to_builtins(config.model)
     fields["num_classes"] = fields["num_classes"] or sizes.num_classes
     fields["image_size"] = fields["image_size"] or sizes.image_size

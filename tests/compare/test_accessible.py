@@ -10,7 +10,6 @@ from sample_runs import Sample, make_groups
 
 from jaxcmp.compare.document import Cell, Column, Comparison, Report, Section, Table
 from jaxcmp.compare.pages.page import render_html
-from jaxcmp.compare.pages.palette import COLOURS
 from jaxcmp.compare.report import build
 
 LANDMARKS = {"main", "nav", "aside", "footer", "header"}
@@ -55,24 +54,23 @@ def read(page: str) -> list[tuple[str, dict[str, str], str]]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory) -> dict[str, str]:
-    """A page of two arms, one of six, and one of two data sets whose comparisons are alike."""
+    """A page of two arms, one of three, and one of two data sets whose comparisons are alike."""
     root: Path = tmp_path_factory.mktemp("runs")
-    rates = [0.5e-3, 1e-3, 2e-3]
-    six = [
-        Sample(arm, seed, num_validation=40, config={"schedule.peak_learning_rate": rate})
-        for arm, rate, seed in itertools.product(("vit", "resnet"), rates, (0, 1))
+    three = [
+        Sample(arm, num_validation=40, config={"schedule.peak_learning_rate": rate})
+        for arm, rate in (("vit", 5e-4), ("vit", 1e-3), ("resnet", 1e-3))
     ]
     two = [Sample(arm) for arm in ("vit", "resnet")]
     groups = {
         "two": make_groups(root / "two", *two),
-        "six": make_groups(root / "six", *six),
+        "three": make_groups(root / "three", *three),
         "sets": make_groups(root / "sets", *two, *(Sample(s.arm, num_test=100) for s in two)),
     }
     made = {name: render_html(build(each, [])) for name, each in groups.items()}
     return made | {"sample": render_html(sample_report())}
 
 
-NAMES = ("two", "six", "sets", "sample")
+NAMES = ("two", "three", "sets", "sample")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -135,24 +133,3 @@ def test_a_heading_without_words_is_no_heading_and_sorts_nothing():
     elements = read(render_html(Report([comparison], [], [])))
     assert [text for tag, _, text in elements if tag in {"th", "button"}] == ["n", "n"]
     assert len([tag for tag, *_ in elements if tag == "td"]) == 5
-
-
-@pytest.mark.parametrize("mode", [0, 1])
-@pytest.mark.parametrize(
-    "name",
-    [
-        n
-        for n in COLOURS
-        if n not in {"paper", "card", "line", "heat", "more", "less", "cell-ink", "cell-paper"}
-    ],
-)
-def test_text_has_the_contrast_that_small_letters_need(name, mode):
-    def luminance(colour: str) -> float:
-        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    for ground in ("paper", "card"):
-        low, high = sorted(luminance(COLOURS[each][mode]) for each in (name, ground))
-        # WCAG 2.2, level AA.
-        assert (high + 0.05) / (low + 0.05) >= 4.5, ground

@@ -18,9 +18,9 @@ from jaxcmp.compare.statistics.calibration import (
     equal_width_bins,
     expected_calibration_error,
     fit_temperature,
-    negative_log_likelihood,
     reliability,
 )
+from jaxcmp.runs.metrics import cross_entropy
 
 # Few values, so that many are equal.
 confidences = st.lists(st.integers(0, 12).map(lambda n: n / 12), min_size=1, max_size=60)
@@ -60,14 +60,14 @@ def test_the_likelihood_agrees_with_its_definition_and_with_scikit_learn():
     logits, labels = draw(60)
     table = probabilities(logits)
     expected = -sum(math.log(p[y]) for p, y in zip(table, labels, strict=True)) / 60
-    assert negative_log_likelihood(logits, labels) == pytest.approx(expected)
+    assert cross_entropy(logits, labels) == pytest.approx(expected)
     assert expected == pytest.approx(log_loss(labels, table, labels=range(5)))
-    assert negative_log_likelihood(np.zeros((4, 10)), np.arange(4)) == pytest.approx(math.log(10))
+    assert cross_entropy(np.zeros((4, 10)), np.arange(4)) == pytest.approx(math.log(10))
 
 
 def test_logits_of_any_size_overflow_nowhere():
     logits, labels = np.array([[3e4, -3e4], [3e4, -3e4]], np.float32), np.array([0, 1])
-    assert negative_log_likelihood(logits, labels) == pytest.approx(3e4)
+    assert cross_entropy(logits, labels) == pytest.approx(3e4)
     assert brier_score(logits, labels) == pytest.approx(1)
     assert expected_calibration_error(logits, labels) == pytest.approx(0.5)
     assert fit_temperature(logits, labels) == pytest.approx(20, rel=1e-3)

@@ -9,68 +9,38 @@ from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm
 from jaxcmp.compare.document import Cell
 
-
-def test_a_share_over_seeds_is_a_percentage_with_half_its_t_interval():
-    # Deviation 1 point, t(0.975, 2) = 4.3027 in any table: 4.3027 / sqrt(3) = 2.4841.
-    cell = cells.percent([0.92, 0.93, 0.94], [3, 4, 7])
-    assert cell.text == "93.00 ± 2.48 %"
-    assert cell.value == pytest.approx(93)
-    assert cell.interval == pytest.approx((93 - 2.4841, 93 + 2.4841), abs=1e-4)
-    assert (cell.num, cell.runs) == (3, [3, 4, 7])
-
-
-def test_one_seed_has_a_number_and_no_spread():
-    assert cells.percent([0.925], [2]) == Cell("92.50 %", 92.5, None, 1, [2])
-    assert cells.mean([1234.4], [2], digits=0) == Cell("1,234", 1234.4, None, 1, [2])
-
-
-def test_a_mean_has_half_its_t_interval_and_its_digits():
-    # Deviation 1, so a standard error of 1 / sqrt(3); t(0.975, 2) = 4.3027 in any table.
-    cell = cells.mean([1.0, 2.0, 3.0], [0, 1, 2], digits=1)
-    assert cell.text == "2.0 ± 2.5"
-    assert cell.interval == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("values", "text"),
-    [
-        ([0.955, 0.983], "95.50 and 98.30 %"),
-        # Two seeds that agree tell no spread of zero, nor one of more than there can be.
-        ([0.3983, 0.3983], "39.83 and 39.83 %"),
-        ([0.9555, 0.9833], "95.55 and 98.33 %"),
-    ],
-)
-def test_of_two_seeds_each_is_shown_without_an_interval(values, text):
-    assert cells.percent(values, [0, 1]) == Cell(
-        text,
-        pytest.approx(50 * sum(values)),  # pyright: ignore[reportArgumentType]
-        None,
-        2,
-        [0, 1],
-    )
-    assert cells.mean([1.0, 3.0], [0, 1], digits=1).text == "1.0 and 3.0"
+# Deviation 1, so a standard error of 1 / sqrt(3); t(0.975, 2) = 4.3027 in any table: 2.4841.
+HALF = 2.4841
+THREE = [0, 1, 2]
+OVER_RUNS = [
+    (cells.percent([0.92, 0.93, 0.94], THREE), "93.00 ± 2.48 %", 93, (93 - HALF, 93 + HALF)),
+    (cells.mean([1.0, 2.0, 3.0], THREE, digits=1), "2.0 ± 2.5", 2, (2 - HALF, 2 + HALF)),
+    # One seed has a number and no spread; of two each is shown, whether or not they agree.
+    (cells.percent([0.925], [0]), "92.50 %", 92.5, None),
+    (cells.mean([1234.4], [0], digits=0), "1,234", 1234.4, None),
+    (cells.percent([0.955, 0.983], [0, 1]), "95.50 and 98.30 %", 96.9, None),
+    (cells.percent([0.3983, 0.3983], [0, 1]), "39.83 and 39.83 %", 39.83, None),
+    (cells.mean([1.0, 3.0], [0, 1], digits=1), "1.0 and 3.0", 2, None),
+    # What shows as zero has no minus.
+    (cells.mean([-1e-9, -0.0], [0, 1], digits=3), "0.000 and 0.000", 0, None),
+    (cells.mean([-1e-9] * 3, THREE, digits=3), "0.000 (all 3 runs)", 0, None),
+    (cells.mean([-1500.0, 2.0], [0, 1], digits=0), "−1,500 and 2", -749, None),
+    # Seeds that all agree have no spread of zero.
+    (cells.percent([0.9] * 3, THREE), "90.00 % (all 3 runs)", 90, None),
+    (cells.percent([0.9, 0.9, 0.90001], THREE), "90.00 ± < 0.01 %", 90, (89.9989, 90.0018)),
+    # An interval of shares ends where shares do.
+    (cells.percent([0.98, 0.99, 1.0], THREE), "99.00 [96.52, 100.00] %", 99, (99 - HALF, 100)),
+    (cells.percent([0.0, 0.0, 0.03], THREE), "1.00 [0.00, 5.30] %", 1, (0, 1 + 3 * 1.43421)),
+]
 
 
-def test_what_shows_as_zero_has_no_minus():
-    assert cells.mean([-1e-9, -0.0], [0, 1], digits=3).text == "0.000 and 0.000"
-    assert cells.mean([-1e-9] * 3, [0, 1, 2], digits=3).text == "0.000 (all 3 runs)"
-    assert cells.mean([-1500.0, 2.0], [0, 1], digits=0).text == "−1,500 and 2"
-
-
-def test_seeds_that_all_agree_have_no_spread_of_zero():
-    assert cells.percent([0.9] * 3, [0, 1, 2]).text == "90.00 % (all 3 runs)"
-    assert cells.percent([0.9] * 3, [0, 1, 2]).interval is None
-    assert cells.percent([0.9, 0.9, 0.90001], [0, 1, 2]).text == "90.00 ± < 0.01 %"
-
-
-@pytest.mark.parametrize(
-    ("values", "text"),
-    [([0.98, 0.99, 1.0], "99.00 [96.52, 100.00] %"), ([0.0, 0.0, 0.03], "1.00 [0.00, 5.30] %")],
-)
-def test_an_interval_of_shares_ends_where_shares_do(values, text):
-    cell = cells.percent(values, [0, 1, 2])
-    assert cell.text == text
-    assert cell.interval is not None and 0 <= cell.interval[0] < cell.interval[1] <= 100
+@pytest.mark.parametrize(("cell", "text", "value", "interval"), OVER_RUNS)
+def test_a_mean_over_seeds_has_its_t_interval_and_of_fewer_than_three_each(
+    cell, text, value, interval
+):
+    assert (cell.text, cell.num) == (text, len(cell.runs))
+    assert cell.value == pytest.approx(value, abs=1e-3)
+    assert cell.interval == (interval and pytest.approx(interval, abs=1e-3))
 
 
 def test_what_was_not_measured_is_a_dash_that_sorts_nowhere():
@@ -84,32 +54,33 @@ def test_what_was_not_measured_is_a_dash_that_sorts_nowhere():
         assert (cell.text, cell.value, cell.num) == ("–", None, None)
 
 
-def test_a_share_of_images_has_two_decimals_and_its_own_interval():
-    cell = cells.share(0.12345, (0.1, 0.2), [5])
-    assert cell.text == "12.35 % [10.00, 20.00]"
-    assert cell.value == pytest.approx(12.345)
-    assert cell.interval == pytest.approx((10, 20))
-    assert cells.share(0.5, None, [5]) == Cell("50.00 %", 50.0, runs=[5])
+NARROW, WIDE = (-0.01, 0.0899), (-0.0726, 0.1612)
+OF_IMAGES = [
+    (cells.share(0.12345, (0.1, 0.2), [5]), "12.35 % [10.00, 20.00]", 12.345, (10, 20)),
+    (cells.share(0.5, None, [5]), "50.00 %", 50, None),
+    (cells.share(0.9907, (0.8875, 0.9993), [5], 1), "99.1 % [88.8, 99.9]", 99.07, (88.75, 99.93)),
+    (cells.difference(-0.012, (-0.03, 0.006), [5]), "−1.20 [−3.00, +0.60]", -1.2, (-3, 0.6)),
+    (cells.difference(0.02, None, [5]), "+2.00", 2, None),
+    (cells.difference(0.037, NARROW, [5]), "+3.70 [−1.00, +8.99]", 3.7, (-1, 8.99)),
+    (cells.difference(0.037, WIDE, [5], 1), "+3.7 [−7.3, +16.1]", 3.7, (-7.26, 16.12)),
+    # A sign stands only where a number does not show as zero.
+    (cells.decimal(-0.25, [5], digits=3), "−0.250", -0.25, None),
+    (cells.decimal(-0.0001, [5], digits=3), "0.000", -0.0001, None),
+    (cells.difference(0.015, None, [5]), "+1.50", 1.5, None),
+    (cells.difference(0, None, [5]), "0.00", 0, None),
+    (cells.difference(-0.00004, None, [5]), "0.00", -0.004, None),
+]
 
 
-def test_a_difference_is_in_points_with_signs():
-    cell = cells.difference(-0.012, (-0.03, 0.006), [0, 1])
-    assert cell.text == "−1.20 [−3.00, +0.60]"
-    assert cell.value == pytest.approx(-1.2)
-    assert cell.interval == pytest.approx((-3, 0.6))
-    assert cells.difference(0.02, None, [0]).text == "+2.00"
+@pytest.mark.parametrize(("cell", "text", "value", "interval"), OF_IMAGES)
+def test_a_share_is_in_percent_and_a_difference_in_points_with_signs(cell, text, value, interval):
+    assert (cell.text, cell.runs) == (text, [5])
+    assert cell.value == pytest.approx(value)
+    assert cell.interval == (interval and pytest.approx(interval))
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(1.5, "+1.50"), (-1.5, "−1.50"), (0, "0.00"), (-0.004, "0.00")]
-)
-def test_points_have_a_sign_unless_they_show_as_zero(value, text):
-    assert cells.points(value) == text
-
-
-def test_a_decimal_below_zero_has_a_minus_unless_it_shows_as_zero():
-    assert cells.decimal(-0.25, [0], digits=3).text == "−0.250"
-    assert cells.decimal(-0.0001, [0], digits=3).text == "0.000"
+def test_beside_an_interval_of_more_than_ten_points_a_second_decimal_is_dropped():
+    assert cells.digits_of([NARROW, None]) == 2 and cells.digits_of([NARROW, WIDE]) == 1
 
 
 @pytest.mark.parametrize(
@@ -159,11 +130,3 @@ def test_times_on_different_machines_stay_apart():
         ("cpu", [1500.0, 1620.0], [0, 2]),
         ("T4", [1560.0], [1]),
     ]
-
-
-def test_beside_an_interval_of_more_than_ten_points_a_second_decimal_is_dropped():
-    narrow, wide = (-0.01, 0.0899), (-0.0726, 0.1612)
-    assert cells.digits_of([narrow, None]) == 2 and cells.digits_of([narrow, wide]) == 1
-    assert cells.difference(0.037, wide, [], digits=1).text == "+3.7 [−7.3, +16.1]"
-    assert cells.difference(0.037, narrow, []).text == "+3.70 [−1.00, +8.99]"
-    assert cells.share(0.9907, (0.8875, 0.9993), [], digits=1).text == "99.1 % [88.8, 99.9]"

@@ -27,59 +27,48 @@ def test_arms_have_their_place_by_name_and_are_ranked_by_accuracy():
     assert [(one.name, two.name) for one, two in only.pairs] == [("vit", "resnet")]
 
 
-@pytest.mark.parametrize(
-    ("section", "key", "value"),
-    [
-        ("", "eval_batch_size", 10),
-        ("", "steps_per_dispatch", 8),
-        ("data", "dir", "/elsewhere"),
-        ("data", "manual_dir", "/elsewhere"),
-        ("log", "every_steps", 1),
-        ("checkpoint", "every_epochs", 5),
-    ],
-)
-def test_where_things_lie_and_what_is_shown_makes_no_other_arm(section, key, value):
+def other_run(section: str, key: str, value: Any) -> Outcome:
     config = make_config(seed=1)
     (config[section] if section else config)[key] = value
-    (only,) = group([make_outcome(make_config()), make_outcome(config)])
-    assert [len(arm.outcomes) for arm in only.arms] == [2]
-
-
-def test_another_setting_makes_another_arm_which_its_name_tells():
-    wider = make_config(seed=1)
-    wider["model"]["width"] = 384
-    (only,) = group([make_outcome(make_config()), make_outcome(wider)])
-    names = {arm.name for arm in only.arms}
-    assert names == {"vit (width=192)", "vit (width=384)"}
-
-
-@pytest.mark.parametrize("data", [{"name": "digits"}, {"validation_fraction": 0.1}])
-def test_other_images_are_never_averaged_or_shown_in_one_table(data):
-    here, there = group([make_outcome(make_config()), make_outcome(make_config(seed=1, **data))])
-    assert [len(each.arms[0].outcomes) for each in (here, there)] == [1, 1]
-    assert here.data != there.data
-
-
-def test_a_test_split_of_another_size_is_another_table():
-    whole = make_outcome(make_config())
-    part = make_outcome(make_config(seed=1), predictions=make_predictions(NUM_TEST - 1))
-    assert [each.data for each in group([whole, part])] == [
-        "cifar10 (num_test=20)",
-        "cifar10 (num_test=19)",
-    ]
+    return make_outcome(config)
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("section", "key", "value", "names"),
     [
-        {"ids": np.arange(1, NUM_TEST + 1)},
-        {"labels": np.zeros(NUM_TEST, int)},
-        {"class_names": ("dog", "cat")},
+        ("", "eval_batch_size", 10, ["vit"]),
+        ("", "steps_per_dispatch", 8, ["vit"]),
+        ("data", "dir", "/elsewhere", ["vit"]),
+        ("data", "manual_dir", "/elsewhere", ["vit"]),
+        ("log", "every_steps", 1, ["vit"]),
+        ("checkpoint", "every_epochs", 5, ["vit"]),
+        ("model", "width", 384, ["vit (width=192)", "vit (width=384)"]),
     ],
 )
-def test_other_test_images_of_the_same_name_are_another_table(changes):
-    other = make_outcome(make_config(seed=1), predictions=make_predictions(**changes))
-    assert len(group([make_outcome(make_config()), other])) == 2
+def test_a_setting_makes_another_arm_but_not_where_things_lie_and_what_is_shown(
+    section, key, value, names
+):
+    (only,) = group([make_outcome(make_config()), other_run(section, key, value)])
+    assert [arm.name for arm in only.arms] == names
+
+
+OTHER_IMAGES = {
+    "another name": other_run("data", "name", "digits"),
+    "another part": other_run("data", "validation_fraction", 0.1),
+    "other ids": {"ids": np.arange(1, NUM_TEST + 1)},
+    "other labels": {"labels": np.zeros(NUM_TEST, int)},
+    "other classes": {"class_names": ("dog", "cat")},
+    "another number": {"num_test": NUM_TEST - 1},
+}
+
+
+@pytest.mark.parametrize("other", OTHER_IMAGES.values(), ids=OTHER_IMAGES)
+def test_other_images_are_never_averaged_or_shown_in_one_table(other):
+    if isinstance(other, dict):
+        other = make_outcome(make_config(seed=1), predictions=make_predictions(**other))
+    here, there = group([make_outcome(make_config()), other])
+    assert [len(each.arms[0].outcomes) for each in (here, there)] == [1, 1]
+    assert here.data != there.data and here.data.startswith("cifar10")
 
 
 def test_predictions_are_compared_image_by_image_in_whatever_order_they_were_stored():
@@ -131,12 +120,6 @@ def test_crossed_runs_stand_beside_the_arms_and_change_no_name():
     assert told(found.crossed) == [("vit with resnet's recipe", 1), ("resnet with vit's recipe", 0)]
 
 
-def test_crossed_runs_alone_are_the_arms():
-    found = only_group(make_run("vit", recipe="resnet"), make_run("resnet", recipe="vit"))
-    assert told(found.arms) == [("resnet with vit's recipe", 0), ("vit with resnet's recipe", 1)]
-    assert not found.crossed
-
-
 def named(arm: str, recipe: str, *, architecture: str = "vit", **settings: Any) -> Outcome:
     model = make_config()["model"] | {"name": architecture}
     return make_run(arm, recipe=recipe, model=model, **settings)
@@ -153,10 +136,13 @@ def test_a_name_of_its_own_makes_an_arm_whatever_recipe_it_was_made_from():
     assert [arm.name for arm in fine_tuned.arms] == ["mine", "resnet", "vit"]
 
 
-def test_a_model_that_is_there_with_anothers_recipe_alone_is_an_arm_beside_the_other():
-    crossed = named("vit", "resnet")
-    found = only_group(named("resnet", "resnet", architecture="resnet"), crossed)
-    assert [arm.name for arm in found.arms] == ["resnet", "vit with resnet's recipe"]
+def test_crossed_runs_are_arms_where_their_model_has_no_other():
+    found = only_group(make_run("vit", recipe="resnet"), make_run("resnet", recipe="vit"))
+    assert told(found.arms) == [("resnet with vit's recipe", 0), ("vit with resnet's recipe", 1)]
+    assert not found.crossed
+    resnet = named("resnet", "resnet", architecture="resnet")
+    found = only_group(resnet, named("vit", "resnet"))
+    assert told(found.arms) == [("resnet", 0), ("vit with resnet's recipe", 1)]
 
 
 def test_a_renamed_arm_with_a_recipe_of_its_own_can_be_crossed_too():
@@ -202,12 +188,8 @@ def test_lengths_that_all_models_have_are_all_arms():
     assert not found.other_lengths
 
 
-def test_models_without_a_common_length_are_all_arms():
-    found = only_group(make_run("vit", num_epochs=300), make_run("resnet"))
-    assert told(found.arms) == ARMS
-
-
-def test_another_recipe_that_takes_longer_is_an_arm_and_no_other_length():
+def test_a_length_that_no_recipe_has_beside_a_common_one_is_an_arms_own():
+    assert told(only_group(make_run("vit", num_epochs=300), make_run("resnet")).arms) == ARMS
     found = only_group(*PLAIN, make_run("vit", num_epochs=300, batch_size=64))
     assert len(found.arms) == 3 and not found.other_lengths
 

@@ -60,9 +60,17 @@ def test_weights_of_a_hub_are_named_by_repository_and_commit():
         origin_of(from_file() | {"path": "hf:timm"})
 
 
-def test_seeds_of_one_training_are_alike_wherever_they_lie():
-    moved = from_run(seed=1) | {"path": "/elsewhere/seed-1"}
-    assert origin(from_run(seed=0)).settings == origin(moved).settings
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        # Seeds of one training are alike wherever they lie, in whatever order arrays are told.
+        (from_run(seed=0), from_run(seed=1) | {"path": "/elsewhere/seed-1"}),
+        (from_run(), from_run() | {"rows": from_run()["rows"][::-1]}),
+        (from_file(), from_file() | {"path": "/elsewhere/c.npz"}),
+    ],
+)
+def test_weights_that_had_seen_the_same_are_alike(one, two):
+    assert origin(one).settings == origin(two).settings
 
 
 @pytest.mark.parametrize(
@@ -83,28 +91,31 @@ def test_weights_that_had_seen_something_else_or_were_fitted_otherwise_are_not_a
     assert origin(from_run()).settings != origin(other).settings
 
 
-def test_the_order_in_which_arrays_are_told_makes_no_other_start():
-    turned = from_run() | {"rows": from_run()["rows"][::-1]}
-    assert origin(from_run()).settings == origin(turned).settings
-
-
 def test_two_files_are_never_alike_whatever_is_said_of_them():
     here, there = from_file(path="a.npz"), from_file(path="b.npz")
     assert origin(here).settings != origin(there).settings
-    assert origin(here).settings == origin(here | {"path": "/elsewhere/c.npz"}).settings
 
 
-def test_classes_are_found_again_however_they_are_written():
-    seen = origin(from_run(class_names=["Fire_Truck", "cat "]))
-    assert seen.shared(["fire truck", "dog", "Cat"]) == ["fire truck", "Cat"]
-    assert origin(from_run()).shared(["cat", "deer"]) == []
-    assert origin(from_file()).shared(["cat"]) is None
+TWICE = from_run(before=from_run(class_names=["cat"])["seen"])
 
 
-def test_classes_are_those_of_all_that_the_weights_had_seen():
-    twice = origin(from_run(before=from_run(class_names=["cat"])["seen"]))
-    assert twice.shared(["cat", "deer", "dog"]) == ["cat", "dog"]
-    assert origin(from_run(before=IMAGENET)).shared(["cat"]) is None
+@pytest.mark.parametrize(
+    ("init", "names", "shared"),
+    [
+        # They are found again however they are written, among all that the weights had seen.
+        (
+            from_run(class_names=["Fire_Truck", "cat "]),
+            ["fire truck", "dog", "Cat"],
+            ["fire truck", "Cat"],
+        ),
+        (from_run(), ["cat", "deer"], []),
+        (from_file(), ["cat"], None),
+        (TWICE, ["cat", "deer", "dog"], ["cat", "dog"]),
+        (from_run(before=IMAGENET), ["cat"], None),
+    ],
+)
+def test_classes_are_shared_with_all_that_the_weights_had_seen(init, names, shared):
+    assert origin(init).shared(names) == shared
 
 
 def test_weights_whose_first_training_was_another_are_not_alike():
@@ -116,12 +127,10 @@ def test_weights_whose_first_training_was_another_are_not_alike():
     assert len(found) == len(starts)
 
 
-def test_the_number_of_classes_follows_from_their_names():
-    assert origin(from_run(num_classes=None)).num_classes == 5
-
-
-def test_arrays_are_counted_by_what_became_of_them():
-    assert origin(from_run()).arrays == {"loaded": 1, "resized": 1, "new": 1, "unused": 1}
+def test_classes_are_counted_by_their_names_and_arrays_by_what_became_of_them():
+    found = origin(from_run(num_classes=None))
+    assert found.num_classes == 5
+    assert found.arrays == {"loaded": 1, "resized": 1, "new": 1, "unused": 1}
 
 
 @pytest.mark.parametrize(

@@ -102,21 +102,14 @@ def test_all_arms_stay_apart_in_every_kind_of_colour_vision(mode, vision):
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 15
 
 
-def test_light_and_dark_define_the_same_variables():
+def test_light_and_dark_define_the_same_variables_and_paper_is_never_dark():
     assert set(MODES["light"]) == set(MODES["dark"]) == set(COLOURS)
-
-
-def test_paper_is_never_dark():
     assert "@media screen and (prefers-color-scheme:dark)" in style_sheet()
 
 
-def test_each_arm_has_a_mark_of_its_own_as_well():
+def test_each_arm_has_a_mark_of_its_own_and_a_ninth_looks_as_the_first():
     assert len(set(MARKERS)) == len(set(SIGNS)) == NUM_ARMS
-
-
-def test_a_ninth_arm_looks_as_the_first_and_no_arm_is_neutral():
-    assert arm_name(NUM_ARMS) == arm_name(0)
-    assert arm_name(None) == "soft"
+    assert arm_name(NUM_ARMS) == arm_name(0) and arm_name(None) == "soft"
 
 
 def test_stand_ins_come_back_as_variables_or_as_fixed_colours():

@@ -34,16 +34,12 @@ def test_they_stand_beside_the_arms_and_change_neither_names_nor_averages(tmp_pa
     assert not (group.smaller or group.other_lengths or group.crossed)
 
 
-def test_seeds_of_one_source_and_of_several_are_one_arm(tmp_path):
+def test_seeds_of_one_source_and_one_seed_of_several_are_runs_of_one_arm(tmp_path):
     several = [pretrained("vit", seed) for seed in (0, 1, 2)]
     same = [pretrained("vit", seed, from_run("vit", 0)) for seed in (3, 4)]
-    group = make_group(tmp_path, *PLAIN, *several, *same)
-    assert told(group) == [("vit, pretrained on 5 classes of cifar10", 1, 5)]
-
-
-def test_one_seed_from_several_sources_is_as_many_runs(tmp_path):
-    samples = [pretrained("vit", 0, from_run("vit", seed)) for seed in (0, 1, 2)]
-    assert told(make_group(tmp_path, *PLAIN, *samples))[0][2] == 3
+    one = [pretrained("vit", 5, from_run("vit", seed)) for seed in (0, 1, 2)]
+    group = make_group(tmp_path, *PLAIN, *several, *same, *one)
+    assert told(group) == [("vit, pretrained on 5 classes of cifar10", 1, 8)]
 
 
 def test_the_same_seed_from_the_same_weights_is_a_repeat(tmp_path):
@@ -71,27 +67,29 @@ def test_the_same_seed_from_the_same_weights_is_a_repeat(tmp_path):
                 "vit, pretrained on 5 classes of cifar10 (init.epochs=20)",
             },
         ),
+        # Two trainings of one seed, and two files, though they describe themselves alike.
+        (
+            from_run(seed=0, sha256="aaaa"),
+            from_run(seed=0, sha256="bbbb"),
+            {
+                "vit, pretrained on 5 classes of cifar10 (init.sha256=aaaa)",
+                "vit, pretrained on 5 classes of cifar10 (init.sha256=bbbb)",
+            },
+        ),
+        (
+            from_file(path="a.npz"),
+            from_file(path="b.npz"),
+            {
+                f"vit, pretrained on ImageNet-21k (init.sha256={digest[:12]})"
+                for digest in (from_file(path=name)["sha256"] for name in ("a.npz", "b.npz"))
+            },
+        ),
     ],
 )
 def test_weights_that_had_seen_something_else_make_another_arm(tmp_path, one, two, names):
     samples = [pretrained("vit", 0, one), pretrained("vit", 1, two)]
     group = make_group(tmp_path, *PLAIN, *samples)
     assert {name for name, _, _ in told(group)} == names
-
-
-def test_two_files_of_one_description_are_two_arms(tmp_path):
-    samples = [pretrained("vit", seed, from_file(path=f"{seed}.npz")) for seed in (0, 1)]
-    assert len(told(make_group(tmp_path, *PLAIN, *samples))) == 2
-
-
-def test_one_seed_of_two_trainings_tells_them_apart_though_they_describe_themselves_alike(tmp_path):
-    samples = [pretrained("vit", 0, from_run(seed=0, sha256="aaaa"))]
-    samples += [pretrained("vit", 1, from_run(seed=0, sha256="bbbb"))]
-    names = [name for name, _, _ in told(make_group(tmp_path, *PLAIN, *samples))]
-    assert names == [
-        "vit, pretrained on 5 classes of cifar10 (init.sha256=aaaa)",
-        "vit, pretrained on 5 classes of cifar10 (init.sha256=bbbb)",
-    ]
 
 
 def test_where_the_weights_lay_makes_no_other_arm():

@@ -47,6 +47,7 @@ def test_a_comparison_has_its_sections_in_order(report):
     assert [section.title for section in comparison.sections] == SECTIONS
     assert comparison.arms == ["resnet", "vit"]
     assert comparison.title == "resnet or vit?"
+    assert not sections.has_table(comparison.sections[0], "Every pair")
     assert comparison.verdict[0].startswith("resnet scored 12.50 points more than vit ")
     assert comparison.opening is not None and comparison.tradeoff is not None
     named = {each.section for each in comparison.findings}
@@ -110,19 +111,13 @@ def test_the_least_that_can_be_compared_makes_a_whole_report_too(tmp_path, sampl
     assert write_report(report, tmp_path / "report").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("num_arms", [3, 9])
-def test_many_arms_find_their_place(tmp_path, num_arms):
-    samples = [
-        Sample("vit", seed, config={"batch_size": 128 * (arm + 1)})
-        for arm in range(num_arms)
-        for seed in (0, 1)
-    ]
-    groups = sample_runs.make_groups(tmp_path / "runs", *samples)
-    (comparison,) = build(groups, []).comparisons
-    assert len(comparison.arms) == num_arms
-    pairs = sections.table(comparison.sections[0], "Every pair")
-    assert len(pairs.rows) == num_arms * (num_arms - 1) / 2
-    render_html(build(groups, []))
+def test_more_arms_than_colours_find_their_place(tmp_path):
+    samples = [Sample("vit", config={"batch_size": 128 * (arm + 1)}) for arm in range(9)]
+    report = build(sample_runs.make_groups(tmp_path / "runs", *samples), [])
+    (comparison,) = report.comparisons
+    assert len(comparison.arms) == 9
+    assert len(sections.table(comparison.sections[0], "Every pair").rows) == 9 * 8 / 2
+    render_html(report)
 
 
 def test_forty_runs_of_ten_thousand_answers_take_a_minute_and_two_gigabytes_at_most(tmp_path):

@@ -84,15 +84,18 @@ def test_errors_that_follow_a_law_give_it_back(law):
     assert found.exponent == pytest.approx(law.exponent, abs=1e-9)
 
 
-def test_what_no_power_law_can_be_fitted_to_is_an_error_that_says_why():
-    with pytest.raises(ValueError, match="of zero"):
-        fit_power_law(SIZES, np.array([0.3, 0.2, 0.1, 0.0]))
-    with pytest.raises(ValueError, match="of zero"):
-        fit_power_law(SIZES, np.array([0.3, 0.2, 0.1, math.nan]))
-    with pytest.raises(ValueError, match="two training-set sizes"):
-        fit_power_law(np.array([5000, 5000]), np.array([0.2, 0.1]))
-    with pytest.raises(ValueError, match="do not fit"):
-        fit_power_law(SIZES, np.array([0.2, 0.1]))
+@pytest.mark.parametrize(
+    ("sizes", "errors", "reason"),
+    [
+        (SIZES, [0.3, 0.2, 0.1, 0.0], "of zero"),
+        (SIZES, [0.3, 0.2, 0.1, math.nan], "of zero"),
+        ([5000, 5000], [0.2, 0.1], "two training-set sizes"),
+        (SIZES, [0.2, 0.1], "do not fit"),
+    ],
+)
+def test_what_no_power_law_can_be_fitted_to_is_an_error_that_says_why(sizes, errors, reason):
+    with pytest.raises(ValueError, match=reason):
+        fit_power_law(np.array(sizes), np.array(errors))
 
 
 @given(laws, laws)
@@ -148,18 +151,16 @@ def test_one_run_of_a_size_leaves_the_crossover_open():
     assert crossover_interval(points[0], points[1][1:], rng=rng) is None
 
 
-def test_runs_that_do_not_settle_which_arm_gains_more_leave_the_crossover_open():
+def test_runs_that_do_not_settle_which_arm_gains_more_or_where_leave_the_crossover_open():
     arms = PowerLaw(2, 0.3), PowerLaw(2.05, 0.3)
     intervals = [interval_of(*arms, num_runs=6, noise=0.05, seed=k) for k in range(40)]
     # By chance alone about one in forty looks settled.
     assert intervals.count(None) >= 36
     assert interval_of(FLAT, FLAT, noise=0) is None
-
-
-def test_a_crossover_far_beyond_the_sizes_measured_is_left_open():
-    # These meet at 1e4 ** 5 images, to within a percent.
-    assert interval_of(PowerLaw(1e4, 0.5), PowerLaw(1.0, 0.3), noise=1e-4) is None
-    assert crossover(PowerLaw(1e4, 0.5), PowerLaw(1.0, 0.3)) == pytest.approx(1e20)
+    # So does one far beyond the sizes measured: these meet at 1e4 ** 5 images.
+    far = PowerLaw(1e4, 0.5), PowerLaw(1.0, 0.3)
+    assert interval_of(*far, noise=1e-4) is None
+    assert crossover(*far) == pytest.approx(1e20)
 
 
 def points(*errors: tuple[int, list[float]]) -> np.ndarray:

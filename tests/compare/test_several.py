@@ -13,7 +13,7 @@ from sample_arms import make_arm
 from sample_runs import Sample, make_group
 from scipy import stats
 
-from jaxcmp.compare.arms import Arm, Group, Outcome, ranked
+from jaxcmp.compare.arms import Arm, Group, ranked, runs_of
 from jaxcmp.compare.pages.page import render_html
 from jaxcmp.compare.report import build
 from jaxcmp.compare.sections.results import facts, results_section
@@ -83,17 +83,20 @@ def test_a_title_is_a_line_whatever_the_arms_differ_in(tmp_path):
     assert title_of(many) == "Which of 12 models?"
 
 
-def test_two_settings_of_one_last_name_keep_their_whole_names(tmp_path):
-    samples = [Sample("vit", config={"model.image_size": 32 + 4 * i}) for i in (0, 1, 2)]
-    names = [arm.name for arm in make_group(tmp_path, *samples).arms]
-    # There is data.image_size as well.
-    assert names == [f"vit (model.image_size={32 + 4 * i})" for i in (0, 1, 2)]
-
-
-def test_words_in_names_have_no_quotes(tmp_path):
-    samples = [Sample("vit", config={"compute_dtype": name}) for name in ("float32", "bfloat16")]
-    names = {arm.name for arm in make_group(tmp_path, *samples).arms}
-    assert names == {"vit (compute_dtype=float32)", "vit (compute_dtype=bfloat16)"}
+@pytest.mark.parametrize(
+    ("key", "values", "name"),
+    [
+        # There is data.image_size as well.
+        ("model.image_size", (32, 36), "model.image_size"),
+        # Words have no quotes.
+        ("compute_dtype", ("bfloat16", "float32"), "compute_dtype"),
+    ],
+)
+def test_a_name_has_the_last_part_of_a_key_unless_another_key_ends_in_it(
+    tmp_path, key, values, name
+):
+    group = make_group(tmp_path, *(Sample("vit", config={key: value}) for value in values))
+    assert [arm.name for arm in group.arms] == [f"vit ({name}={value})" for value in values]
 
 
 def test_every_pair_is_in_the_table_with_difference_interval_and_p_after_holm(six):
@@ -143,17 +146,9 @@ def test_held_out_images_choose_the_arm_of_each_model(held_out):
 def test_arms_that_are_level_on_held_out_images_are_said_to_be():
     held_out = {"a": 0.7, "b": 0.1 + 0.2 + 0.4, "c": 0.6}
     arms = [with_held_out(name, [0.8, 0.81, 0.82], each) for name, each in held_out.items()]
-    arms = [
-        dataclasses.replace(arm, outcomes=tuple(map(of_one_model, arm.outcomes))) for arm in arms
-    ]
-    for arm in arms:
-        arm.__dict__["held_out_accuracy"] = held_out[arm.name]
+    for outcome in runs_of(arms):
+        outcome.run.config["model"] = {"name": "vit"}
     assert " of 3 vit arms, level with 1 of them." in " ".join(verdict(arms))
-
-
-def of_one_model(outcome: Outcome) -> Outcome:
-    run = dataclasses.replace(outcome.run, config={"model": {"name": "vit"}})
-    return dataclasses.replace(outcome, run=run)
 
 
 def test_what_the_test_images_say_changes_no_ranking():
@@ -219,19 +214,8 @@ def test_the_terminal_has_every_pair_too(six):
     assert len(lines) == 15
 
 
-def test_two_arms_are_told_as_before(tmp_path):
-    group = make_group(tmp_path, *(Sample(a, s) for a in ("vit", "resnet") for s in (0, 1, 2)))
-    assert build([group], []).comparisons[0].title == "resnet or vit?"
-    assert not sections.has_table(results_section(group), "Every pair")
-    assert [arm.name for arm in group.ranked] == ["resnet", "vit"]
-    (sentence,) = verdict(group.arms)
-    assert sentence.startswith("resnet is ahead of vit by ")
-
-
-def test_an_arm_some_of_whose_runs_held_nothing_out_has_no_held_out_accuracy(tmp_path):
-    group = sweep(tmp_path, num_validation=400)
-    arm = group.arms[0]
+def test_an_arm_some_of_whose_runs_held_nothing_out_has_no_held_out_accuracy(six, held_out):
+    arm = held_out.arms[0]
     assert arm.held_out_accuracy is not None and 0.7 < arm.held_out_accuracy < 0.9
-    without = sweep(tmp_path / "without").arms[0].outcomes[0]
-    mixed = dataclasses.replace(arm, outcomes=(*arm.outcomes, without))
+    mixed = dataclasses.replace(arm, outcomes=(*arm.outcomes, six.arms[0].outcomes[0]))
     assert mixed.held_out_accuracy is None

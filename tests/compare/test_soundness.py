@@ -44,15 +44,6 @@ def why_left_out(root: Path, folder: Path) -> str:
     return left_out[0].reason
 
 
-@pytest.mark.parametrize(("key", "value"), [("test_accuracy", 0.5), ("test_loss", 0.1)])
-def test_a_score_that_does_not_follow_from_the_predictions_is_not_believed(tmp_path, key, value):
-    _, folder = write_runs(tmp_path, Sample("resnet", **SMALL), Sample("vit", **SMALL))
-    change(folder / runs.RESULT, key, value)
-    reason = why_left_out(tmp_path, folder)
-    assert f"result.json cannot be used: {key} is {value}, and 0." in reason
-    assert reason.endswith("by predictions.npz")
-
-
 def test_answers_that_were_altered_are_not_believed(tmp_path):
     _, folder = write_runs(tmp_path, Sample("resnet", **SMALL), Sample("vit", **SMALL))
     with np.load(folder / runs.PREDICTIONS) as stored:
@@ -62,15 +53,21 @@ def test_answers_that_were_altered_are_not_believed(tmp_path):
     assert "test_loss is" in why_left_out(tmp_path, folder)
     change_arrays(folder, logits=-logits)
     assert "test_accuracy is" in why_left_out(tmp_path, folder)
+    change_arrays(folder, logits=np.where(np.arange(5) == 1, np.nan, logits))
+    reason = "predictions.npz cannot be used: a logit is not finite"
+    assert why_left_out(tmp_path, folder).endswith(reason)
     change_arrays(folder, logits=logits)
     assert read_outcomes([tmp_path])[1] == []
 
 
-def test_a_validation_score_has_to_follow_as_well(tmp_path):
+@pytest.mark.parametrize("key", ["test_accuracy", "test_loss", "validation_accuracy"])
+def test_a_score_that_does_not_follow_from_the_predictions_is_not_believed(tmp_path, key):
     sample = Sample("vit", num_validation=20, **SMALL)
     _, folder = write_runs(tmp_path, Sample("resnet", **SMALL), sample)
-    change(folder / runs.RESULT, "validation_accuracy", 0.123)
-    assert "validation_accuracy is 0.123" in why_left_out(tmp_path, folder)
+    change(folder / runs.RESULT, key, 0.123)
+    reason = why_left_out(tmp_path, folder)
+    assert f"result.json cannot be used: {key} is 0.123, and 0." in reason
+    assert reason.endswith("by predictions.npz")
 
 
 PICTURE = np.zeros((1, 8, 8, 3), np.uint8)

@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,18 +33,29 @@ def test_runs_are_numbered_in_the_order_in_which_they_are_kept(tmp_path):
     ]
 
 
-def test_a_copied_run_counts_once(tmp_path):
-    first, second, copy = write_runs(tmp_path, *(Sample("vit", seed) for seed in (0, 1, 0)))
-    outcomes, left_out = read_outcomes([first, second, copy])
-    assert [o.folder for o in outcomes] == [str(first), str(second)]
-    assert [(each.folder, each.reason) for each in left_out] == [
-        (str(copy), f"the same run as {first}")
+def alter(folder: Path, name: str, **changes: Any) -> None:
+    path = folder / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_copied_run_counts_once_under_whatever_seed_and_device(tmp_path):
+    same = (Sample("vit", device="NVIDIA H100"), Sample("vit"))
+    first, second, device, seed = write_runs(tmp_path, Sample("vit"), Sample("vit", 1), *same)
+    config = json.loads((seed / runs.CONFIG).read_text())["config"]
+    alter(seed, runs.CONFIG, config=config | {"seed": 1})
+    outcomes, left_out = read_outcomes([first, second, device, seed])
+    assert [(o.folder, o.device) for o in outcomes] == [(str(first), "cpu"), (str(second), "cpu")]
+    assert [structs.astuple(each) for each in left_out] == [
+        (str(copy), f"the same run as {first}") for copy in (device, seed)
     ]
 
 
-def test_the_same_seed_of_another_arm_is_no_copy(tmp_path):
-    outcomes, left_out = read_outcomes(write_runs(tmp_path, Sample("vit"), Sample("resnet")))
-    assert (len(outcomes), left_out) == (2, [])
+def test_the_same_seed_of_another_arm_or_trained_again_is_no_copy(tmp_path):
+    folders = write_runs(tmp_path, Sample("vit"), Sample("resnet"), Sample("vit"))
+    for name in (runs.RESULT, runs.COST):
+        alter(folders[2], name, images_per_second=999.0)
+    outcomes, left_out = read_outcomes(folders)
+    assert ([o.folder for o in outcomes], left_out) == (list(map(str, folders)), [])
 
 
 def test_answers_are_read_with_their_run(tmp_path):
@@ -51,13 +63,6 @@ def test_answers_are_read_with_their_run(tmp_path):
     (outcome,), _ = read_outcomes([write_run(tmp_path / "a", sample)])
     right = outcome.predictions.logits.argmax(axis=1) == outcome.predictions.labels
     assert outcome.test_accuracy == pytest.approx(float(np.mean(right)))
-
-
-def test_a_seed_trained_twice_counts_once(tmp_path):
-    first, again = Sample("vit", device="cpu"), Sample("vit", device="NVIDIA H100")
-    outcomes, left_out = read_outcomes(write_runs(tmp_path, first, again))
-    assert [outcome.device for outcome in outcomes] == ["cpu"]
-    assert [each.reason for each in left_out] == [f"the same run as {outcomes[0].folder}"]
 
 
 def test_each_reason_is_told_once_and_names_its_folder(tmp_path):
@@ -78,26 +83,6 @@ def test_each_reason_is_told_once_and_names_its_folder(tmp_path):
 def test_without_a_run_folder_the_command_is_wrong_and_says_where_it_looked(folders, named):
     with pytest.raises(CommandError, match=f"no run folder given or found{named}"):
         read_outcomes(folders)
-
-
-def test_the_same_seed_trained_again_is_no_copy(tmp_path):
-    first, again = write_runs(tmp_path, Sample("vit"), Sample("vit"))
-    result = json.loads((again / runs.RESULT).read_text())
-    (again / runs.RESULT).write_text(json.dumps(result | {"images_per_second": 999.0}))
-    cost = json.loads((again / runs.COST).read_text())
-    (again / runs.COST).write_text(json.dumps(cost | {"images_per_second": 999.0}))
-    outcomes, left_out = read_outcomes([first, again])
-    assert ([o.folder for o in outcomes], left_out) == ([str(first), str(again)], [])
-
-
-def test_a_copy_under_another_seed_is_a_copy(tmp_path):
-    first, copy = write_runs(tmp_path, Sample("vit"), Sample("vit"))
-    stored = json.loads((copy / runs.CONFIG).read_text())
-    stored["config"]["seed"] = 1
-    (copy / runs.CONFIG).write_text(json.dumps(stored))
-    outcomes, left_out = read_outcomes([first, copy])
-    assert [o.folder for o in outcomes] == [str(first)]
-    assert left_out[0].reason == f"the same run as {first}"
 
 
 def test_links_are_followed_once_and_loops_end(tmp_path):

@@ -10,9 +10,9 @@ from jaxcmp.compare.tables import render
 from jaxcmp.text import PlainConsole
 
 
-def printed(*arms: Arm, width: int = 80) -> str:
+def printed(*arms: Arm, width: int = 80, pretrained: tuple[Arm, ...] = ()) -> str:
     console = PlainConsole(file=io.StringIO(), width=width)
-    console.print(render(Group("cifar10", arms)))
+    console.print(render(Group("cifar10", arms, pretrained=pretrained)))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -30,17 +30,14 @@ def test_a_row_holds_the_numbers_of_an_arm_within_the_width(width):
     assert row.startswith("resnet 93.00 ± 2.48 3 11,173,962 555,422,720 26 min NVIDIA H100")
 
 
-def test_fewer_than_three_seeds_are_shown_each_and_nothing_is_said_of_an_interval():
-    text = printed(make_arm("resnet", [0.95, 0.96]), make_arm("vit", [0.87]))
-    assert "95.00 and 96.00" in text and "87.00" in text
-    assert "after the last epoch, each seed" in text and "±" not in text
-
-
 def test_the_heading_says_what_stands_beside_a_mean_and_what_of_fewer_seeds():
-    three = make_arm("resnet", [0.92, 0.93, 0.94])
+    three, two = make_arm("resnet", [0.92, 0.93, 0.94]), make_arm("vit", [0.87, 0.88])
     assert "after the last epoch, mean ± its 95 % t-interval\n" in printed(three)
-    mixed = printed(three, make_arm("vit", [0.87, 0.88]), width=120)
+    mixed = printed(three, two, width=120)
     assert "mean ± its 95 % t-interval; each seed of fewer than three" in mixed
+    few = printed(make_arm("resnet", [0.95]), two)
+    assert "87.00 and 88.00" in few and "95.00" in few
+    assert "after the last epoch, each seed" in few and "±" not in few
 
 
 def test_times_on_different_machines_are_not_averaged():
@@ -53,11 +50,8 @@ def test_times_on_different_machines_are_not_averaged():
 
 
 def test_pretrained_arms_have_rows_below_the_others():
-    console = PlainConsole(file=io.StringIO(), width=80)
     tuned = make_arm("vit, pretrained on cifar100", [0.97, 0.98])
     arms = (make_arm("resnet", [0.95, 0.955, 0.96]), make_arm("vit", [0.87, 0.88, 0.885]))
-    console.print(render(Group("cifar10", arms, pretrained=(tuned,))))
-    assert isinstance(console.file, io.StringIO)
-    text = console.file.getvalue()
+    text = printed(*arms, pretrained=(tuned,))
     assert text.index("95.50 ± 1.24") < text.index("87.83 ± 1.9") < text.index("97.00 and")
     assert "From random weights: resnet is ahead" in text

@@ -16,7 +16,7 @@ from jaxcmp.compare.arms import Group
 from jaxcmp.compare.grouping import group
 from jaxcmp.compare.sections.methods import methods_section
 from jaxcmp.compare.sources import read_outcomes
-from jaxcmp.compare.versions import about_commits, about_versions, commit_of, packages_of, value_of
+from jaxcmp.compare.versions import about_commits, about_versions, packages_of, value_of
 from jaxcmp.errors import CommandError
 from jaxcmp.runs.predictions import read_predictions, write_predictions
 
@@ -83,22 +83,24 @@ def test_seeds_of_several_commits_are_pooled_with_a_word_and_apart_on_request(tm
     assert text_of(apart) not in sections.texts(methods_section(apart))
 
 
-def test_runs_of_one_commit_need_no_word_but_changes_do(tmp_path):
-    changed = [write(tmp_path / "changed" / str(seed), seed, git_dirty=True) for seed in (0, 1)]
-    write(tmp_path / "mixed" / "a", 2)
-    assert about_commits(read(tmp_path / "mixed")) == []
-    changed[1].rename(tmp_path / "mixed" / "b")
-    (line,) = about_commits(read(tmp_path / "mixed"))
-    assert line.startswith("These are runs of 1 commit, some with uncommitted changes: ")
-    (line,) = about_commits(read(tmp_path / "changed"))
-    assert line.startswith("These are runs of 1 commit, with uncommitted changes: ")
+CHANGED, UNKNOWN = {"git_dirty": True}, {"git_commit": None, "git_dirty": None}
 
 
-def test_runs_of_unknown_code_beside_known_code_are_told(tmp_path):
-    write(tmp_path / "a", 0)
-    write(tmp_path / "b", 1, git_commit=None, git_dirty=None)
-    (line,) = about_commits(read(tmp_path))
-    assert "of 1 commit, and of code whose commit is unknown: " in line
+@pytest.mark.parametrize(
+    ("environments", "start"),
+    [
+        # Runs of one commit need no word, but changes do.
+        (({}, {}), None),
+        (({}, CHANGED), "These are runs of 1 commit, some with uncommitted changes: "),
+        ((CHANGED, CHANGED), "These are runs of 1 commit, with uncommitted changes: "),
+        (({}, UNKNOWN), "These are runs of 1 commit, and of code whose commit is unknown: "),
+    ],
+)
+def test_changes_of_one_commit_and_unknown_code_are_told(tmp_path, environments, start):
+    for seed, environment in enumerate(environments):
+        write(tmp_path / str(seed), seed, **environment)
+    found = about_commits(read(tmp_path))
+    assert [line.startswith(start) for line in found] == ([True] if start else [])
 
 
 def test_several_versions_of_a_package_are_told_jax_first(tmp_path):
@@ -178,9 +180,3 @@ def test_the_word_stands_in_every_form_of_the_report(tmp_path, capsys):
     assert pages[0].index("runs of 2 commits") < pages[0].index("<section>")
     assert len(json.loads(pages[2])["runs"]) == 2
     assert "--by=commit" in pages[1]
-
-
-def test_a_commit_is_short_and_says_whether_the_code_was_changed():
-    assert commit_of({"git_commit": OLD, "git_dirty": False}) == "0123456789"
-    assert commit_of({"git_commit": OLD, "git_dirty": True}) == "0123456789, changed"
-    assert commit_of({}) == "unknown"

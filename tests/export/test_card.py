@@ -163,16 +163,13 @@ def test_the_command_names_no_folder_of_the_machine_that_trained(run):
     ) in shown
 
 
-def test_terms_are_those_of_the_weights_as_well(run):
-    assert "within the terms of the data." in card(run)
-    begun = changed(run, init=from_file())
-    assert "within the terms of the data and of the weights that it began from." in card(begun)
-
-
-def test_averaged_weights_are_called_so(run):
-    assert "`a.npz` holds its weights." in card(run)
-    averaged = changed(run, config=run.config | {"average_decay": 0.9})
-    assert "`a.npz` holds its averaged weights, those evaluated." in card(averaged)
+def test_terms_are_those_of_the_weights_as_well_and_averaged_weights_are_called_so(run):
+    text = card(run)
+    assert "within the terms of the data." in text and "`a.npz` holds its weights." in text
+    averaged = run.config | {"average_decay": 0.9}
+    text = card(changed(run, init=from_file(), config=averaged))
+    assert "within the terms of the data and of the weights that it began from." in text
+    assert "`a.npz` holds its averaged weights, those evaluated." in text
 
 
 def test_names_stay_text_whatever_is_in_them(run):
@@ -239,25 +236,20 @@ def test_what_a_run_began_from_is_named_with_what_became_of_it(run):
         "Ti_16.npz (SHA-256 fe98), trained on ImageNet-21k (14,000,000 images, 300 epochs); "
         "arrays: 4 loaded, 1 resized, 1 new"
     )
+    address = f"hf:timm/vit.augreg@{'a' * 40}:model.safetensors"
+    row = rows_of(changed(run, init=INIT | {"path": address}))["began from"]
+    assert row.startswith(f"{address} (SHA-256 fe98), trained on ImageNet-21k")
     silent = INIT | {"seen": {"name": ""}}
     assert rows_of(changed(run, init=silent))["began from"].startswith(
         "Ti_16.npz (SHA-256 fe98), of which nothing is said; arrays: "
     )
 
 
-def test_weights_of_a_hub_are_named_in_full(run):
-    address = f"hf:timm/vit.augreg@{'a' * 40}:model.safetensors"
-    row = rows_of(changed(run, init=INIT | {"path": address}))["began from"]
-    assert row.startswith(f"{address} (SHA-256 fe98), trained on ImageNet-21k")
-
-
-def test_weights_that_nobody_recorded_are_not_called_random(run):
+def test_what_a_run_folder_lacks_is_an_error_that_names_it(run):
+    # Weights that nobody recorded are not called random.
     config = run.config | {"init": {"path": "Ti_16.npz"}}
     with pytest.raises(ValueError, match=r"names weights, and init.json is missing"):
         card(changed(run, config=config))
-
-
-def test_what_a_run_folder_lacks_is_an_error_that_names_it(run):
     data = {name: value for name, value in run.environment["data"].items() if name != "version"}
     with pytest.raises(LookupError, match="version"):
         card(changed(run, environment=run.environment | {"data": data}))

@@ -258,22 +258,22 @@ def test_a_damaged_checkpoint_is_passed_over_and_the_card_is_of_the_one_before(
     assert "no sound checkpoint in" in err
 
 
-def test_where_nothing_can_be_written_it_is_one_line(unbroken, call, tmp_path):
+def test_where_nothing_can_be_written_it_is_one_line_and_nothing_is_half_written(
+    unbroken, call, tmp_path
+):
     (tmp_path / "file").write_text("")
-    for out in (tmp_path / "file" / "model.npz", tmp_path):
-        code, _, err = call(unbroken, "--format=npz", f"--out={out}")
-        assert (code, err.count("\n")) == (1, 1)
-        assert str(out) in err
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]
-
-
-def test_a_full_disk_leaves_nothing_half_written(unbroken, call, tmp_path):
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, unlimited[1]))
-        code, _, err = call(unbroken, "--format=npz", f"--out={tmp_path / 'model.npz'}")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
-    assert (code, err.count("\n")) == (1, 1)
-    assert "model.npz cannot be written" in err
-    assert not list(tmp_path.iterdir())
+    for out, limit in (
+        (tmp_path / "file" / "model.npz", unlimited[0]),
+        (tmp_path, unlimited[0]),
+        # A full disk.
+        (tmp_path / "model.npz", 1000),
+    ):
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, unlimited[1]))
+            code, _, err = call(unbroken, "--format=npz", f"--out={out}")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        assert (code, err.count("\n")) == (1, 1)
+        assert str(out) in err and "cannot be" in err
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]

@@ -105,23 +105,15 @@ def test_the_surest_mistakes_are_kept_as_pictures(tmp_path):
 
 
 @pytest.mark.parametrize(("size", "num"), [(8, MAX_PICTURES), (512, MIN_PICTURES)])
-def test_pictures_never_make_a_run_folder_large(size, num):
+def test_pictures_never_make_a_run_folder_large_and_are_of_mistakes_alone(size, num):
     n = MAX_PICTURES + 9
     images = np.lib.stride_tricks.as_strided(
         np.zeros(1, np.uint8), (n, size, size, 3), (0, 0, 0, 0), writeable=False
     )
     wrong = Predictions.of(np.tile([[1.0, 0.0]], (n, 1)), np.ones(n), np.arange(n), ("a", "b"))
     assert len(pictures_of_mistakes(wrong, images).ids) == num
-
-
-def test_a_model_without_mistakes_has_no_pictures():
-    right = Predictions.of(np.eye(2), np.arange(2), np.arange(2), ("a", "b"))
-    assert pictures_of_mistakes(right, np.zeros((2, 4, 4, 1), np.uint8)).images.shape == (
-        0,
-        4,
-        4,
-        1,
-    )
+    right = Predictions.of(wrong.logits, 1 - wrong.labels, wrong.ids, wrong.class_names)
+    assert pictures_of_mistakes(right, images).images.shape == (0, size, size, 3)
 
 
 @pytest.mark.parametrize("misfit", MISFITS.values(), ids=MISFITS)
@@ -134,16 +126,17 @@ def test_parts_that_do_not_fit_are_refused(tmp_path, misfit):
         read_predictions(tmp_path / "a.npz")
 
 
-def test_a_file_that_lacks_a_part_is_refused(tmp_path):
-    np.savez(tmp_path / "a.npz", logits=FITTING["logits"])
-    with pytest.raises(JaxcmpError, match="a.npz cannot be used: .*labels"):
-        read_predictions(tmp_path / "a.npz")
-
-
-def test_objects_are_never_unpickled(tmp_path):
-    parts: dict[str, Any] = FITTING | {"class_names": np.array(["cat", None], object)}
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ({"logits": FITTING["logits"]}, "labels"),
+        # Objects are never unpickled.
+        (FITTING | {"class_names": np.array(["cat", None], object)}, "allow_pickle"),
+    ],
+)
+def test_a_file_that_lacks_a_part_or_holds_objects_is_refused(tmp_path, parts, reason):
     np.savez(tmp_path / "a.npz", **parts)
-    with pytest.raises(JaxcmpError, match="a.npz cannot be used: .*allow_pickle"):
+    with pytest.raises(JaxcmpError, match=f"a.npz cannot be used: .*{reason}"):
         read_predictions(tmp_path / "a.npz")
 
 

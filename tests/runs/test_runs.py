@@ -38,6 +38,7 @@ def write_whole_run(folder: Path) -> None:
     with open_run(folder, given=GIVEN) as run:
         run.write_environment({"device": "cpu", "start": "2025-01-01T00:00:00+00:00", "end": None})
         run.write_json(runs.COST, {"parameters": {"total": 5}})
+        run.write_json(runs.INIT, {"schema": 1, "path": "a.npz"})
         run.log({"step": 1, "epoch": 1, "kind": "train", "loss": np.float32(0.5)})
         run.log({"step": 2, "epoch": 1, "kind": "epoch", "test_accuracy": 0.25})
         labels, ids = np.array([0, 1, 1]), np.arange(3)
@@ -58,25 +59,16 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
         {"step": 2, "epoch": 1, "kind": "epoch", "test_accuracy": 0.25},
     ]
     assert run.result == {"test_accuracy": 0.25}
-    assert run.init == {}
+    assert run.init == {"schema": 1, "path": "a.npz"}
     assert run.load_predictions().class_names == ("cat", "dog")
     assert run.load_validation_predictions() is None and run.load_pictures() is None
-
-
-def test_the_origin_of_weights_is_read_and_refused_if_damaged(tmp_path):
-    with open_run(tmp_path) as run:
-        run.write_json(runs.INIT, {"schema": 1, "path": "a.npz"})
-    assert runs.read_run(tmp_path).init == {"schema": 1, "path": "a.npz"}
-    (tmp_path / runs.INIT).write_text("{")
-    with pytest.raises(JaxcmpError, match="init.json"):
-        runs.read_run(tmp_path)
 
 
 def test_a_run_in_progress_can_be_read(tmp_path):
     with open_run(tmp_path):
         run = runs.read_run(tmp_path)
     assert not run.is_finished and not runs.is_finished(tmp_path)
-    assert (run.environment, run.cost, run.metrics, run.result) == ({}, {}, [], None)
+    assert (run.environment, run.cost, run.metrics, run.init) == ({}, {}, [], {})
     with pytest.raises(JaxcmpError, match="predictions.npz cannot be used: No such file"):
         run.load_predictions()
 
@@ -132,20 +124,14 @@ def test_the_same_config_resumes_with_other_data_folders(tmp_path):
             open_run(tmp_path, config).close()
 
 
-def test_a_folder_has_one_writer(tmp_path):
-    with open_run(tmp_path):
+def test_a_folder_that_cannot_be_written_or_claimed_is_named(tmp_path):
+    with open_run(tmp_path / "held"):
         with pytest.raises(JaxcmpError, match="another process .* trains in"):
-            open_run(tmp_path)
-    open_run(tmp_path).close()
-
-
-def test_metrics_of_a_folder_without_a_config_are_not_claimed(tmp_path):
-    (tmp_path / runs.CHECKPOINTS).mkdir()
+            open_run(tmp_path / "held")
+    open_run(tmp_path / "held").close()
+    (tmp_path / "unknown" / runs.CHECKPOINTS).mkdir(parents=True)
     with pytest.raises(JaxcmpError, match=r"config\.json is missing"):
-        open_run(tmp_path)
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+        open_run(tmp_path / "unknown")
     (tmp_path / "file").write_text("")
     with pytest.raises(JaxcmpError, match="file/run cannot be written: Not a directory"):
         open_run(tmp_path / "file" / "run")
@@ -213,6 +199,7 @@ def test_a_resumed_run_keeps_the_environments_of_earlier_sessions(tmp_path):
         ("config.json", "{", "config.json cannot be used: it is not JSON"),
         ("config.json", '{"config": {}}', "Object missing required field `file`"),
         ("environment.json", "[]", "environment.json cannot be used: it is not a JSON object"),
+        ("init.json", "{", "init.json cannot be used: it is not JSON"),
         ("cost.json", "", "cost.json cannot be used: it is not JSON"),
         ("result.json", '{"a":', "result.json cannot be used: it is not JSON"),
         ("metrics.jsonl", '{"step": 1.5, "kind": "train"}', "line 1: step: Expected `int`, got"),

@@ -84,22 +84,21 @@ def test_one_that_fails_is_tried_again_twice_and_stops_no_other(tmp_path):
     assert len(read_failures(tmp_path / "failing/seed-0")) == 3
 
 
-def test_a_run_that_is_killed_says_by_what(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        (signal.SIGKILL, "SIGKILL"),
+        # One without a name is told by its number.
+        (signal.SIGRTMIN + 1, f"signal {signal.SIGRTMIN + 1}"),
+    ],
+)
+def test_a_run_that_is_killed_says_by_what(tmp_path, number, name):
     process = start(tmp_path, 1, "slow/seed-0")
     folder = tmp_path / "slow/seed-0"
     for attempt in range(1, 4):
-        os.kill(process_in(folder), signal.SIGKILL)
+        os.kill(process_in(folder), number)
         wait_until(lambda n=attempt: len(read_failures(folder)) == n)
-    assert finish(process)[1].count("killed by SIGKILL") == 3
-
-
-def test_a_signal_without_a_name_is_told_by_its_number(tmp_path):
-    process = start(tmp_path, 1, "slow/seed-0")
-    folder = tmp_path / "slow/seed-0"
-    for attempt in range(1, 4):
-        os.kill(process_in(folder), signal.SIGRTMIN + 1)
-        wait_until(lambda n=attempt: len(read_failures(folder)) == n)
-    assert finish(process)[1].count(f"killed by signal {signal.SIGRTMIN + 1}") == 3
+    assert finish(process)[1].count(f"killed by {name}") == 3
 
 
 def test_two_engines_on_one_folder_train_each_run_once(tmp_path):
@@ -181,28 +180,27 @@ def slots_on(monkeypatch, platform, num_devices, jobs):
 
 
 @pytest.mark.parametrize(
-    ("visible", "num_devices", "jobs", "names", "memory"),
+    ("platform", "visible", "num_devices", "jobs", "names", "memory"),
     [
-        (None, 3, 0, ["0", "1", "2"], None),
-        ("5,7", 2, 0, ["5", "7"], None),
-        (None, 2, 4, ["0", "1", "0", "1"], "0.375"),
-        (None, 8, 2, ["0", "1"], None),
+        # Runs have GPUs of their own, or share their memory.
+        ("gpu", None, 3, 0, ["0", "1", "2"], None),
+        ("gpu", "5,7", 2, 0, ["5", "7"], None),
+        ("gpu", None, 2, 4, ["0", "1", "0", "1"], "0.375"),
+        ("gpu", None, 8, 2, ["0", "1"], None),
+        # A machine without trains one run on all of it.
+        ("cpu", None, 1, 0, [""], None),
+        ("metal", None, 1, 0, [""], None),
     ],
 )
-def test_runs_have_gpus_of_their_own_or_share_their_memory(
-    monkeypatch, visible, num_devices, jobs, names, memory
+def test_runs_have_gpus_of_their_own_or_share_what_there_is(
+    monkeypatch, platform, visible, num_devices, jobs, names, memory
 ):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     shared = {"XLA_PYTHON_CLIENT_MEM_FRACTION": memory} if memory else {}
-    expected = [Slot({"CUDA_VISIBLE_DEVICES": name} | shared) for name in names]
-    assert slots_on(monkeypatch, "gpu", num_devices, jobs) == expected
-
-
-@pytest.mark.parametrize("platform", ["cpu", "metal"])
-def test_a_machine_without_gpus_trains_one_run_on_all_of_it(monkeypatch, platform):
-    assert slots_on(monkeypatch, platform, 1, 0) == [Slot({})]
+    expected = [Slot({"CUDA_VISIBLE_DEVICES": name} | shared if name else {}) for name in names]
+    assert slots_on(monkeypatch, platform, num_devices, jobs) == expected
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="cores are bound on Linux alone")

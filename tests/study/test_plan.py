@@ -1,6 +1,5 @@
 """The plan of a study: which runs its grids ask for, and how long each trains."""
 
-import processes
 import pytest
 
 from configs import study
@@ -151,6 +150,9 @@ def test_every_combination_of_the_values_of_axes_is_a_run_of_each_arm():
     }
     assert tried == {(rate, depth, seed) for rate in rates for depth in depths for seed in (0, 1)}
     assert {(run.config.arm, run.config.recipe) for run in runs.values()} == {("vit", "vit")}
+    # Another length keeps the shares of warm-up.
+    half = expanded(with_axes({"num_epochs": (100, 50)}, arms=("vit",)))["vit-num_epochs-50/seed-0"]
+    assert half.config.schedule.warmup_epochs == pytest.approx(5.0)
     own = Study.of(with_axes({})).arms["vit"]
     smaller = runs["vit-depth-6/seed-0"]
     assert smaller.config.optimizer == own.optimizer and smaller.config.augment == own.augment
@@ -164,12 +166,6 @@ def test_a_point_that_is_in_several_grids_is_one_run():
     assert set(expanded(config)) == {
         *("vit/seed-0", "vit-peak_learning_rate-0.0005/seed-0", "resnet/seed-0")
     }
-
-
-def test_another_length_keeps_the_shares_of_warm_up():
-    runs = expanded(with_axes({"num_epochs": (100, 50)}, arms=("vit",)))
-    schedule = runs["vit-num_epochs-50/seed-0"].config.schedule
-    assert schedule.warmup_epochs == pytest.approx(5.0)
 
 
 def test_crossed_recipes_and_parts_of_the_images_have_the_values_too():
@@ -265,14 +261,13 @@ def test_cifar10_is_counted_without_its_images(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_plan_names_the_values_that_were_typed(tmp_path):
-    code, out, err = processes.run(
+def test_a_plan_names_the_values_that_were_typed(tmp_path, call):
+    code, out, err = call(
         "--config=configs/study.py:digits",
         "--config.data.validation_fraction=0.1",
         "--config.grids.seeds.axes.schedule.peak_learning_rate=0.001,0.0005",
         f"--workdir={tmp_path}",
         "--dry_run",
-        module="jaxcmp.study",
     )
     assert code == 0, err
     for arm in ("vit", "resnet"):
@@ -280,9 +275,9 @@ def test_a_plan_names_the_values_that_were_typed(tmp_path):
             assert f"\n{arm}-peak_learning_rate-{rate}  " in out
 
 
-def test_a_plan_is_printed_where_nothing_is_prepared(tmp_path):
+def test_a_plan_is_printed_where_nothing_is_prepared(tmp_path, call):
     arguments = ("--config=configs/study.py", f"--config.data.dir={tmp_path}")
-    code, out, err = processes.run(*arguments, "--dry_run", module="jaxcmp.study")
+    code, out, err = call(*arguments, "--dry_run")
     assert code == 0, err
     assert "104 runs, 104 of them not finished" in out
-    assert processes.run(*arguments, "--tasks", module="jaxcmp.study")[1] == "0-103\n"
+    assert call(*arguments, "--tasks")[1] == "0-103\n"

@@ -73,33 +73,29 @@ def test_a_study_ends_with_every_run_and_its_report(whole):
         assert run.result is not None and run.result["steps"] == each["steps"]
         assert run.cost["training_flops"] == each["flops"]
     assert (workdir / "report" / "index.html").exists() and "0 left" in out
-
-
-def test_both_arms_see_the_same_part_of_the_data(whole):
-    workdir, _ = whole
+    # Both arms see the same part of the data; what was free on the device is not the data's.
     parts = [runs.read_run(workdir / f"{arm}-0.5/seed-0") for arm in ("vit", "resnet")]
-    first, second = (run.environment["data"] for run in parts)
-    # What was free on the device is not the data's.
-    assert {**first, "placement_reason": ""} == {**second, "placement_reason": ""}
+    first, second = (run.environment["data"] | {"placement_reason": ""} for run in parts)
+    assert first == second
 
 
-def test_a_study_that_is_finished_has_nothing_left_to_do(whole):
+def test_a_study_that_is_finished_has_nothing_left_to_do(whole, call):
     workdir, _ = whole
     before = {path: path.stat().st_mtime_ns for path in workdir.rglob("result.json")}
-    code, out, err = study(*TINY, f"--workdir={workdir}")
+    code, out, err = call(*TINY, f"--workdir={workdir}")
     assert (code, err) == (0, "") and "training" not in out.splitlines()[0]
     assert before == {path: path.stat().st_mtime_ns for path in workdir.rglob("result.json")}
-    code, out, _ = study(*TINY, f"--workdir={workdir}", "--dry_run")
+    code, out, _ = call(*TINY, f"--workdir={workdir}", "--dry_run")
     assert code == 0 and "all finished" in out
-    code, out, _ = study("status", f"--workdir={workdir}")
+    code, out, _ = call("status", f"--workdir={workdir}")
     assert code == 0 and f"{len(before)} runs: {len(before)} finished" in out
 
 
-def test_another_plan_is_refused_before_anything_is_trained_or_reported(whole):
+def test_another_plan_is_refused_before_anything_is_trained_or_reported(whole, call):
     workdir, _ = whole
     before = (workdir / "study.json").read_bytes()
     other = "--config.arms.vit.num_epochs=3"
-    code, out, err = study(*TINY, other, f"--workdir={workdir}")
+    code, out, err = call(*TINY, other, f"--workdir={workdir}")
     assert (code, out) == (2, "") and "holds a run of another config: num_epochs is 3 here" in err
     assert (workdir / "study.json").read_bytes() == before
     assert not any(read_failures(path.parent) for path in workdir.rglob("config.json"))
@@ -121,8 +117,8 @@ def test_a_study_killed_twice_ends_with_the_same_results(whole, tmp_path):
     assert not any(read_failures(path.parent) for path in tmp_path.rglob("result.json"))
 
 
-def test_a_task_is_one_run_of_the_plan(whole, tmp_path):
-    code, out, _ = study(*TINY, "--tasks")
+def test_a_task_is_one_run_of_the_plan(whole, tmp_path, call):
+    code, out, _ = call(*TINY, "--tasks")
     last = int(out.strip().removeprefix("0-"))
     listed = json.loads((whole[0] / "study.json").read_text())["runs"]
     assert (code, last) == (0, len(listed) - 1)
@@ -175,7 +171,7 @@ def test_a_run_that_cannot_be_stops_no_other_and_is_named(tmp_path):
         (("status", "--workdr=x"), "option --workdr is unknown; did you mean --workdir?"),
     ],
 )
-def test_a_wrong_command_is_one_line(arguments, message):
-    code, out, err = study(*arguments)
+def test_a_wrong_command_is_one_line(call, arguments, message):
+    code, out, err = call(*arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("jaxcmp: ") and message in err

@@ -62,10 +62,6 @@ def test_a_damaged_list_is_one_line_that_says_what_is_wrong(tmp_path, content, m
         folder.read(tmp_path)
 
 
-def test_a_run_without_a_folder_waits(tmp_path):
-    assert folder.progress(tmp_path, ENTRY) == folder.Progress(State.WAITING)
-
-
 def test_a_run_that_trains_has_its_step_and_the_time_left(tmp_path, run_folder):
     train = {"kind": "train", "step": 250, "images_per_second": 50.0}
     with begin(run_folder, train, {"kind": "epoch", "step": 240}):
@@ -83,11 +79,11 @@ def test_a_finished_run_is_finished_whatever_it_went_through(tmp_path, run_folde
 
 
 def test_a_run_that_failed_waits_until_it_failed_too_often(tmp_path, run_folder):
-    states = []
+    states = [folder.progress(tmp_path, ENTRY).state]
     for number in range(3):
         folder.note_failure(run_folder, reason=f"reason {number}", exit_code=1)
         states.append(folder.progress(tmp_path, ENTRY).state)
-    assert states == [State.WAITING, State.WAITING, State.FAILED]
+    assert states == [State.WAITING, State.WAITING, State.WAITING, State.FAILED]
     assert folder.progress(tmp_path, ENTRY).reason == "reason 2"
 
 
@@ -124,15 +120,15 @@ def test_a_pace_that_leads_nowhere_is_none(tmp_path, run_folder, rate):
         assert folder.progress(tmp_path, ENTRY).seconds_left is None
 
 
-def test_an_odd_failure_is_a_failure_and_no_run_is_tried_for_ever(tmp_path, run_folder):
-    (run_folder / folder.FAILURES).write_text('[1]\n{"reason": []}\n{"exit_code": "x"}\n')
+def test_odd_failures_are_failures_and_those_that_cannot_be_read_are_named(tmp_path, run_folder):
+    path = run_folder / folder.FAILURES
+    path.write_text('[1]\n{"reason": []}\n{"exit_code": "x"}\n')
     found = folder.progress(tmp_path, ENTRY)
+    # Else the run would be tried for ever.
     assert (found.state, found.num_failures) == (State.FAILED, 3)
     assert "failures.jsonl cannot be used: line 3" in found.reason
-
-
-def test_failures_that_cannot_be_read_are_named(tmp_path, run_folder):
-    (run_folder / folder.FAILURES).mkdir()
+    path.unlink()
+    path.mkdir()
     found = folder.progress(tmp_path, ENTRY)
     assert found.state is State.FAILED
     assert "failures.jsonl cannot be used: it is a folder" in found.reason

@@ -66,12 +66,10 @@ class Drawing(Part, frozen=True):
         return paint(self.with_ids(prefix), as_variable)
 
     def with_ids(self, prefix: str) -> str:
-        """The drawing with ids that start with the prefix."""
         return _in_tags(re.compile(r'( id="|href="#|url\(#)'), rf"\g<1>{prefix}", self.svg)
 
 
 def draw(figure: Figure) -> list[Drawing]:
-    """Draws the panels of a figure."""
     with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
         # Letters that matplotlib cannot measure are written by the browser's own font.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)

@@ -69,7 +69,6 @@ def _at(axes: Axes, transform: Transform, x: float, y: float) -> tuple[float, fl
 
 
 def _share_places(plot: Plot) -> bool:
-    """Returns whether all series have the same x values."""
     lines = [each for each in plot.series if each.style != "reference"]
     return len({tuple(each.x) for each in lines}) < 2
 

@@ -32,8 +32,6 @@ Drawings = Mapping[str, list[Drawing]]
 
 
 class Ids:
-    """Hands out ids that are unique over the page."""
-
     def __init__(self) -> None:
         self.taken = {"top", "content", "tip", "left-out"}
 

@@ -21,13 +21,8 @@ from jaxcmp.compare.document import (
     Text,
 )
 from jaxcmp.compare.sections.answer import Answer, answered
-from jaxcmp.compare.statistics.means import Lead, lead
-from jaxcmp.compare.statistics.paired import (
-    PairedDifference,
-    holm,
-    paired_difference,
-    share_interval,
-)
+from jaxcmp.compare.statistics.means import Difference, Lead, lead
+from jaxcmp.compare.statistics.paired import holm, paired_difference, share_interval
 
 NUM_CONFUSED = 10
 GAP_NOTE = (
@@ -45,7 +40,7 @@ class ClassGap:
 
     index: int
     name: str
-    gap: PairedDifference
+    gap: Difference
     p_value: float | None
 
     @property

@@ -25,10 +25,10 @@ from jaxcmp.compare.statistics.calibration import (
     equal_width_bins,
     expected_calibration_error,
     fit_temperature,
-    negative_log_likelihood,
     reliability,
 )
 from jaxcmp.compare.statistics.paired import share_interval
+from jaxcmp.runs.metrics import cross_entropy
 
 SEED = 0
 # More are folded.
@@ -109,7 +109,7 @@ def _row(
     error = float(np.mean(errors))
     return [
         cells.words(name, arm=arm.index),
-        cells.mean([negative_log_likelihood(x, labels) for x in logits], arm.runs, digits=3),
+        cells.mean([cross_entropy(x, labels) for x in logits], arm.runs, digits=3),
         cells.mean([brier_score(x, labels) for x in logits], arm.runs, digits=3),
         Cell(f"{error:.2f} [{low:.2f}, {high:.2f}]", error, (low, high), len(logits), arm.runs),
         cells.mean(temperatures or [], arm.runs, digits=2),

@@ -28,8 +28,7 @@ from jaxcmp.compare.sections.pretraining_arms import (
     pretrained_arms,
 )
 from jaxcmp.compare.sections.pretraining_figures import pretraining_figures
-from jaxcmp.compare.statistics.factorial import contrast
-from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs, without_few
+from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs, contrast
 from jaxcmp.compare.verdict import lead_sentence
 
 TITLE = "Pretraining"
@@ -152,7 +151,7 @@ class Gaps:
     @property
     def change(self) -> Difference:
         accuracies = [arm.accuracies for arm in self.arms]
-        return without_few(contrast(accuracies, (1, -1, -1, 1), most=1), *accuracies)
+        return contrast(accuracies, (1, -1, -1, 1), most=1)
 
 
 def gaps_and_table(arms: Sequence[Pretrained]) -> tuple[list[str], list[Block]]:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import optimize, sparse, stats
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from jaxcmp.compare.statistics.means import CONFIDENCE
 from jaxcmp.compare.statistics.paired import wilson_interval
+from jaxcmp.runs.metrics import cross_entropy
 
 NUM_BINS = 15
 # Images in a bin of equal width: of fewer, the accuracy is hardly known.
@@ -32,12 +33,6 @@ class Reliability:
     accuracy: np.ndarray
     num: np.ndarray
     bins: np.ndarray
-
-
-def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The mean of -log(probability of the right class), in nats; less is better."""
-    log_probabilities = log_softmax(np.asarray(logits, np.float64), axis=1)
-    return float(-log_probabilities[np.arange(len(labels)), labels].mean())
 
 
 def brier_score(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -88,8 +83,10 @@ def expected_calibration_error(
     chance moves each bin: see `ece_interval`. Sources: Naeini et al. 2015; equal mass:
     Nguyen and O'Connor 2015.
     """
-    bins, excess = _binned_excess(logits, labels, num_bins)
-    return float(np.abs(np.bincount(bins, weights=excess)).sum() / len(labels))
+    confidence, is_right = _confidence(logits, labels)
+    bins = equal_mass_bins(confidence, num_bins)
+    excess = np.bincount(bins, weights=is_right - confidence)
+    return float(np.abs(excess).sum() / len(labels))
 
 
 def ece_interval(
@@ -206,7 +203,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     logits = np.asarray(logits, np.float64)
     # The likelihood has one peak in 1 / T, so also in log T, in which steps are of equal size.
     result = optimize.minimize_scalar(
-        lambda log_t: negative_log_likelihood(logits / np.exp(log_t), labels),
+        lambda log_t: cross_entropy(logits / np.exp(log_t), labels),
         bounds=(np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)),
         method="bounded",
         options={"xatol": 1e-6},
@@ -219,11 +216,3 @@ def _confidence(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.
     """The probability of the answer, float64 [n], and whether the answer is right, bool [n]."""
     logits = np.asarray(logits, np.float64)
     return softmax(logits, axis=1).max(axis=1), logits.argmax(axis=1) == labels
-
-
-def _binned_excess(
-    logits: np.ndarray, labels: np.ndarray, num_bins: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The bin of each image, and by how much its answer is better than it was sure of."""
-    confidence, is_right = _confidence(logits, labels)
-    return equal_mass_bins(confidence, num_bins), is_right - confidence

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import optimize
 
-from jaxcmp.compare.statistics.factorial import contrast
-from jaxcmp.compare.statistics.means import MIN_RUNS, Estimate, is_constant
+from jaxcmp.compare.statistics.means import MIN_RUNS, Estimate, contrast, is_constant
 
 # Farther from the estimate, in units of the whole gap, an interval says nothing.
 FARTHEST = 100.0

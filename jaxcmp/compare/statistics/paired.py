@@ -14,9 +14,8 @@ from statsmodels.stats.proportion import proportion_confint
 from jaxcmp.compare.statistics.means import (
     CONFIDENCE,
     ROUNDING,
-    Lead,
+    Difference,
     clip,
-    lead,
     without_rounding,
 )
 
@@ -27,22 +26,6 @@ FEW = 10
 MAX_TURNED = 12
 # The share of each tail that an interval leaves outside.
 TAIL = (1 - CONFIDENCE) / 2
-
-
-@dataclasses.dataclass(frozen=True)
-class PairedDifference:
-    """The mean of differences over images; exactly 0 where they cancel out, up to rounding.
-
-    Interval and p value are None for one image alone.
-    """
-
-    mean: float
-    interval: tuple[float, float] | None
-    p_value: float | None
-
-    @property
-    def lead(self) -> Lead:
-        return lead(self.mean, self.p_value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +90,7 @@ def num_independent(num_right: np.ndarray, num_answers: np.ndarray) -> float:
     return num
 
 
-def paired_difference(differences: np.ndarray) -> PairedDifference:
+def paired_difference(differences: np.ndarray) -> Difference:
     """The mean difference over images, its 95 % interval and the p value of no difference.
 
     `differences` [n] in [-1, 1], one an image: the share of the first arm's seeds that are right
@@ -122,14 +105,14 @@ def paired_difference(differences: np.ndarray) -> PairedDifference:
         raise ValueError("no images to compare on")
     mean = without_rounding(float(values.mean()), [1.0])
     if len(values) < 2:
-        return PairedDifference(mean, None, None)
+        return Difference(mean, None, None)
     if _num_apart(values) < FEW:
         return _few_apart(values, mean)
     result = stats.ttest_1samp(values, 0.0)
     low, high = result.confidence_interval(CONFIDENCE)
     # Pyright does not see the fields of this named tuple, which scipy makes when it is imported.
     p_value = float(result.pvalue)  # pyright: ignore[reportAttributeAccessIssue]
-    return PairedDifference(mean, clip((float(low), float(high)), -1.0, 1.0), p_value)
+    return Difference(mean, clip((float(low), float(high)), -1.0, 1.0), p_value)
 
 
 def _num_apart(values: np.ndarray) -> float:
@@ -139,13 +122,13 @@ def _num_apart(values: np.ndarray) -> float:
     return len(values) - most if 2 * most >= len(values) else math.inf
 
 
-def _few_apart(values: np.ndarray, mean: float) -> PairedDifference:
+def _few_apart(values: np.ndarray, mean: float) -> Difference:
     p_value = _sign_turning(values)
     low, high = _tango(values)
     # The score test is a little quicker than the exact one to find that there is a difference.
     if p_value >= 1 - CONFIDENCE:
         low, high = min(low, 0.0), max(high, 0.0)
-    return PairedDifference(mean, (min(low, mean), max(high, mean)), p_value)
+    return Difference(mean, (min(low, mean), max(high, mean)), p_value)
 
 
 def _sign_turning(values: np.ndarray) -> float:
@@ -187,14 +170,16 @@ def _tango(values: np.ndarray) -> tuple[float, float]:
     return low, high
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """The p values, in their order, corrected so that the chance of any false alarm holds.
 
-    They stay in [0, 1]; none becomes smaller. Source: Holm 1979.
+    They stay in [0, 1]; none becomes smaller. One that is not known stays None and makes the others
+    no larger. Source: Holm 1979.
     """
-    if not len(p_values):
-        return []
-    return np.asarray(multipletests(p_values, method="holm")[1], np.float64).tolist()
+    known = [value for value in p_values if value is not None]
+    found = multipletests(known, method="holm")[1] if known else []
+    corrected = iter(np.asarray(found, np.float64).tolist())
+    return [None if value is None else next(corrected) for value in p_values]
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
