@@ -220,6 +220,7 @@ def make_runner(experiment: Experiment, mesh: Mesh) -> Runner:
         batch_size=settings.batch_size,
         eval_batch_size=settings.eval_batch_size,
         steps_per_dispatch=min(settings.steps_per_dispatch, room),
+        is_copied=dataset.placement.is_copied,
         train_sample=experiment.train_sample,
     )
 
@@ -259,7 +260,12 @@ def _load(settings: Settings) -> Dataset:
     if known.model.image_size:
         _model(known)
     _check_memory(known)
-    return data.load(settings.data, free_bytes=devices.free_bytes(), seed=settings.seed)
+    return data.load(
+        settings.data,
+        free_bytes=devices.free_bytes(),
+        seed=settings.seed,
+        num_devices=jax.device_count(),
+    )
 
 
 def _with_outputs(dataset: Dataset, num_outputs: int) -> Dataset:

@@ -148,6 +148,19 @@ def take_rows(mesh: Mesh, rows: Array, indices: Array) -> Array:
     return take(rows, indices)
 
 
+def take_copied_rows(mesh: Mesh, rows: Array, indices: Array) -> Array:
+    """Looks up rows [n, ...] that every device has by divided indices [batch]: [batch, ...]."""
+    if mesh.size == 1:
+        return rows[indices]
+    take = jax.shard_map(
+        lambda rows, indices: rows[indices],
+        mesh=mesh,
+        in_specs=(PartitionSpec(), SPLIT),
+        out_specs=SPLIT,
+    )
+    return take(rows, indices)
+
+
 def on_first_process(action: Callable[[], Result]) -> Result | None:
     """Runs an action on the first process only; returns its result there, None elsewhere.
 

@@ -1,5 +1,6 @@
 """Devices and the placement of arrays on them."""
 
+import re
 from functools import partial
 
 import jax
@@ -76,6 +77,19 @@ def test_a_lookup_needs_no_copy_of_all_rows():
     # Not twice the bytes, as a sum that every device gets whole would be.
     text = compiled.as_text() or ""
     assert "reduce-scatter" in text and "all-reduce" not in text
+
+
+@pytest.mark.parametrize("num_devices", [1, 3, 8])
+def test_copied_rows_are_looked_up_without_an_exchange_between_devices(num_devices):
+    mesh = devices.make_mesh(jax.devices()[:num_devices])
+    images = np.random.default_rng(0).integers(0, 256, (21, 2, 2, 3), dtype=np.uint8)
+    indices = np.random.default_rng(1).permutation(np.arange(24, dtype=np.int32) % 21)
+    rows = devices.place(images, devices.replicated(mesh))
+    placed = devices.place(indices, devices.sharded(mesh))
+    take = jax.jit(partial(devices.take_copied_rows, mesh), out_shardings=devices.sharded(mesh))
+    np.testing.assert_array_equal(take(rows, placed), images[indices])
+    text = take.lower(rows, placed).compile().as_text() or ""
+    assert "gather" in text and not re.search(r"\b(all|reduce|collective)-", text)
 
 
 def test_a_key_is_placed_as_a_key():
