@@ -134,7 +134,7 @@ def random_images(settings: Settings) -> Dataset:
         std=np.full(shape[-1], 0.25, np.float32),
         placement=placement.choose(
             "device",
-            num_bytes=train.images.nbytes + test.images.nbytes,
+            num_bytes=(len(train.labels) + len(test.labels)) * int(np.prod(shape)),
             free_bytes=devices.free_bytes(),
             num_devices=jax.device_count(),
         ),

@@ -1,7 +1,10 @@
 """Devices and the placement of arrays on them."""
 
+import os
+import platform
 import re
 from functools import partial
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -124,6 +127,18 @@ def test_own_rows_are_all_rows_of_a_single_process(num_devices):
     np.testing.assert_array_equal(placed, value)
     assert len(placed.addressable_shards) == num_devices
     assert placed.addressable_shards[-1].data.shape == (3, 16 // num_devices)
+
+
+def test_devices_are_described_by_number_name_cores_and_memory():
+    cpuinfo = Path("/proc/cpuinfo")
+    names = re.findall(
+        r"^model name\s*: *(\S.*)$", cpuinfo.read_text() if cpuinfo.exists() else "", re.MULTILINE
+    )
+    words = re.fullmatch(r"8 devices of (.+) with (\d+) cores and (\d+) GiB", devices.describe())
+    assert words is not None
+    assert words[1] == (names[0] if names else platform.processor() or platform.machine())
+    assert int(words[2]) == os.cpu_count()
+    assert 0 <= int(words[3]) - host_memory.available_bytes() // 2**30
 
 
 def test_cpu_devices_have_the_hosts_memory():
