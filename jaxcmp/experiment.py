@@ -53,8 +53,9 @@ class Experiment:
         """Draws a fresh state for images of the data set's channels."""
         return self.step.init(key, num_channels=self.dataset.train.images.shape[-1])
 
-    def num_parameters(self) -> int:
-        state = jax.eval_shape(self.init, jax.random.key(0))
+    def num_parameters(self, state: TrainState | None = None) -> int:
+        """Counts the parameters, in the shapes of a `state` if there are any already."""
+        state = state or jax.eval_shape(lambda: self.init(jax.random.key(0)))
         return sum(models.count_parameters(state.params).values())
 
     def evaluated_splits(self) -> list[tuple[str, Split]]:

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -215,6 +216,14 @@ class Runner:
         )
         self._waiting: collections.deque[Array] = collections.deque()
 
+    @functools.cached_property
+    def state_shapes(self) -> TrainState:
+        """The shapes of the state, with shardings."""
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self._everywhere),
+            jax.eval_shape(self._init),
+        )
+
     def init(self) -> TrainState:
         """Draws a fresh state."""
         return self._init()
@@ -225,10 +234,7 @@ class Runner:
         A program of a single step is compiled too, for the steps left over before one that is
         logged or ends an epoch.
         """
-        state = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self._everywhere),
-            jax.eval_shape(self._init),
-        )
+        state = self.state_shapes
         start = time.perf_counter()
         train = jax.jit(self.take_steps, donate_argnums=0, out_shardings=self._everywhere)
         self._train_programs = {
