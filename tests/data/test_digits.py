@@ -1,5 +1,7 @@
 """The digits: 1,797 real images with a fixed split."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import sample_data
@@ -20,7 +22,7 @@ def test_all_digits_are_8_bit_images(digits):
 
 
 def test_digits_are_those_of_scikit_learn(digits):
-    theirs = load_digits()
+    theirs: Any = load_digits()
     for split in (digits.train, digits.test):
         np.testing.assert_array_equal(split.labels, theirs.target[split.ids])
         levels = theirs.images[split.ids] * 255 / 16
