@@ -56,7 +56,7 @@ class Experiment:
     def num_parameters(self, state: TrainState | None = None) -> int:
         """Counts the parameters, in the shapes of a `state` if there are any already."""
         if state is None:
-            state = jax.eval_shape(lambda: self.init(jax.random.key(0)))
+            return self.num_parameters(jax.eval_shape(lambda: self.init(jax.random.key(0))))
         return sum(models.count_parameters(state.params).values())
 
     def evaluated_splits(self) -> list[tuple[str, Split]]:
