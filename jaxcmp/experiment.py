@@ -53,8 +53,10 @@ class Experiment:
         """Draws a fresh state for images of the data set's channels."""
         return self.step.init(key, num_channels=self.dataset.train.images.shape[-1])
 
-    def num_parameters(self) -> int:
-        state = jax.eval_shape(self.init, jax.random.key(0))
+    def num_parameters(self, state: TrainState | None = None) -> int:
+        """Counts the parameters, in the shapes of a `state` if there are any already."""
+        if state is None:
+            return self.num_parameters(jax.eval_shape(lambda: self.init(jax.random.key(0))))
         return sum(models.count_parameters(state.params).values())
 
     def evaluated_splits(self) -> list[tuple[str, Split]]:
@@ -220,6 +222,7 @@ def make_runner(experiment: Experiment, mesh: Mesh) -> Runner:
         batch_size=settings.batch_size,
         eval_batch_size=settings.eval_batch_size,
         steps_per_dispatch=min(settings.steps_per_dispatch, room),
+        is_copied=dataset.placement.is_copied,
         train_sample=experiment.train_sample,
     )
 
@@ -259,7 +262,12 @@ def _load(settings: Settings) -> Dataset:
     if known.model.image_size:
         _model(known)
     _check_memory(known)
-    return data.load(settings.data, free_bytes=devices.free_bytes(), seed=settings.seed)
+    return data.load(
+        settings.data,
+        free_bytes=devices.free_bytes(),
+        seed=settings.seed,
+        num_devices=jax.device_count(),
+    )
 
 
 def _with_outputs(dataset: Dataset, num_outputs: int) -> Dataset:

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -45,17 +46,21 @@ class Batches:
 
 
 class ResidentData:
-    """Images on the devices, each on one of them; a step receives only indices."""
+    """Images on the devices; a step receives only indices.
 
-    def __init__(self, splits: Splits, mesh: Mesh, batches: Batches) -> None:
-        self._mesh, self._batches = mesh, batches
+    If `is_copied`, each device has all images, and looks its part of a batch up on its own. Else
+    each image is on one device.
+    """
+
+    def __init__(
+        self, splits: Splits, mesh: Mesh, batches: Batches, *, is_copied: bool = False
+    ) -> None:
+        self._mesh, self._batches, self._is_copied = mesh, batches, is_copied
         self._num_train = len(splits["train"][1])
         self._placed = {
-            name: tuple(devices.place_rows(np.asarray(x), mesh) for x in split)
-            for name, split in splits.items()
+            name: tuple(self._place(np.asarray(x)) for x in split) for name, split in splits.items()
         }
-        take = partial(devices.take_rows, mesh)
-        self._look_up = jax.jit(take, out_shardings=devices.sharded(mesh))
+        self._look_up = jax.jit(self._take_rows, out_shardings=devices.sharded(mesh))
 
     def batches(self, steps: range) -> tuple[tuple[Array, ...], Array]:
         """Returns the resident arrays, and the indices int32 [steps, batch] of a dispatch."""
@@ -74,10 +79,20 @@ class ResidentData:
 
     def take(self, resident: tuple[Array, ...], indices: Array) -> tuple[Array, ...]:
         """Gathers a batch from each resident array. Pure: called inside the compiled step."""
-        return tuple(devices.take_rows(self._mesh, rows, indices) for rows in resident)
+        return tuple(self._take_rows(rows, indices) for rows in resident)
 
     def close(self) -> None:
         pass
+
+    def _place(self, rows: np.ndarray) -> Array:
+        if self._is_copied:
+            return devices.place(rows, devices.replicated(self._mesh))
+        return devices.place_rows(rows, self._mesh)
+
+    def _take_rows(self, rows: Array, indices: Array) -> Array:
+        if self._is_copied:
+            return devices.take_copied_rows(self._mesh, rows, indices)
+        return devices.take_rows(self._mesh, rows, indices)
 
 
 class StreamedData:
@@ -138,12 +153,22 @@ class StreamedData:
         return devices.place_own_rows(images, devices.sharded(self._mesh, axis=1), shape=shape)
 
 
+def open_data(
+    splits: Splits, mesh: Mesh, batches: Batches, *, is_copied: bool
+) -> ResidentData | StreamedData:
+    """Puts the images on the devices, or begins to stream them if they are StoredImages."""
+    images, _ = splits["train"]
+    if isinstance(images, StoredImages):
+        return StreamedData(splits, mesh, batches)
+    return ResidentData(splits, mesh, batches, is_copied=is_copied)
+
+
 class Runner:
     """The training and evaluation steps of one run on its devices.
 
-    Images live on the devices, each on one of them, unless they are StoredImages, which are
-    streamed. `train_sample` has the rows of the training images that can be evaluated too. Call
-    `compile` before `train` and `evaluate`, and `close` at the end.
+    Images live on the devices, each on one of them or, if `is_copied`, on all, unless they are
+    StoredImages, which are streamed. `train_sample` has the rows of the training images that can be
+    evaluated too. Call `compile` before `train` and `evaluate`, and `close` at the end.
     """
 
     def __init__(
@@ -159,6 +184,7 @@ class Runner:
         eval_batch_size: int,
         steps_per_dispatch: int,
         train_sample: np.ndarray = NO_ROWS,
+        is_copied: bool = False,
     ) -> None:
         self.train_step, self.steps_per_dispatch = train_step, steps_per_dispatch
         # By the number of steps that a dispatch takes.
@@ -173,9 +199,8 @@ class Runner:
         num_held_out = max(len(labels) for n, (_, labels) in splits.items() if n != "train")
         eval_batch_size = batch_for(num_held_out, eval_batch_size, mesh.size)
         images, _ = splits["train"]
-        is_streamed = isinstance(images, StoredImages)
         batches = Batches(seed, batch_size, eval_batch_size)
-        self.data = (StreamedData if is_streamed else ResidentData)(splits, mesh, batches)
+        self.data = open_data(splits, mesh, batches, is_copied=is_copied)
         self._everywhere = devices.replicated(mesh)
         self.eval_images = jax.ShapeDtypeStruct(
             (eval_batch_size, *images.shape[1:]), np.uint8, sharding=devices.sharded(mesh)
@@ -191,6 +216,14 @@ class Runner:
         )
         self._waiting: collections.deque[Array] = collections.deque()
 
+    @functools.cached_property
+    def state_shapes(self) -> TrainState:
+        """The shapes of the state, with shardings."""
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self._everywhere),
+            jax.eval_shape(self._init),
+        )
+
     def init(self) -> TrainState:
         """Draws a fresh state."""
         return self._init()
@@ -201,10 +234,7 @@ class Runner:
         A program of a single step is compiled too, for the steps left over before one that is
         logged or ends an epoch.
         """
-        state = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self._everywhere),
-            jax.eval_shape(self._init),
-        )
+        state = self.state_shapes
         start = time.perf_counter()
         train = jax.jit(self.take_steps, donate_argnums=0, out_shardings=self._everywhere)
         self._train_programs = {

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def train(
 def open_session(
     stack: contextlib.ExitStack, run: RunWriter | None, experiment: Experiment, workdir: Path
 ) -> "Session":
-    """Opens the log and the checkpoints, prints what is trained, and compiles the steps.
+    """Opens the log and the checkpoints, places the data, and prints what is trained.
 
     Everything that has to be closed is entered into `stack`.
     """
@@ -98,12 +99,9 @@ def open_session(
     )
     viewers = devices.on_first_process(lambda: open_viewers(settings, workdir)) or []
     log = stack.enter_context(contextlib.closing(Log(run, reporter, viewers)))
-    _introduce(log, experiment, workdir)
     runner = make_runner(experiment, devices.make_mesh())
     stack.enter_context(contextlib.closing(runner))
-    log.say("compiling the training step and the evaluation")
-    runner.compile()
-    log.say(f"compiled in {sum(runner.compile_seconds.values()):.1f} s")
+    _introduce(log, experiment, experiment.num_parameters(runner.state_shapes), workdir)
     return Session(settings, experiment, runner, checkpoints, log, workdir)
 
 
@@ -128,8 +126,11 @@ class Session:
     workdir: Path
 
     def restore_or_begin(self, weights: pretrained.Source | None) -> TrainState:
-        """Restores the newest sound checkpoint, or makes a fresh state, with `weights` if given."""
-        fresh = self.runner.init()
+        """Compiles, and restores the newest sound checkpoint or makes a fresh state.
+
+        A fresh state gets `weights` if given.
+        """
+        fresh = self._compile_and_draw()
         restored = self.checkpoints.restore(fresh)
         if restored is not None:
             step, state = restored
@@ -142,6 +143,15 @@ class Session:
         state, loaded = pretrained.start(fresh, weights, self.experiment.model, names)
         devices.on_first_process(lambda: self.log.weights(loaded))
         return state
+
+    def _compile_and_draw(self) -> TrainState:
+        """Compiles the steps while a thread compiles and draws a fresh state."""
+        self.log.say("compiling the training step and the evaluation")
+        with ThreadPoolExecutor(1, thread_name_prefix="init") as thread:
+            drawing = thread.submit(self.runner.init)
+            self.runner.compile()
+            self.log.say(f"compiled in {sum(self.runner.compile_seconds.values()):.1f} s")
+            return drawing.result()
 
     def fit(self, state: TrainState, interrupt: Interrupt, trace: Trace) -> TrainState:
         """Runs the training loop and saves the last state; after a signal, raises Interrupted."""
@@ -312,11 +322,11 @@ def _read_weights(settings: Settings, workdir: Path) -> pretrained.Source | None
     return read_weights(settings, runs.read_init(workdir) if settings.init.path else None)
 
 
-def _introduce(log: Log, experiment: Experiment, workdir: Path) -> None:
+def _introduce(log: Log, experiment: Experiment, num_parameters: int, workdir: Path) -> None:
     """Prints what is trained, on which data and devices, and where the run is written."""
     settings, clock = experiment.settings, experiment.clock
     lines = [
-        f"{settings.arm}, seed {settings.seed}: {experiment.num_parameters():,} parameters, "
+        f"{settings.arm}, seed {settings.seed}: {num_parameters:,} parameters, "
         f"{settings.compute_dtype}, on {devices.describe()}",
         f"{clock.num_epochs:,} epochs of {clock.steps_per_epoch:,} steps, {clock.total_steps:,} in "
         f"all, each of {settings.batch_size:,} images",

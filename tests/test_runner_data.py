@@ -1,5 +1,7 @@
 """Resident and streamed data: the same batches, the same steps, each example once."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -23,11 +25,12 @@ SAMPLE = np.array([0, 7, 60], np.int32)
 SIZES = {"seed": 3, "batch_size": 16, "eval_batch_size": 10}
 
 
-def both(num_devices):
+def both(num_devices, is_copied=False):
     """Returns the resident and the streamed data, with a fitting evaluation batch."""
     mesh = devices.make_mesh(jax.devices()[:num_devices])
     batches = Batches(**SIZES | {"eval_batch_size": 10 if num_devices == 1 else 16})
-    return ResidentData(RESIDENT, mesh, batches), StreamedData(STREAMED, mesh, batches)
+    resident = ResidentData(RESIDENT, mesh, batches, is_copied=is_copied)
+    return resident, StreamedData(STREAMED, mesh, batches)
 
 
 def batches(data, steps):
@@ -40,10 +43,10 @@ def batches(data, steps):
     ]
 
 
-@pytest.mark.parametrize("num_devices", [1, 8])
+@pytest.mark.parametrize(("num_devices", "is_copied"), [(1, False), (8, False), (8, True)])
 @pytest.mark.parametrize("groups", [[range(1, 2), range(2, 5), range(5, 9)], [range(6, 9)]])
-def test_streamed_batches_are_the_resident_ones_bit_for_bit(num_devices, groups):
-    resident, streamed = both(num_devices)
+def test_streamed_batches_are_the_resident_ones_bit_for_bit(num_devices, is_copied, groups):
+    resident, streamed = both(num_devices, is_copied)
     for steps in groups:
         pairs = zip(batches(resident, steps), batches(streamed, steps), strict=True)
         for (images, labels), (same_images, same_labels) in pairs:
@@ -62,16 +65,16 @@ def test_steps_out_of_order_restart_the_reading():
     streamed.close()
 
 
-@pytest.mark.parametrize("num_devices", [1, 8])
-def test_rows_of_a_split_come_in_order_with_an_incomplete_batch(num_devices):
+@pytest.mark.parametrize(("num_devices", "is_copied"), [(1, False), (8, False), (8, True)])
+def test_rows_of_a_split_come_in_order_with_an_incomplete_batch(num_devices, is_copied):
     rows = np.array([3, 5, 6, *range(20, 38)], np.int32)
-    for data in both(num_devices):
+    for data in both(num_devices, is_copied):
         batches_read = [np.asarray(images) for images in data.in_order("train", rows)]
         assert {len(batch) for batch in batches_read} == {10 if num_devices == 1 else 16}
         np.testing.assert_array_equal(np.concatenate(batches_read)[:21], IMAGES[rows])
 
 
-def compiled(trial, splits, num_devices=1, steps_per_dispatch=1):
+def compiled(trial, splits, num_devices=1, steps_per_dispatch=1, is_copied=False):
     runner = Runner(
         trial.train_step,
         splits,
@@ -80,6 +83,7 @@ def compiled(trial, splits, num_devices=1, steps_per_dispatch=1):
         std=STD,
         steps_per_dispatch=steps_per_dispatch,
         train_sample=SAMPLE,
+        is_copied=is_copied,
         **SIZES,
     )
     runner.compile()
@@ -119,3 +123,27 @@ def test_grouped_steps_are_streamed_together():
     )
     assert_same(state, same_state)
     assert metrics == same_metrics
+
+
+def test_copied_images_are_taken_without_the_three_exchanges_of_divided_ones():
+    num_exchanges = []
+    for is_copied in (False, True):
+        resident, streamed = both(8, is_copied)
+        arrays, indices = resident.batches(range(1, 2))
+        text = jax.jit(resident.take).lower(arrays, indices[0]).compile().as_text() or ""
+        num_exchanges.append(len(re.findall(r" (?:all|reduce|collective)-[a-z-]+\(", text)))
+        streamed.close()
+    assert num_exchanges == [3, 0]
+
+
+@pytest.mark.parametrize("model", [VIT, RESNET])
+def test_a_run_with_a_copy_on_each_device_equals_the_one_with_divided_images(model):
+    trial = Trial(model, augment=MIXED)
+    groups = [range(step, step + 1) for step in range(1, 6)]
+    (state, metrics, logits), (same_state, same_metrics, same_logits) = (
+        run(compiled(trial, RESIDENT, 8, is_copied=is_copied), groups)
+        for is_copied in (False, True)
+    )
+    assert_same(state, same_state)
+    assert metrics == same_metrics
+    np.testing.assert_array_equal(logits, same_logits)

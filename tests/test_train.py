@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import random
+import re
 import signal
 
 import numpy as np
@@ -14,6 +15,7 @@ import sample_data
 from jaxcmp import predict
 from jaxcmp.checkpoint.manager import Checkpoints
 from jaxcmp.runs import read_run
+from jaxcmp.runtime.environment import cpu_model
 
 
 def assert_same_end(folder, other):
@@ -79,8 +81,9 @@ def test_a_run_prints_what_it_trains_and_then_its_result(tmp_path):
     assert first == "vit, seed 0: loading JAX and the images"
     assert run.result is not None
     parameters = run.cost["parameters"]["total"]
-    cores = f"the CPU with {run.environment['host_cores']} cores"
-    assert lines[0] == f"vit, seed 0: {parameters:,} parameters, float32, on {cores}"
+    host = f"{cpu_model()} with {run.environment['host_cores']} cores and "
+    start = f"vit, seed 0: {parameters:,} parameters, float32, on {host}"
+    assert re.fullmatch(re.escape(start) + r"\d+ GiB", lines[0])
     assert lines[1] == "4 epochs of 11 steps, 44 in all, each of 128 images"
     assert lines[2] == f"written to {folder}"
     compiling = lines.index("compiling the training step and the evaluation")

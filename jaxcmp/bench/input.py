@@ -19,9 +19,9 @@ from PIL import Image
 from jaxcmp.bench.measure import timed
 from jaxcmp.bench.timing import describe, warm_up
 from jaxcmp.data import Dataset
-from jaxcmp.data.streaming import StoredImages, num_cores
+from jaxcmp.data.streaming import num_cores
 from jaxcmp.experiment import prepare
-from jaxcmp.runner import Batches, ResidentData, StreamedData
+from jaxcmp.runner import Batches, open_data
 from jaxcmp.runtime import devices
 from jaxcmp.settings import Settings
 
@@ -74,11 +74,11 @@ def time_batches(settings: Settings, dataset: Dataset, rounds: int) -> dict[str,
 
     There is no pause in which reading could get ahead.
     """
-    is_streamed = isinstance(dataset.train.images, StoredImages)
-    feed = (StreamedData if is_streamed else ResidentData)(
+    feed = open_data(
         {name: (split.images, split.labels) for name, split in dataset.splits().items()},
         devices.make_mesh(),
         Batches(settings.seed, settings.batch_size, settings.eval_batch_size),
+        is_copied=dataset.placement.is_copied,
     )
     steps = itertools.count(1)
     take = jax.jit(

@@ -16,7 +16,7 @@ from jax import Array
 
 from jaxcmp import costs
 from jaxcmp.bench.timing import Timed, describe, take_turns, warm_up
-from jaxcmp.data import Dataset, Split
+from jaxcmp.data import Dataset, Split, placement
 from jaxcmp.experiment import Experiment, make_runner, prepare
 from jaxcmp.runner import Runner
 from jaxcmp.runtime import devices
@@ -122,15 +122,22 @@ def random_images(settings: Settings) -> Dataset:
         labels = rng.integers(0, num_classes, num, dtype=np.int32)
         return Split(images, labels, np.arange(num))
 
+    train, test = split(max(num_train, settings.batch_size)), split(settings.eval_batch_size)
     return Dataset(
         name="random",
         version="1",
         class_names=tuple(map(str, range(num_classes))),
-        train=split(max(num_train, settings.batch_size)),
+        train=train,
         validation=None,
-        test=split(settings.eval_batch_size),
+        test=test,
         mean=np.full(shape[-1], 0.5, np.float32),
         std=np.full(shape[-1], 0.25, np.float32),
+        placement=placement.choose(
+            "device",
+            num_bytes=(len(train.labels) + len(test.labels)) * int(np.prod(shape)),
+            free_bytes=devices.free_bytes(),
+            num_devices=jax.device_count(),
+        ),
     )
 
 

@@ -1,12 +1,11 @@
 """A measurement as a JSON file: what was measured, with machine, versions, commit and command."""
 
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxcmp.files import damaged, read_object, replace_file, to_json, user_path, writing
-from jaxcmp.runtime.environment import command_line, describe_environment
+from jaxcmp.runtime.environment import command_line, cpu_model, describe_environment
 
 # Raised when a field changes its meaning; files of another schema are refused.
 SCHEMA = 1
@@ -40,16 +39,6 @@ def make_record(
         "config": dict(config),
         "measured": dict(measured),
     }
-
-
-def cpu_model() -> str:
-    """Returns the processor's name where Linux states it, otherwise its architecture."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return next(filter(None, names), platform.processor() or platform.machine())
 
 
 def write_record(path: str, record: Record) -> None:

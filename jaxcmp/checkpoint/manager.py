@@ -1,11 +1,16 @@
 """Checkpoints through Orbax: written while training goes on, used only if their digests match.
 
+The training loop waits for a copy of the state alone. A thread of the first process digests and
+writes the copy, without waiting for other processes: what it did together with them would have to
+come in the same order as their training steps.
+
 A step has the items "state", the arrays in nested dicts by their paths in the training state, which
 any program can read with Orbax, and "index", their digests.
 """
 
 import contextlib
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +44,10 @@ class Checkpoints:
         self._keep_every = keep_every
         self._keep_best = keep_best
         self._read_only = read_only
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._being_written: tuple[int, Future[None]] | None = None
+        # Used by the thread alone while a step is being written.
         self._manager: ocp.CheckpointManager | None = None
-        self._step_being_written: int | None = None
         # Steps whose every byte this process has read or written.
         self._sound_steps: set[int] = set()
         silence_orbax()
@@ -77,57 +84,38 @@ class Checkpoints:
         return checkpoint_folder.best_step(self._folder)
 
     def save(self, step: int, state: Any, metrics: dict[str, float]) -> None:
-        """Copies the state, which is the same in every process, and writes it in the background.
+        """Copies the state, and digests and writes the copy in a thread.
 
-        Saving the newest step again does nothing if the state is the same. Raises JaxcmpError, also
-        for the previous save: a full disk, an unwritable folder, a step that is not newer than the
-        newest. Earlier checkpoints stay as they are.
+        Of several processes, whose states are the same, the first one saves, and the others do
+        nothing. Saving the newest step again does nothing if the state is the same. Raises
+        JaxcmpError, also for the previous save: a full disk, an unwritable folder, a step that is
+        not newer than the newest. Earlier checkpoints stay as they are.
         """
-        arrays = trees.to_host(state)
-        index = trees.index_of(arrays)
+        if jax.process_index() > 0:
+            return
         self.wait()
-        newest = self.latest_step
-        if newest is not None and step <= newest:
-            if step == newest and checkpoint_folder.index(self._folder / str(step)) == index:
-                return
-            reason = f"{self._folder} holds a checkpoint of step {newest}"
-            raise JaxcmpError(f"step {step} cannot be saved: {reason}; give another --workdir")
-        self._step_being_written = step
-        try:
-            self._writer().save(
-                step,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(trees.nest(arrays)),
-                    index=ocp.args.JsonSave(index),
-                ),
-                metrics={name: float(value) for name, value in metrics.items()},
-                force=True,  # Otherwise Orbax may skip a save by its own policy.
-            )
-        except Exception as error:
-            raise self._failure(error) from error
+        arrays = trees.to_host(state)
+        if not self._is_saved(step, arrays):
+            writing = self._thread.submit(self._write, step, arrays, metrics)
+            self._being_written = step, writing
 
     def wait(self) -> None:
         """Waits until the last save is on disk; raises JaxcmpError if it could not be written."""
-        step = self._step_being_written
-        if step is None or self._manager is None:
+        if self._being_written is None:
             return
+        (step, writing), self._being_written = self._being_written, None
         try:
-            self._manager.wait_until_finished()
-            if jax.process_index() == 0 and step not in self.steps:
-                raise OSError("it is incomplete")
+            writing.result()
         except Exception as error:
-            raise self._failure(error) from error
-        self._sound_steps.add(step)
-        self._step_being_written = None
-        if jax.process_index() == 0:
-            checkpoint_folder.clear_deleted(self._folder)
+            raise self._failure(step, error) from error
 
     def close(self) -> None:
-        """Waits for the last save, and raises as `wait` does."""
-        self.wait()
-        if self._manager is not None:
-            self._manager.close()
-            self._manager = None
+        """Waits for the last save, and raises as `wait` does; nothing can be saved afterwards."""
+        try:
+            self.wait()
+        finally:
+            self._thread.shutdown()
+            self._close_manager()
 
     def restore(self, template: Any, step: int | str | None = None) -> tuple[int, Any] | None:
         """Reads a checkpoint into the structure, and onto the devices, of `template`.
@@ -146,6 +134,7 @@ class Checkpoints:
     def read(self, step: int | str | None = None) -> tuple[int, trees.Arrays] | None:
         """Reads a checkpoint, chosen as in `restore`; returns its step and host arrays by path."""
         self.wait()
+        _gather(0)  # By now the first process has written the last save.
         damaged: dict[int, str] = {}
         while True:
             chosen = checkpoint_folder.choose(self._folder, step, damaged)
@@ -161,7 +150,7 @@ class Checkpoints:
             # A run that is still training may have deleted it meanwhile.
             if not self._read_only or path.exists():
                 damaged[chosen] = fault or "another process cannot read it"
-                self.close()  # Orbax caches the list of steps.
+                self._close_manager()  # Orbax caches the list of steps.
                 if jax.process_index() == 0:
                     checkpoint_folder.set_aside(path, damaged[chosen], read_only=self._read_only)
         if damaged:
@@ -174,25 +163,56 @@ class Checkpoints:
             )
         return None
 
+    def _is_saved(self, step: int, arrays: trees.Arrays) -> bool:
+        """Returns whether the newest checkpoint is this one; raises JaxcmpError for an older step.
+
+        Listing the steps suffices for a newer step, so that the loop does not wait for digests.
+        """
+        if step > max(checkpoint_folder.listed_steps(self._folder), default=-1):
+            return False
+        newest = self.latest_step
+        if newest is None or step > newest:
+            return False
+        saved = checkpoint_folder.index(self._folder / str(newest))
+        if step == newest and saved == trees.index_of(arrays):
+            return True
+        reason = f"{self._folder} holds a checkpoint of step {newest}"
+        raise JaxcmpError(f"step {step} cannot be saved: {reason}; give another --workdir")
+
+    def _write(self, step: int, arrays: trees.Arrays, metrics: dict[str, float]) -> None:
+        """Digests and writes a checkpoint, and deletes those that need not be kept."""
+        index = trees.index_of(arrays)
+        self._writer().save(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(trees.nest(arrays)), index=ocp.args.JsonSave(index)
+            ),
+            metrics={name: float(value) for name, value in metrics.items()},
+            force=True,  # Otherwise Orbax may skip a save by its own policy.
+        )
+        if step not in self.steps:
+            raise OSError("it is incomplete")
+        self._sound_steps.add(step)
+        checkpoint_folder.clear_deleted(self._folder)
+
     def _writer(self) -> ocp.CheckpointManager:
         if self._manager is None:
-            if jax.process_index() == 0:
-                checkpoint_folder.clear_deleted(self._folder)
-                checkpoint_folder.set_faulty_aside(self._folder, self._fault_of)
-            _gather(0)  # No process lists the folder before that.
+            checkpoint_folder.clear_deleted(self._folder)
+            checkpoint_folder.set_faulty_aside(self._folder, self._fault_of)
             kept: list[Any] = [checkpoint_managers.LatestN(2)]
             if self._keep_every:
                 kept.append(checkpoint_managers.EveryNSteps(self._keep_every))
             if self._keep_best:
                 kept.append(checkpoint_managers.BestN(get_metric_fn=checkpoint_folder.rank, n=1))
-            self._manager = ocp.CheckpointManager(
+            self._manager = _Manager(
                 self._folder,
                 options=ocp.CheckpointManagerOptions(
                     create=False,
                     cleanup_tmp_directories=True,
                     todelete_subdir=checkpoint_folder.DELETED,
-                    # Otherwise Orbax waits for a time limit if a folder cannot be made.
-                    async_options=ocp.AsyncOptions(create_directories_asynchronously=False),
+                    # It is called in a thread of ours.
+                    enable_async_checkpointing=False,
+                    multiprocessing_options=_alone("write"),
                     # Without a function, Orbax would not write the metrics.
                     best_fn=checkpoint_folder.rank if self._keep_best else None,
                     preservation_policy=checkpoint_managers.AnyPreservationPolicy(kept),
@@ -204,18 +224,29 @@ class Checkpoints:
         """Reads every byte of a checkpoint, once, and describes what is wrong with it."""
         return None if int(path.name) in self._sound_steps else _read_sound(path)[1]
 
-    def _failure(self, error: Exception) -> JaxcmpError:
-        step, self._step_being_written = self._step_being_written, None
+    def _close_manager(self) -> None:
         manager, self._manager = self._manager, None
         if manager is not None:
-            with contextlib.suppress(Exception):
-                manager.close()
-        if jax.process_index() == 0:
-            checkpoint_folder.delete_half_written(self._folder)
+            manager.close()
+
+    def _failure(self, step: int, error: Exception) -> JaxcmpError:
+        with contextlib.suppress(Exception):
+            self._close_manager()
+        checkpoint_folder.delete_half_written(self._folder)
         newest = self.latest_step
         before = "there is none before it" if newest is None else f"that of step {newest} is whole"
         where = f"the checkpoint of step {step} cannot be written to {self._folder}"
         return JaxcmpError(f"{where} ({_one_line(error)}); {before}")
+
+
+class _Manager(ocp.CheckpointManager):
+    """Orbax's manager without its question, at every save, whether to stop for a preemption.
+
+    All processes must ask it with the same numbers; training does, by `Interrupt.is_due`.
+    """
+
+    def reached_preemption(self, step: int) -> bool:
+        return False
 
 
 def restore_variables(
@@ -242,11 +273,8 @@ def _read_sound(path: Path) -> tuple[trees.Arrays, str | None]:
     """
     if fault := checkpoint_folder.first_fault(path):
         return {}, fault
-    # Each process reads on its own, without Orbax's barriers.
-    me = jax.process_index()
-    alone = ocp.options.MultiprocessingOptions(me, {me}, barrier_sync_key_prefix=f"read_{me}")
     try:
-        with ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer:
+        with ocp.StandardCheckpointer(multiprocessing_options=_alone("read")) as checkpointer:
             tree = checkpointer.restore(path / checkpoint_folder.STATE)
         return trees.verified(checkpoint_folder.index(path), tree), None
     except Exception as error:
@@ -254,6 +282,12 @@ def _read_sound(path: Path) -> tuple[trees.Arrays, str | None]:
             raise
         checkpoint_folder.check_readable(path)
         return {}, _one_line(error)
+
+
+def _alone(action: str) -> ocp.options.MultiprocessingOptions:
+    """Returns Orbax's options for a process that acts on its own, without barriers."""
+    me = jax.process_index()
+    return ocp.options.MultiprocessingOptions(me, {me}, barrier_sync_key_prefix=f"{action}_{me}")
 
 
 def _gather(value: int) -> list[int]:

@@ -84,7 +84,7 @@ class Dataset:
         return {name: split for name, split in named.items() if split is not None}
 
 
-def load(options: Data, *, free_bytes: int, seed: int) -> Dataset:
+def load(options: Data, *, free_bytes: int, seed: int, num_devices: int = 1) -> Dataset:
     """Loads a data set, holds out a validation split and takes a part of the rest for training.
 
     The validation images depend only on `validation_fraction` and `seed`; training images at a
@@ -93,8 +93,9 @@ def load(options: Data, *, free_bytes: int, seed: int) -> Dataset:
 
     Args:
       options: the section `data` of the settings, with valid ranges.
-      free_bytes: the free memory of the devices, for the placement `auto`.
+      free_bytes: the free memory of the devices, for the placement.
       seed: chooses the validation and the training images.
+      num_devices: the devices that share the images, for the placement.
 
     Raises:
       CommandError: a name or value does not fit the data.
@@ -102,7 +103,7 @@ def load(options: Data, *, free_bytes: int, seed: int) -> Dataset:
     """
     source = _open(options)
     check_classes(options.classes, source.class_names)
-    loaded = _load_splits(source, options, free_bytes)
+    loaded = _load_splits(source, options, free_bytes, num_devices)
     notes = (*source.notes, *_find_leaks(loaded), *loaded.notes)
     loaded, class_names = _in_use(loaded, source, options)
     train, validation = loaded.train, loaded.validation
@@ -188,7 +189,7 @@ def _open(options: Data, *, for_tests: bool = False) -> Source:
     )
 
 
-def _load_splits(source: Source, options: Data, free_bytes: int) -> _Loaded:
+def _load_splits(source: Source, options: Data, free_bytes: int, num_devices: int) -> _Loaded:
     """Loads the images of all splits, which have one shape, and chooses their placement."""
     train_name, test_name = choose_splits(source, test_fraction=options.test_fraction)
     validation_name = _choose_validation(source, test_name, options)
@@ -197,7 +198,10 @@ def _load_splits(source: Source, options: Data, free_bytes: int) -> _Loaded:
         source.stored_size()
     names = [name for name in (train_name, validation_name, test_name) if name]
     # Chosen before anything is decoded, which may take minutes.
-    placement = _place(source, names, options, free_bytes)
+    num_bytes = _bytes_in_use(source, names, options)
+    placement = choose(
+        options.placement, num_bytes=num_bytes, free_bytes=free_bytes, num_devices=num_devices
+    )
     splits = {name: _load_split(source, name, options, placement) for name in names}
     train = splits[train_name]
     if test_name:
@@ -272,8 +276,8 @@ def _find_leaks(loaded: _Loaded) -> list[str]:
     return lines
 
 
-def _place(source: Source, names: Sequence[str], options: Data, free_bytes: int) -> Placement:
-    """Chooses a placement for the images in use of these splits, the first of which is training."""
+def _bytes_in_use(source: Source, names: Sequence[str], options: Data) -> int:
+    """Returns the memory of the images in use of these splits, the first of which is training."""
     num_train, *num_held_out = (len(source.ids(name)) for name in names)
     if options.test_fraction:
         num_held_out.append(round(num_train * options.test_fraction))
@@ -281,8 +285,7 @@ def _place(source: Source, names: Sequence[str], options: Data, free_bytes: int)
     share = len(options.classes or source.class_names) / len(source.class_names)
     part = options.validation_fraction + options.train_fraction * (1 - options.validation_fraction)
     image_bytes = _image_bytes(source, names[0], options)
-    num_bytes = round((num_train * part + sum(num_held_out)) * share * image_bytes)
-    return choose(options.placement, num_bytes=num_bytes, free_bytes=free_bytes)
+    return round((num_train * part + sum(num_held_out)) * share * image_bytes)
 
 
 def _reader(source: Source, name: str, options: Data) -> SplitReader:

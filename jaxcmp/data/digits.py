@@ -1,7 +1,8 @@
 """The digits of scikit-learn: real images that need no download."""
 
+import importlib.util
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from jaxcmp.data.splits import held_out
 
 TEST_FRACTION = 0.2
 SIZE = (8, 8)
+
+
+# Of one digit, in scikit-learn's file: the pixels, 0..16, and then the label.
+FILE = "datasets/data/digits.csv.gz"
 
 
 class Digits:
@@ -30,12 +35,9 @@ class Digits:
     notes: tuple[str, ...] = ()
 
     def __init__(self) -> None:
-        # Imported here, because it takes a second or more.
-        from sklearn.datasets import load_digits
-
-        digits: Any = load_digits()
-        self._images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
-        self._labels = digits.target.astype(np.int32)
+        pixels, labels = _read()
+        self._images = np.rint(pixels.reshape(-1, *SIZE, 1) * (255 / 16)).astype(np.uint8)
+        self._labels = labels.astype(np.int32)
         kept, held = held_out(stream("digits test split", 0), self._labels, TEST_FRACTION)
         self._ids = {"train": kept, "test": held}
 
@@ -57,3 +59,11 @@ class Digits:
 
     def contents(self, split: str) -> None:
         return None
+
+
+def _read() -> tuple[np.ndarray, np.ndarray]:
+    """Reads pixels [n, 64] and labels [n], without scikit-learn, which takes a second to import."""
+    package = importlib.util.find_spec("sklearn")
+    assert package is not None and package.origin is not None, "scikit-learn is a dependency"
+    rows = np.loadtxt(Path(package.origin).parent / FILE, delimiter=",", dtype=np.uint8)
+    return rows[:, :-1], rows[:, -1]

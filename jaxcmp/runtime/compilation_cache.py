@@ -13,6 +13,8 @@ from jaxcmp import files
 
 # Some hundred programs; beyond that, the oldest are deleted.
 MAX_BYTES = 2 * 1024**3
+# JAX's name of the shortest compilation that is kept.
+LEAST_SECONDS = "jax_persistent_cache_min_compile_time_secs"
 
 
 def enable() -> Path | None:
@@ -24,6 +26,9 @@ def enable() -> Path | None:
     """
     if not jax.config.values["jax_enable_compilation_cache"]:
         return None
+    if LEAST_SECONDS.upper() not in os.environ:
+        # By default JAX compiles what takes less than a second anew in every process.
+        jax.config.update(LEAST_SECONDS, 0.0)
     if folder := jax.config.values["jax_compilation_cache_dir"]:
         return Path(folder)
     folder = files.cache_folder() / "compiled" / processor()

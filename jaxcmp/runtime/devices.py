@@ -14,6 +14,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.runtime import host_memory, memory_errors
+from jaxcmp.runtime.environment import cpu_model
 
 Result = TypeVar("Result")
 # With 440 MB the compiler crashed (SIGSEGV or SIGABRT), with 740 MB it did not.
@@ -31,8 +32,9 @@ def describe() -> str:
     """Describes all devices by number, name and memory: "8 x NVIDIA H200 with 139 GiB each"."""
     device = jax.local_devices()[0]
     if device.platform == "cpu":
-        cores = f"the CPU with {os.cpu_count()} cores"
-        return cores if jax.device_count() == 1 else f"{jax.device_count()} devices of {cores}"
+        memory = f"{host_memory.total_bytes() / 2**30:.0f} GiB"
+        host = f"{cpu_model()} with {os.cpu_count()} cores and {memory}"
+        return host if jax.device_count() == 1 else f"{jax.device_count()} devices of {host}"
     memory = (device.memory_stats() or {}).get("bytes_limit")
     size = f" with {memory / 2**30:.0f} GiB" if memory else ""
     if jax.device_count() == 1:
@@ -145,6 +147,19 @@ def take_rows(mesh: Mesh, rows: Array, indices: Array) -> Array:
         # Only one summand is not zero, so small integers do not overflow.
         return jax.lax.psum_scatter(taken, "data", tiled=True)
 
+    return take(rows, indices)
+
+
+def take_copied_rows(mesh: Mesh, rows: Array, indices: Array) -> Array:
+    """Looks up rows [n, ...] that every device has by divided indices [batch]: [batch, ...]."""
+    if mesh.size == 1:
+        return rows[indices]
+    take = jax.shard_map(
+        lambda rows, indices: rows[indices],
+        mesh=mesh,
+        in_specs=(PartitionSpec(), SPLIT),
+        out_specs=SPLIT,
+    )
     return take(rows, indices)
 
 

@@ -60,6 +60,16 @@ def describe_environment(*, device: str, device_count: int, precision: str) -> d
     }
 
 
+def cpu_model() -> str:
+    """Returns the processor's name where Linux states it, otherwise its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return next(filter(None, names), platform.processor() or platform.machine())
+
+
 def command_line(argv: Sequence[str]) -> str:
     """Returns the command as typed in a shell, with `python -m` and a name for a module's file."""
     program = Path(argv[0])

@@ -66,16 +66,21 @@ from jaxcmp.checkpoint import folder as checkpoint_folder
 from jaxcmp.checkpoint.manager import Checkpoints
 process, port, folder = int(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
 jax.distributed.initialize(f"127.0.0.1:{port}", 2, process)
-sharding = NamedSharding(jax.make_mesh((2,), ("data",), (AxisType.Auto,)), PartitionSpec())
+mesh = jax.make_mesh((2,), ("data",), (AxisType.Auto,))
+sharding, divided = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
 def state(step):
     host = np.arange(1000, dtype=np.float32) * step
     return {"kernel": jax.make_array_from_callback(host.shape, sharding, lambda i: host[i])}
+cut = jax.make_array_from_callback((4,), divided, lambda i: np.arange(4, dtype=np.float32)[i])
+total = jax.jit(lambda x: x.sum(), out_shardings=sharding)
 def holds(restored, step):
     kernel = restored["kernel"]
     return kernel.sharding == sharding and np.array_equal(kernel, np.arange(1000) * step)
 with Checkpoints(folder, keep_every=0, keep_best=True) as checkpoints:
     for step in (1, 2, 3):
         checkpoints.save(step, state(step), {"validation_accuracy": 1 / step})
+        for _ in range(20):  # Steps go on in both processes while the first one writes.
+            assert float(total(cut)) == 6
     step, restored = checkpoints.restore(state(0))
     assert step == 3 and holds(restored, 3)
     first_fault = checkpoint_folder.first_fault

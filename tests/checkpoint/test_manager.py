@@ -3,7 +3,9 @@
 import os
 import resource
 import shutil
+import statistics
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,34 @@ def test_the_state_may_be_donated_while_it_is_written(tmp_path):
             checkpoints.save(step, state, {})
             state = add_one(add_one(state))
     assert float(restore_variables(tmp_path)[1]["params"]["kernel"].max()) == 9
+
+
+def test_training_waits_for_a_copy_and_not_for_digests_and_files(tmp_path):
+    copying, writing = [], []
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step in range(1, 6):
+            state = large_state(step)
+            start = time.perf_counter()
+            checkpoints.save(step, state, {})
+            copying.append(time.perf_counter() - start)
+            checkpoints.wait()
+            writing.append(time.perf_counter() - start)
+    assert 4 * statistics.median(copying) < statistics.median(writing)
+
+
+def test_an_error_of_a_save_is_raised_by_the_next_one(tmp_path):
+    with open_checkpoints(tmp_path / "gone") as checkpoints:
+        checkpoints.save(1, SMALL, {})
+        checkpoints.wait()
+        shutil.rmtree(tmp_path / "gone")
+        (tmp_path / "gone").write_text("")
+        checkpoints.save(2, SMALL, {})
+        with pytest.raises(JaxcmpError, match="step 2 cannot be written .* none before"):
+            checkpoints.save(3, SMALL, {})
+        (tmp_path / "gone").unlink()
+        (tmp_path / "gone").mkdir()
+        checkpoints.save(3, SMALL, {})
+    assert checkpoints.steps == [3]
 
 
 @pytest.mark.parametrize("num_devices", [1, 2, 8])

@@ -1,8 +1,11 @@
 """The digits: 1,797 real images with a fixed split."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import sample_data
+from sklearn.datasets import load_digits
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +19,14 @@ def test_all_digits_are_8_bit_images(digits):
     assert digits.class_names == tuple("0123456789")
     ids = np.concatenate([digits.train.ids, digits.test.ids])
     np.testing.assert_array_equal(np.sort(ids), np.arange(1797))
+
+
+def test_digits_are_those_of_scikit_learn(digits):
+    theirs: Any = load_digits()
+    for split in (digits.train, digits.test):
+        np.testing.assert_array_equal(split.labels, theirs.target[split.ids])
+        levels = theirs.images[split.ids] * 255 / 16
+        np.testing.assert_allclose(split.images[..., 0], levels, rtol=0, atol=0.5)
 
 
 def test_grey_levels_are_spread_over_the_whole_range(digits):

@@ -18,6 +18,28 @@ def test_an_explicit_placement_ignores_free_memory(placement, is_streamed):
         assert "as data.placement says: 1.0 MB" in placed.reason
 
 
+@pytest.mark.parametrize("placement", ["auto", "device"])
+@pytest.mark.parametrize(("num_devices", "num_bytes"), [(2, 25_000), (8, 6_250)])
+def test_each_device_has_a_copy_of_images_under_a_twentieth_of_its_memory(
+    placement, num_devices, num_bytes
+):
+    copied, divided = (
+        choose(placement, num_bytes=size, free_bytes=10**6, num_devices=num_devices)
+        for size in (num_bytes, num_bytes + 1)
+    )
+    assert copied.is_copied and not divided.is_copied
+    assert copied.reason.startswith(f"images copied to each of {num_devices} devices")
+    assert divided.reason.startswith(f"images divided among {num_devices} devices")
+    assert copied.name == divided.name == "device"
+
+
+def test_one_device_and_streamed_images_need_no_copies():
+    assert not choose("auto", num_bytes=1, free_bytes=10**9, num_devices=1).is_copied
+    for placement, num_bytes in (("stream", 1), ("auto", 10**9)):
+        placed = choose(placement, num_bytes=num_bytes, free_bytes=10**9, num_devices=8)
+        assert placed.is_streamed and not placed.is_copied
+
+
 def test_the_reason_has_both_sizes():
     reason = choose("auto", num_bytes=193 * 10**9, free_bytes=79 * 10**9).reason
     assert reason == (
@@ -25,3 +47,6 @@ def test_the_reason_has_both_sizes():
     )
     reason = choose("auto", num_bytes=154 * 10**6, free_bytes=79 * 10**9).reason
     assert reason == "images on the devices: 154.0 MB, and 79.0 GB are free there"
+    sizes = {"num_bytes": 154 * 10**6, "free_bytes": 632 * 10**9}
+    reason = choose("auto", **sizes, num_devices=8).reason
+    assert reason == "images copied to each of 8 devices: 154.0 MB, and 632.0 GB are free there"

@@ -1,6 +1,10 @@
 """Devices and the placement of arrays on them."""
 
+import os
+import platform
+import re
 from functools import partial
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -78,6 +82,19 @@ def test_a_lookup_needs_no_copy_of_all_rows():
     assert "reduce-scatter" in text and "all-reduce" not in text
 
 
+@pytest.mark.parametrize("num_devices", [1, 3, 8])
+def test_copied_rows_are_looked_up_without_an_exchange_between_devices(num_devices):
+    mesh = devices.make_mesh(jax.devices()[:num_devices])
+    images = np.random.default_rng(0).integers(0, 256, (21, 2, 2, 3), dtype=np.uint8)
+    indices = np.random.default_rng(1).permutation(np.arange(24, dtype=np.int32) % 21)
+    rows = devices.place(images, devices.replicated(mesh))
+    placed = devices.place(indices, devices.sharded(mesh))
+    take = jax.jit(partial(devices.take_copied_rows, mesh), out_shardings=devices.sharded(mesh))
+    np.testing.assert_array_equal(take(rows, placed), images[indices])
+    text = take.lower(rows, placed).compile().as_text() or ""
+    assert "gather" in text and not re.search(r"\b(all|reduce|collective)-", text)
+
+
 def test_a_key_is_placed_as_a_key():
     key = jax.random.key(7)
     placed = devices.place(key, devices.replicated(devices.make_mesh()))
@@ -110,6 +127,18 @@ def test_own_rows_are_all_rows_of_a_single_process(num_devices):
     np.testing.assert_array_equal(placed, value)
     assert len(placed.addressable_shards) == num_devices
     assert placed.addressable_shards[-1].data.shape == (3, 16 // num_devices)
+
+
+def test_devices_are_described_by_number_name_cores_and_memory():
+    cpuinfo = Path("/proc/cpuinfo")
+    names = re.findall(
+        r"^model name\s*: *(\S.*)$", cpuinfo.read_text() if cpuinfo.exists() else "", re.MULTILINE
+    )
+    words = re.fullmatch(r"8 devices of (.+) with (\d+) cores and (\d+) GiB", devices.describe())
+    assert words is not None
+    assert words[1] == (names[0] if names else platform.processor() or platform.machine())
+    assert int(words[2]) == os.cpu_count()
+    assert 0 <= int(words[3]) - host_memory.available_bytes() // 2**30
 
 
 def test_cpu_devices_have_the_hosts_memory():
