@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from jaxcmp.compare.arms import Arm, with_epochs
-from jaxcmp.compare.document import Axis, Block, Figure, Plot, Series, Text
-from jaxcmp.compare.sections.over_seeds import over_seeds
-from jaxcmp.compare.sections.pretraining_arms import Pretrained, ends, largest
+from jaxcmp.compare.document import Axis, Block, Figure, Plot, Series, Style
+from jaxcmp.compare.sections.answer import left_out, notes
+from jaxcmp.compare.sections.columns import colour
+from jaxcmp.compare.sections.over_seeds import accuracies, over_seeds
+from jaxcmp.compare.sections.pretraining_arms import Pretrained, of_sizes
 
 ACCURACY = Axis("test accuracy, %")
 RANDOM, PRETRAINED = "random weights", "pretrained"
@@ -15,104 +17,68 @@ DASHED = " Dashed: from random weights."
 
 def pretraining_figures(arms: Sequence[Pretrained]) -> list[Block]:
     """Draws the arms that have a counterpart which began at random; nothing where none has."""
-    beside = [each for each in arms if each.baseline]
+    pairs = [(each, each.baseline) for each in arms if each.baseline]
+    beside = [each for each, _ in pairs]
     if not beside:
         return []
-    panels, caption = [_both_ways(largest(beside))], INTERVAL
+    panels, caption = [_both_ways(beside)], INTERVAL
     if len({each.architecture for each in beside}) > 1:
         caption += " Lines that cross: the means change places, which seeds alone can explain."
     if len({each.num_train for each in beside}) > 1:
-        panels.append(_by_images(beside))
+        panels.append(_by_images(pairs))
         caption += DASHED
     names = "; ".join(dict.fromkeys(each.label for each in beside))
-    ends = Figure(
-        "pretraining",
-        panels,
-        caption,
-        f"Test accuracy from random and from pretrained weights: {names}.",
-    )
-    return [ends, *_curves(beside)]
+    alternative = f"Test accuracy from random and from pretrained weights: {names}."
+    blocks: list[Block] = [Figure("pretraining", panels, caption, alternative)]
+    # On the most and on the fewest images of each architecture.
+    if shown := of_sizes([each for each in beside if with_epochs(each.arm)], min, max):
+        alternative = "Test accuracy by epoch, from random and from pretrained weights."
+        curves = [_curve(each) for each in shown]
+        blocks.append(Figure("pretraining-curves", curves, INTERVAL + DASHED, alternative))
+    drawn = [each.arm for each in beside]
+    return [*blocks, *notes(left_out(drawn, lambda run: run.epochs, "a record of its epochs"))]
 
 
-def _both_ways(arms: Sequence[Pretrained]) -> Plot:
-    series = []
+def _both_ways(beside: Sequence[Pretrained]) -> Plot:
+    series, arms = [], of_sizes(beside, max)
     for each in arms:
-        pair = [arm for arm in (each.baseline, each.arm) if arm]
-        series += _line(_name(each), [0.0, 1.0], pair, "thick", each.index)
+        pair = [each.baseline, each.arm]
+        series += accuracies(_name(each), [0.0, 1.0], pair, "thick", colour(each.arm))
     starts = Axis("", "category", [f"from {RANDOM}", PRETRAINED], (-0.25, 1.15))
     sizes = " or ".join(f"{num:,}" for num in dict.fromkeys(each.num_train for each in arms))
-    return Plot(
-        f"From random and from pretrained weights, {sizes} images", starts, ACCURACY, series
-    )
+    title = f"From random and from pretrained weights, {sizes} images"
+    return Plot(title, starts, ACCURACY, series)
 
 
-def _by_images(arms: Sequence[Pretrained]) -> Plot:
-    lines: dict[tuple[str, str], dict[int, Arm]] = {}
-    indices: dict[str, int | None] = {}
-    for each in arms:
-        indices[each.label] = each.index
-        lines.setdefault((each.label, "thick"), {})[each.num_train] = each.arm
-        if each.baseline:
-            lines.setdefault((each.label, "dashed"), {})[each.num_train] = each.baseline
+def _by_images(pairs: Sequence[tuple[Pretrained, Arm]]) -> Plot:
     series = []
-    for (label, style), by_size in lines.items():
-        sizes = sorted(by_size)
-        found = [by_size[size] for size in sizes]
-        name = label if style == "thick" else _untrained(found[-1])
-        series += _line(name, [float(size) for size in sizes], found, style, indices[label])
+    for label in dict.fromkeys(each.label for each, _ in pairs):
+        # By size, the fewest images first.
+        own = {each.num_train: (each.arm, random) for each, random in pairs if each.label == label}
+        sizes = sorted(own)
+        tuned, random = zip(*(own[size] for size in sizes), strict=True)
+        x, index = [float(size) for size in sizes], colour(tuned[-1])
+        series += accuracies(label, x, tuned, "thick", index)
+        series += accuracies(_untrained(random[-1]), x, random, "dashed", index)
     return Plot("Accuracy by training images", Axis("training images", "log"), ACCURACY, series)
 
 
-def _line(
-    label: str, x: list[float], arms: Sequence[Arm], style, index: int | None
-) -> list[Series]:
-    percents = [[100 * accuracy for accuracy in arm.accuracies] for arm in arms]
-    runs = [run for arm in arms for run in arm.runs]
-    return over_seeds(label, x, percents, style, index, runs)
-
-
-def _curves(arms: Sequence[Pretrained]) -> list[Block]:
-    """A panel for each arm, on the most and on the fewest images of its architecture."""
-    shown = ends([each for each in arms if _has_epochs(each.arm)])
-    blocks: list[Block] = []
-    if shown:
-        figure = Figure(
-            "pretraining-curves",
-            [_curve(each) for each in shown],
-            INTERVAL + DASHED,
-            "Test accuracy by epoch, from random and from pretrained weights.",
-        )
-        blocks.append(figure)
-    silent = [
-        f"seed {outcome.seed} of {each.arm.name} ({outcome.folder})"
-        for each in arms
-        for outcome in each.arm.outcomes
-        if not outcome.epochs
-    ]
-    if silent:
-        text = f"Left out, without a record of its epochs: {', '.join(silent)}."
-        blocks.append(Text(text, "note"))
-    return blocks
-
-
 def _curve(pretrained: Pretrained) -> Plot:
-    series = _epochs(pretrained.label, pretrained.arm, "thick", pretrained.index)
-    if pretrained.baseline and _has_epochs(pretrained.baseline):
-        name = _untrained(pretrained.baseline)
-        series += _epochs(name, pretrained.baseline, "dashed", pretrained.index)
+    index, baseline = colour(pretrained.arm), pretrained.baseline
+    series = _epochs(pretrained.label, pretrained.arm, "thick", index)
+    if baseline:
+        series += _epochs(_untrained(baseline), baseline, "dashed", index)
     title = f"{_name(pretrained)} on {pretrained.num_train:,} images"
     return Plot(title, Axis("epoch"), ACCURACY, series)
 
 
-def _epochs(label: str, arm: Arm, style, index: int | None) -> list[Series]:
-    arm = with_epochs(arm) or arm
-    found = arm.by_epoch(lambda each: [100 * epoch["test_accuracy"] for epoch in each.epochs])
+def _epochs(label: str, arm: Arm, style: Style, index: int | None) -> list[Series]:
+    recorded = with_epochs(arm)
+    if recorded is None:
+        return []
+    found = recorded.by_epoch(lambda run: [100 * each["test_accuracy"] for each in run.epochs])
     epochs = [float(epoch) for epoch in found]
-    return over_seeds(label, epochs, list(found.values()), style, index, arm.runs)
-
-
-def _has_epochs(arm: Arm) -> bool:
-    return with_epochs(arm) is not None
+    return over_seeds(label, epochs, list(found.values()), style, index, recorded.runs)
 
 
 def _name(pretrained: Pretrained) -> str:

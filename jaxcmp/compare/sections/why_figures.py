@@ -5,21 +5,30 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from msgspec import structs
 
-from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Axis, Figure, Heatmap, Plot, Series
 from jaxcmp.compare.inspected import InspectedArm, State, mean_over
-from jaxcmp.compare.sections.over_seeds import over_seeds
+from jaxcmp.compare.sections.over_seeds import over_seeds, sideways
 
 ANSWERS, ACCURACY = Axis("answers kept, %"), Axis("accuracy, %")
 UNTRAINED = "Dashed: the same models untrained."
 FLOOR = 0.25
-# The values of an arm at a level, one a seed, in percent.
+# The values of an arm at a place, one a seed, in percent.
 Values = Callable[[InspectedArm, int, State], list[float]]
 
 
-def figures(group: Group, arms: Sequence[InspectedArm]) -> list[Figure]:
+def figures(arms: Sequence[InspectedArm]) -> list[Figure]:
     """Draws shifts, places, arrangement and corruptions, in this order."""
     return [_shifts(arms), _places(arms), _arrangement(arms), _corruptions(arms)]
+
+
+def lines(arm: InspectedArm, levels: Sequence[int], values: Values, style="thick") -> list[Series]:
+    """The seeds' mean with its interval, and dashed that of the untrained models."""
+    x, own = [float(level) for level in levels], arm.arm
+    trained = [values(arm, level, "trained") for level in levels]
+    initial = [float(np.mean(values(arm, level, "initial"))) for level in levels]
+    name = f"{own.name}, untrained"
+    dashed = Series(name, x, list(initial), "dashed", own.index, runs=own.runs)
+    return [*over_seeds(own.name, x, trained, style, own.index, own.runs), dashed]
 
 
 def _shifts(arms: Sequence[InspectedArm]) -> Figure:
@@ -30,8 +39,10 @@ def _shifts(arms: Sequence[InspectedArm]) -> Figure:
         def kept(each: InspectedArm, level: int, state: State, kind: str = kind) -> list[float]:
             return each.shares("shifts", kind, level, "kept", state)
 
-        series = _lines(arms, levels, kept)
-        paddings = _crop_paddings(arms, max(levels))
+        series = [line for each in arms for line in lines(each, levels, kept)]
+        # As far as the arms' random crops shift, where the figure reaches that far.
+        crops = {int(each.arm.config["augment"].get("crop_padding", 0)) for each in arms}
+        paddings = sorted(padding for padding in crops if 0 < padding <= max(levels))
         for padding in paddings:
             ends = [float(padding)] * 2
             series.append(Series("trained up to here", ends, [0.0, 100.0], "reference"))
@@ -46,25 +57,6 @@ def _shifts(arms: Sequence[InspectedArm]) -> Figure:
         "patches at other positions (Gunasekar 2022; Azulay and Weiss 2019).",
         "Share of answers kept against the shift in pixels.",
     )
-
-
-def _crop_paddings(arms: Sequence[InspectedArm], longest: int) -> list[int]:
-    """Returns by how many pixels the arms' random crops shift, as far as the figure reaches."""
-    paddings = {int(each.arm.config["augment"].get("crop_padding", 0)) for each in arms}
-    return sorted(padding for padding in paddings if 0 < padding <= longest)
-
-
-def _lines(arms: Sequence[InspectedArm], levels: Sequence[int], values: Values) -> list[Series]:
-    """The seeds' mean of each arm with its interval, and dashed that of the untrained models."""
-    series: list[Series] = []
-    for each in arms:
-        x, arm = [float(level) for level in levels], each.arm
-        trained = [values(each, level, "trained") for level in levels]
-        series += over_seeds(arm.name, x, trained, "thick", arm.index, arm.runs)
-        initial = [float(np.mean(values(each, level, "initial"))) for level in levels]
-        name = f"{arm.name}, untrained"
-        series.append(Series(name, x, list(initial), "dashed", arm.index, runs=arm.runs))
-    return series
 
 
 def spread_over_places(arm: InspectedArm, state: State) -> list[float]:
@@ -98,62 +90,43 @@ def _grid(arm: InspectedArm, state: State = "trained") -> np.ndarray:
 def _places(arms: Sequence[InspectedArm]) -> Figure:
     panels = []
     for each in arms:
-        grid = _grid(each).mean(axis=0)
-        num = len(grid)
-        names = [str(i - num // 2).replace("-", "−") for i in range(num)]
-        centre = centre_accuracy(each)
-        panels.append(
-            Heatmap(
-                f"{each.arm.name}: {centre:.1f} % at the centre",
-                "place, from the centre down",
-                "place, to the right",
-                names,
-                names,
-                (grid - centre).tolist(),
-                "points",
-                is_diverging=True,
-                runs=each.arm.runs,
-            )
-        )
+        grid, centre = _grid(each).mean(axis=0), centre_accuracy(each)
+        names = [str(i - len(grid) // 2).replace("-", "−") for i in range(len(grid))]
+        title = f"{each.arm.name}: {centre:.1f} % at the centre"
+        labels = ("place, from the centre down", "place, to the right", names, names)
+        values = (grid - centre).tolist()
+        panels.append(Heatmap(title, *labels, values, "points", True, each.arm.runs))
+    low = " and ".join(each.arm.name for each in arms if is_near_chance(each))
+    floor = (
+        f" A map says nothing where accuracy at the centre is near chance, as that of {low}: above "
+        "the share of the largest class by less than a quarter of what unchanged images give."
+    )
     return Figure(
         "why-places",
         panels,
         "Each test image, at five eighths of its size, pasted on black at a grid of places: "
         "accuracy minus that at the centre, mean over seeds. A ViT's pattern can be that of its "
-        f"patches, into which an image falls otherwise at each place.{_floor(arms)}",
+        f"patches, into which an image falls otherwise at each place.{floor if low else ''}",
         "Accuracy by the place of the image, relative to the centre, for each arm.",
     )
 
 
-def _floor(arms: Sequence[InspectedArm]) -> str:
-    names = [each.arm.name for each in arms if is_near_chance(each)]
-    if not names:
-        return ""
-    return (
-        f" A map says nothing where accuracy at the centre is near chance, as that of "
-        f"{' and '.join(names)}: above the share of the largest class by less than a quarter of "
-        "what unchanged images give."
-    )
-
-
 def _arrangement(arms: Sequence[InspectedArm]) -> Figure:
-    titles = {
-        "tiles": ("Tiles shuffled", "side of a tile, pixels"),
-        "low-pass": ("Low frequencies alone", "highest frequency, cycles per image"),
-        "high-pass": ("High frequencies alone", "frequencies above, cycles per image"),
-    }
     panels = []
-    for kind, (title, label) in titles.items():
+    for kind, title, label in (
+        ("tiles", "Tiles shuffled", "side of a tile, pixels"),
+        ("low-pass", "Low frequencies alone", "highest frequency, cycles per image"),
+        ("high-pass", "High frequencies alone", "frequencies above, cycles per image"),
+    ):
         levels = sorted(arms[0].levels("arrangement", kind))
 
         def right(each: InspectedArm, level: int, state: State, kind: str = kind) -> list[float]:
             return each.shares("arrangement", kind, level, "right", state)
 
+        places = [float(place) for place in range(len(levels))]
+        found = [line for each in arms for line in lines(each, levels, right)]
         axis = Axis(label, "category", [str(level) for level in levels])
-        series = []
-        for line in _lines(arms, levels, right):
-            places = [float(levels.index(int(x))) for x in line.x]
-            series.append(structs.replace(line, x=places))
+        series = [structs.replace(line, x=places) for line in found]
         panels.append(Plot(title, axis, ACCURACY, series))
     return Figure(
         "why-arrangement",
@@ -165,34 +138,25 @@ def _arrangement(arms: Sequence[InspectedArm]) -> Figure:
     )
 
 
+def under_corruption(arm: InspectedArm, kind: str, state: State) -> list[float]:
+    """Returns each seed's accuracy under a corruption, mean over its severities, in percent."""
+    levels = arm.levels("corruptions", kind)
+    return mean_over([arm.shares("corruptions", kind, x, "right", state) for x in levels])
+
+
 def _corruptions(arms: Sequence[InspectedArm]) -> Figure:
     kinds = arms[0].kinds("corruptions")
+    order = sorted(kinds, key=lambda kind: -np.mean(under_corruption(arms[0], kind, "trained")))
 
-    def mean_of(each: InspectedArm, kind: str, state: State) -> list[float]:
-        levels = each.levels("corruptions", kind)
-        return mean_over([each.shares("corruptions", kind, x, "right", state) for x in levels])
+    def right(arm: InspectedArm, place: int, state: State) -> list[float]:
+        return under_corruption(arm, order[place], state)
 
-    order = sorted(kinds, key=lambda kind: -np.mean(mean_of(arms[0], kind, "trained")))
     series: list[Series] = []
     for each in arms:
-        arm, places = each.arm, [float(i) for i in range(len(order))]
-        found = over_seeds(
-            arm.name,
-            places,
-            [mean_of(each, kind, "trained") for kind in order],
-            "points",
-            arm.index,
-            arm.runs,
-        )
-        # Values lie along x, where categories are on y.
-        series += [
-            structs.replace(line, x=[value or 0.0 for value in line.y], y=line.x)
-            for line in found
-            if line.style == "points"
-        ]
-        initial = float(np.mean([mean_of(each, kind, "initial") for kind in order]))
-        name, values = f"{arm.name}, untrained", [initial] * len(order)
-        series.append(Series(name, values, list(places), "dashed", arm.index, runs=arm.runs))
+        *points, untrained = lines(each, range(len(order)), right, "points")
+        mean = [float(np.mean(untrained.y))] * len(order)  # pyright: ignore[reportArgumentType]
+        series += sideways(points)
+        series.append(structs.replace(untrained, x=mean, y=untrained.x))
     return Figure(
         "why-corruptions",
         [Plot("Accuracy under corruptions", ACCURACY, Axis("", "category", order), series)],

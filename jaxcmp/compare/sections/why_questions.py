@@ -8,14 +8,14 @@ from scipy import stats
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.inspected import InspectedArm, State, mean_over
+from jaxcmp.compare.sections import differences
 from jaxcmp.compare.sections.why_figures import (
     centre_accuracy,
     is_near_chance,
     spread_over_places,
+    under_corruption,
 )
-from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs, lead
-from jaxcmp.compare.statistics.paired import holm
-from jaxcmp.compare.words import CLEAR, UNCLEAR
+from jaxcmp.compare.statistics.means import Difference, compare_runs
 
 # Of fewer classes a rank correlation is no hint.
 MIN_CLASSES = 4
@@ -38,61 +38,38 @@ class Question:
 
 @dataclasses.dataclass(frozen=True)
 class Gap:
-    """A question with the difference of two arms, the first minus the second, and its p value."""
+    """A question with the difference of two arms, the first minus the second, with its p by Holm.
+
+    `difference` is None, and the sentence says why, where the two cannot be compared.
+    """
 
     question: Question
-    first: InspectedArm
-    second: InspectedArm
-    difference: Difference
-    p_value: float | None
-
-    @property
-    def is_compared(self) -> bool:
-        return not self.question.instead(self.first, self.second)
-
-    @property
-    def lead(self) -> Lead:
-        return lead(self.difference.mean, self.p_value) if self.is_compared else Lead.UNKNOWN
-
-    @property
-    def sentence(self) -> str:
-        if not self.is_compared:
-            return self.question.instead(self.first, self.second)
-        arms = (self.first, self.second)
-        values = [float(np.mean(self.question.values(each, "trained"))) for each in arms]
-        numbers = dict(zip("xy", (cells.two_digits(value) for value in values), strict=True))
-        said = self.question.sentence.format(
-            a=self.first.arm.name, b=self.second.arm.name, **numbers
-        )
-        return f"{said}: {self._apart()}."
-
-    def _apart(self) -> str:
-        size = f"{abs(self.difference.mean):.2f} points apart"
-        if self.difference.interval is None or self.p_value is None:
-            return f"{size} (too few seeds, or equal ones, for an interval)"
-        bounds = self.difference.interval
-        low, high = sorted(np.sign(self.difference.mean or 1) * bound for bound in bounds)
-        surely = CLEAR if self.lead.is_real else UNCLEAR
-        return (
-            f"{size} (95 % interval {cells.two_digits(low)} to {cells.two_digits(high)} for this "
-            f"question alone; {cells.say_p(self.p_value)} after Holm's correction for all "
-            f"questions), {surely}"
-        )
+    arms: tuple[InspectedArm, InspectedArm]
+    difference: Difference | None
+    sentence: str
 
 
 def questions_for(arm: InspectedArm) -> list[Question]:
     """Returns the questions in their order; distances are those of the inspected images."""
-    side = arm.side
-    distances = [d for d in arm.levels("shifts", "black") if d <= max(side / 8, 1)]
+    distances = [d for d in arm.levels("shifts", "black") if d <= max(arm.side / 8, 1)]
     tile = shuffled_tile(arm)
     kinds, num_places = arm.kinds("corruptions"), len(arm.levels("places", "place"))
     pixels = "1 pixel" if distances == [1] else f"{distances[0]} to {distances[-1]} pixels"
+
+    def kept(each: InspectedArm, state: State) -> list[float]:
+        return mean_over([each.shares("shifts", "black", d, "kept", state) for d in distances])
+
+    def lost(each: InspectedArm, state: State) -> list[float]:
+        after = each.shares("arrangement", "tiles", tile, "right", state)
+        return [x - y for x, y in zip(each.unchanged(state), after, strict=True)]
+
+    def spoiled(each: InspectedArm, state: State) -> list[float]:
+        return mean_over([under_corruption(each, kind, state) for kind in kinds])
+
     return [
         Question(
             f"answers kept after shifts by {pixels}, %",
-            lambda each, state: mean_over(
-                [each.shares("shifts", "black", d, "kept", state) for d in distances]
-            ),
+            kept,
             f"Shifted by {pixels} in eight directions, {{a}} keeps {{x}} % of its answers and "
             "{b} {y} %",
         ),
@@ -105,20 +82,12 @@ def questions_for(arm: InspectedArm) -> list[Question]:
         ),
         Question(
             f"accuracy lost to shuffled tiles of {tile} pixels, points",
-            lambda each, state: _loss(
-                each, state, each.shares("arrangement", "tiles", tile, "right", state)
-            ),
+            lost,
             f"Shuffled tiles of {tile} pixels cost {{a}} {{x}} points of accuracy and {{b}} {{y}}",
         ),
         Question(
             f"accuracy under {len(kinds)} corruptions, %",
-            lambda each, state: mean_over(
-                [
-                    each.shares("corruptions", kind, level, "right", state)
-                    for kind in kinds
-                    for level in each.levels("corruptions", kind)
-                ]
-            ),
+            spoiled,
             f"Over {len(kinds)} corruptions at five severities, {{a}} is right in {{x}} % of cases "
             "and {b} in {y} %",
             is_folded=True,
@@ -145,24 +114,23 @@ def shuffled_tile(arm: InspectedArm) -> int:
     return min(arm.levels("arrangement", "tiles"), key=lambda level: abs(level - wanted))
 
 
-def _loss(arm: InspectedArm, state: State, after: Sequence[float]) -> list[float]:
-    return [x - y for x, y in zip(arm.unchanged(state), after, strict=True)]
-
-
 def find_gaps(
     questions: Sequence[Question], first: InspectedArm, second: InspectedArm
 ) -> list[Gap]:
     """Compares two arms on each question; Holm's correction is over these."""
-    differences = [
-        compare_runs(question.values(first, "trained"), question.values(second, "trained"))
-        for question in questions
-    ]
-    known = [each.p_value for each in differences if each.p_value is not None]
-    corrected = iter(holm(known))
-    return [
-        Gap(question, first, second, each, None if each.p_value is None else next(corrected))
-        for question, each in zip(questions, differences, strict=True)
-    ]
+    values = [[each.values(arm, "trained") for arm in (first, second)] for each in questions]
+    found = differences.corrected([compare_runs(*pair) for pair in values])
+    gaps = []
+    for question, pair, difference in zip(questions, values, found, strict=True):
+        if instead := question.instead(first, second):
+            gaps.append(Gap(question, (first, second), None, instead))
+            continue
+        x, y = (cells.two_digits(float(np.mean(each))) for each in pair)
+        said = question.sentence.format(a=first.arm.name, b=second.arm.name, x=x, y=y)
+        apart = differences.in_words(difference, "points apart", of="question, questions")
+        surely = f", {differences.surely(difference)}" if difference.interval else ""
+        gaps.append(Gap(question, (first, second), difference, f"{said}: {apart}{surely}."))
+    return gaps
 
 
 def class_correlation(
@@ -178,10 +146,8 @@ def class_correlation(
         [each.class_losses("arrangement", "tiles", tile) for each in (first, second)], axis=0
     )
     present = [c for c in leads if np.isfinite(losses[c])]
-    if len(present) < MIN_CLASSES:
-        return None
     own = [leads[c] for c in present]
-    if np.ptp(own) == 0 or np.ptp(losses[present]) == 0:
+    if len(present) < MIN_CLASSES or np.ptp(own) == 0 or np.ptp(losses[present]) == 0:
         return None
     rho, p_value = (float(np.asarray(x)) for x in tuple(stats.spearmanr(own, losses[present])))
     return rho, p_value, len(present)

@@ -1,11 +1,7 @@
 """The part of "Why" on one inductive bias: how much of the gap a convolutional stem closes."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Text
+from jaxcmp.compare.sections.differences import in_words
 from jaxcmp.compare.statistics.gap_share import share_of_gap
 from jaxcmp.compare.statistics.means import Lead, compare_runs
 
@@ -13,17 +9,14 @@ from jaxcmp.compare.statistics.means import Lead, compare_runs
 SWAPPED = ("arm", "model.stem", "model.depth")
 
 
-def stem_block(group: Group) -> list[Text]:
+def stem_sentences(group: Group) -> list[str]:
     """Says how far the stem brings a ViT towards the ResNet; nothing where an arm is missing."""
-    resnets = [arm for arm in group.arms if arm.config["model"]["name"] == "resnet"]
-    if not resnets:
-        return []
-    ahead = next((arm for arm in group.ranked if arm in resnets), resnets[0])
+    resnets = [arm for arm in group.ranked if arm.config["model"]["name"] == "resnet"]
     return [
-        Text(_sentence(patch, conv, ahead))
+        _sentence(patch, conv, resnets[0])
         for patch in group.arms
         for conv in group.arms
-        if _is_with_stem(patch, conv)
+        if resnets and _is_with_stem(patch, conv)
     ]
 
 
@@ -33,12 +26,11 @@ def _is_with_stem(patch: Arm, conv: Arm) -> bool:
     if (one["name"], two["name"]) != ("vit", "vit"):
         return False
     is_swapped = (one.get("stem", "patch"), two.get("stem")) == ("patch", "conv")
-    return is_swapped and _rest(patch) == _rest(conv) and two["depth"] == one["depth"] - 1
-
-
-def _rest(arm: Arm) -> Mapping[str, Any]:
-    """Returns all settings of the recipe but those that a stem swaps."""
-    return {key: value for key, value in arm.outcomes[0].recipe if key not in SWAPPED}
+    recipes = [
+        {key: value for key, value in each.outcomes[0].recipe if key not in SWAPPED}
+        for each in (patch, conv)
+    ]
+    return is_swapped and recipes[0] == recipes[1] and two["depth"] == one["depth"] - 1
 
 
 def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
@@ -47,11 +39,8 @@ def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
     gain = compare_runs(percents[1], percents[0], most=100)
     text = (
         "One inductive bias alone: four convolutions in the place of the patches and of a block, "
-        f"with the same recipe, change {patch.name} by {cells.points(gain.mean)} points"
+        f"with the same recipe, change {patch.name} by {in_words(gain, is_signed=True)}"
     )
-    if gain.interval is not None:
-        low, high = (cells.points(each) for each in gain.interval)
-        text += f" (95 % interval {low} to {high})"
     if gap.lead is not Lead.FIRST:
         return f"{text}; there is no clear gap of {patch.name} to {ahead.name} that it could close."
     share = share_of_gap(*percents)
