@@ -15,7 +15,7 @@ from jaxcmp.compare.sections.commands import (
     fine_tune,
     from_random,
     other_model,
-    repeat,
+    repeat_run,
     vary,
     whole_study,
 )
@@ -52,9 +52,9 @@ def test_a_run_is_repeated_by_what_began_it(outcome):
         *earlier, last = ({"command": line} for line in lines)
         return with_files(outcome, environment=last | {"earlier": earlier})
 
-    assert repeat(typed("first --x", "second")) == "first --x"
-    assert repeat(typed("only")) == "only"
-    assert repeat(typed(None, "second")) == "second"
+    assert repeat_run(typed("first --x", "second").run) == "first --x"
+    assert repeat_run(typed("only").run) == "only"
+    assert repeat_run(typed(None, "second").run) == "second"
 
 
 def test_a_run_from_a_hub_is_repeated_from_the_commit_that_it_began_from(outcome):
@@ -67,12 +67,12 @@ def test_a_run_from_a_hub_is_repeated_from_the_commit_that_it_began_from(outcome
 
     start = "python -m jaxcmp.main --config=configs/vit.py:cpu"
     for typed in ("--config.init.path=hf:o/n", "--config.init.path hf:o/n", "--config.seed=3"):
-        words = shlex.split(repeat(begun(f"{start} {typed} --workdir=a")))
+        words = shlex.split(repeat_run(begun(f"{start} {typed} --workdir=a").run))
         assert parse(shlex.join(words)).given.overrides["init.path"] == pinned
         assert "hf:o/n" not in words
     # A study has weights for each of its arms.
     typed = "python -m jaxcmp.study --config=s.py --config.arms.vit.init.path=hf:o/n"
-    assert repeat(begun(typed, module="jaxcmp.study")) == typed.replace("hf:o/n", pinned)
+    assert repeat_run(begun(typed, module="jaxcmp.study").run) == typed.replace("hf:o/n", pinned)
     overrides = {"init.path": "hf:o/n"}
     assert f"--config.init.path={pinned} " in another_seed(begun("", overrides=overrides), 4)
     assert "init" not in from_random(begun("", overrides=overrides))
@@ -104,7 +104,7 @@ def test_the_other_model_trains_on_the_same_data_with_the_same_seed(outcome):
 def test_a_run_that_kept_no_command_is_repeated_by_its_overrides(outcome):
     overrides = {"seed": "3", "data.dir": "/with space"}
     run = of(with_files(outcome, environment={}), file="", variant="", overrides=overrides)
-    assert repeat(run) == (
+    assert repeat_run(run.run) == (
         "python -m jaxcmp.main --config=configs/vit.py --config.seed=3 "
         "'--config.data.dir=/with space'"
     )

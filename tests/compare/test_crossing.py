@@ -33,8 +33,8 @@ def test_a_change_of_places_has_its_two_sizes_with_the_lead_at_each():
     low, high = result.confidence_interval(0.95)
     assert (
         "At equal steps, resnet and vit change places as measured between 200 images, where vit "
-        f"leads by 9.50 points (95 % interval {low:.2f} to {high:.2f}, n = 3), and 400, where "
-        "resnet leads by 9.50 points (95 % interval "
+        f"leads by 9.50 points (95 % interval {low:.2f} to {high:.2f}, "
+        "p < 0.001, n = 3), and 400, where resnet leads by 9.50 points (95 % "
     ) in text
 
 
@@ -42,7 +42,7 @@ def test_means_that_change_places_settle_nothing_where_seeds_could_explain_it():
     first = {100: [0.3], 200: [0.45], 400: [0.8]}
     text = said(first, {100: [0.2], 200: [0.5], 400: [0.75]})
     assert "the means of resnet and vit change places, which seeds alone can explain: " in text
-    assert "between 100 images, where resnet scored more by 10.00 points (n = 1, spread" in text
+    assert "between 100 images, where resnet scored more by 10.00 points (too few seeds" in text
     assert "; and between 200 images, where vit scored more by 5.00 points" in text
     assert "leads" not in text and "change places as measured" not in text
     assert "do not cross within the range measured, 100 to 400 images" in text
@@ -54,7 +54,10 @@ def test_an_arm_that_is_never_behind_is_said_to_be_so():
         "resnet scored no less than vit at any of the 3 sizes measured, and is ahead by more than "
         "seeds alone explain at 1: at 100 images, resnet leads by 20.00 points"
     ) in text
-    assert "at 400, resnet scored more by 10.50 points (n = 3 and 1, spread unknown)" in text
+    assert (
+        "at 400, resnet scored more by 10.50 points (too few seeds" in text
+        and "n = 3 and 1)" in text
+    )
     text = said(RESNET, {100: [0.1, 0.11, 0.12], 200: [0.4, 0.41, 0.42], 400: [0.7, 0.705, 0.71]})
     assert "resnet is ahead of vit at all 3 sizes measured: at 100 images, resnet leads" in text
 

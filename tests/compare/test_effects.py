@@ -1,15 +1,20 @@
 """Effects in sentences: who is ahead, how surely, and whether it depends on the recipe."""
 
-from jaxcmp.compare.sections.effects import Square, effect_blocks
+from sample_arms import make_arm
 
-RUNS = [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 10, 11]]]
+from jaxcmp.compare.sections.effects import effects_of
+
+MODELS, RECIPES = ("resnet", "vit"), ("resnet's recipe", "vit's recipe")
+
+
+def effects(*cells: list[float]):
+    """Accuracies in percent: of each model in its turn, with each recipe."""
+    arms = [make_arm("", [value / 100 for value in cell]) for cell in cells]
+    return effects_of(MODELS, RECIPES, [arms[:2], arms[2:]])
 
 
 def said(*cells: list[float]) -> str:
-    values = [[cells[0], cells[1]], [cells[2], cells[3]]]
-    square = Square(("resnet", "vit"), ("resnet's recipe", "vit's recipe"), values, RUNS)
-    sentences, _ = effect_blocks(square)
-    return "\n".join(each.text for each in sentences)
+    return "\n".join(effects(*cells)[0])
 
 
 def test_the_one_ahead_is_named_first_whatever_its_place():
@@ -69,9 +74,7 @@ def test_level_architectures_are_level_up_to_rounding():
 
 def test_a_cell_with_two_seeds_leaves_effects_without_interval_and_p_value():
     three = [80.0, 80.1, 80.2]
-    values = [[three, [86.0, 86.2]], [three, three]]
-    square = Square(("resnet", "vit"), ("a", "b"), values, RUNS)
-    _, table = effect_blocks(square)
+    _, table = effects(three, [86.0, 86.2], three, three)
     shown = [(row[1].interval is None, row[2].text) for row in table.rows]
     assert shown[:4] == [(True, "–")] * 4
     # That of the other architecture is of three seeds each, which are equal.

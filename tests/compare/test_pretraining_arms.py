@@ -9,8 +9,7 @@ from jaxcmp.compare.arms import Group
 from jaxcmp.compare.sections.pretraining_arms import (
     Pretrained,
     differences,
-    ends,
-    largest,
+    of_sizes,
     pretrained_arms,
 )
 
@@ -91,19 +90,18 @@ def test_another_architecture_or_size_is_no_counterpart(tmp_path):
     group = make_group(tmp_path, Sample("resnet"), Sample("vit", config=part), pretrained("vit"))
     found = of(group, "vit")
     assert found.baselines == () and found.baseline is None
-    assert found.index is None
 
 
 def test_pretrained_arms_that_are_alone_have_no_counterpart(tmp_path):
     found = pretrained_arms(make_group(tmp_path, pretrained("vit"), pretrained("resnet")))
-    assert [(each.architecture, each.index, each.baseline) for each in found] == [
-        ("vit", 1, None),
-        ("resnet", 0, None),
+    assert [(each.architecture, each.baseline) for each in found] == [
+        ("vit", None),
+        ("resnet", None),
     ]
 
 
 def test_ends_are_the_most_and_the_fewest_images(group):
     arms = pretrained_arms(group)
-    assert [each.num_train for each in largest(arms)] == [50_000, 50_000]
-    assert ends(arms) == arms
-    assert ends(arms[:1]) == arms[:1]
+    assert [each.num_train for each in of_sizes(arms, max)] == [50_000, 50_000]
+    assert of_sizes(arms, min, max) == arms
+    assert of_sizes(arms[:1], min, max) == arms[:1]

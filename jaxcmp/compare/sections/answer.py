@@ -36,9 +36,13 @@ def unanswered(text: str, command: str) -> Answer:
     return Answer(more=(Suggestion(text, command),))
 
 
-def notes(*texts: str) -> list[Block]:
+def texts(*said: str) -> list[Block]:
+    return [Text(each) for each in said if each]
+
+
+def notes(*said: str) -> list[Block]:
     """Small paragraphs; an empty text is none."""
-    return [Text(text, "note") for text in texts if text]
+    return [Text(each, "note") for each in said if each]
 
 
 def left_out(arms: Iterable[Arm], is_shown: Callable[[Outcome], object], without: str) -> str:

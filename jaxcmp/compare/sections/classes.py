@@ -8,9 +8,9 @@ from sklearn.metrics import confusion_matrix
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Axis, Block, Cell, Figure, Heatmap, Plot, Series, Table, Text
+from jaxcmp.compare.document import Axis, Block, Cell, Figure, Heatmap, Plot, Series, Table
 from jaxcmp.compare.sections import columns, differences
-from jaxcmp.compare.sections.answer import Answer, answered
+from jaxcmp.compare.sections.answer import Answer, answered, texts
 from jaxcmp.compare.statistics.means import Difference, Lead
 from jaxcmp.compare.statistics.paired import paired_difference, share_interval
 
@@ -42,7 +42,7 @@ def classes_section(group: Group) -> Answer:
     return answered(
         "classes",
         "Classes",
-        [*map(Text, sentences), _accuracies(group, order), *tables[:num_shown]],
+        [*texts(*sentences), _accuracies(group, order), *tables[:num_shown]],
         finding=sentences[0] if len(gaps) == 1 else "",
         details=[*tables[num_shown:], _confusions(group), _confused(group)],
         folded="confusion matrices",

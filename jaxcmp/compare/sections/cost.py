@@ -8,9 +8,9 @@ import numpy as np
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of, is_equal
-from jaxcmp.compare.document import Axis, Block, Cell, Figure, Plot, Series, Suggestion, Table, Text
+from jaxcmp.compare.document import Axis, Block, Cell, Figure, Plot, Series, Suggestion, Table
 from jaxcmp.compare.sections import columns
-from jaxcmp.compare.sections.answer import Answer, answered, left_out, notes, unanswered
+from jaxcmp.compare.sections.answer import Answer, answered, left_out, notes, texts, unanswered
 from jaxcmp.compare.sections.commands import at_length, repeat_run, vary
 from jaxcmp.compare.sections.over_seeds import accuracies
 from jaxcmp.compare.verdict import lead_sentence
@@ -66,7 +66,7 @@ def cost_section(group: Group) -> Answer:
     names = ", ".join(arm.name for arm in arms)
     alternative = f"Test accuracy against what training had spent, for {names}."
     figure = Figure("cost", [_along(each, arms) for each in spendings], CAPTION, alternative)
-    texts, equal, more = _equal_flops(group)
+    said, equal, more = _equal_flops(group)
     alternative = f"Test accuracy against parameters, for {names}."
     details: list[Block] = [_at_budget(each, arms) for each in spendings if len(arms) > 1]
     details.append(Figure("parameters", [_sizes(arms)], SIZE_CAPTION, alternative))
@@ -75,7 +75,7 @@ def cost_section(group: Group) -> Answer:
         "cost",
         TITLE,
         [*equal, figure],
-        finding=texts[0] if texts and len(group.pairs) == 1 else "",
+        finding=said[0] if said and len(group.pairs) == 1 else "",
         details=[*details, *_notes(arms, devices, without)],
         folded="equal operations, equal time, parameters",
         more=more,
@@ -150,7 +150,7 @@ def _equal_flops(group: Group) -> tuple[list[str], list[Block], list[Suggestion]
 
     Returns sentences, the blocks that hold them, and the runs that would compare the other pairs.
     """
-    texts: list[str] = []
+    said: list[str] = []
     blocks: list[Block] = []
     more: list[Suggestion] = []
     for leader, other in group.pairs:
@@ -170,9 +170,9 @@ def _equal_flops(group: Group) -> tuple[list[str], list[Block], list[Suggestion]
         else:
             more.append(_planned(leader, other))
             continue
-        texts += own
-        blocks += [*map(Text, own), *([_equal_table(pairs)] if pairs else [])]
-    return texts, blocks, more
+        said += own
+        blocks += [*texts(*own), *([_equal_table(pairs)] if pairs else [])]
+    return said, blocks, more
 
 
 def _equal_pairs(group: Group, first: Arm, second: Arm) -> list[tuple[Arm, Arm]]:

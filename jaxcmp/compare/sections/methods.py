@@ -7,7 +7,7 @@ from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, Outcome
 from jaxcmp.compare.document import Cell, Commands, Table, Text
 from jaxcmp.compare.sections import columns
-from jaxcmp.compare.sections.answer import Answer, answered
+from jaxcmp.compare.sections.answer import Answer, answered, texts
 from jaxcmp.compare.sections.commands import on_runs, repeat_run
 from jaxcmp.compare.versions import about_commits, commit_of, have_own_commits
 from jaxcmp.runs import config_hash
@@ -28,7 +28,7 @@ def methods_section(group: Group) -> Answer:
     details = [_runs(arms), _versions(outcomes), Text(COMMANDS), Commands(commands)]
     # Where arms have commits of their own, the first screen says so.
     commits = [] if have_own_commits(group) else about_commits(group)
-    blocks = [_data(group), *map(Text, commits)]
+    blocks = [_data(group), *texts(*commits)]
     folded = "runs, versions, commands"
     return answered("methods", "How this was measured", blocks, details=details, folded=folded)
 

@@ -14,7 +14,7 @@ from jaxcmp.compare.evaluated import (
     read_evaluated,
 )
 from jaxcmp.compare.sections import columns, differences
-from jaxcmp.compare.sections.answer import Answer, answered, notes, unanswered
+from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.commands import on_runs
 from jaxcmp.compare.sections.over_seeds import accuracies, sideways
 from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs
@@ -56,7 +56,7 @@ def other_images_section(group: Group) -> Answer:
         changes = [text for gap in gaps if (text := _change(group, gap))]
         blocks += [Text(text, "answer") for text in changes]
         if len(group.pairs) == 1 and not (changes and len(sets) == 1):
-            blocks += map(Text, _summary(gaps))
+            blocks += texts(*_summary(gaps))
         blocks += _accuracies(group, sets, "other-images", "Accuracy on other images")
         blocks += [_gaps_table(gaps)] if gaps else []
     title = "Accuracy on each set of images"

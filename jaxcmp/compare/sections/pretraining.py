@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Block, Cell, Suggestion, Table, Text
+from jaxcmp.compare.document import Block, Cell, Suggestion, Table
 from jaxcmp.compare.recipe_keys import TRAIN_FRACTION
 from jaxcmp.compare.sections import columns
-from jaxcmp.compare.sections.answer import Answer, answered, unanswered
+from jaxcmp.compare.sections.answer import Answer, answered, texts, unanswered
 from jaxcmp.compare.sections.classes import class_gaps, gap_table
 from jaxcmp.compare.sections.commands import (
     PUBLISHED,
@@ -66,7 +66,7 @@ def pretraining_section(group: Group) -> Answer:
     return answered(
         "pretraining",
         TITLE,
-        [*map(Text, (*gains, *gaps)), *pretraining_figures(arms), _gain_table(arms)],
+        [*texts(*gains, *gaps), *pretraining_figures(arms), _gain_table(arms)],
         finding=(gaps or gains or [""])[0],
         details=[*table, *by_class, *data_blocks(group, arms)],
         folded="gaps, classes, origin of the weights",

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Axis, Block, Figure, Plot, Suggestion, Table, Text
+from jaxcmp.compare.document import Axis, Block, Figure, Plot, Suggestion, Table
 from jaxcmp.compare.sections import columns
-from jaxcmp.compare.sections.answer import Answer, answered, notes, unanswered
+from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.commands import other_model, whole_study
 from jaxcmp.compare.sections.effects import effects_of
 from jaxcmp.compare.sections.over_seeds import accuracies
@@ -74,7 +74,7 @@ def recipes_section(group: Group) -> Answer:
         whole = [[arm for arm in row if arm] for row in each.table]
         if all(each.crossed):
             sentences, table = effects_of(each.names, each.recipes, whole)
-            blocks += map(Text, sentences)
+            blocks += texts(*sentences)
             details.append(table)
             # An arm that varies another, such as a ViT with a convolutional stem, has that one's.
             if len(some) == 1 or all(_recipe(arm) == arm.outcomes[0].name for arm in each.arms):
@@ -169,17 +169,17 @@ def _figure(crossing: Crossing, index: int) -> Figure:
 
 def _inexact(crossing: Crossing) -> list[str]:
     """Says where a crossed run is not quite one arm's model with the other's recipe."""
-    texts = []
+    found = []
     for crossed, model, recipe in zip(
         crossing.crossed, crossing.arms, crossing.arms[::-1], strict=True
     ):
         if crossed and (parts := _differences(crossed, model, recipe)):
-            texts.append(
+            found.append(
                 f"{crossed.name} is not quite that: {' and '.join(parts)} "
                 f"differ{'s' * (len(parts) == 1)} from {model.name}'s model or {recipe.name}'s "
                 "recipe."
             )
-    return texts
+    return found
 
 
 def _missing(crossings: Sequence[Crossing]) -> Suggestion:

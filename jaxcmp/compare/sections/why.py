@@ -7,7 +7,7 @@ from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Block, Column, Commands, Table, Text
 from jaxcmp.compare.inspected import InspectedArm, State, read_inspected
 from jaxcmp.compare.sections import columns, why_figures
-from jaxcmp.compare.sections.answer import Answer, answered, notes, unanswered
+from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.classes import class_accuracies
 from jaxcmp.compare.sections.commands import on_runs
 from jaxcmp.compare.sections.why_attention import attention_parts
@@ -47,7 +47,7 @@ def why_section(group: Group) -> Answer:
     gaps = [gap for pair in pairs for gap in find_gaps(questions, *pair)]
     seeds = ", ".join(f"{len(each.inspections)} of {each.arm.name}" for each in arms)
     images = f"the same {arms[0].num_images:,} test images, after the last epoch; seeds: {seeds}."
-    blocks: list[Block] = [*map(Text, stem), *notes(f"All on {images}")]
+    blocks: list[Block] = [*texts(*stem), *notes(f"All on {images}")]
     details: list[Block] = []
     for question, figure in zip(questions, why_figures.figures(arms), strict=True):
         own = [gap for gap in gaps if gap.question is question]
@@ -71,7 +71,7 @@ def why_section(group: Group) -> Answer:
         TITLE,
         blocks,
         finding=stem[0] if len(stem) == 1 else finding,
-        details=[*details, _table(questions, arms), *map(Text, by_class), *galleries[1:]],
+        details=[*details, _table(questions, arms), *texts(*by_class), *galleries[1:]],
         folded=FOLDED,
     )
 
@@ -84,7 +84,7 @@ def _uninspected(group: Group, stem: Sequence[str]) -> Answer:
     missing = unanswered(text, on_runs(INSPECT, outcomes))
     if not stem:
         return missing
-    return answered("why", TITLE, [*map(Text, stem)], finding=stem[0], more=missing.more)
+    return answered("why", TITLE, texts(*stem), finding=stem[0], more=missing.more)
 
 
 def _finding(gaps: Sequence[Gap]) -> str:

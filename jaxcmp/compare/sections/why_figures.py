@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from msgspec import structs
 
-from jaxcmp.compare.document import Axis, Figure, Heatmap, Plot, Series
+from jaxcmp.compare.document import Axis, Figure, Heatmap, Plot, Series, Style
 from jaxcmp.compare.inspected import InspectedArm, State, mean_over
 from jaxcmp.compare.sections.over_seeds import over_seeds, sideways
 
@@ -21,7 +21,9 @@ def figures(arms: Sequence[InspectedArm]) -> list[Figure]:
     return [_shifts(arms), _places(arms), _arrangement(arms), _corruptions(arms)]
 
 
-def lines(arm: InspectedArm, levels: Sequence[int], values: Values, style="thick") -> list[Series]:
+def lines(
+    arm: InspectedArm, levels: Sequence[int], values: Values, style: Style = "thick"
+) -> list[Series]:
     """The seeds' mean with its interval, and dashed that of the untrained models."""
     x, own = [float(level) for level in levels], arm.arm
     trained = [values(arm, level, "trained") for level in levels]
@@ -154,7 +156,7 @@ def _corruptions(arms: Sequence[InspectedArm]) -> Figure:
     series: list[Series] = []
     for each in arms:
         *points, untrained = lines(each, range(len(order)), right, "points")
-        mean = [float(np.mean(untrained.y))] * len(order)  # pyright: ignore[reportArgumentType]
+        mean = [float(np.mean(np.array(untrained.y, np.float64)))] * len(order)
         series += sideways(points)
         series.append(structs.replace(untrained, x=mean, y=untrained.x))
     return Figure(

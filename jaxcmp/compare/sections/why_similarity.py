@@ -78,4 +78,6 @@ def _panel(one: InspectedArm, two: InspectedArm, matrix: np.ndarray) -> Heatmap:
     title, runs = f"{one.arm.name} and {two.arm.name}", one.arm.runs + two.arm.runs
     if one is two:
         title, runs = f"Two seeds of {one.arm.name}", one.arm.runs
-    return Heatmap(title, *axes, *names, (100 * matrix).tolist(), "%", runs=runs)
+    (one_axis, two_axis), (rows, columns) = axes, names
+    values = (100 * matrix).tolist()
+    return Heatmap(title, one_axis, two_axis, rows, columns, values, "%", runs=runs)

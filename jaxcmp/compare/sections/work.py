@@ -7,7 +7,7 @@ from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import Axis, Block, Cell, Column, Figure, Plot, Series, Table, Text
 from jaxcmp.compare.sections import columns
-from jaxcmp.compare.sections.answer import Answer, answered, notes, unanswered
+from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.commands import repeat_run
 from jaxcmp.compare.statistics.means import Lead
 from jaxcmp.compare.statistics.ratios import Ratio, compare_ratio
@@ -39,7 +39,7 @@ def work_section(group: Group) -> Answer:
     *_, base = group.ranked if len(arms) == len(group.arms) == 2 else arms[:1]
     # Arms of the same sizes share the figures and tables of the first of them.
     own = [arm for i, arm in enumerate(arms) if _counts(arm) not in map(_counts, arms[:i])]
-    texts = [text for arm in arms if arm is not base and (text := _time_sentence(arm, base))]
+    said = [text for arm in arms if arm is not base and (text := _time_sentence(arm, base))]
     details: list[Block] = [Text(text) for text in map(_answer, own)]
     details += [Text(text) for text in map(_attention, own) if text]
     details.append(_figure(own))
@@ -50,8 +50,8 @@ def work_section(group: Group) -> Answer:
     return answered(
         "work",
         TITLE,
-        [*map(Text, texts), _time_table(arms, base)],
-        finding=texts[0] if len(texts) == 1 else "",
+        [*texts(*said), _time_table(arms, base)],
+        finding=said[0] if len(said) == 1 else "",
         details=details,
         folded="counts by component",
     )
