@@ -197,10 +197,6 @@ def test_three_arms_are_each_compared_with_the_leader(tmp_path):
         assert sections.has_table(section, f"{leader.name} minus {other.name}, by class")
 
 
-def test_every_number_names_its_runs(section):
-    assert not list(sections.without_source(section))
-
-
 def test_a_class_on_which_every_image_differs_is_one_that_differs(pair):
     labels = [0] * 10 + [1] * 10 + [2] * 10
     group = answered(pair, labels, *NAMES, vit=labels, resnet=[1] * 10 + [1] * 10 + [0] * 10)

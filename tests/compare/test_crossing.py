@@ -7,7 +7,7 @@ from sample_arms import make_arm
 from scipy import stats
 
 from jaxcmp.compare.arms import Arm
-from jaxcmp.compare.sections.crossing import Sized, crossing_sentences
+from jaxcmp.compare.sections.data_size import Sized, crossing_sentences
 
 
 def sized(name: str, accuracies: dict[int, list[float]]) -> Sized:

@@ -168,10 +168,6 @@ def test_without_parts_each_arm_is_suggested_a_part_or_all_of_the_images_if_it_h
     ]
 
 
-def test_every_number_names_its_runs(runs):
-    assert not list(sections.without_source(data_size_section(runs)))
-
-
 @pytest.fixture(scope="module")
 def both_budgets(tmp_path_factory) -> Group:
     """Returns two sizes at equal epochs, and the smaller one at equal steps too."""

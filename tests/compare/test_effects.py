@@ -2,7 +2,7 @@
 
 from sample_arms import make_arm
 
-from jaxcmp.compare.sections.effects import effects_of
+from jaxcmp.compare.sections.recipes import effects_of
 
 MODELS, RECIPES = ("resnet", "vit"), ("resnet's recipe", "vit's recipe")
 

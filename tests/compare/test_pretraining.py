@@ -1,7 +1,6 @@
 """Transfer: gains against sums of one's own, what is missing, and the commands that make it."""
 
 import dataclasses
-import shlex
 
 import pytest
 import sections
@@ -61,14 +60,6 @@ def test_classes_have_their_gains_on_the_most_images(group):
     assert table.rows[0][1].value == pytest.approx(100 * gain)
 
 
-def test_without_pretrained_runs_a_command_begins_with_published_weights(tmp_path):
-    answer = pretraining_section(make_group(tmp_path, Sample("vit"), Sample("resnet")))
-    assert answer.section is None
-    (line,) = sections.commands(answer)
-    expected = ["--config=configs/transfer.py:resnet18", "--config.init.path=resnet18.safetensors"]
-    assert shlex.split(line)[3:5] == expected
-
-
 def test_what_began_at_random_is_missing_with_its_command(tmp_path):
     group = make_group(tmp_path, pretrained("vit"), pretrained("resnet"))
     section = pretraining_section(group)
@@ -120,7 +111,3 @@ def test_the_command_without_weights_says_nothing_of_weights(tmp_path):
     assert sections.commands(pretraining_section(begun))[0] == (
         f"python -m jaxcmp.main --config=configs/vit.py --workdir={run.folder}-random-weights"
     )
-
-
-def test_every_number_names_its_runs(group):
-    assert not list(sections.without_source(pretraining_section(group)))

@@ -104,7 +104,3 @@ def test_runs_that_share_their_weights_show_less_spread_than_there_is(tmp_path):
     assert "without that of pretraining" not in sections.texts(
         seen(make_group(tmp_path / "b", Sample("vit"), *own))
     )
-
-
-def test_every_number_names_its_runs(tmp_path):
-    assert not list(sections.without_source(seen(make_transfer(tmp_path))))

@@ -8,8 +8,8 @@ from sample_transfer import from_file, keep, make_transfer, pretrained
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Figure, Section
 from jaxcmp.compare.pages.figures import draw
+from jaxcmp.compare.sections.pretraining import pretraining_figures
 from jaxcmp.compare.sections.pretraining_arms import pretrained_arms
-from jaxcmp.compare.sections.pretraining_figures import pretraining_figures
 
 
 @pytest.fixture(scope="module")

@@ -92,14 +92,6 @@ def test_a_missing_cell_is_named_with_the_command_that_trains_it(group):
     assert line.y == [pytest.approx(86.5), None]
 
 
-def test_without_crossed_runs_the_section_says_which_there_would_be(group):
-    section = recipes_section(keep(group))
-    assert section.section is None
-    words = "resnet with vit's recipe and vit with resnet's recipe. The study trains them"
-    assert words in sections.texts(section)
-    assert len(sections.commands(section)) == 1
-
-
 def test_one_model_alone_is_told_to_train_another(tmp_path):
     section = recipes_section(make_group(tmp_path, Sample("vit")))
     assert "one model only" in sections.texts(section)
@@ -114,10 +106,6 @@ def test_crossed_runs_elsewhere_are_named_and_a_recipe_that_is_not_quite_one_too
     assert "is not quite that: label_smoothing differs from vit's model or resnet's" in text
     assert "Not shown here, on other images, at another length or of a third recipe: " in text
     assert "vit with resnet's recipe (10 % of the images)" in text
-
-
-def test_every_number_names_its_runs(group):
-    assert not list(sections.without_source(recipes_section(group)))
 
 
 def test_arms_of_one_recipe_tell_nothing_apart(tmp_path):

@@ -225,10 +225,6 @@ def test_what_arms_began_from_is_told_where_it_was_not_random(two, tmp_path):
     assert found.text == ("weights pretrained on cifar10 (25,000 images, 5 classes, 10 epochs)")
 
 
-def test_every_number_names_its_runs(uneven):
-    assert not list(sections.without_source(results_section(uneven)))
-
-
 def test_peak_memory_is_the_highest_of_all_runs_and_of_the_device_where_there_is_one(tmp_path):
     group = make_group(tmp_path, *TWO_SEEDS_EACH)
     assert "Peak memory" not in str(results_section(group))

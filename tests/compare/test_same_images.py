@@ -261,10 +261,6 @@ def test_three_arms_are_each_set_beside_the_leader(tmp_path):
     assert "itself" not in str(sections.parts(section))
 
 
-def test_every_number_names_its_runs(section):
-    assert not list(sections.without_source(section))
-
-
 def test_an_arm_is_right_more_often_where_its_lead_is_real(pair):
     labels = np.arange(40) % 2
     wrong = {0: labels, 1: labels.copy(), 8: labels.copy()}

@@ -59,14 +59,6 @@ def kept(group, name):
     )
 
 
-def test_without_an_inspection_the_command_is_named(tmp_path):
-    group = make_group(tmp_path, Sample("vit"), Sample("resnet"))
-    answer = why_section(group)
-    (command,) = sections.commands(answer)
-    folders = [outcome.folder for arm in group.arms for outcome in arm.outcomes]
-    assert answer.section is None and command == " ".join(["python -m jaxcmp.inspect", *folders])
-
-
 def test_shifts_are_compared_on_the_same_images_with_welchs_interval_over_seeds(group, answer):
     one, two = kept(group, "resnet"), kept(group, "vit")
     interval = stats.ttest_ind(one, two, equal_var=False).confidence_interval()
@@ -185,10 +177,6 @@ def test_corruptions_are_thirteen_each_with_the_mean_over_its_severities(group, 
 
 def test_the_rank_correlation_over_classes_says_how_few_they_are(answer):
     assert "n = 5 classes, too few" in sections.texts(answer)
-
-
-def test_every_number_names_its_runs(answer):
-    assert not list(sections.without_source(answer))
 
 
 def test_runs_inspected_on_other_images_or_not_at_all_or_damaged_are_named(tmp_path):

@@ -6,8 +6,7 @@ import sections
 from sample_runs import Sample, make_group
 from scipy import stats
 
-from jaxcmp.compare.sections.why import why_section
-from jaxcmp.compare.sections.why_stem import stem_sentences
+from jaxcmp.compare.sections.why import stem_sentences, why_section
 from jaxcmp.compare.statistics.gap_share import share_of_gap
 
 VIT, CONV, RESNET = [60.0, 61.0, 62.0], [66.0, 67.5, 68.0], [80.0, 81.0, 80.5]
@@ -80,7 +79,8 @@ def test_the_report_says_how_much_of_the_gap_the_stem_closes(tmp_path):
     assert share.interval is not None
     words = (
         f"change vit by +{np.mean(conv) - np.mean(vit):.2f} points (95 % interval "
-        f"+{gain[0]:.2f} to +{gain[1]:.2f}, p = {result.pvalue:.2g}): {100 * share.mean:.0f} % of the gap to resnet (95 % "
+        f"+{gain[0]:.2f} to +{gain[1]:.2f}, p = {result.pvalue:.2g}): "
+        f"{100 * share.mean:.0f} % of the gap to resnet (95 % "
         f"interval {100 * share.interval[0]:.0f} to {100 * share.interval[1]:.0f} %)."
     )
     assert text.endswith(words)

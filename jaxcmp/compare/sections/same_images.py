@@ -1,9 +1,13 @@
 """The same images: where two arms are right together, and where they part."""
 
+import base64
+import io
 import itertools
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image
+from scipy.special import softmax
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, Outcome
@@ -11,7 +15,6 @@ from jaxcmp.compare.document import Block, Cell, Column, Gallery, Picture, Table
 from jaxcmp.compare.sections import columns, differences
 from jaxcmp.compare.sections.answer import Answer, answered, unanswered
 from jaxcmp.compare.sections.commands import other_model
-from jaxcmp.compare.sections.pictures import mean_probabilities, png
 from jaxcmp.compare.statistics.agreement import (
     agreement,
     ensemble_accuracy,
@@ -196,3 +199,15 @@ def _stored_pictures(arms: Sequence[Arm], ids: set[int | str]) -> dict[int | str
                 if number in ids:
                     found.setdefault(number, image)
     return found
+
+
+def mean_probabilities(arm: Arm) -> np.ndarray:
+    """Returns the probability of each class, [n, classes], mean over the arm's seeds."""
+    return np.mean([softmax(each.astype(np.float64), axis=1) for each in arm.logits], axis=0)
+
+
+def png(image: np.ndarray) -> str:
+    """Encodes an image uint8 [height, width, 1, 3 or 4] as a PNG in base64."""
+    buffer = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()

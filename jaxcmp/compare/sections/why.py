@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Group
+from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import Block, Column, Commands, Table, Text
 from jaxcmp.compare.inspected import InspectedArm, State, read_inspected
-from jaxcmp.compare.sections import columns, why_figures
+from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.classes import class_accuracies
 from jaxcmp.compare.sections.commands import on_runs
+from jaxcmp.compare.sections.differences import in_words
 from jaxcmp.compare.sections.why_attention import attention_parts
 from jaxcmp.compare.sections.why_pictures import picture_blocks
 from jaxcmp.compare.sections.why_questions import (
@@ -21,7 +22,8 @@ from jaxcmp.compare.sections.why_questions import (
     shuffled_tile,
 )
 from jaxcmp.compare.sections.why_similarity import similarity_parts
-from jaxcmp.compare.sections.why_stem import stem_sentences
+from jaxcmp.compare.statistics.gap_share import share_of_gap
+from jaxcmp.compare.statistics.means import Lead, compare_runs
 
 TITLE = "Why"
 INSPECT = "jaxcmp.inspect"
@@ -34,6 +36,8 @@ NOTE = (
 )
 FOLDED = "corruptions, attention, positions, layers"
 STATES: tuple[State, State] = ("trained", "initial")
+# A convolutional stem takes the place of the patches and of one block, and makes another arm.
+SWAPPED = ("arm", "model.stem", "model.depth")
 
 
 def why_section(group: Group) -> Answer:
@@ -49,11 +53,11 @@ def why_section(group: Group) -> Answer:
     images = f"the same {arms[0].num_images:,} test images, after the last epoch; seeds: {seeds}."
     blocks: list[Block] = [*texts(*stem), *notes(f"All on {images}")]
     details: list[Block] = []
-    for question, figure in zip(questions, why_figures.figures(arms), strict=True):
+    for question in questions:
         own = [gap for gap in gaps if gap.question is question]
         blocks += [Text(gap.sentence) for gap in own]
         is_shown = not question.is_folded and all(gap.difference for gap in own)
-        (blocks if is_shown else details).append(figure)
+        (blocks if is_shown else details).append(question.figure(arms))
     parts = [attention_parts(arms)]
     for number, pair in enumerate(pairs, start=1):
         parts.append(similarity_parts(*pair, "" if len(pairs) == 1 else f"-{number}"))
@@ -130,3 +134,45 @@ def _table(questions: Sequence[Question], arms: Sequence[InspectedArm]) -> Table
             row += [cells.mean(own, each.arm.runs, digits=2) for own in values]
         rows.append(row)
     return Table("Trained and untrained", headings, rows, NOTE)
+
+
+def stem_sentences(group: Group) -> list[str]:
+    """Says how far the stem brings a ViT towards the ResNet; nothing where an arm is missing."""
+    resnets = [arm for arm in group.ranked if arm.config["model"]["name"] == "resnet"]
+    return [
+        _sentence(patch, conv, resnets[0])
+        for patch in group.arms
+        for conv in group.arms
+        if resnets and _is_with_stem(patch, conv)
+    ]
+
+
+def _is_with_stem(patch: Arm, conv: Arm) -> bool:
+    """Returns whether the second arm is the first with a convolutional stem, and no more."""
+    one, two = (each.config["model"] for each in (patch, conv))
+    if (one["name"], two["name"]) != ("vit", "vit"):
+        return False
+    is_swapped = (one.get("stem", "patch"), two.get("stem")) == ("patch", "conv")
+    recipes = [
+        {key: value for key, value in each.outcomes[0].recipe if key not in SWAPPED}
+        for each in (patch, conv)
+    ]
+    return is_swapped and recipes[0] == recipes[1] and two["depth"] == one["depth"] - 1
+
+
+def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
+    percents = [[100 * each for each in arm.accuracies] for arm in (patch, conv, ahead)]
+    gap = compare_runs(percents[2], percents[0], most=100)
+    gain = compare_runs(percents[1], percents[0], most=100)
+    text = (
+        "One inductive bias alone: four convolutions in the place of the patches and of a block, "
+        f"with the same recipe, change {patch.name} by {in_words(gain, is_signed=True)}"
+    )
+    if gap.lead is not Lead.FIRST:
+        return f"{text}; there is no clear gap of {patch.name} to {ahead.name} that it could close."
+    share = share_of_gap(*percents)
+    said = f"{100 * share.mean:.0f} % of the gap to {ahead.name}"
+    if share.interval is None:
+        return f"{text}: {said} (too few seeds, or equal ones, for an interval)."
+    low, high = (f"{100 * each:.0f}".replace("-", "−") for each in share.interval)
+    return f"{text}: {said} (95 % interval {low} to {high} %)."

@@ -12,7 +12,7 @@ from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Block, Gallery, Picture
 from jaxcmp.compare.inspected import InspectedArm
 from jaxcmp.compare.sections.answer import notes
-from jaxcmp.compare.sections.pictures import mean_probabilities, png
+from jaxcmp.compare.sections.same_images import mean_probabilities, png
 
 # For each of the two arms.
 NUM_PICTURES = 4

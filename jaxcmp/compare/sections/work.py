@@ -189,8 +189,8 @@ def _time_table(arms: Sequence[Arm], base: Arm) -> Table:
                 cells.ratio(ratio, cells.times(ratio) if ratio else "–", measured),
                 cells.count(_work(arm), arm.runs),
                 cells.mean(times, measured, digits=digits),
-                cells.count(len(times)),
-                cells.count(arm.config["batch_size"]),
+                cells.count(len(times), measured),
+                cells.count(arm.config["batch_size"], arm.runs),
                 cells.words(_device(arm)),
             ]
         )
