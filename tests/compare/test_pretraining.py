@@ -1,16 +1,14 @@
 """Transfer: gains against sums of one's own, what is missing, and the commands that make it."""
 
-import dataclasses
 
 import pytest
 import sections
-from sample_runs import Sample, make_group, with_files
+from sample_runs import Sample, make_group
 from sample_transfer import from_file, keep, make_transfer, pretrained
 
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Column, Figure
 from jaxcmp.compare.sections.pretraining import pretraining_section
-from jaxcmp.settings.configuration import ConfigWords
 
 NAME = "vit, pretrained on 5 classes of cifar10"
 
@@ -99,15 +97,3 @@ def test_a_gain_that_the_recipe_may_explain_is_said_to(tmp_path):
     assert cells[6].text == "vit, another num_epochs"
     assert "may be partly its recipe's" in sections.texts(section)
     assert sections.commands(section)[0].endswith("-random-weights")
-
-
-def test_the_command_without_weights_says_nothing_of_weights(tmp_path):
-    group = make_group(tmp_path, Sample("vit"), pretrained("vit", num_epochs=3))
-    (arm,) = group.pretrained
-    run = arm.outcomes[0]
-    given = ConfigWords("configs/vit.py", "", {"init.path": "a.npz"})
-    arm = dataclasses.replace(arm, outcomes=(with_files(run, given=given),))
-    begun = dataclasses.replace(group, pretrained=(arm,))
-    assert sections.commands(pretraining_section(begun))[0] == (
-        f"python -m jaxcmp.main --config=configs/vit.py --workdir={run.folder}-random-weights"
-    )

@@ -2,12 +2,11 @@
 
 import pytest
 import sections
-from sample_runs import Sample, alter, every_other_epoch_of, make_group, with_files
-from sample_transfer import from_file, keep, make_transfer, pretrained
+from sample_runs import alter, every_other_epoch_of, make_group, with_files
+from sample_transfer import keep, make_transfer, pretrained
 
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Figure, Section
-from jaxcmp.compare.pages.figures import draw
 from jaxcmp.compare.sections.pretraining import pretraining_figures
 from jaxcmp.compare.sections.pretraining_arms import pretrained_arms
 
@@ -80,10 +79,3 @@ def test_runs_without_epochs_are_named_and_those_without_a_counterpart_not_drawn
     assert "without a record of its epochs" in sections.texts(section)
     assert [block.name for block in section.blocks if isinstance(block, Figure)] == ["pretraining"]
     assert not figures(make_group(tmp_path, pretrained("vit"))).blocks
-
-
-def test_the_figures_can_be_drawn_with_single_seeds_and_several_sources(tmp_path):
-    samples = [Sample("vit"), pretrained("vit"), pretrained("vit", 0, from_file())]
-    for figure in figures(make_group(tmp_path, *samples)).blocks:
-        if isinstance(figure, Figure):
-            assert all(drawing.svg.startswith("<svg") for drawing in draw(figure))

@@ -13,7 +13,7 @@ from jaxcmp.compare.report import SECTIONS
 from jaxcmp.compare.sections.blog_post import load_claims
 from jaxcmp.compare.sections.claims import blog_post_section
 from jaxcmp.compare.sections.cost import cost_section
-from jaxcmp.compare.sections.curves import curves_section
+from jaxcmp.compare.sections.curves import curves_section, opening_figure
 from jaxcmp.compare.sections.other_images import other_images_section
 from jaxcmp.compare.sections.pretraining import pretraining_section
 from jaxcmp.compare.sections.recipes import recipes_section
@@ -90,6 +90,10 @@ def test_runs_that_recorded_nothing_are_to_be_trained_again(plain, section, miss
     first = plain.arms[0].outcomes[0]
     assert answer.section is None
     assert sections.commands(answer) == [first.run.environment["command"]]
+
+
+def test_without_epochs_the_first_screen_has_no_figure(plain):
+    assert opening_figure(alter(plain, lambda each: with_files(each, metrics=[]))) is None
 
 
 def test_models_that_are_not_the_blog_posts_have_nothing_said_of_its_claims(plain):
