@@ -1,4 +1,4 @@
-"""More data: power laws and crossovers of made-up runs whose laws are known."""
+"""More data: made-up runs whose power laws are known, and where arms change places."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Transfer: gains against sums of one's own, what is missing, and the commands that make it."""
+"""Transfer: gains, and the gap between architectures, against sums of our own; what is missing."""
 
 import dataclasses
 

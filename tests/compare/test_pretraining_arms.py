@@ -1,4 +1,4 @@
-"""The arm that began at random beside a pretrained one, and other differences between the two."""
+"""A pretrained arm: what it stands beside, its figures, and what its weights had seen."""
 
 import pytest
 import sections

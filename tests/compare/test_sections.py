@@ -10,7 +10,6 @@ from sample_transfer import pretrained
 
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.report import SECTIONS
-from jaxcmp.compare.sections.blog_post import load_claims
 from jaxcmp.compare.sections.claims import blog_post_section
 from jaxcmp.compare.sections.cost import cost_section
 from jaxcmp.compare.sections.curves import curves_section, opening_figure
@@ -97,4 +96,4 @@ def test_without_epochs_the_first_screen_has_no_figure(plain):
 
 
 def test_models_that_are_not_the_blog_posts_have_nothing_said_of_its_claims(plain):
-    assert blog_post_section(plain, load_claims()).section is None
+    assert blog_post_section(plain).section is None

@@ -5,7 +5,6 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,15 +66,12 @@ class BlogPost:
     classes: tuple[str, ...]
     arms: dict[str, StatedArm]
     claims: tuple[Claim, ...]
-    tuned: dict[str, StatedArm] = dataclasses.field(default_factory=dict)
+    tuned: dict[str, StatedArm]
 
 
-def load_claims(path: Path | None = None) -> BlogPost:
-    """Reads a blog post, by default the one that comes with the package.
-
-    Raises OSError, tomllib.TOMLDecodeError, KeyError or TypeError where the file is not one.
-    """
-    source = path or resources.files("jaxcmp.compare.sections") / "claims.toml"
+def load_claims() -> BlogPost:
+    """Reads the blog post that comes with the package."""
+    source = resources.files("jaxcmp.compare.sections") / "claims.toml"
     stored = tomllib.loads(source.read_text(encoding="utf-8"))
     post = stored["blog_post"]
     shared, classes = post.pop("config"), tuple(post.pop("classes"))
@@ -83,7 +79,7 @@ def load_claims(path: Path | None = None) -> BlogPost:
         name: StatedArm(**arm | {"config": shared | arm["config"]})
         for name, arm in stored["arms"].items()
     }
-    tuned = {name: StatedArm(**arm) for name, arm in stored.get("tuned", {}).items()}
+    tuned = {name: StatedArm(**arm) for name, arm in stored["tuned"].items()}
     claims = tuple(_claim(each, classes) for each in stored["claims"])
     return BlogPost(classes=classes, arms=arms, claims=claims, tuned=tuned, **post)
 

@@ -52,13 +52,11 @@ JUDGES: dict[str, Callable[[Claim, Sequence[MeasuredArm]], Judgement]] = {
 ABOVE = ("tuned_gap", "lead", "needs", "anywhere", "global_shape", "crossover")
 
 
-def blog_post_section(group: Group, post: BlogPost | None = None) -> Answer:
+def blog_post_section(group: Group) -> Answer:
     """Judges the blog post's claims, where an arm is in its setting or near it."""
-    post = load_claims() if post is None else post
-    near = [arm for arm in (*group.arms, *group.pretrained) if is_near(post, arm)]
-    if not near:
-        return Answer()
-    return judged(measured(group, post), post)
+    post = load_claims()
+    is_any_near = any(is_near(post, arm) for arm in (*group.arms, *group.pretrained))
+    return judged(measured(group, post), post) if is_any_near else Answer()
 
 
 def judged(found: Measured, post: BlogPost) -> Answer:
