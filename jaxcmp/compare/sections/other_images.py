@@ -56,7 +56,7 @@ def other_images_section(group: Group) -> Answer:
         changes = [text for gap in gaps if (text := _change(group, gap))]
         blocks += [Text(text, "answer") for text in changes]
         if len(group.pairs) == 1 and not (changes and len(sets) == 1):
-            blocks += texts(*_summary(gaps))
+            blocks += texts(_summary(gaps))
         blocks += _accuracies(group, sets, "other-images", "Accuracy on other images")
         blocks += [_gaps_table(gaps)] if gaps else []
     title = "Accuracy on each set of images"
@@ -104,29 +104,29 @@ def _change(group: Group, gap: Gap) -> str:
     )
 
 
-def _summary(gaps: Sequence[Gap]) -> list[str]:
+def _summary(gaps: Sequence[Gap]) -> str:
     """Counts the sets on which each of two arms is ahead; of one set says which."""
     gaps = [gap for gap in gaps if gap.images.is_test]
     num, unknown = len(gaps), sum(gap.p_value is None for gap in gaps)
     if not gaps:
-        return []
+        return ""
     one, two = gaps[0].first.name, gaps[0].second.name
     if unknown == num:
-        return [
+        return (
             f"Whether {one} and {two} differ on other images by more than seeds explain takes "
             "three seeds of both."
-        ]
+        )
     if num == 1:
         ahead = {Lead.FIRST: one, Lead.SECOND: two}.get(gaps[0].lead)
         said = f"{ahead} is ahead by more than seeds explain."
         unclear = f"seeds can explain the gap between {one} and {two}."
-        return [f"On {gaps[0].images.title}, {said if ahead else unclear}"]
+        return f"On {gaps[0].images.title}, {said if ahead else unclear}"
     without = f" Of {unknown:,} it is unknown, for want of three seeds of both." * (unknown > 0)
     counts = [sum(gap.lead is side for gap in gaps) for side in (Lead.FIRST, Lead.SECOND)]
-    return [
+    return (
         f"Of {num:,} sets of other images, {one} is ahead on {counts[0] or 'none'} and {two} on "
         f"{counts[1] or 'none'} by more than seeds explain, after Holm's correction.{without}"
-    ]
+    )
 
 
 def _accuracies(group: Group, sets: Sequence[ImageSet], name: str, title: str) -> list[Block]:

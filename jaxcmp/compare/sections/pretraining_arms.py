@@ -136,20 +136,22 @@ def _data_row(group: Group, sizes: Sequence[Pretrained]) -> list[Cell]:
     return [
         cells.words(pretrained.label, arm=columns.colour(pretrained.arm)),
         cells.words(", then ".join((*origin.told_before, origin.name or "not said"))),
-        cells.words(_overlap(group, pretrained)),
+        cells.words(_overlap(group, origin) or "not known"),
         *(cells.number(value, f"{value or 0:,}", runs) for value in counts),
         cells.words(", ".join(arrays)),
         cells.words(_file_or_runs(sizes)),
     ]
 
 
-def _overlap(group: Group, pretrained: Pretrained) -> str:
-    shared, num = pretrained.origin.shared(group.class_names), len(group.class_names)
+def _overlap(group: Group, origin: Origin, these: str = "", classes: str = "") -> str:
+    """Writes how many of the classes here the weights had seen, and which; "" if not known."""
+    shared, num = origin.shared(group.class_names), len(group.class_names)
     if shared is None:
-        return "not known"
-    if len(shared) in (0, num):
-        return f"{'all' if shared else 'none'} of {num}"
-    return f"{len(shared)} of {num}: {', '.join(shared)}"
+        return ""
+    is_whole = len(shared) in (0, num)
+    how_many = ("all" if shared else "none") if is_whole else str(len(shared))
+    names = "" if is_whole else f": {', '.join(shared)}"
+    return f"{how_many} of {these}{num}{classes}{names}"
 
 
 def _file_or_runs(sizes: Sequence[Pretrained]) -> str:
@@ -167,23 +169,24 @@ def _nearness(group: Group, origin: Origin) -> str:
     """Says which of the classes here they were trained on, and whether on images of this data."""
     if not origin.name:
         return "come with no word on what they were trained on; --config.init.seen is its place."
-    shared, num = origin.shared(group.class_names), len(group.class_names)
-    if shared is None:
+    overlap = _overlap(group, origin, "these ", " classes")
+    start = f"were trained on {overlap}."
+    if not overlap:
         start = f"were trained on {origin.words}; on which classes is not known."
-    elif len(shared) in (0, num):
-        start = f"were trained on {'all' if shared else 'none'} of these {num} classes."
-    else:
-        start = f"were trained on {len(shared)} of these {num} classes: {', '.join(shared)}."
     unchecked = "Whether they were trained on any of these test images is not known."
     if not origin.is_run:
         return f"{start} That is what was said of the file. {unchecked}"
     if origin.before:
-        source = "" if shared is None else f" They come from {origin.words}."
+        source = f" They come from {origin.words}." if overlap else ""
         return f"{start}{source} {unchecked}"
     here = str(group.arms[0].config["data"]["name"])
     if origin.name != here:
         return f"{start} They come from {origin.words}, another data set than {here}."
-    which = "images of these classes too" if shared else "images of other classes"
+    which = (
+        "images of these classes too"
+        if origin.shared(group.class_names)
+        else "images of other classes"
+    )
     return (
         f"{start} They come from the same data set, {origin.words}: {which}, of the training "
         "split only, so that they were trained on no test image."
