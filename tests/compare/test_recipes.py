@@ -42,6 +42,7 @@ def keep(group: Group, *names: str) -> Group:
 
 def test_each_model_stands_in_a_row_with_both_recipes(group):
     table = sections.table(recipes_section(group), TABLE)
+    assert table.note.startswith("Mean over seeds")
     assert [column.label for column in table.columns[1:]] == [
         "with resnet's recipe",
         "with vit's recipe",
@@ -57,6 +58,7 @@ def test_each_model_stands_in_a_row_with_both_recipes(group):
 
 def test_the_effects_are_those_of_the_table(group):
     table = sections.table(recipes_section(group), "Effects")
+    assert table.note.startswith("Effects are those of a two-way analysis of variance")
     values = {cells[0].text: cells[1].value for cells in table.rows}
     assert values == pytest.approx(
         {

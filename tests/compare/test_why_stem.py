@@ -79,7 +79,7 @@ def test_the_report_says_how_much_of_the_gap_the_stem_closes(tmp_path):
     assert share.interval is not None
     words = (
         f"change vit by +{np.mean(conv) - np.mean(vit):.2f} points (95 % interval "
-        f"+{gain[0]:.2f} to +{gain[1]:.2f}, p = {result.pvalue:.2g}): "
+        f"+{gain[0]:.2f} to +{gain[1]:.2f}, p = {tuple(result)[1]:.2g}): "
         f"{100 * share.mean:.0f} % of the gap to resnet (95 % "
         f"interval {100 * share.interval[0]:.0f} to {100 * share.interval[1]:.0f} %)."
     )

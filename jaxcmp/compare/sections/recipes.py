@@ -29,7 +29,7 @@ NOTE = (
     "Mean over seeds with half of its 95 % t-interval, or each of fewer than three; n is the "
     "number of seeds."
 )
-NOTE = (
+EFFECTS_NOTE = (
     "Effects are those of a two-way analysis of variance in which each of the four cells counts "
     "alike. Each cell has its own spread between seeds (Welch's test, Satterthwaite's degrees of "
     "freedom), because models and recipes differ in it; p values are not corrected for there being "
@@ -244,7 +244,7 @@ def effects_of(
     found += zip(alone, gains, runs, strict=True)
     rows = [[cells.words(n), as_cell(e, r), cells.p_value(e.p_value, r)] for n, e, r in found]
     headings = columns.of_words("Effect") + columns.of_numbers("points [95 % interval]", "p")
-    return sentences, Table("Effects on test accuracy", headings, rows, NOTE)
+    return sentences, Table("Effects on test accuracy", headings, rows, EFFECTS_NOTE)
 
 
 def _turned(effect: Difference, names: Names) -> Sequence[str]:
