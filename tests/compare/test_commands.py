@@ -14,12 +14,18 @@ from jaxcmp.compare.sections.commands import (
     at_length,
     fine_tune,
     from_random,
+    on_runs,
     other_model,
-    repeat,
+    repeat_run,
     vary,
     whole_study,
 )
 from jaxcmp.settings.configuration import ConfigWords
+
+MAIN, STUDY = "python -m jaxcmp.main --config=configs/", "python -m jaxcmp.study --config=configs/"
+VIT = ConfigWords("configs/vit.py", "cpu")
+# What `of_study` goes on with.
+OF_STUDY = f"{STUDY}study.py:cpu --config.data.dir=/d"
 
 
 @pytest.fixture(scope="module")
@@ -27,18 +33,16 @@ def outcome(tmp_path_factory) -> Outcome:
     return make_group(tmp_path_factory.mktemp("run"), Sample("vit", 3)).arms[0].outcomes[0]
 
 
-VIT = ConfigWords("configs/vit.py", "cpu")
+def of(outcome: Outcome, overrides=None, *, folder: str = "f", **given) -> Outcome:
+    """Gives a run the configuration that these words make, and a folder."""
+    words = dataclasses.replace(VIT, overrides=overrides or {}, **given)
+    return with_files(outcome, given=words, folder=Path(folder))
 
 
-def of(outcome: Outcome, **given) -> Outcome:
-    """Gives a run the configuration that these words make."""
-    return with_files(outcome, given=dataclasses.replace(VIT, **given))
-
-
-def of_study(outcome: Outcome) -> Outcome:
+def of_study(outcome: Outcome, **overrides: str) -> Outcome:
     """Gives a run the folder of a study in runs/s."""
-    given = ConfigWords("configs/study.py", "cpu", {"data.dir": "/d"}, "jaxcmp.study")
-    return with_files(outcome, given=given, folder=Path("runs/s/vit/seed-3"))
+    given = {"file": "configs/study.py", "module": "jaxcmp.study", "folder": "runs/s/vit/seed-3"}
+    return of(outcome, {"data.dir": "/d"} | overrides, **given)
 
 
 def parse(line: str):
@@ -50,78 +54,125 @@ def parse(line: str):
 def test_a_run_is_repeated_by_what_began_it(outcome):
     def typed(*lines):
         *earlier, last = ({"command": line} for line in lines)
-        return with_files(outcome, environment=last | {"earlier": earlier})
+        return repeat_run(with_files(outcome, environment=last | {"earlier": earlier}).run)
 
-    assert repeat(typed("first --x", "second")) == "first --x"
-    assert repeat(typed("only")) == "only"
-    assert repeat(typed(None, "second")) == "second"
+    assert typed("first --x", "second") == "first --x"
+    assert typed("only") == "only"
+    assert typed(None, "second") == "second"
 
 
 def test_a_run_from_a_hub_is_repeated_from_the_commit_that_it_began_from(outcome):
     pinned = f"hf:o/n@{'a' * 40}:model.safetensors"
 
-    def begun(typed, **given):
+    def begun(typed, overrides=None, **given):
         config = outcome.run.config | {"init": {"path": "hf:o/n"}}
-        run = with_files(of(outcome, **given), config=config, init={"path": pinned})
+        run = with_files(of(outcome, overrides, **given), config=config, init={"path": pinned})
         return with_files(run, environment={"command": typed} if typed else {})
 
-    start = "python -m jaxcmp.main --config=configs/vit.py:cpu"
+    start = f"{MAIN}vit.py:cpu"
     for typed in ("--config.init.path=hf:o/n", "--config.init.path hf:o/n", "--config.seed=3"):
-        words = shlex.split(repeat(begun(f"{start} {typed} --workdir=a")))
+        words = shlex.split(repeat_run(begun(f"{start} {typed} --workdir=a").run))
         assert parse(shlex.join(words)).given.overrides["init.path"] == pinned
         assert "hf:o/n" not in words
     # A study has weights for each of its arms.
     typed = "python -m jaxcmp.study --config=s.py --config.arms.vit.init.path=hf:o/n"
-    assert repeat(begun(typed, module="jaxcmp.study")) == typed.replace("hf:o/n", pinned)
+    assert repeat_run(begun(typed, module="jaxcmp.study").run) == typed.replace("hf:o/n", pinned)
     overrides = {"init.path": "hf:o/n"}
-    assert f"--config.init.path={pinned} " in another_seed(begun("", overrides=overrides), 4)
-    assert "init" not in from_random(begun("", overrides=overrides))
+    assert f"--config.init.path={pinned} " in another_seed(begun("", overrides), 4)
+    assert "init" not in from_random(begun("", overrides))
+
+
+SVHN = {"model.width": "48", "data.name": "svhn", "seed": "3"}
+PART = {"data.train_fraction": "0.9", "seed": "3"}
+WEIGHTS = {"init.path": "a.npz", "init.allow_missing": "*", "seed": "1"}
+TRANSFER = {"file": "configs/transfer.py", "variant": "vit_ti16"}
+RESNET18 = f"{MAIN}transfer.py:resnet18 --config.init.path=resnet18.safetensors"
+TI16 = f"{MAIN}transfer.py:vit_ti16 --config.init.path=Ti_16.npz"
+
+
+@pytest.mark.parametrize(
+    ("make", "overrides", "given", "line"),
+    [
+        # The other model trains on the same data with the same seed, and begins as it is told.
+        (
+            *(other_model, SVHN, {}),
+            f"{MAIN}resnet.py:cpu --config.data.name=svhn --config.seed=3",
+        ),
+        (
+            *(lambda run: other_model(run, "c.npz", "d"), WEIGHTS, {}),
+            f"{MAIN}resnet.py:cpu --config.seed=1 --config.init.path=c.npz --workdir=d",
+        ),
+        (other_model, {"init.path": "Ti_16.npz"}, TRANSFER, RESNET18),
+        # A variation has one setting and a folder of its own.
+        (
+            *(lambda run: vary(run, {"data.train_fraction": 0.5}, suffix="-half"), PART, {}),
+            f"{MAIN}vit.py:cpu --config.seed=3 --config.data.train_fraction=0.5 --workdir=f-half",
+        ),
+        # Weights are left out with all that is said of them.
+        (
+            *(from_random, WEIGHTS, {}),
+            f"{MAIN}vit.py:cpu --config.seed=1 --workdir=f-random-weights",
+        ),
+        # Published weights are fine-tuned on the data of the run.
+        (lambda run: fine_tune(run, "vit"), {}, {}, TI16),
+        (
+            *(lambda run: fine_tune(run, "vit"), {"data.classes": "0,1", "seed": "1"}, {}),
+            f"{TI16} --config.data.classes=0,1",
+        ),
+        # A study is of the variant and the data of the run.
+        (whole_study, {}, {"variant": ""}, f"{STUDY}study.py"),
+        (whole_study, {"seed": "1"}, {"variant": "strong"}, f"{STUDY}study.py"),
+        (whole_study, {"data.dir": "/d", "data.train_fraction": "0.1"}, {}, OF_STUDY),
+    ],
+)
+def test_a_command_keeps_what_it_is_not_to_change(outcome, make, overrides, given, line):
+    assert make(of(outcome, overrides, **given)) == line
+
+
+@pytest.mark.parametrize(
+    ("make", "line"),
+    [
+        # What is in its plan, the study makes.
+        (whole_study, f"{OF_STUDY} --workdir=runs/s"),
+        (
+            lambda run: vary(run, {"data.train_fraction": 0.1}, suffix="-0.1"),
+            f"{OF_STUDY} --workdir=runs/s",
+        ),
+        (lambda run: vary(run, {"num_epochs": 7}, suffix="-7"), f"{OF_STUDY} --workdir=runs/s"),
+        # What is not, is a study of its own.
+        (
+            lambda run: vary(run, {"data.validation_fraction": 0.1}, suffix="-held-out"),
+            f"{OF_STUDY} --config.data.validation_fraction=0.1 --workdir=runs/s-held-out",
+        ),
+        (
+            lambda run: another_seed(run, 7),
+            f"{OF_STUDY} --config.grids.seeds.seeds=8 --workdir=runs/s-8-seeds",
+        ),
+        (from_random, f"{OF_STUDY} --workdir=runs/s-random-weights"),
+    ],
+)
+def test_a_command_for_a_run_of_a_study_names_the_study(outcome, make, line):
+    assert (
+        make(of_study(outcome, **{"arms.vit.init.path": "a.npz"} if make is from_random else {}))
+        == line
+    )
 
 
 def test_another_seed_of_a_run_has_a_folder_of_its_own(outcome):
-    run = of(outcome, overrides={"seed": "3", "model.width": "48"})
-    options = parse(another_seed(with_files(run, folder=Path("runs/wide/seed-3")), 7))
+    run = of(outcome, {"seed": "3", "model.width": "48"}, folder="runs/wide/seed-3")
+    options = parse(another_seed(run, 7))
     assert (options.config.seed, options.config.model.width) == (7, 48)
     assert options.workdir == "runs/wide/seed-7"
-    assert parse(another_seed(with_files(run, folder=Path("mine")), 7)).workdir == "mine-seed-7"
-
-
-def test_another_seed_of_a_study_is_a_plan_with_all_seeds_up_to_it(outcome):
-    assert another_seed(of_study(outcome), 7) == (
-        "python -m jaxcmp.study --config=configs/study.py:cpu --config.data.dir=/d "
-        "--config.grids.seeds.seeds=8 --workdir=runs/s-8-seeds"
-    )
-
-
-def test_the_other_model_trains_on_the_same_data_with_the_same_seed(outcome):
-    overrides = {"model.width": "48", "data.name": "svhn", "seed": "3"}
-    assert other_model(of(outcome, overrides=overrides)) == (
-        "python -m jaxcmp.main --config=configs/resnet.py:cpu --config.data.name=svhn "
-        "--config.seed=3"
-    )
+    assert parse(another_seed(of(outcome, folder="mine"), 7)).workdir == "mine-seed-7"
 
 
 def test_a_run_that_kept_no_command_is_repeated_by_its_overrides(outcome):
     overrides = {"seed": "3", "data.dir": "/with space"}
-    run = of(with_files(outcome, environment={}), file="", variant="", overrides=overrides)
-    assert repeat(run) == (
-        "python -m jaxcmp.main --config=configs/vit.py --config.seed=3 "
-        "'--config.data.dir=/with space'"
+    run = with_files(of(outcome, overrides, file="", variant=""), environment={}).run
+    assert repeat_run(run) == f"{MAIN}vit.py --config.seed=3 '--config.data.dir=/with space'"
+    assert (
+        on_runs("jaxcmp.x", [of(outcome, folder="a b")], ["--y"]) == "python -m jaxcmp.x 'a b' --y"
     )
-
-
-def test_a_variation_has_one_setting_and_a_folder_of_its_own(outcome):
-    run = of(outcome, overrides={"data.train_fraction": "0.9", "seed": "3"})
-    assert vary(run, {"data.train_fraction": 0.5}, suffix="-half") == (
-        "python -m jaxcmp.main --config=configs/vit.py:cpu --config.seed=3 "
-        f"--config.data.train_fraction=0.5 --workdir={outcome.folder}-half"
-    )
-
-
-def test_the_command_understands_a_variation(outcome):
-    options = parse(vary(of(outcome), {"data.validation_fraction": 0.1}, suffix="-held-out"))
-    assert options.config.data.validation_fraction == 0.1
-    assert options.workdir == f"{outcome.folder}-held-out"
 
 
 def test_another_length_keeps_the_shares_of_warm_up_and_mixing(outcome):
@@ -134,79 +185,10 @@ def test_another_length_keeps_the_shares_of_warm_up_and_mixing(outcome):
     assert at_length(with_files(outcome, config=mixing), 1)["augment.mixing_epochs"] == 1
     options = parse(vary(of(outcome), at_length(outcome, 60), suffix="-long"))
     assert (options.config.num_epochs, options.config.schedule.warmup_epochs) == (60, 10)
-
-
-@pytest.mark.parametrize(
-    ("given", "study"),
-    [
-        ({"variant": ""}, "--config=configs/study.py"),
-        ({"variant": "strong", "overrides": {"seed": "1"}}, "--config=configs/study.py"),
-        (
-            {"overrides": {"data.dir": "/d", "data.train_fraction": "0.1"}},
-            "--config=configs/study.py:cpu --config.data.dir=/d",
-        ),
-    ],
-)
-def test_a_study_is_of_the_variant_and_the_data_of_the_run(outcome, given, study):
-    assert whole_study(of(outcome, **given)) == f"python -m jaxcmp.study {study}"
-
-
-def test_what_a_study_has_in_its_plan_is_made_by_the_study(outcome):
-    run = of_study(outcome)
-    goes_on = (
-        "python -m jaxcmp.study --config=configs/study.py:cpu --config.data.dir=/d --workdir=runs/s"
-    )
-    assert whole_study(run) == goes_on
-    assert vary(run, {"data.train_fraction": 0.1}, suffix="-0.1") == goes_on
-    assert vary(run, {"num_epochs": 7}, suffix="-7") == goes_on
-
-
-def test_what_a_study_has_not_is_a_study_of_its_own(outcome):
-    changed = vary(of_study(outcome), {"data.validation_fraction": 0.1}, suffix="-held-out")
-    assert changed == (
-        "python -m jaxcmp.study --config=configs/study.py:cpu --config.data.dir=/d "
-        "--config.data.validation_fraction=0.1 --workdir=runs/s-held-out"
-    )
-
-
-def test_a_study_from_weights_is_repeated_without_them_in_a_folder_of_its_own(outcome):
-    run = of_study(outcome)
-    overrides = {"data.dir": "/d", "arms.vit.init.path": "a.npz"}
-    run = with_files(run, given=dataclasses.replace(run.run.given, overrides=overrides))
-    assert from_random(run) == (
-        "python -m jaxcmp.study --config=configs/study.py:cpu --config.data.dir=/d "
-        "--workdir=runs/s-random-weights"
-    )
-
-
-def test_published_weights_are_fine_tuned_on_the_data_of_the_run(outcome):
-    start = "python -m jaxcmp.main --config=configs/transfer.py:vit_ti16"
-    weights = "--config.init.path=Ti_16.npz"
-    assert fine_tune(outcome, "vit") == f"{start} {weights}"
-    run = of(outcome, overrides={"data.classes": "0,1", "seed": "1"})
-    assert fine_tune(run, "vit") == f"{start} {weights} --config.data.classes=0,1"
+    assert options.workdir == "f-long"
 
 
 def test_another_data_set_is_named_even_if_a_variant_chose_it(outcome):
     config = outcome.run.config
     other = config | {"data": config["data"] | {"name": "digits"}}
-    run = with_files(outcome, config=other)
-    assert "--config.data.name=digits" in fine_tune(run, "resnet")
-
-
-def test_the_other_model_of_a_fine_tuned_one_is_fine_tuned(outcome):
-    given = {"file": "configs/transfer.py", "variant": "vit_ti16"}
-    run = of(outcome, **given, overrides={"init.path": "Ti_16.npz"})
-    assert other_model(run) == fine_tune(run, "resnet")
-
-
-def test_a_run_from_weights_is_also_told_without_them_or_with_others(outcome):
-    run = of(outcome, overrides={"init.path": "a.npz", "init.allow_missing": "*", "seed": "1"})
-    assert from_random(run) == (
-        "python -m jaxcmp.main --config=configs/vit.py:cpu --config.seed=1 "
-        f"--workdir={outcome.folder}-random-weights"
-    )
-    assert other_model(run, "c.npz", "d") == (
-        "python -m jaxcmp.main --config=configs/resnet.py:cpu --config.seed=1 "
-        "--config.init.path=c.npz --workdir=d"
-    )
+    assert "--config.data.name=digits" in fine_tune(with_files(outcome, config=other), "resnet")

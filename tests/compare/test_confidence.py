@@ -208,7 +208,3 @@ def test_a_bin_has_the_interval_of_its_images_whatever_the_number_of_seeds(tmp_p
     low, high = np.sort(np.roots([20 + z**2, -(2 * 15 + z**2), 15**2 / 20]).real)
     assert line.low == pytest.approx([100 * low])
     assert line.high == pytest.approx([100 * high])
-
-
-def test_every_number_names_its_runs(section):
-    assert not list(sections.without_source(section))

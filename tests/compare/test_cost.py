@@ -160,29 +160,11 @@ def test_an_arm_without_costs_is_left_out_by_name(made_up):
     assert {point.label.partition(",")[0] for point in panel.series} == {"resnet"}
 
 
-@pytest.mark.parametrize("missing", [{"cost": {}}, {"metrics": []}])
-def test_runs_without_costs_or_epochs_say_so(made_up, missing):
-    section = cost_section(alter(made_up, lambda each: with_files(each, **missing)))
-    assert section.section is None
-    assert "the runs recorded no epochs or no costs" in sections.texts(section)
-    assert len(sections.commands(section)) == 1
-
-
 def test_one_arm_with_one_seed_has_curves_and_nothing_to_compare(tmp_path):
     section = cost_section(make_group(tmp_path, Sample("vit")))
     assert not sections.has_table(section, "equal")
     panel = sections.plot(sections.figure(section, "parameters"), "Parameters")
     assert sections.series(panel, "vit").low is None
-
-
-def test_large_budgets_are_readable(group):
-    section = cost_section(alter(group, lambda o: spend(o, 1.0954e16, [5280.0], [0.9])))
-    assert sections.table(section, "operations").title.endswith(": 11 PFLOP")
-    assert sections.table(section, "time").title.endswith(": 88 min")
-
-
-def test_every_number_names_its_runs(made_up):
-    assert not list(sections.without_source(cost_section(made_up)))
 
 
 def test_the_cost_of_the_weights_is_said_to_be_missing(group, tmp_path):

@@ -137,15 +137,3 @@ def test_seeds_without_records_of_epochs_are_named_and_the_others_are_drawn(grou
     assert line.y == [epoch["test_loss"] for epoch in kept.epochs]
     text = sections.texts(curves_section(altered))
     assert f"seed 1 of vit ({forgotten.folder})" in text and "seed 0" not in text
-
-
-def test_runs_without_any_record_say_what_is_missing(group):
-    empty = alter(group, lambda each: with_files(each, metrics=[]))
-    answer = curves_section(empty)
-    assert answer.section is None and opening_figure(empty) is None
-    assert "no run recorded its epochs" in sections.texts(answer)
-    assert len(sections.commands(answer)) == 1
-
-
-def test_every_line_names_its_runs(group):
-    assert not list(sections.without_source(curves_section(group)))

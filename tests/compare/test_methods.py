@@ -129,7 +129,3 @@ def test_a_run_without_overrides_has_none(group):
     table = sections.table(methods_section(changed), "Runs")
     rows = [sections.row(table, name) for name in sections.names(table)]
     assert {row["overrides"].text for row in rows} == {"none"}
-
-
-def test_every_number_names_its_runs(group):
-    assert not list(sections.without_source(methods_section(group)))

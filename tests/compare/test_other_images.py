@@ -61,14 +61,6 @@ def own(group, arm):
     return np.array([o.test_accuracy for o in outcomes_of(group) if o.name == arm])
 
 
-def test_without_an_evaluation_the_command_is_named(tmp_path):
-    group = make_group(tmp_path, Sample("vit"), Sample("resnet"))
-    answer = other_images_section(group)
-    folders = " ".join(outcome.folder for outcome in outcomes_of(group))
-    expected = f"python -m jaxcmp.evaluate {folders} --config.data.name=cifar10_1"
-    assert answer.section is None and sections.commands(answer) == [expected]
-
-
 def test_accuracy_and_drop_are_means_over_seeds_and_the_drop_is_paired(group, answer):
     table = sections.table(answer, "Accuracy on other images")
     assert sections.names(table) == ["own test images", "fog", "snow"]
@@ -202,10 +194,6 @@ def test_a_part_of_the_classes_is_compared_with_the_own_images_of_these_classes(
     among = [np.mean((p.logits[:, 3] > p.logits[:, 1]) == (p.labels == 3)) for p in found]
     cell = sections.row(sections.table(answer, "among the classes"), name)["vit"]
     assert cell.value == pytest.approx(100 * np.mean(among))
-
-
-def test_every_number_names_its_runs(answer):
-    assert not list(sections.without_source(answer))
 
 
 def test_the_figure_has_the_own_images_first_and_each_set(group, answer):

@@ -1,17 +1,17 @@
-"""Transfer: gains against sums of one's own, what is missing, and the commands that make it."""
+"""Transfer: gains, and the gap between architectures, against sums of our own; what is missing."""
 
 import dataclasses
-import shlex
 
 import pytest
 import sections
-from sample_runs import Sample, make_group, with_files
-from sample_transfer import from_file, keep, make_transfer, pretrained
+from sample_runs import Sample, make_group
+from sample_transfer import MEANS, from_file, keep, make_transfer, pretrained, with_means
 
 from jaxcmp.compare.arms import Group
-from jaxcmp.compare.document import Column, Figure
-from jaxcmp.compare.sections.pretraining import pretraining_section
-from jaxcmp.settings.configuration import ConfigWords
+from jaxcmp.compare.document import Column, Figure, Section, Text
+from jaxcmp.compare.sections.pretraining import GAPS_TITLE as TITLE
+from jaxcmp.compare.sections.pretraining import gaps_and_table, pretraining_section
+from jaxcmp.compare.sections.pretraining_arms import pretrained_arms
 
 NAME = "vit, pretrained on 5 classes of cifar10"
 
@@ -61,14 +61,6 @@ def test_classes_have_their_gains_on_the_most_images(group):
     assert table.rows[0][1].value == pytest.approx(100 * gain)
 
 
-def test_without_pretrained_runs_a_command_begins_with_published_weights(tmp_path):
-    answer = pretraining_section(make_group(tmp_path, Sample("vit"), Sample("resnet")))
-    assert answer.section is None
-    (line,) = sections.commands(answer)
-    expected = ["--config=configs/transfer.py:resnet18", "--config.init.path=resnet18.safetensors"]
-    assert shlex.split(line)[3:5] == expected
-
-
 def test_what_began_at_random_is_missing_with_its_command(tmp_path):
     group = make_group(tmp_path, pretrained("vit"), pretrained("resnet"))
     section = pretraining_section(group)
@@ -110,17 +102,108 @@ def test_a_gain_that_the_recipe_may_explain_is_said_to(tmp_path):
     assert sections.commands(section)[0].endswith("-random-weights")
 
 
-def test_the_command_without_weights_says_nothing_of_weights(tmp_path):
-    group = make_group(tmp_path, Sample("vit"), pretrained("vit", num_epochs=3))
-    (arm,) = group.pretrained
-    run = arm.outcomes[0]
-    given = ConfigWords("configs/vit.py", "", {"init.path": "a.npz"})
-    arm = dataclasses.replace(arm, outcomes=(with_files(run, given=given),))
-    begun = dataclasses.replace(group, pretrained=(arm,))
-    assert sections.commands(pretraining_section(begun))[0] == (
-        f"python -m jaxcmp.main --config=configs/vit.py --workdir={run.folder}-random-weights"
+def gaps(group: Group) -> Section:
+    sentences, table = gaps_and_table(pretrained_arms(group))
+    return Section("gaps", "Gaps", [*(Text(each) for each in sentences), *table])
+
+
+def changed(group: Group, **vit: float) -> str:
+    """The sentence on all images, with these means of the ViT."""
+    means = MEANS | {("vit", start, 50_000): mean for start, mean in vit.items()}
+    return sections.texts(gaps(with_means(group, means, num_seeds=3))).splitlines()[0]
+
+
+def test_each_gap_has_its_interval_and_so_has_their_change(group):
+    rows = sections.table(gaps(group), TITLE).rows
+    assert [cells[0].text for cells in rows[:3]] == [
+        "vit − resnet, from random weights",
+        "vit − resnet, pretrained",
+        "Change by pretraining",
+    ]
+    assert [cells[1].value for cells in rows] == [50_000] * 3 + [5_000] * 3
+    assert [cells[2].value for cells in rows] == pytest.approx([-10, 5, 15, -20, -10, 10])
+    # Each cell has the variance 0.5 ** 2 of three seeds half a point apart. A gap has t(0.975, 4) =
+    # 2.776 times sqrt(2 * 0.25 / 3), the change t(0.975, 8) = 2.306 times sqrt(4 * 0.25 / 3).
+    bounds = [cells[2].interval or (0, 0) for cells in rows[:3]]
+    assert [(high - low) / 2 for low, high in bounds] == pytest.approx(
+        [1.133, 1.133, 1.331], abs=1e-3
     )
+    assert [cells[4].text for cells in rows[:3]] == ["3, 3", "3, 3", "3, 3, 3, 3"]
+    assert [len(cells[2].runs) for cells in rows[:3]] == [6, 6, 12]
 
 
-def test_every_number_names_its_runs(group):
-    assert not list(sections.without_source(pretraining_section(group)))
+def test_a_gap_that_turns_clearly_changes_who_is_ahead(group):
+    text = sections.texts(gaps(group)).splitlines()[0]
+    assert text.startswith(
+        "On 50,000 training images, vit minus resnet is −10.00 points (95 % interval −11.13 "
+        "to −8.87, p < 0.001) from random weights and +5.00 points"
+    )
+    assert "from pretrained ones: pretraining changes who is ahead." in text
+    assert "The gap changes by +15.00 points (95 % interval +13.67 to +16.33, p < 0.001)." in text
+
+
+@pytest.mark.parametrize(
+    ("pretrained", "random", "meaning"),
+    [
+        (0.80, 0.70, "pretraining does not change who is ahead."),
+        (0.855, 0.70, "the means change places, but these seeds do not show that pretraining is"),
+        (0.845, 0.70, "the means do not change places, though seeds alone can explain one"),
+        (0.85, 0.70, "in one of the two they are level."),
+        (0.95, 0.90, "pretraining does not change who is ahead."),
+    ],
+)
+def test_what_is_less_clear_is_said_as_it_is(group, pretrained, random, meaning):
+    assert meaning in changed(group, pretrained=pretrained, random=random)
+
+
+@pytest.mark.parametrize("num_seeds", [1, 2])
+def test_fewer_than_three_seeds_have_no_interval_no_p_value_and_settle_nothing(tmp_path, num_seeds):
+    samples = [
+        make(arm, seed)
+        for arm in ("vit", "resnet")
+        for seed in range(num_seeds)
+        for make in (Sample, pretrained)
+    ]
+    section = gaps(make_group(tmp_path, *samples))
+    text = sections.texts(section)
+    assert text.count("too few seeds, or equal ones, for an interval") == 3
+    assert "pretraining changes who is ahead" not in text and "p " not in text.replace("gap ", "")
+    rows = sections.table(section, TITLE).rows
+    assert {(cells[2].interval, cells[3].text) for cells in rows} == {(None, "–")}
+
+
+def test_weights_of_different_data_are_named(tmp_path):
+    samples = [Sample("vit"), Sample("resnet"), pretrained("vit", 0, from_file())]
+    text = sections.texts(gaps(make_group(tmp_path, *samples, pretrained("resnet"))))
+    assert "They were pretrained on different data: ImageNet-21k; cifar10 (25,000 images" in text
+
+
+def test_weights_of_the_same_data_are_preferred(tmp_path):
+    files = [pretrained(arm, 0, from_file(path=f"{arm}.npz")) for arm in ("vit", "resnet")]
+    samples = [Sample("vit"), Sample("resnet"), *files, pretrained("vit")]
+    section = gaps(make_group(tmp_path, *samples))
+    assert len(sections.table(section, TITLE).rows) == 3
+    assert "on different data" not in sections.texts(section)
+
+
+def test_one_architecture_alone_has_no_gap(group):
+    assert gaps_and_table(pretrained_arms(keep(group, "vit"))) == ([], [])
+    alone = dataclasses.replace(group, arms=group.arms[:1], smaller=())
+    assert gaps_and_table(pretrained_arms(alone)) == ([], [])
+
+
+def test_models_of_other_names_are_told_by_their_architecture(tmp_path):
+    names = {"arm": "vit_ti16", "recipe": "vit_ti16"}
+    samples = [Sample("vit"), Sample("resnet"), pretrained("vit", **names), pretrained("resnet")]
+    rows = sections.table(gaps(make_group(tmp_path, *samples)), TITLE).rows
+    assert [cells[0].text for cells in rows[:2]] == [
+        "vit − resnet, from random weights",
+        "vit − resnet, pretrained",
+    ]
+
+
+def test_a_gap_that_seeds_alone_explain_settles_nothing(group):
+    # With random weights 80.005 against 80 is no gap, on whichever side it lies.
+    for random in (0.79995, 0.80005):
+        text = changed(group, pretrained=0.95, random=random)
+        assert "pretraining changes" not in text and "pretraining does not change" not in text

@@ -1,16 +1,20 @@
-"""The arm that began at random beside a pretrained one, and other differences between the two."""
+"""A pretrained arm: what it stands beside, its figures, and what its weights had seen."""
 
 import pytest
-from sample_runs import Sample, make_group
+import sections
+from sample_runs import CLASS_NAMES, Sample, alter, every_other_epoch_of, make_group, with_files
 from sample_study import crossed
-from sample_transfer import from_file, from_run, make_transfer, pretrained
+from sample_transfer import IMAGENET, OTHERS, from_file, from_run, keep, make_transfer, pretrained
 
 from jaxcmp.compare.arms import Group
+from jaxcmp.compare.document import Figure, Section
+from jaxcmp.compare.sections.pretraining import pretraining_figures
+from jaxcmp.compare.sections.pretraining_arms import DATA_TITLE as TITLE
 from jaxcmp.compare.sections.pretraining_arms import (
     Pretrained,
+    data_blocks,
     differences,
-    ends,
-    largest,
+    of_sizes,
     pretrained_arms,
 )
 
@@ -91,19 +95,172 @@ def test_another_architecture_or_size_is_no_counterpart(tmp_path):
     group = make_group(tmp_path, Sample("resnet"), Sample("vit", config=part), pretrained("vit"))
     found = of(group, "vit")
     assert found.baselines == () and found.baseline is None
-    assert found.index is None
-
-
-def test_pretrained_arms_that_are_alone_have_no_counterpart(tmp_path):
-    found = pretrained_arms(make_group(tmp_path, pretrained("vit"), pretrained("resnet")))
-    assert [(each.architecture, each.index, each.baseline) for each in found] == [
-        ("vit", 1, None),
-        ("resnet", 0, None),
-    ]
+    alone = make_group(tmp_path / "alone", pretrained("vit"), pretrained("resnet"))
+    assert [each.baseline for each in pretrained_arms(alone)] == [None, None]
 
 
 def test_ends_are_the_most_and_the_fewest_images(group):
     arms = pretrained_arms(group)
-    assert [each.num_train for each in largest(arms)] == [50_000, 50_000]
-    assert ends(arms) == arms
-    assert ends(arms[:1]) == arms[:1]
+    assert [each.num_train for each in of_sizes(arms, max)] == [50_000, 50_000]
+    assert of_sizes(arms, min, max) == arms
+    assert of_sizes(arms[:1], min, max) == arms[:1]
+
+
+def figures(group: Group) -> Section:
+    return Section("figures", "Figures", pretraining_figures(pretrained_arms(group)))
+
+
+def test_lines_go_from_random_to_pretrained_weights(group):
+    panel = sections.figure(figures(group), "pretraining").panels[0]
+    assert panel.title == "From random and from pretrained weights, 50,000 images"
+    line = sections.series(panel, "vit")  # pyright: ignore[reportArgumentType]
+    assert line.y == pytest.approx([70, 90]) and line.arm == 1
+    assert line.low is None and len(line.runs) == 4
+    first = sections.series(panel, "vit, run 1")  # pyright: ignore[reportArgumentType]
+    assert first.y == pytest.approx([69.5, 89.5]) and first.style == "thin"
+
+
+def test_against_images_both_starts_have_a_line_and_one_colour(group):
+    panel = sections.plot(
+        sections.figure(figures(group), "pretraining"), "Accuracy by training images"
+    )
+    tuned, random = (
+        sections.series(panel, name) for name in ("resnet, pretrained", "resnet, random weights")
+    )
+    assert (tuned.x, random.x) == ([5_000, 50_000], [5_000, 50_000])
+    assert tuned.y == pytest.approx([75, 85]) and random.y == pytest.approx([60, 80])
+    assert (tuned.style, random.style, tuned.arm, random.arm) == ("thick", "dashed", 0, 0)
+
+
+def test_one_size_has_no_axis_of_images(group):
+    shown = figures(keep(group, "vit", "resnet", sizes=(50_000,)))
+    assert len(sections.figure(shown, "pretraining").panels) == 1
+
+
+def test_epochs_have_a_panel_for_each_architecture_and_size_with_each_seed(group):
+    found = sections.figure(figures(group), "pretraining-curves")
+    assert [panel.title for panel in found.panels] == [
+        "vit on 50,000 images",
+        "vit on 5,000 images",
+        "resnet on 50,000 images",
+        "resnet on 5,000 images",
+    ]
+    line = sections.series(sections.plot(found, found.panels[0].title), "vit, pretrained")
+    (arm,) = (a for a in group.pretrained if a.name.startswith("vit") and a.runs == line.runs)
+    first = [100 * outcome.epochs[0]["test_accuracy"] for outcome in arm.outcomes]
+    assert line.y[0] == pytest.approx(sum(first) / 2) and line.x == [1, 2, 3, 4, 5, 6]
+    panel = sections.plot(found, found.panels[0].title)
+    seeds = [sections.series(panel, f"vit, pretrained, run {number}").y[0] for number in (1, 2)]
+    assert line.high is None and seeds == pytest.approx(first)
+
+
+def test_runs_that_were_evaluated_less_often_are_averaged_where_all_were(group):
+    lines = [
+        sections.figure(figures(each), "pretraining-curves").panels[0].series[0]  # pyright: ignore
+        for each in (group, every_other_epoch_of(group, 0))
+    ]
+    whole, thin = lines
+    assert thin.x == [2, 4, 6] and thin.y == whole.y[1::2]
+
+
+def test_runs_without_epochs_are_named_and_those_without_a_counterpart_not_drawn(group, tmp_path):
+    silent = alter(group, lambda outcome: with_files(outcome, metrics=[]))
+    section = figures(silent)
+    assert "without a record of its epochs" in sections.texts(section)
+    assert [block.name for block in section.blocks if isinstance(block, Figure)] == ["pretraining"]
+    assert not figures(make_group(tmp_path, pretrained("vit"))).blocks
+
+
+def seen(group: Group) -> Section:
+    return Section("seen", "Seen", data_blocks(group, pretrained_arms(group)))
+
+
+def of_one(tmp_path, init) -> Section:
+    return seen(make_group(tmp_path, Sample("vit"), pretrained("vit", 0, init)))
+
+
+def test_a_row_says_all_that_is_known_of_a_run(tmp_path):
+    table = sections.table(seen(make_transfer(tmp_path)), TITLE)
+    row = sections.row(table, "vit, pretrained")
+    found = {name: cell.text for name, cell in row.items()}
+    del found["Weights of"]
+    assert found == {
+        "data set": "cifar10",
+        "training images": "25,000",
+        "classes": "5",
+        "epochs": "10",
+        "of the classes here": "none of 5",
+        "arrays": "1 loaded, 1 resized, 1 new, 1 unused",
+        "from": "runs of vit, seeds 0, 1",
+    }
+    # One row for all sizes, and all of their runs behind it.
+    assert len(table.rows) == 2 and len(row["epochs"].runs) == 4
+
+
+def test_what_a_file_does_not_say_is_not_made_up(tmp_path):
+    section = of_one(tmp_path, from_file(""))
+    (row,) = sections.table(section, TITLE).rows
+    assert [cell.text for cell in row[1:6]] == ["not said", "not known", "–", "–", "–"]
+    assert row[7].text.startswith("Ti_16.npz, SHA-256 ")
+    text = sections.texts(section)
+    assert "weights of vit, from the weights of Ti_16.npz come with no word on what" in text
+
+
+def test_what_is_said_of_a_file_is_not_taken_for_checked(tmp_path):
+    text = sections.texts(of_one(tmp_path, from_file()))
+    assert "were trained on ImageNet-21k; on which classes is not known." in text
+    assert "Whether they were trained on any of these test images is not known." in text
+
+
+@pytest.mark.parametrize(
+    ("names", "cell", "words"),
+    [
+        (OTHERS, "none of 5", "were trained on none of these 5 classes."),
+        (
+            ["Cat", "bird", "dog"],
+            "2 of 5: bird, cat",
+            "were trained on 2 of these 5 classes: bird, cat.",
+        ),
+        ([*CLASS_NAMES, "dog"], "all of 5", "were trained on all of these 5 classes."),
+    ],
+)
+def test_the_classes_that_it_had_seen_are_named(tmp_path, names, cell, words):
+    section = of_one(tmp_path, from_run(class_names=names, num_classes=len(names)))
+    (row,) = sections.table(section, TITLE).rows
+    assert row[2].text == cell
+    assert words in sections.texts(section)
+
+
+def test_images_of_the_same_data_set_are_told_from_those_of_another(tmp_path):
+    same = sections.texts(of_one(tmp_path / "same", from_run()))
+    assert "from the same data set, cifar10 (25,000 images, 5 classes, 10 epochs): images" in same
+    assert "images of other classes, of the training split only" in same
+    assert "they were trained on no test image" in same
+    overlap = sections.texts(of_one(tmp_path / "overlap", from_run(class_names=["cat", "dog"])))
+    assert "images of these classes too" in overlap
+    other = sections.texts(of_one(tmp_path / "other", from_run(name="cifar100")))
+    assert "another data set than cifar10" in other and "no test image" not in other
+
+
+def test_what_the_weights_had_seen_first_is_told_and_not_taken_for_checked(tmp_path):
+    section = of_one(tmp_path / "file", from_run(before=IMAGENET))
+    (row,) = sections.table(section, TITLE).rows
+    assert row[1].text == "ImageNet-21k, 14 million images, then cifar10"
+    assert row[2].text == "not known"
+    text = sections.texts(section)
+    assert "were trained on ImageNet-21k, 14 million images, then cifar10 (25,000 images" in text
+    assert "Whether they were trained on any of these test images is not known." in text
+    first = from_run(name="cifar100")["seen"]
+    text = sections.texts(of_one(tmp_path / "run", from_run(before=first)))
+    assert "were trained on none of these 5 classes. They come from cifar100, then cifar10" in text
+    assert "no test image" not in text
+
+
+def test_runs_that_share_their_weights_show_less_spread_than_there_is(tmp_path):
+    same = [pretrained("vit", seed, from_run("vit", 0)) for seed in (0, 1)]
+    text = sections.texts(seen(make_group(tmp_path / "a", Sample("vit"), *same)))
+    assert "The 2 runs of vit, pretrained on 5 classes of cifar10 began from the same" in text
+    own = [pretrained("vit", seed) for seed in (0, 1)]
+    assert "without that of pretraining" not in sections.texts(
+        seen(make_group(tmp_path / "b", Sample("vit"), *own))
+    )

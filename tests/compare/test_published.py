@@ -1,13 +1,23 @@
-"""The blog post's claims as data: consistent in themselves and with the configurations."""
+"""The blog post's claims as data, and the runs that are in its setting: measured, and why not."""
 
 import importlib
+import json
 
 import numpy as np
 import pytest
+import sample_runs
+from sample_runs import Sample
 
 from jaxcmp import models
-from jaxcmp.compare.sections.blog_post import load_claims
-from jaxcmp.compare.sections.claims import TRAINED, TUNED
+from jaxcmp.compare.sections.blog_post import (
+    Measured,
+    MeasuredArm,
+    is_near,
+    load_claims,
+    measured,
+    setting_difference,
+)
+from jaxcmp.compare.sections.claims import JUDGES
 
 POST = load_claims()
 CLAIMS = {claim.id: claim for claim in POST.claims}
@@ -15,9 +25,9 @@ CLAIMS = {claim.id: claim for claim in POST.claims}
 
 def test_every_claim_has_a_measure_and_arms_that_are_known():
     for claim in POST.claims:
-        assert claim.measure in TRAINED
+        assert claim.measure in JUDGES
         assert set(claim.arms) <= (POST.tuned if claim.is_tuned else POST.arms).keys()
-        assert claim.is_tuned == (claim.measure in TUNED)
+        assert claim.is_tuned == (set(claim.arms) <= POST.tuned.keys() and "tuned" in claim.measure)
         assert claim.says
         assert claim.arms and claim.stated
     assert len(CLAIMS) == len(POST.claims) == 24
@@ -66,41 +76,149 @@ def test_pretrained_models_have_a_setting_and_a_command_of_their_own():
         assert arm.config["data"] == {"name": "cifar10", "train_fraction": 1.0}
 
 
-def test_another_blog_post_is_another_file(tmp_path):
-    path = tmp_path / "other.toml"
-    path.write_text(
-        """
-        [blog_post]
-        name = "another"
-        setting = "Ten runs of a model."
-        num_train = 60000
-        classes = []
-        [blog_post.config]
-        num_epochs = 5
-        [arms.vit]
-        label = "a ViT"
-        command = "python train.py"
-        [arms.vit.config.model]
-        name = "vit"
-        [[claims]]
-        id = "small"
-        says = "It is small"
-        measure = "parameters"
-        arms = ["vit"]
-        stated = [1]
-        unit = "M"
-        """
-    )
-    post = load_claims(path)
-    assert post.name == "another" and [claim.id for claim in post.claims] == ["small"]
-    assert post.arms["vit"].config == {"num_epochs": 5, "model": {"name": "vit"}}
-    assert post.tuned == {}
+DATA = {"name": "cifar10", "num_train": 50_000, "num_test": 10_000}
 
 
-def test_a_misspelt_field_of_a_claim_is_an_error(tmp_path):
-    path = tmp_path / "wrong.toml"
-    path.write_text(
-        "arms = {}\nclaims = [{id = 'a', sais = 'b'}]\n[blog_post]\nclasses = []\nconfig = {}\n"
+def config(arm, variant="", **changes):
+    """Returns a config.json with other values by dotted key (two underscores for a dot)."""
+    loaded = importlib.import_module(f"configs.{arm}").get_config(variant)
+    stored = json.loads(json.dumps(loaded.to_dict()))
+    # They follow from the data.
+    stored["model"] |= {"num_classes": 10, "image_size": 32}
+    for key, value in changes.items():
+        *sections, last = key.split("__")
+        inside = stored
+        for section in sections:
+            inside = inside[section]
+        assert last in inside
+        inside[last] = value
+    return stored
+
+
+@pytest.mark.parametrize("arm", ["vit", "resnet"])
+def test_the_default_recipe_is_the_blog_posts(arm):
+    assert setting_difference(POST, config(arm), DATA) is None
+    free = config(arm, seed=7, eval_batch_size=50, data__dir="/data", compute_dtype="bfloat16")
+    assert setting_difference(POST, free, DATA) is None
+
+
+@pytest.mark.parametrize("variant", ["cpu", "digits", "strong"])
+@pytest.mark.parametrize("arm", ["vit", "resnet"])
+def test_no_other_variant_is_in_the_blog_posts_setting(arm, variant):
+    assert setting_difference(POST, config(arm, variant), DATA)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"num_epochs": 10}, "num_epochs is 10, the blog post's is 100"),
+        ({"batch_size": 256}, "batch_size is 256, the blog post's is 128"),
+        ({"model__width": 96}, "model.width is 96, the blog post's is 192"),
+        ({"data__name": "cifar10_jpeg"}, "data.name is cifar10_jpeg, the blog post's is cifar10"),
+        ({"optimizer__name": "sgd"}, "optimizer.name is sgd, the blog post's is adamw"),
+        ({"augment__erase_rate": 0.0}, "augment.erase_rate is 0.0, which the blog post uses"),
+        ({"label_smoothing": 0.1}, "label_smoothing is 0.1, which the blog post has none of"),
+    ],
+)
+def test_another_setting_is_named(changes, reason):
+    assert setting_difference(POST, config("vit", **changes), DATA) == reason
+
+
+def test_a_rate_is_only_used_or_not():
+    assert setting_difference(POST, config("vit", augment__erase_rate=0.1), DATA) is None
+    assert setting_difference(POST, config("resnet", augment__erase_rate=0.1), DATA)
+
+
+def test_stages_are_compared_as_lists():
+    wide = config("resnet", model__stage_widths=[64, 128, 256, 256])
+    reason = setting_difference(POST, wide, DATA)
+    assert (
+        reason
+        == "model.stage_widths is [64, 128, 256, 256], the blog post's is [64, 128, 256, 512]"
     )
-    with pytest.raises(TypeError, match="sais"):
-        load_claims(path)
+
+
+def test_part_of_the_images_is_another_setting():
+    for data in (DATA | {"num_train": 45_000}, {}):
+        reason = setting_difference(POST, config("vit"), data)
+        assert reason and "the blog post on 50000" in reason
+
+
+def test_a_setting_is_named_before_what_follows_from_it():
+    half = config("vit", data__train_fraction=0.5)
+    reason = setting_difference(POST, half, DATA | {"num_train": 25_000})
+    assert reason == "data.train_fraction is 0.5, the blog post's is 1.0"
+
+
+def test_another_model_is_not_the_blog_posts():
+    assert setting_difference(POST, {"model": {"name": "mixer"}}, DATA) == (
+        "the blog post has no model mixer"
+    )
+
+
+def test_arms_come_in_the_order_of_the_claim():
+    vit, resnet = MeasuredArm(runs=[0]), MeasuredArm(runs=[1])
+    measured = Measured({"vit": vit, "resnet": resnet})
+    assert measured.of(CLAIMS["accuracy-gap"]) == [resnet, vit]
+    assert measured.of(CLAIMS["slower"]) == [vit, resnet]
+
+
+SETTING = {"num_epochs": 100, "batch_size": 128}
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory):
+    return sample_runs.make_group(tmp_path_factory.mktemp("runs"), *sample_runs.TWO_SEEDS_EACH)
+
+
+def test_evidence_has_one_number_for_each_seed_and_class(group):
+    evidence = measured(group, POST).arms["vit"]
+    arm = group.arms[1]
+    assert evidence.last_accuracies == arm.accuracies
+    assert evidence.best_accuracies == [
+        max(epoch["test_accuracy"] for epoch in outcome.epochs) for outcome in arm.outcomes
+    ]
+    cats = group.labels == group.class_names.index("cat")
+    assert evidence.class_accuracies["cat"] == [
+        float(np.mean(logits.argmax(axis=1)[cats] == group.labels[cats])) for logits in arm.logits
+    ]
+    assert evidence.seconds == {"cpu": [60.0, 60.0]}
+
+
+def test_small_models_are_not_taken_for_the_blog_posts(group):
+    arms = measured(group, POST).arms
+    assert arms["vit"].difference and arms["resnet"].difference
+
+
+def test_of_several_arms_of_a_model_the_blog_posts_own_setting_speaks(tmp_path):
+    names = POST.classes
+    model = {"model.width": 192, "model.depth": 12, "model.mlp_width": 768}
+    own = SETTING | model | {"schedule.warmup_epochs": 10.0}
+    group = sample_runs.make_group(
+        tmp_path,
+        Sample("vit", 0, class_names=names),
+        Sample("vit", 1, class_names=names, num_epochs=100, config=own),
+    )
+    evidence = measured(group, POST).arms["vit"]
+    assert evidence.difference is None
+    assert evidence.runs == [1]
+    # The small model is another one, whatever it was trained on.
+    near = [is_near(POST, arm) for arm in group.arms]
+    assert sorted(near) == [False, True]
+
+
+def test_an_image_that_seeds_answer_alike_counts_once_and_seeds_that_differ_tell_more(group):
+    labels = np.array([0, 1] * 60)
+    half = np.where(np.arange(120) < 60, labels, 1 - labels)
+    # The second arm's seeds err on different images, as often as by chance.
+    other = np.where(np.arange(120) % 4 < 2, labels, 1 - labels)
+    alike, apart = (
+        [sample_runs.logits_of(answers.tolist(), 2) for answers in pair]
+        for pair in ((half, half), (half, other))
+    )
+    logits = {"vit": alike, "resnet": apart}
+    found = measured(sample_runs.with_logits(group, logits, labels, "cat", "dog"), POST)
+    assert found.arms["vit"].num_independent == pytest.approx(120)
+    assert found.arms["resnet"].num_independent == pytest.approx(240)
+    assert found.arms["vit"].class_independent == pytest.approx({"cat": 60, "dog": 60})
+    assert found.arms["vit"].seeds == [0, 1]

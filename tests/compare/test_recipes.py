@@ -5,12 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 import sections
+from sample_arms import make_arm
 from sample_runs import TWO_SEEDS_EACH, Sample, alter, make_group
 from sample_study import crossed
 from sample_transfer import pretrained
 
 from jaxcmp.compare.arms import Group, Outcome
-from jaxcmp.compare.sections.recipes import recipes_section
+from jaxcmp.compare.sections.recipes import effects_of, recipes_section
 
 TABLE = "by architecture and recipe"
 # By arm and recipe, seeds in their order.
@@ -41,6 +42,7 @@ def keep(group: Group, *names: str) -> Group:
 
 def test_each_model_stands_in_a_row_with_both_recipes(group):
     table = sections.table(recipes_section(group), TABLE)
+    assert table.note.startswith("Mean over seeds")
     assert [column.label for column in table.columns[1:]] == [
         "with resnet's recipe",
         "with vit's recipe",
@@ -56,6 +58,7 @@ def test_each_model_stands_in_a_row_with_both_recipes(group):
 
 def test_the_effects_are_those_of_the_table(group):
     table = sections.table(recipes_section(group), "Effects")
+    assert table.note.startswith("Effects are those of a two-way analysis of variance")
     values = {cells[0].text: cells[1].value for cells in table.rows}
     assert values == pytest.approx(
         {
@@ -92,14 +95,6 @@ def test_a_missing_cell_is_named_with_the_command_that_trains_it(group):
     assert line.y == [pytest.approx(86.5), None]
 
 
-def test_without_crossed_runs_the_section_says_which_there_would_be(group):
-    section = recipes_section(keep(group))
-    assert section.section is None
-    words = "resnet with vit's recipe and vit with resnet's recipe. The study trains them"
-    assert words in sections.texts(section)
-    assert len(sections.commands(section)) == 1
-
-
 def test_one_model_alone_is_told_to_train_another(tmp_path):
     section = recipes_section(make_group(tmp_path, Sample("vit")))
     assert "one model only" in sections.texts(section)
@@ -114,10 +109,6 @@ def test_crossed_runs_elsewhere_are_named_and_a_recipe_that_is_not_quite_one_too
     assert "is not quite that: label_smoothing differs from vit's model or resnet's" in text
     assert "Not shown here, on other images, at another length or of a third recipe: " in text
     assert "vit with resnet's recipe (10 % of the images)" in text
-
-
-def test_every_number_names_its_runs(group):
-    assert not list(sections.without_source(recipes_section(group)))
 
 
 def test_arms_of_one_recipe_tell_nothing_apart(tmp_path):
@@ -151,3 +142,80 @@ def test_beside_a_variant_of_an_arm_the_first_screen_keeps_the_finding(tmp_path)
     assert answer.section is not None and answer.finding is not None
     assert sections.texts(answer).count("Interaction: ") == 2
     assert answer.finding.text.startswith("Recipe: averaged over resnet and vit, ")
+
+
+MODELS, RECIPES = ("resnet", "vit"), ("resnet's recipe", "vit's recipe")
+
+
+def effects(*cells: list[float]):
+    """Accuracies in percent: of each model in its turn, with each recipe."""
+    arms = [make_arm("", [value / 100 for value in cell]) for cell in cells]
+    return effects_of(MODELS, RECIPES, [arms[:2], arms[2:]])
+
+
+def said(*cells: list[float]) -> str:
+    return "\n".join(effects(*cells)[0])
+
+
+def test_the_one_ahead_is_named_first_whatever_its_place():
+    text = said([70.0, 70.1, 70.2], [72.0, 72.1, 72.2], [80.0, 80.1, 80.2], [82.0, 82.1, 82.2])
+    assert "averaged over both recipes, vit is ahead of resnet by 10.00 points (95 %" in text
+    assert "averaged over resnet and vit, vit's recipe is ahead of resnet's recipe by 2.00" in text
+    assert "more than seeds alone explain." in text
+    assert "do not show that one of the two effects depends on the other" in text
+
+
+def test_an_architecture_that_is_ahead_with_one_recipe_only_is_told():
+    text = said([86.0, 86.1, 86.2], [80.0, 80.1, 80.2], [70.0, 70.1, 70.2], [85.0, 85.1, 85.2])
+    assert (
+        "Which architecture is ahead depends on the recipe: with resnet's recipe resnet, by 16.00 "
+        "points, with vit's recipe vit, by 5.00."
+    ) in text
+    assert "changes resnet by +6.00 points and vit by −15.00 points, a difference of 21.00" in text
+
+
+def test_an_interaction_without_a_change_of_places_gives_both_leads():
+    text = said([86.0, 86.1, 86.2], [85.0, 85.1, 85.2], [70.0, 70.1, 70.2], [80.0, 80.1, 80.2])
+    assert (
+        "resnet is ahead with either recipe, by 16.00 points with resnet's recipe and by 5.00 with "
+        "vit's recipe."
+    ) in text
+
+
+def test_what_seeds_explain_is_said():
+    text = said([80.0, 85.0, 90.0], [80.0, 85.5, 91.0], [81.0, 85.5, 90.0], [79.0, 84.0, 89.0])
+    assert text.count("which seeds alone can explain") == 3
+
+
+def test_too_few_seeds_and_equal_ones_have_no_interval_and_no_lead():
+    for spread in ([0.0], [0.0, 0.1], [0.0] * 3):
+        text = said(*([mean + each for each in spread] for mean in (86.0, 80.0, 70.0, 85.0)))
+        assert "(too few seeds, or equal ones, for an interval)" in text
+        assert "is ahead" not in text and "p =" not in text and "p <" not in text
+
+
+def test_a_lead_that_seeds_alone_explain_does_not_make_it_depend_on_the_recipe():
+    # The first recipe: 90.015 against 90.005. The interaction is real, and so is the second gap.
+    text = said(
+        [90.0, 90.015, 90.03], [80.0, 80.05, 80.1], [89.9, 90.005, 90.11], [85.0, 85.05, 85.1]
+    )
+    assert "Which architecture is ahead depends" not in text
+    assert (
+        "The gap between the two depends on the recipe, but these runs do not show that who is "
+        "ahead does: ahead by more than seeds alone explain is vit with vit's recipe, by 5.00"
+    ) in text
+
+
+def test_level_architectures_are_level_up_to_rounding():
+    # In floats, half of 0.1 and 0.7 is not half of 0.3 and 0.5.
+    text = said([0.1], [0.7], [0.3], [0.5])
+    assert "averaged over both recipes, resnet and vit are level." in text
+
+
+def test_a_cell_with_two_seeds_leaves_effects_without_interval_and_p_value():
+    three = [80.0, 80.1, 80.2]
+    _, table = effects(three, [86.0, 86.2], three, three)
+    shown = [(row[1].interval is None, row[2].text) for row in table.rows]
+    assert shown[:4] == [(True, "–")] * 4
+    # That of the other architecture is of three seeds each, which are equal.
+    assert shown[4] == (False, "1")

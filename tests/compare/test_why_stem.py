@@ -6,8 +6,7 @@ import sections
 from sample_runs import Sample, make_group
 from scipy import stats
 
-from jaxcmp.compare.sections.why import why_section
-from jaxcmp.compare.sections.why_stem import stem_block
+from jaxcmp.compare.sections.why import stem_sentences, why_section
 from jaxcmp.compare.statistics.gap_share import share_of_gap
 
 VIT, CONV, RESNET = [60.0, 61.0, 62.0], [66.0, 67.5, 68.0], [80.0, 81.0, 80.5]
@@ -72,29 +71,33 @@ def percents(group, name):
 
 def test_the_report_says_how_much_of_the_gap_the_stem_closes(tmp_path):
     group = make_stems(tmp_path, (0.95, 0.5, 0.7))
-    (text,) = (block.text for block in stem_block(group))
+    (text,) = stem_sentences(group)
     vit, conv, resnet = (percents(group, name) for name in ("vit", "vit-conv", "resnet"))
     share = share_of_gap(vit, conv, resnet)
-    gain = stats.ttest_ind(conv, vit, equal_var=False).confidence_interval()
+    result = stats.ttest_ind(conv, vit, equal_var=False)
+    gain = result.confidence_interval()
     assert share.interval is not None
     words = (
         f"change vit by +{np.mean(conv) - np.mean(vit):.2f} points (95 % interval "
-        f"+{gain[0]:.2f} to +{gain[1]:.2f}): {100 * share.mean:.0f} % of the gap to resnet (95 % "
+        f"+{gain[0]:.2f} to +{gain[1]:.2f}, p = {tuple(result)[1]:.2g}): "
+        f"{100 * share.mean:.0f} % of the gap to resnet (95 % "
         f"interval {100 * share.interval[0]:.0f} to {100 * share.interval[1]:.0f} %)."
     )
     assert text.endswith(words)
 
 
 def test_where_no_gap_is_settled_there_is_no_share(tmp_path):
-    (text,) = (block.text for block in stem_block(make_stems(tmp_path, (0.7, 0.7, 0.7))))
+    (text,) = stem_sentences(make_stems(tmp_path, (0.7, 0.7, 0.7)))
     assert "no clear gap of vit to resnet" in text and "% of the gap" not in text
 
 
 def test_other_differences_than_the_stem_are_no_such_pair(tmp_path):
-    assert not stem_block(make_stems(tmp_path / "width", (0.9, 0.5, 0.7), **{"model.width": 48}))
-    assert not stem_block(make_stems(tmp_path / "depth", (0.9, 0.5, 0.7), **{"model.depth": 6}))
+    assert not stem_sentences(
+        make_stems(tmp_path / "width", (0.9, 0.5, 0.7), **{"model.width": 48})
+    )
+    assert not stem_sentences(make_stems(tmp_path / "depth", (0.9, 0.5, 0.7), **{"model.depth": 6}))
     smoothing = {"label_smoothing": 0.1}
-    assert not stem_block(make_stems(tmp_path / "recipe", (0.9, 0.5, 0.7), **smoothing))
+    assert not stem_sentences(make_stems(tmp_path / "recipe", (0.9, 0.5, 0.7), **smoothing))
 
 
 def test_it_needs_no_inspection(tmp_path):

@@ -117,8 +117,3 @@ def test_arms_of_one_size_share_their_tables(tmp_path):
     samples = [Sample("vit", config={"batch_size": size}) for size in (64, 128)]
     answer = work_section(make_group(tmp_path, *samples, Sample("resnet")))
     assert "The same holds for vit" in sections.texts(answer)
-
-
-def test_without_counts_a_command_makes_runs_that_have_them(group):
-    answer = work_section(alter(group, lambda each: with_files(each, cost={})))
-    assert answer.section is None and "python -m jaxcmp.main" in answer.more[0].command

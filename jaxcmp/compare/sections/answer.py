@@ -1,9 +1,10 @@
 """A section's part of the report: itself, its finding, and the run that would fill it."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from jaxcmp.compare.document import Block, Finding, Section, Suggestion
+from jaxcmp.compare.arms import Arm, Outcome
+from jaxcmp.compare.document import Block, Finding, Section, Suggestion, Text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,3 +34,23 @@ def answered(
 def unanswered(text: str, command: str) -> Answer:
     """A missing answer, with the command whose runs would give it."""
     return Answer(more=(Suggestion(text, command),))
+
+
+def texts(*said: str) -> list[Block]:
+    return [Text(each) for each in said if each]
+
+
+def notes(*said: str) -> list[Block]:
+    """Small paragraphs; an empty text is none."""
+    return [Text(each, "note") for each in said if each]
+
+
+def left_out(arms: Iterable[Arm], is_shown: Callable[[Outcome], object], without: str) -> str:
+    """Names the runs that a section cannot show, and what they lack; "" where it shows all."""
+    runs = [
+        f"seed {outcome.seed} of {arm.name} ({outcome.folder})"
+        for arm in arms
+        for outcome in arm.outcomes
+        if not is_shown(outcome)
+    ]
+    return f"Left out, without {without}: {', '.join(runs)}." if runs else ""

@@ -5,14 +5,12 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from jaxcmp.compare.arms import Arm, Group, with_epochs
 from jaxcmp.compare.cells import durations
-from jaxcmp.compare.document import Cell
 from jaxcmp.compare.inspected import InspectedArm, read_inspected
 from jaxcmp.compare.origin import Origin
 from jaxcmp.compare.statistics.paired import num_independent
@@ -21,7 +19,10 @@ from jaxcmp.settings.keys import NEUTRAL
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A claim of the blog post, and what decides it; claims.toml explains each field."""
+    """A claim of the blog post, and what decides it; claims.toml explains each field.
+
+    `classes` are those of the blog post, in the order of its numbers.
+    """
 
     id: str
     says: str
@@ -34,6 +35,7 @@ class Claim:
     note: str = ""
     class_name: str = ""
     at: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
 
     @property
     def is_tuned(self) -> bool:
@@ -56,10 +58,7 @@ class StatedArm:
 
 @dataclasses.dataclass(frozen=True)
 class BlogPost:
-    """`arms` and `tuned` are by their names in claims.toml, `classes` in the order of claims.
-
-    `arms` began at random, `tuned` from weights.
-    """
+    """`arms` began at random, `tuned` from weights; both are by their names in claims.toml."""
 
     name: str
     setting: str
@@ -67,33 +66,29 @@ class BlogPost:
     classes: tuple[str, ...]
     arms: dict[str, StatedArm]
     claims: tuple[Claim, ...]
-    tuned: dict[str, StatedArm] = dataclasses.field(default_factory=dict)
+    tuned: dict[str, StatedArm]
 
 
-def load_claims(path: Path | None = None) -> BlogPost:
-    """Reads a blog post, by default the one that comes with the package.
-
-    Raises OSError, tomllib.TOMLDecodeError, KeyError or TypeError where the file is not one.
-    """
-    source = path or resources.files("jaxcmp.compare.sections") / "claims.toml"
+def load_claims() -> BlogPost:
+    """Reads the blog post that comes with the package."""
+    source = resources.files("jaxcmp.compare.sections") / "claims.toml"
     stored = tomllib.loads(source.read_text(encoding="utf-8"))
-    shared = stored["blog_post"].pop("config")
+    post = stored["blog_post"]
+    shared, classes = post.pop("config"), tuple(post.pop("classes"))
     arms = {
         name: StatedArm(**arm | {"config": shared | arm["config"]})
         for name, arm in stored["arms"].items()
     }
-    tuned = {name: StatedArm(**arm) for name, arm in stored.get("tuned", {}).items()}
-    classes = tuple(stored["blog_post"].pop("classes"))
-    claims = tuple(_claim(each) for each in stored["claims"])
-    return BlogPost(classes=classes, arms=arms, claims=claims, tuned=tuned, **stored["blog_post"])
+    tuned = {name: StatedArm(**arm) for name, arm in stored["tuned"].items()}
+    claims = tuple(_claim(each, classes) for each in stored["claims"])
+    return BlogPost(classes=classes, arms=arms, claims=claims, tuned=tuned, **post)
 
 
-def _claim(stored: Mapping[str, Any]) -> Claim:
+def _claim(stored: Mapping[str, Any], classes: tuple[str, ...]) -> Claim:
     fields: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()
     }
-    fields["class_name"] = fields.pop("class", "")
-    return Claim(**fields)
+    return Claim(class_name=fields.pop("class", ""), classes=classes, **fields)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,23 +140,6 @@ class Measured:
         return [arms[key] for key in claim.arms]
 
 
-@dataclasses.dataclass(frozen=True)
-class Judgement:
-    """The judgement of a claim: its verdict, what was measured, and why that decides it."""
-
-    verdict: Literal["holds", "fails", "open"]
-    measured: Cell
-    reason: str
-
-
-def undecided(reason: str) -> Judgement:
-    return Judgement("open", Cell("–"), reason)
-
-
-def decided(holds: bool, measured: Cell, reason: str) -> Judgement:
-    return Judgement("holds" if holds else "fails", measured, reason)
-
-
 def setting_difference(
     post: BlogPost,
     config: Mapping[str, Any],
@@ -196,7 +174,8 @@ def _normal(name: str) -> str:
 def _stated(config: Mapping[str, Any], prefix: str, key: str) -> Any:
     """Returns a setting; one that is left out has the value that does nothing."""
     neutral = NEUTRAL.get(f"{prefix}{key}", ("null",))
-    return config[key] if key in config else json.loads(neutral[0])
+    found = config[key] if key in config else json.loads(neutral[0])
+    return list(found) if isinstance(found, tuple) else found
 
 
 def _difference(
@@ -206,8 +185,7 @@ def _difference(
     for key, value in stated.items():
         name, own = f"{prefix}{key}", _stated(config, prefix, key)
         if isinstance(value, dict):
-            inner = _difference(value, own or {}, f"{name}.")
-            if inner:
+            if inner := _difference(value, own or {}, f"{name}."):
                 return inner
         elif isinstance(value, bool):
             if bool(own) != value:
@@ -219,19 +197,12 @@ def _difference(
 
 def is_near(post: BlogPost, arm: Arm) -> bool:
     """Returns whether an arm has a model of the blog post and some form of CIFAR-10."""
-    config = arm.config
+    config, name = arm.config, str(arm.config["data"]["name"])
     arms = post.tuned if arm.outcomes[0].origin else post.arms
     stated = arms.get(config["model"]["name"])
-    name = str(config["data"]["name"])
     if stated is None or not name.startswith("cifar10") or name.startswith("cifar100"):
         return False
-    model = stated.config["model"]
-    own = config["model"]
-    return all(_plain(_stated(own, "model.", key)) == value for key, value in model.items())
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    return _difference({"model": stated.config["model"]}, config) is None
 
 
 def measured(group: Group, post: BlogPost) -> Measured:
@@ -243,11 +214,10 @@ def measured(group: Group, post: BlogPost) -> Measured:
     whole = [*group.arms, *group.pretrained, *group.crossed]
     random = [arm for arm in whole if arm.outcomes[0].origin is None]
     begun = [arm for arm in whole if arm.outcomes[0].origin]
-    speakers = _speakers(group, random, post.arms, post)
     inspected = {each.arm.name: each for each in read_inspected(group).arms.values()}
     speakers = {
         key: dataclasses.replace(each, inspected=inspected.get(each.name))
-        for key, each in speakers.items()
+        for key, each in _speakers(group, random, post.arms, post).items()
     }
     return Measured(speakers, _speakers(group, begun, post.tuned, post))
 
@@ -280,12 +250,15 @@ def _speaker(group: Group, arms: Sequence[Arm], post: BlogPost, key: str) -> Mea
     return evidence[max(known, key=lambda i: known[i])]
 
 
-def _curve(arm: Arm, metric: str) -> dict[int, list[float]]:
-    """The values of a metric by epoch, of each run that recorded its epochs."""
-    recorded = with_epochs(arm)
+def _curves(arm: Arm) -> dict[str, dict[int, list[float]]]:
+    """The values of metrics by epoch, of each run that recorded its epochs."""
+    recorded, metrics = with_epochs(arm), ("test_accuracy", "learning_rate")
     if recorded is None:
         return {}
-    return recorded.by_epoch(lambda outcome: [epoch[metric] for epoch in outcome.epochs])
+    return {
+        metric: recorded.by_epoch(lambda outcome, m=metric: [each[m] for each in outcome.epochs])
+        for metric in metrics
+    }
 
 
 def _by_size(group: Group, arm: Arm) -> dict[int, list[float]]:
@@ -300,10 +273,9 @@ def _by_size(group: Group, arm: Arm) -> dict[int, list[float]]:
 
 
 def _measured_arm(group: Group, arm: Arm, post: BlogPost, key: str) -> MeasuredArm:
-    first = arm.outcomes[0]
+    first, is_right = arm.outcomes[0], arm.is_right
     data = first.run.environment["data"]
-    present = [c for c in range(len(group.class_names)) if np.any(group.labels == c)]
-    num_right, num_answers = arm.is_right.sum(axis=0), np.full(len(group.labels), len(arm.outcomes))
+    by_class = {group.class_names[c]: is_right[:, group.labels == c] for c in set(group.labels)}
     return MeasuredArm(
         best_accuracies=[
             max(epoch["test_accuracy"] for epoch in outcome.epochs)
@@ -311,23 +283,20 @@ def _measured_arm(group: Group, arm: Arm, post: BlogPost, key: str) -> MeasuredA
             if outcome.epochs
         ],
         last_accuracies=arm.accuracies,
-        class_accuracies={
-            group.class_names[c]: arm.is_right[:, group.labels == c].mean(axis=1).tolist()
-            for c in present
-        },
+        class_accuracies={name: own.mean(axis=1).tolist() for name, own in by_class.items()},
         seconds={device: seconds for device, seconds, _ in durations(arm)},
         num_test=len(group.labels),
         difference=setting_difference(post, arm.config, data, first.origin, key),
-        curves={name: _curve(arm, name) for name in ("test_accuracy", "learning_rate")},
-        by_size=_by_size(group, arm),
         runs=arm.runs,
         name=arm.name,
         seeds=[outcome.seed for outcome in arm.outcomes],
-        num_independent=num_independent(num_right, num_answers),
-        class_independent={
-            group.class_names[c]: num_independent(
-                num_right[group.labels == c], num_answers[group.labels == c]
-            )
-            for c in present
-        },
+        num_independent=_num_independent(is_right),
+        class_independent={name: _num_independent(own) for name, own in by_class.items()},
+        curves=_curves(arm),
+        by_size=_by_size(group, arm),
     )
+
+
+def _num_independent(is_right: np.ndarray) -> float:
+    """Counts the independent answers in those of several runs, [runs, n], to the same images."""
+    return num_independent(is_right.sum(axis=0), np.full(is_right.shape[1], len(is_right)))

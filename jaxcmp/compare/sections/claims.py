@@ -8,42 +8,32 @@ from msgspec import structs
 
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Block, Cell, Column, Suggestion, Table, Text
-from jaxcmp.compare.sections import curve_judges, judges, why_judges
+from jaxcmp.compare.sections import columns, curve_judges, judges, why_judges
 from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.blog_post import (
     BlogPost,
     Claim,
-    Judgement,
     Measured,
     MeasuredArm,
     is_near,
     load_claims,
     measured,
-    undecided,
 )
+from jaxcmp.compare.sections.judges import Judgement, Undecided, decided
 from jaxcmp.compare.words import NOT_CLEAR
 
 TITLE = "The blog post's claims"
 VERDICTS = {"holds": "holds", "fails": "does not hold", "open": "not measured"}
-
-BY_CLASS: dict[str, Callable[[Claim, BlogPost, Measured], Judgement]] = {
+EACH_CLASS = ("class_accuracies", "class_gaps")
+JUDGES: dict[str, Callable[[Claim, Sequence[MeasuredArm]], Judgement]] = {
+    "best_accuracy": judges.judge_best,
+    "best_accuracy_gap": judges.judge_best,
     "class_accuracies": judges.judge_classes,
     "class_gaps": judges.judge_classes,
     "largest_gap": judges.judge_largest_gap,
-}
-BEST: dict[str, Callable[[Claim, BlogPost, Measured], Judgement]] = {
-    "best_accuracy": judges.judge_best_accuracy,
-    "best_accuracy_gap": judges.judge_best_gap,
-}
-# Of arms that began with pretrained weights.
-TUNED: dict[str, Callable[[Claim, BlogPost, Measured], Judgement]] = {
+    # Of arms that began with pretrained weights.
     "tuned_accuracy": judges.judge_tuned_accuracy,
     "tuned_gap": judges.judge_lead,
-}
-TRAINED = {
-    **BEST,
-    **BY_CLASS,
-    **TUNED,
     "time_ratio": judges.judge_time_ratio,
     "lead": judges.judge_lead,
     "needs": judges.judge_needs,
@@ -62,25 +52,23 @@ TRAINED = {
 ABOVE = ("tuned_gap", "lead", "needs", "anywhere", "global_shape", "crossover")
 
 
-def blog_post_section(group: Group, post: BlogPost | None = None) -> Answer:
+def blog_post_section(group: Group) -> Answer:
     """Judges the blog post's claims, where an arm is in its setting or near it."""
-    post = load_claims() if post is None else post
-    near = [arm for arm in (*group.arms, *group.pretrained) if is_near(post, arm)]
-    if not near:
-        return Answer()
-    return judged(measured(group, post), post)
+    post = load_claims()
+    is_any_near = any(is_near(post, arm) for arm in (*group.arms, *group.pretrained))
+    return judged(measured(group, post), post) if is_any_near else Answer()
 
 
 def judged(found: Measured, post: BlogPost) -> Answer:
     """The table of claims, one of those about classes, and runs that would judge what is open."""
-    claims = [claim for claim in post.claims if claim.measure in TRAINED]
+    claims = [claim for claim in post.claims if claim.measure in JUDGES]
     judgements = [judge(claim, post, found) for claim in claims]
     blocks: list[Block] = [
         Text(_answer(judgements), "answer"),
         Text(f"The blog post: {post.name}. {post.setting}"),
         _table(claims, judgements),
     ]
-    by_class = [claim for claim in claims if _is_each_class(claim)]
+    by_class = [claim for claim in claims if claim.measure in EACH_CLASS]
     details: list[Block] = [_class_table(post, found, by_class)] if by_class else []
     more = _commands(post, found, claims, judgements)
     return answered("blog-post", TITLE, blocks, details=details, folded="class by class", more=more)
@@ -116,30 +104,44 @@ def judge(claim: Claim, post: BlogPost, measured: Measured) -> Judgement:
 
     Raises KeyError for a measure that is not known.
     """
-    decide, lacking = TRAINED[claim.measure], _lacking(claim, post, measured)
-    judgement = undecided(lacking) if lacking else decide(claim, post, measured)
+    decide = JUDGES[claim.measure]
+    try:
+        arms = _speakers(claim, post, measured)
+        judgement = _with_runs(decide(claim, arms), arms)
+    except Undecided as error:
+        judgement = decided(None, Cell("–"), str(error))
     return dataclasses.replace(judgement, reason=f"{judgement.reason} {claim.note}".rstrip())
 
 
-def _lacking(claim: Claim, post: BlogPost, measured: Measured) -> str | None:
-    """Why runs cannot judge the claim."""
+def _with_runs(judgement: Judgement, arms: Sequence[MeasuredArm]) -> Judgement:
+    """Names the runs that a judgement was made from."""
+    runs = [run for arm in arms for run in arm.runs]
+    return dataclasses.replace(judgement, measured=structs.replace(judgement.measured, runs=runs))
+
+
+def _speakers(claim: Claim, post: BlogPost, measured: Measured) -> list[MeasuredArm]:
+    """Returns the arms that a claim is about; raises Undecided where one cannot speak."""
     arms, stated = (measured.tuned, post.tuned) if claim.is_tuned else (measured.arms, post.arms)
     for key in claim.arms:
         arm, label = arms.get(key), stated[key].label
         if arm is None:
-            return f"No run of {label} is finished."
+            raise Undecided(f"No run of {label} is finished.")
         if arm.difference:
-            return f"The runs of {label} are not in the blog post's setting: {arm.difference}."
+            text = f"The runs of {label} are not in the blog post's setting: {arm.difference}."
+            raise Undecided(text)
         if arm.rivals:
-            return (
+            raise Undecided(
                 f"{len(arm.rivals)} arms are {label} in the blog post's setting. As some held no "
                 f"images out, only the test images could choose: {'; '.join(arm.rivals)}."
             )
-        has_classes = set(post.classes) <= arm.class_accuracies.keys()
-        said = {**dict.fromkeys(BEST, arm.best_accuracies), **dict.fromkeys(BY_CLASS, has_classes)}
-        if claim.measure in said and not (said[claim.measure] and arm.num_test):
-            return f"The runs of {label} do not say it."
-    return None
+        needed: object = True
+        if claim.measure.startswith("best"):
+            needed = arm.best_accuracies and arm.num_test
+        elif claim.measure in (*EACH_CLASS, "largest_gap"):
+            needed = set(post.classes) <= arm.class_accuracies.keys() and arm.num_test
+        if not needed:
+            raise Undecided(f"The runs of {label} do not say it.")
+    return measured.of(claim)
 
 
 def _answer(judgements: Sequence[Judgement]) -> str:
@@ -154,8 +156,7 @@ def _answer(judgements: Sequence[Judgement]) -> str:
 
 def _table(claims: Sequence[Claim], judgements: Sequence[Judgement]) -> Table:
     # The verdict comes early: on a phone the last columns are out of sight.
-    labels = ("Claim", "Verdict", "The blog post", "Measured", "Reason")
-    columns = [Column(label, is_numeric=False) for label in labels]
+    headings = columns.of_words("Claim", "Verdict", "The blog post", "Measured", "Reason")
     rows = [
         [
             Cell(claim.says),
@@ -166,7 +167,7 @@ def _table(claims: Sequence[Claim], judgements: Sequence[Judgement]) -> Table:
         ]
         for claim, judgement in zip(claims, judgements, strict=True)
     ]
-    return Table("The blog post's claims", columns, rows)
+    return Table("The blog post's claims", headings, rows)
 
 
 def _verdict(judgement: Judgement) -> str:
@@ -175,34 +176,30 @@ def _verdict(judgement: Judgement) -> str:
 
 
 def _stated(claim: Claim) -> str:
-    if _is_each_class(claim):
+    if claim.measure in EACH_CLASS:
         return f"{min(claim.stated):g} to {max(claim.stated):g} {claim.unit}"
     if not claim.stated:
         return "–"
-    bound = (
-        "above" if claim.measure in ABOVE else "at most" if claim.measure == "smoothness" else ""
-    )
-    if bound:
+    if claim.measure in ABOVE or claim.measure == "smoothness":
+        bound = "above" if claim.measure in ABOVE else "at most"
         return f"{bound} {claim.stated[0]:g} {claim.unit}"
     numbers = " and ".join(f"{number:g}" for number in claim.stated)
     named = f"{claim.class_name}, " if claim.class_name else ""
     return f"{named}{numbers} {claim.unit}".rstrip()
 
 
-def _is_each_class(claim: Claim) -> bool:
-    return claim.measure in ("class_accuracies", "class_gaps")
-
-
 def _class_table(post: BlogPost, measured: Measured, claims: Sequence[Claim]) -> Table:
-    columns, rows = [Column("Class", is_numeric=False)], [[Cell(name)] for name in post.classes]
+    headings, rows = columns.of_words("Class"), [[Cell(name)] for name in post.classes]
     for claim in claims:
         label = " − ".join(post.arms[key].label for key in claim.arms)
-        columns += [Column(f"{label}, the blog post, {claim.unit}"), Column(f"{label}, measured")]
-        judgements = [undecided("")] * len(rows)
-        if not _lacking(claim, post, measured):
-            judgements = judges.judge_each_class(claim, post, measured)
-        for row, stated, judgement in zip(rows, claim.stated, judgements, strict=True):
+        headings += [Column(f"{label}, the blog post, {claim.unit}"), Column(f"{label}, measured")]
+        try:
+            arms = _speakers(claim, post, measured)
+            found = [_with_runs(each, arms) for each in judges.judge_each_class(claim, arms)]
+        except Undecided:
+            found = [decided(None, Cell("–"), "")] * len(rows)
+        for row, stated, judgement in zip(rows, claim.stated, found, strict=True):
             shown = structs.replace(judgement.measured, verdict=judgement.verdict)
             row += [Cell(f"{stated:g}", stated), shown]
     note = "A class agrees where the blog post's number is within what seeds and test images allow."
-    return Table("The blog post's classes", columns, rows, note)
+    return Table("The blog post's classes", headings, rows, note)

@@ -8,21 +8,11 @@ from sklearn.metrics import confusion_matrix
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import (
-    Axis,
-    Block,
-    Cell,
-    Column,
-    Figure,
-    Heatmap,
-    Plot,
-    Series,
-    Table,
-    Text,
-)
-from jaxcmp.compare.sections.answer import Answer, answered
-from jaxcmp.compare.statistics.means import Difference, Lead, lead
-from jaxcmp.compare.statistics.paired import holm, paired_difference, share_interval
+from jaxcmp.compare.document import Axis, Block, Cell, Figure, Heatmap, Plot, Series, Table
+from jaxcmp.compare.sections import columns, differences
+from jaxcmp.compare.sections.answer import Answer, answered, texts
+from jaxcmp.compare.statistics.means import Difference, Lead
+from jaxcmp.compare.statistics.paired import paired_difference, share_interval
 
 NUM_CONFUSED = 10
 GAP_NOTE = (
@@ -36,30 +26,27 @@ GAP_NOTE = (
 
 @dataclasses.dataclass(frozen=True)
 class ClassGap:
-    """The accuracy of one arm minus another's in a class, and its p value after Holm."""
+    """The accuracy of one arm minus another's in a class, in points, with its p after Holm."""
 
     index: int
     name: str
     gap: Difference
-    p_value: float | None
-
-    @property
-    def lead(self) -> Lead:
-        return lead(self.gap.mean, self.p_value)
 
 
 def classes_section(group: Group) -> Answer:
     gaps = [(one, two, class_gaps(group, one, two)) for one, two in group.pairs]
     order = [each.index for each in gaps[0][2]] if gaps else _by_accuracy(group)
     sentences = [_sentence(*each) for each in gaps]
-    blocks: list[Block] = [*(Text(each) for each in sentences), _accuracies(group, order)]
-    tables = [gap_table(group, *each) for each in gaps]
-    blocks += tables if len(tables) == 1 else []
-    details: list[Block] = [] if len(tables) == 1 else [*tables]
-    details += [_confusions(group), _confused(group)]
-    finding = sentences[0] if len(gaps) == 1 else ""
-    folded = "confusion matrices"
-    return answered("classes", "Classes", blocks, finding=finding, details=details, folded=folded)
+    tables: list[Block] = [gap_table(group, *each) for each in gaps]
+    num_shown = len(tables) == 1
+    return answered(
+        "classes",
+        "Classes",
+        [*texts(*sentences), _accuracies(group, order), *tables[:num_shown]],
+        finding=sentences[0] if len(gaps) == 1 else "",
+        details=[*tables[num_shown:], _confusions(group), _confused(group)],
+        folded="confusion matrices",
+    )
 
 
 def class_gaps(group: Group, first: Arm, second: Arm) -> list[ClassGap]:
@@ -69,14 +56,10 @@ def class_gaps(group: Group, first: Arm, second: Arm) -> list[ClassGap]:
     classes.
     """
     difference = first.is_right.mean(axis=0) - second.is_right.mean(axis=0)
-    present = [c for c in range(len(group.class_names)) if np.any(group.labels == c)]
+    present = np.unique(group.labels).tolist()
     gaps = [paired_difference(difference[group.labels == c]) for c in present]
-    known = [gap.p_value for gap in gaps if gap.p_value is not None]
-    corrected = iter(holm(known) if known else [])
-    found = [
-        ClassGap(c, group.class_labels[c], gap, None if gap.p_value is None else next(corrected))
-        for c, gap in zip(present, gaps, strict=True)
-    ]
+    gaps = differences.corrected([differences.in_points(gap) for gap in gaps])
+    found = [ClassGap(c, group.class_labels[c], gap) for c, gap in zip(present, gaps, strict=True)]
     return sorted(found, key=lambda each: -each.gap.mean)
 
 
@@ -89,8 +72,8 @@ def class_accuracies(group: Group, arm: Arm) -> dict[int, tuple[float, float, fl
     found = {}
     for c in map(int, np.unique(group.labels)):
         right = num_right[group.labels == c]
-        low, high = share_interval(right, np.full(len(right), num_seeds))
-        found[c] = (float(right.mean() / num_seeds), low, high)
+        interval = share_interval(right, np.full(len(right), num_seeds))
+        found[c] = (float(right.mean() / num_seeds), *interval)
     return found
 
 
@@ -100,23 +83,12 @@ def _by_accuracy(group: Group) -> list[int]:
 
 
 def _accuracies(group: Group, order: Sequence[int]) -> Figure:
-    series = []
+    series, places = [], [float(place) for place in range(len(order))]
     for arm in group.arms:
         shares = class_accuracies(group, arm)
-        values, low, high = ([100 * shares[c][part] for c in order] for part in (0, 1, 2))
-        places = [float(place) for place in range(len(order))]
-        series.append(
-            Series(
-                arm.name,
-                list(values),
-                list(places),
-                "points",
-                arm.index,
-                list(low),
-                list(high),
-                runs=arm.runs,
-            )
-        )
+        values, low, high = (100 * np.array([shares[c] for c in order]).T).tolist()
+        line = Series(arm.name, values, places, "points", arm.index, low, high, runs=arm.runs)
+        series.append(line)
     axis = Axis("class", "category", [group.class_labels[c] for c in order])
     return Figure(
         "classes",
@@ -128,74 +100,44 @@ def _accuracies(group: Group, order: Sequence[int]) -> Figure:
 
 def _sentence(leader: Arm, other: Arm, gaps: Sequence[ClassGap]) -> str:
     """Counts the classes in which each arm is ahead, and names the largest gap."""
-    leads = [each.lead for each in gaps]
-    num, total = sum(each.is_real for each in leads), len(gaps)
-    if not num:
-        return (
-            f"In none of the {total} classes do {leader.name} and {other.name} differ by more than "
-            "the choice of test images alone explains."
-        )
     parts = []
-    for first, ordered, side in (
-        (leader, gaps, Lead.FIRST),
-        (other, gaps[::-1], Lead.SECOND),
-    ):
-        real = [each for each in ordered if each.lead is side]
-        if real:
-            widest = real[0]
+    for arm, ordered, side in ((leader, gaps, Lead.FIRST), (other, gaps[::-1], Lead.SECOND)):
+        if real := [each for each in ordered if each.gap.lead is side]:
             parts.append(
-                f"{first.name} is ahead in {len(real)} of {total} classes, most in {widest.name}: "
-                f"by {100 * abs(widest.gap.mean):.2f} points{_surely(widest)}"
+                f"{arm.name} is ahead in {len(real)} of {len(gaps)} classes, most in "
+                f"{real[0].name}: by {differences.in_words(real[0].gap, of='class, classes')}"
             )
-    return f"{'; '.join(parts)}."
-
-
-def _surely(each: ClassGap) -> str:
-    known = []
-    if each.gap.interval is not None:
-        sign = 100 if each.gap.mean > 0 else -100
-        low, high = sorted(sign * end for end in each.gap.interval)
-        ends = f"{cells.two_digits(low)} to {cells.two_digits(high)}"
-        known.append(f"95 % interval {ends} for this class alone")
-    if each.p_value is not None:
-        known.append(f"{cells.say_p(each.p_value)} after Holm's correction for all classes")
-    return f" ({'; '.join(known)})" if known else ""
+    if parts:
+        return f"{'; '.join(parts)}."
+    return (
+        f"In none of the {len(gaps)} classes do {leader.name} and {other.name} differ by more than "
+        "the choice of test images alone explains."
+    )
 
 
 def gap_table(group: Group, leader: Arm, other: Arm, gaps: Sequence[ClassGap]) -> Table:
     """Both accuracies, the gap and its p value, in the order of the gaps."""
     runs = leader.runs + other.runs
-    shares = {arm.name: class_accuracies(group, arm) for arm in (leader, other)}
-
+    shares = [class_accuracies(group, arm) for arm in (leader, other)]
     # All cells of a table have as many digits.
     intervals = [each.gap.interval for each in gaps]
-    intervals += [(low, high) for each in shares.values() for _, low, high in each.values()]
-    digits = cells.digits_of(intervals)
-
-    def accuracy(arm: Arm, index: int) -> Cell:
-        value, low, high = shares[arm.name][index]
-        return cells.share(value, (low, high), arm.runs, digits)
-
-    rows = [
-        [
-            cells.words(each.name),
-            cells.difference(each.gap.mean, each.gap.interval, runs, digits),
-            cells.p_value(each.p_value, runs),
-            accuracy(leader, each.index),
-            accuracy(other, each.index),
-        ]
-        for each in gaps
-    ]
-    num = sum(each.p_value is not None for each in gaps)
+    shown = [(low / 100, high / 100) for low, high in filter(None, intervals)]
+    shown += [(low, high) for each in shares for _, low, high in each.values()]
+    digits = cells.digits_of(shown)
+    rows = []
+    for each in gaps:
+        row = [cells.words(each.name), differences.as_cell(each.gap, runs, digits)]
+        row.append(cells.p_value(each.gap.p_value, runs))
+        for arm, own in zip((leader, other), shares, strict=True):
+            value, *interval = own[each.index]
+            row.append(cells.share(value, (interval[0], interval[1]), arm.runs, digits))
+        rows.append(row)
+    num = sum(each.gap.p_value is not None for each in gaps)
     # The gap comes early: on a phone the last columns are out of sight.
-    columns = [Column("class", is_numeric=False), Column("gap, points"), Column("p, Holm")]
-    columns += [Column(arm.name, arm=_colour(arm)) for arm in (leader, other)]
+    headings = columns.of_words("class") + columns.of_numbers("gap, points", "p, Holm")
+    headings += columns.of_arms([leader, other])
     note = GAP_NOTE.format(f"{num} class{'' if num == 1 else 'es'}")
-    return Table(f"{leader.name} minus {other.name}, by class", columns, rows, note)
-
-
-def _colour(arm: Arm) -> int | None:
-    return arm.index if arm.index >= 0 else None
+    return Table(f"{leader.name} minus {other.name}, by class", headings, rows, note)
 
 
 def _rates(group: Group, arm: Arm) -> np.ndarray:
@@ -228,7 +170,7 @@ def _confusions(group: Group) -> Figure:
     panels += [matrix(a.name, rates[a.index], a.runs, unit="% of the class") for a in group.arms]
     return Figure(
         "confusion",
-        list(panels),
+        panels,
         "Each row is a true class and adds up to 100 %, if it has test images; mean over seeds. "
         "In the difference, the diagonal is the gap in accuracy.",
         "Confusion matrices of each arm, and their difference.",
@@ -238,17 +180,14 @@ def _confusions(group: Group) -> Figure:
 def _confused(group: Group) -> Table:
     rates = np.stack([_rates(group, arm) for arm in group.arms])
     mean = rates.mean(axis=0)
-    np.fill_diagonal(mean, -1)
-    order = np.argsort(-mean, axis=None, kind="stable")[:NUM_CONFUSED]
-    rows = []
-    for place in order:
+    np.fill_diagonal(mean, 0)
+    rows: list[list[Cell]] = []
+    for place in np.argsort(-mean, axis=None, kind="stable")[:NUM_CONFUSED]:
         true, answer = np.unravel_index(place, mean.shape)
-        if mean[true, answer] <= 0:
-            break
-        names = f"{group.class_labels[true]} taken for {group.class_labels[answer]}"
-        shares = [float(rates[i, true, answer]) / 100 for i in range(len(group.arms))]
-        own = [cells.share(s, None, a.runs) for s, a in zip(shares, group.arms, strict=True)]
-        rows.append([cells.words(names), *own])
-    columns = [Column("pair", is_numeric=False)]
-    columns += [Column(arm.name, arm=arm.index) for arm in group.arms]
-    return Table("Confused most", columns, rows, "Share of the images of the true class.")
+        if mean[true, answer]:
+            names = f"{group.class_labels[true]} taken for {group.class_labels[answer]}"
+            shares = zip(rates[:, true, answer], group.arms, strict=True)
+            own = [cells.share(float(rate) / 100, None, arm.runs) for rate, arm in shares]
+            rows.append([cells.words(names), *own])
+    headings = columns.of_words("pair") + columns.of_arms(group.arms)
+    return Table("Confused most", headings, rows, "Share of the images of the true class.")

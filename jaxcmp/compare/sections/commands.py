@@ -18,11 +18,6 @@ TRANSFER = "configs/transfer.py"
 PUBLISHED = {"vit": ("vit_ti16", "Ti_16.npz"), "resnet": ("resnet18", "resnet18.safetensors")}
 
 
-def repeat(outcome: Outcome) -> str:
-    """Does what `repeat_run` does."""
-    return repeat_run(outcome.run)
-
-
 def repeat_run(run: Run) -> str:
     """Returns what was typed to start the run, or what starts one of the same configuration.
 
@@ -30,6 +25,11 @@ def repeat_run(run: Run) -> str:
     """
     typed = [str(session["command"]) for session in run.sessions if session.get("command")]
     return _with_commit(typed[0], run) if typed else _line(_given(run))
+
+
+def on_runs(module: str, outcomes: Iterable[Outcome], words: Iterable[str] = ()) -> str:
+    """Returns the command of a module that takes run folders, then these words."""
+    return shlex.join(["python", "-m", module, *(outcome.folder for outcome in outcomes), *words])
 
 
 def vary(outcome: Outcome, settings: Mapping[str, object], *, suffix: str) -> str:

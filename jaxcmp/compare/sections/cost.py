@@ -8,24 +8,15 @@ import numpy as np
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of, is_equal
-from jaxcmp.compare.document import (
-    Axis,
-    Block,
-    Cell,
-    Column,
-    Figure,
-    Plot,
-    Series,
-    Suggestion,
-    Table,
-    Text,
-)
-from jaxcmp.compare.sections.answer import Answer, answered, unanswered
-from jaxcmp.compare.sections.commands import at_length, repeat, vary
-from jaxcmp.compare.sections.over_seeds import over_seeds
+from jaxcmp.compare.document import Axis, Block, Cell, Figure, Plot, Series, Suggestion, Table
+from jaxcmp.compare.sections import columns
+from jaxcmp.compare.sections.answer import Answer, answered, left_out, notes, texts, unanswered
+from jaxcmp.compare.sections.commands import at_length, repeat_run, vary
+from jaxcmp.compare.sections.over_seeds import accuracies
 from jaxcmp.compare.verdict import lead_sentence
 
 TITLE = "Cost"
+ACCURACY = Axis("test accuracy, %")
 CAPTION = "The mean over seeds after each epoch, on a schedule made for the whole run."
 SIZE_CAPTION = (
     "The last epoch: mean with its 95 % t-interval over seeds, or each of fewer than three."
@@ -68,44 +59,36 @@ def cost_section(group: Group) -> Answer:
     arms = [arm for arm in known if arm]
     if not arms:
         text = "Cost: the runs recorded no epochs or no costs. To train again:"
-        return unanswered(text, repeat(group.arms[0].outcomes[0]))
-    devices = {outcome.device for arm in arms for outcome in arm.outcomes}
+        return unanswered(text, repeat_run(group.arms[0].outcomes[0].run))
+    devices = sorted({outcome.device for arm in arms for outcome in arm.outcomes})
     # Times on different machines have no common mean, and no common axis.
     spendings = [FLOPS, TIME] if len(devices) == 1 else [FLOPS]
     names = ", ".join(arm.name for arm in arms)
     alternative = f"Test accuracy against what training had spent, for {names}."
     figure = Figure("cost", [_along(each, arms) for each in spendings], CAPTION, alternative)
-    equal = [_equal_flops(group, *pair) for pair in group.pairs]
-    blocks: list[Block] = [*(b for each in equal for b in each.blocks), figure]
-    details: list[Block] = [_at_budget(each, arms) for each in spendings if len(arms) > 1]
+    said, equal, more = _equal_flops(group)
     alternative = f"Test accuracy against parameters, for {names}."
-    sizes = Figure("parameters", [_sizes(arms)], SIZE_CAPTION, alternative)
-    details += [sizes, *_notes(group, arms, devices)]
-    finding = equal[0].finding if len(equal) == 1 else ""
-    more = [suggestion for each in equal for suggestion in each.more]
-    folded = "equal operations, equal time, parameters"
+    details: list[Block] = [_at_budget(each, arms) for each in spendings if len(arms) > 1]
+    details.append(Figure("parameters", [_sizes(arms)], SIZE_CAPTION, alternative))
+    without = left_out(group.arms, _can_tell, "recorded epochs or costs")
     return answered(
-        "cost", TITLE, blocks, finding=finding, details=details, folded=folded, more=more
+        "cost",
+        TITLE,
+        [*equal, figure],
+        finding=said[0] if said and len(group.pairs) == 1 else "",
+        details=[*details, *_notes(arms, devices, without)],
+        folded="equal operations, equal time, parameters",
+        more=more,
     )
 
 
-def _notes(group: Group, arms: Sequence[Arm], devices: set[str]) -> list[Text]:
-    notes = []
+def _notes(arms: Sequence[Arm], devices: Sequence[str], without: str) -> list[Block]:
+    apart, listed = "", ", ".join(devices)
     if len(devices) > 1:
-        listed = ", ".join(sorted(devices))
-        notes.append(f"Times are not compared, as the runs were on several devices ({listed}).")
-    without = [
-        f"seed {outcome.seed} of {arm.name} ({outcome.folder})"
-        for arm in group.arms
-        for outcome in arm.outcomes
-        if not _can_tell(outcome)
-    ]
-    if without:
-        notes.append(f"Left out, without recorded epochs or costs: {', '.join(without)}.")
-    begun = [arm.name for arm in arms if arm.outcomes[0].origin]
-    if begun:
-        notes.append(f"The cost of pretraining is not counted for {' and '.join(begun)}.")
-    return [Text(note, "note") for note in notes]
+        apart = f"Times are not compared, as the runs were on several devices ({listed})."
+    begun = " and ".join(arm.name for arm in arms if arm.outcomes[0].origin)
+    uncounted = f"The cost of pretraining is not counted for {begun}." if begun else ""
+    return notes(apart, without, uncounted)
 
 
 def accuracy_at(outcome: Outcome, spending: Spending, budget: float) -> float | None:
@@ -132,17 +115,16 @@ def _along(spending: Spending, arms: Sequence[Arm]) -> Plot:
     for arm in arms:
         x = [float(np.mean(values)) for values in arm.by_epoch(spending.spent).values()]
         y = [100 * float(np.mean(values)) for values in arm.by_epoch(_accuracies).values()]
-        series.append(Series(arm.name, list(x), list(y), "thick", arm.index, runs=arm.runs))
-    title = f"Training {spending.what}"
-    return Plot(title, Axis(spending.axis), Axis("test accuracy, %"), series)
+        series.append(Series(arm.name, x, list(y), "thick", arm.index, runs=arm.runs))
+    return Plot(f"Training {spending.what}", Axis(spending.axis), ACCURACY, series)
 
 
 def _sizes(arms: Sequence[Arm]) -> Plot:
     series = []
     for arm in arms:
-        size, percents = [arm.outcomes[0].parameters / 1e6], [100 * a for a in arm.accuracies]
-        series += over_seeds(arm.name, size, [percents], "points", arm.index, arm.runs)
-    return Plot("Parameters", Axis("parameters, millions"), Axis("test accuracy, %"), series)
+        size = [arm.outcomes[0].parameters / 1e6]
+        series += accuracies(arm.name, size, [arm], "points", arm.index)
+    return Plot("Parameters", Axis("parameters, millions"), ACCURACY, series)
 
 
 def _at_budget(spending: Spending, arms: Sequence[Arm]) -> Table:
@@ -154,50 +136,43 @@ def _at_budget(spending: Spending, arms: Sequence[Arm]) -> Table:
         known = [accuracy for accuracy in found if accuracy is not None]
         total = float(np.mean([spending.spent(outcome)[-1] for outcome in arm.outcomes]))
         is_whole = len(known) == len(found)
-        rows.append(
-            [
-                cells.words(arm.name, arm=arm.index),
-                cells.percent(known, arm.runs) if is_whole else Cell("not one epoch yet"),
-                cells.percent(arm.accuracies, arm.runs),
-                cells.number(total, spending.say(total), arm.runs),
-            ]
-        )
-    columns = [Column("Arm", is_numeric=False), Column("test accuracy at that point")]
-    columns += [Column("at the end"), Column("spent in all")]
+        there = cells.percent(known, arm.runs) if is_whole else Cell("not one epoch yet")
+        spent = cells.number(total, spending.say(total), arm.runs)
+        rows.append([columns.name(arm), there, columns.accuracy(arm), spent])
+    headings = columns.of_words("Arm")
+    headings += columns.of_numbers("test accuracy at that point", "at the end", "spent in all")
     title = f"At equal training {spending.what}: {spending.say(budget)}"
-    return Table(title, columns, rows, BUDGET_NOTE)
+    return Table(title, headings, rows, BUDGET_NOTE)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Equal:
-    """Says what runs of equal cost show of a pair of arms, or which run would show it."""
+def _equal_flops(group: Group) -> tuple[list[str], list[Block], list[Suggestion]]:
+    """Compares arms at the lengths at which their trainings take as many operations.
 
-    blocks: list[Block] = dataclasses.field(default_factory=list)
-    finding: str = ""
-    more: list[Suggestion] = dataclasses.field(default_factory=list)
-
-
-def _equal_flops(group: Group, leader: Arm, other: Arm) -> _Equal:
-    """Compares two arms at the lengths at which their trainings take as many operations."""
-    one, two = (arm.outcomes[0].training_flops for arm in (leader, other))
-    if not one or not two:
-        return _Equal()
-    if is_equal(one, two):
-        text = (
-            f"{leader.name} and {other.name} take as many training FLOPs as each other, "
-            f"{_say_flops(one)} and {_say_flops(two)}: who is ahead at equal epochs is ahead at "
-            "equal cost."
-        )
-        return _Equal([Text(text)], text)
-    pairs = _equal_pairs(group, leader, other)
-    if not pairs:
-        return _Equal(more=[_planned(leader, other)])
-    found = [f"At equal training FLOPs, {lead_sentence(*_ranked(pair))}" for pair in pairs]
-    columns = [Column("Arm", is_numeric=False), Column("test accuracy"), Column("n")]
-    columns += [Column("epochs"), Column("training FLOPs")]
-    rows = [_row(arm) for pair in pairs for arm in pair]
-    table = Table("At equal training FLOPs, each run planned for them", columns, rows, EQUAL_NOTE)
-    return _Equal([*(Text(each) for each in found), table], found[0])
+    Returns sentences, the blocks that hold them, and the runs that would compare the other pairs.
+    """
+    said: list[str] = []
+    blocks: list[Block] = []
+    more: list[Suggestion] = []
+    for leader, other in group.pairs:
+        one, two = (arm.outcomes[0].training_flops for arm in (leader, other))
+        if not one or not two:
+            continue
+        pairs = _equal_pairs(group, leader, other)
+        if is_equal(one, two):
+            own = [
+                f"{leader.name} and {other.name} take as many training FLOPs as each other, "
+                f"{_say_flops(one)} and {_say_flops(two)}: who is ahead at equal epochs is ahead "
+                "at equal cost."
+            ]
+            pairs = []
+        elif pairs:
+            own = [f"At equal training FLOPs, {lead_sentence(*pair)}" for pair in pairs]
+        else:
+            more.append(_planned(leader, other))
+            continue
+        said += own
+        blocks += [*texts(*own), *([_equal_table(pairs)] if pairs else [])]
+    return said, blocks, more
 
 
 def _equal_pairs(group: Group, first: Arm, second: Arm) -> list[tuple[Arm, Arm]]:
@@ -213,20 +188,16 @@ def _equal_pairs(group: Group, first: Arm, second: Arm) -> list[tuple[Arm, Arm]]
     ]
 
 
-def _ranked(arms: Sequence[Arm]) -> list[Arm]:
-    return sorted(arms, key=lambda arm: -arm.mean_accuracy)
-
-
-def _row(arm: Arm) -> list[Cell]:
-    first = arm.outcomes[0]
-    flops = first.training_flops or 0.0
-    return [
-        cells.words(arm.name, arm=arm.index),
-        cells.percent(arm.accuracies, arm.runs),
-        cells.count(len(arm.outcomes), arm.runs),
-        cells.count(first.num_epochs, arm.runs),
-        cells.number(flops, _say_flops(flops), arm.runs),
-    ]
+def _equal_table(pairs: Sequence[tuple[Arm, Arm]]) -> Table:
+    rows = []
+    for arm in itertools.chain.from_iterable(pairs):
+        flops = arm.outcomes[0].training_flops or 0.0
+        row = [columns.name(arm), columns.accuracy(arm), cells.count(len(arm.runs), arm.runs)]
+        row.append(cells.count(arm.outcomes[0].num_epochs, arm.runs))
+        rows.append([*row, cells.number(flops, _say_flops(flops), arm.runs)])
+    headings = columns.of_words("Arm")
+    headings += columns.of_numbers("test accuracy", "n", "epochs", "training FLOPs")
+    return Table("At equal training FLOPs, each run planned for them", headings, rows, EQUAL_NOTE)
 
 
 def _planned(leader: Arm, other: Arm) -> Suggestion:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from jaxcmp.compare.arms import Arm, Group, with_epochs, with_training_accuracy
-from jaxcmp.compare.document import Axis, Block, Figure, Plot, Text
+from jaxcmp.compare.document import Axis, Figure, Plot
 from jaxcmp.compare.sections import recipe
-from jaxcmp.compare.sections.answer import Answer, answered, unanswered
-from jaxcmp.compare.sections.commands import repeat
+from jaxcmp.compare.sections.answer import Answer, answered, left_out, notes, unanswered
+from jaxcmp.compare.sections.commands import repeat_run
 from jaxcmp.compare.sections.over_seeds import by_epoch
 
 EPOCH = Axis("epoch")
@@ -29,16 +29,14 @@ def opening_figure(group: Group) -> Figure | None:
     if not arms:
         return None
     plot = _plot("Test accuracy by epoch", "test accuracy, %", arms, "test_accuracy", 100)
-    names = ", ".join(arm.name for arm in arms)
-    return Figure("accuracy", [plot], CAPTION, f"Test accuracy by epoch for {names}.")
+    return Figure("accuracy", [plot], CAPTION, f"Test accuracy by epoch for {_names(arms)}.")
 
 
 def curves_section(group: Group) -> Answer:
     arms = _arms(group)
     if not arms:
         text = "Training curves: no run recorded its epochs. To train again, in another --workdir:"
-        return unanswered(text, repeat(group.arms[0].outcomes[0]))
-    names = ", ".join(arm.name for arm in arms)
+        return unanswered(text, repeat_run(group.arms[0].outcomes[0].run))
     panels = [
         _plot("Test loss", "test loss, nats", arms, "test_loss"),
         _plot("Training loss", "training loss, nats", arms, "train_loss"),
@@ -47,26 +45,21 @@ def curves_section(group: Group) -> Answer:
     if clean := [each for arm in arms if (each := with_training_accuracy(arm))]:
         panels.append(_plot(CLEAN, "training accuracy, %", clean, "train_accuracy", 100))
         caption += f" {ON_CLEAN}"
-    curves = Figure("curves", panels, caption, f"Losses and accuracy by epoch for {names}.")
-    without = [
-        f"seed {outcome.seed} of {arm.name} ({outcome.folder})"
-        for arm in group.arms
-        for outcome in arm.outcomes
-        if not outcome.epochs
-    ]
-    notes: list[Block] = []
-    if without:
-        notes.append(Text(f"Left out, without recorded epochs: {', '.join(without)}.", "note"))
-    mixed = [arm.name for arm in arms if recipe.is_mixed(arm.config)]
-    if mixed:
-        notes.append(Text(MIXING.format(" and ".join(mixed)), "note"))
-    details: list[Block] = [_training_figure(arms), _rates(arms), *notes]
+    curves = Figure("curves", panels, caption, f"Losses and accuracy by epoch for {_names(arms)}.")
+    mixed = " and ".join(arm.name for arm in arms if recipe.is_mixed(arm.config))
+    silent = left_out(group.arms, lambda outcome: outcome.epochs, "recorded epochs")
+    details = [_training_figure(arms), _rates(arms)]
+    details += notes(silent, MIXING.format(mixed) if mixed else "")
     folded = "accuracy in training, learning rates"
     return answered("curves", "Training curves", [curves], details=details, folded=folded)
 
 
 def _arms(group: Group) -> list[Arm]:
     return [arm for arm in map(with_epochs, group.arms) if arm]
+
+
+def _names(arms: Sequence[Arm]) -> str:
+    return ", ".join(arm.name for arm in arms)
 
 
 def _training_figure(arms: Sequence[Arm]) -> Figure:
@@ -77,9 +70,8 @@ def _training_figure(arms: Sequence[Arm]) -> Figure:
         series = by_epoch(arm, "test_accuracy", 100, "test")
         series += by_epoch(arm, "train_accuracy_mixed", 100, label, style="dashed")
         panels.append(Plot(f"{arm.name}: accuracy", EPOCH, Axis("accuracy, %"), series))
-    names = ", ".join(arm.name for arm in arms)
     caption = f"{CAPTION} Dashed: in training, as the legend says."
-    alternative = f"Accuracy on test images and in training by epoch for {names}."
+    alternative = f"Accuracy on test images and in training by epoch for {_names(arms)}."
     return Figure("curves-training", panels, caption, alternative)
 
 
@@ -88,8 +80,7 @@ def _rates(arms: Sequence[Arm]) -> Figure:
     series = []
     for arm in arms:
         rates = [epoch["learning_rate"] for outcome in arm.outcomes for epoch in outcome.epochs]
-        settings = arm.config["schedule"]
-        peak = max([settings["peak_learning_rate"], *rates]) or 1.0
+        peak = max([arm.config["schedule"]["peak_learning_rate"], *rates]) or 1.0
         series += by_epoch(arm, "learning_rate", 100 / peak, arm.name)
     peaks = ", ".join(f"{a.name} {a.config['schedule']['peak_learning_rate']:g}" for a in arms)
     return Figure(

@@ -1,15 +1,19 @@
-"""More data: accuracy against the number of training images, at equal epochs and equal steps."""
+"""More data: accuracy against the number of training images, and where arms change places.
 
-import itertools
-from collections.abc import Sequence
+At equal epochs and at equal steps, as measured and by power laws.
+"""
 
-from msgspec import structs
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, Outcome, is_equal
 from jaxcmp.compare.document import (
     Axis,
     Block,
+    Cell,
     Column,
     Figure,
     Plot,
@@ -19,10 +23,21 @@ from jaxcmp.compare.document import (
     Text,
 )
 from jaxcmp.compare.recipe_keys import TRAIN_FRACTION, unsized
-from jaxcmp.compare.sections.answer import Answer, answered
+from jaxcmp.compare.sections import columns, differences
+from jaxcmp.compare.sections.answer import Answer, answered, notes
 from jaxcmp.compare.sections.commands import at_length, vary
-from jaxcmp.compare.sections.crossing import Sized, crossing_sentences, law_text
-from jaxcmp.compare.sections.over_seeds import over_seeds
+from jaxcmp.compare.sections.over_seeds import accuracies
+from jaxcmp.compare.statistics.means import MIN_RUNS, Difference, Lead
+from jaxcmp.compare.statistics.scaling import (
+    PowerLaw,
+    changes_of_lead,
+    changes_of_mean,
+    crossover,
+    crossover_interval,
+    fit_power_law,
+    leads_by_size,
+)
+from jaxcmp.compare.words import CLEAR, UNCLEAR
 
 TITLE = "More data"
 # Of the training images, where a command is for fewer of them.
@@ -34,47 +49,86 @@ MEANING = {
     STEPS: "Equal steps: every run takes as many steps as the run on all images, so that fewer "
     "images are each seen more often.",
 }
+SEED = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Sized:
+    """An arm of the group with its runs on each number of training images, the smallest first."""
+
+    arm: Arm
+    parts: tuple[Arm, ...]
+
+    @property
+    def sizes(self) -> list[int]:
+        return [part.outcomes[0].num_train for part in self.parts]
+
+    @property
+    def points(self) -> np.ndarray:
+        """Training images and test error of every run, [m, 2]."""
+        runs = [outcome for part in self.parts for outcome in part.outcomes]
+        return np.array([(each.num_train, 1 - each.test_accuracy) for each in runs], np.float64)
+
+    @property
+    def runs(self) -> list[int]:
+        return [run for part in self.parts for run in part.runs]
+
+    @property
+    def law(self) -> PowerLaw | None:
+        """Returns the power law; None where a run without an error allows none."""
+        try:
+            return fit_power_law(*self.points.T)
+        except ValueError:
+            return None
+
+    def part(self, size: float) -> Arm | None:
+        """Returns the runs on so many images."""
+        return next((each for each in self.parts if each.outcomes[0].num_train == size), None)
 
 
 def data_size_section(group: Group) -> Answer:
-    by_budget = {budget: _sized(group, budget) for budget in (EPOCHS, STEPS)}
+    by_budget = {budget: _sized(group, budget) for budget in MEANING}
     found = {budget: each for budget, each in by_budget.items() if each}
     if not found:
         return Answer(more=tuple(_other_sizes(group)))
-    crossings = {budget: _crossings(group, budget, each) for budget, each in found.items()}
     blocks: list[Block] = []
     details: list[Block] = []
     for budget, each in found.items():
-        figure = _figure(each, budget)
-        blocks += [*(Text(each) for each in crossings[budget]), figure]
-        details += [Text(MEANING[budget]), _table(each, budget), *map(law_text, each)]
-    more = _missing_steps(found[EPOCHS]) if EPOCHS in found and STEPS not in found else []
-    first = next(iter(crossings.values()))
-    finding = first[0] if first and len(group.pairs) == 1 else ""
-    details += _left_out(group, found)
-    folded = "accuracies in tables, power laws"
+        by_arm = {sized.arm.index: sized for sized in each}
+        pairs = [[by_arm.get(arm.index) for arm in pair] for pair in group.pairs]
+        both = [(one, two) for one, two in pairs if one and two]
+        blocks += [Text(text) for pair in both for text in crossing_sentences(*pair, budget)]
+        blocks.append(_figure(each, budget))
+        details += [Text(MEANING[budget]), _table(each, budget), *notes(*map(law_text, each))]
+    first = blocks[0]
     return answered(
-        "data-size", TITLE, blocks, finding=finding, details=details, folded=folded, more=more
+        "data-size",
+        TITLE,
+        blocks,
+        finding=first.text if isinstance(first, Text) and len(group.pairs) == 1 else "",
+        details=[*details, *notes(_left_out(group, found))],
+        folded="accuracies in tables, power laws",
+        more=_missing_steps(found[EPOCHS]) if [*found] == [EPOCHS] else [],
     )
 
 
 def _sized(group: Group, budget: str) -> list[Sized]:
     """The arms that were trained on several numbers of images at this budget."""
     found = [Sized(arm, _parts(group, arm, budget)) for arm in group.arms]
-    return [each for each in found if len({p.outcomes[0].num_train for p in each.parts}) > 1]
+    return [each for each in found if len(each.parts) > 1]
 
 
 def _parts(group: Group, arm: Arm, budget: str) -> tuple[Arm, ...]:
     """Chooses one recipe for each size of training set: of several, the one with most runs."""
-    fitting = [each for each in group.smaller if each.index == arm.index]
-    fitting = [each for each in fitting if _is_at(budget, each.outcomes[0], arm.outcomes[0])]
-    by_size = {each.outcomes[0].num_train: each for each in sorted(fitting, key=_num_runs)}
-    by_size[arm.outcomes[0].num_train] = arm
+    whole = arm.outcomes[0]
+    fitting = [
+        each
+        for each in group.smaller
+        if each.index == arm.index and _is_at(budget, each.outcomes[0], whole)
+    ]
+    fitting.sort(key=lambda each: len(each.runs))
+    by_size = {each.outcomes[0].num_train: each for each in (*fitting, arm)}
     return tuple(by_size[size] for size in sorted(by_size))
-
-
-def _num_runs(arm: Arm) -> int:
-    return len(arm.outcomes)
 
 
 def _is_at(budget: str, part: Outcome, whole: Outcome) -> bool:
@@ -83,27 +137,18 @@ def _is_at(budget: str, part: Outcome, whole: Outcome) -> bool:
     return unsized(part.recipe) == unsized(whole.recipe)
 
 
-def _crossings(group: Group, budget: str, found: Sequence[Sized]) -> list[str]:
-    by_arm = {each.arm.index: each for each in found}
-    return [
-        sentence
-        for leader, other in group.pairs
-        if leader.index in by_arm and other.index in by_arm
-        for sentence in crossing_sentences(by_arm[leader.index], by_arm[other.index], budget)
-    ]
-
-
 def _figure(found: Sequence[Sized], budget: str) -> Figure:
-    accuracy, error = [], []
-    for each in found:
-        accuracy += _accuracies(each)
-        error += _errors(each)
     images = Axis("training images", "log")
+    means, errors = [], []
+    for each in found:
+        x = list(map(float, each.sizes))
+        means += accuracies(each.arm.name, x, each.parts, "thick", each.arm.index)
+        errors += _errors(each)
     return Figure(
         "data-size" if budget == EPOCHS else "data-size-steps",
         [
-            Plot(f"Accuracy, {budget}", images, Axis("test accuracy, %"), accuracy),
-            Plot(f"Error, {budget}", images, Axis("test error, %", "log"), error),
+            Plot(f"Accuracy, {budget}", images, Axis("test accuracy, %"), means),
+            Plot(f"Error, {budget}", images, Axis("test error, %", "log"), errors),
         ],
         "Accuracy: mean over seeds with its 95 % t-interval, or each of fewer than three. Error: "
         "every run, and the fitted power law.",
@@ -111,44 +156,30 @@ def _figure(found: Sequence[Sized], budget: str) -> Figure:
     )
 
 
-def _accuracies(sized: Sized) -> list[Series]:
-    x = [float(part.outcomes[0].num_train) for part in sized.parts]
-    percents = [[100 * accuracy for accuracy in part.accuracies] for part in sized.parts]
-    return over_seeds(sized.arm.name, x, percents, "thick", sized.arm.index, sized.runs)
-
-
 def _errors(sized: Sized) -> list[Series]:
     """Draws every run as a point, and the line of the power law."""
-    name, index, runs = sized.arm.name, sized.arm.index, sized.runs
+    name, index, runs, law = sized.arm.name, sized.arm.index, sized.runs, sized.law
     sizes, errors = sized.points.T.tolist()
     # A run without an error has no place on a logarithmic axis.
     y = [100 * each or None for each in errors]
     series = [Series(name, sizes, y, "points", index, runs=runs)]
-    law = sized.law
     if law is not None:
-        x = [float(part.outcomes[0].num_train) for part in sized.parts]
+        x = list(map(float, sized.sizes))
         fit = [100 * law.coefficient * size**-law.exponent for size in x]
         series.append(Series(f"{name}, power law", x, list(fit), "dashed", index, runs=runs))
     return series
 
 
 def _table(found: Sequence[Sized], budget: str) -> Table:
-    parts = [part for each in found for part in each.parts]
     rows = []
-    for size in sorted({part.outcomes[0].num_train for part in parts}):
-        at_size = [part for part in parts if part.outcomes[0].num_train == size]
-        row = [cells.count(size, [run for part in at_size for run in part.runs])]
-        for each in found:
-            own = [part for part in each.parts if part.outcomes[0].num_train == size]
-            runs = [run for part in own for run in part.runs]
-            cell = cells.percent(each.accuracies(size), runs)
-            text = f"{cell.text}, n = {cell.num}" if cell.num else cell.text
-            row.append(structs.replace(cell, text=text))
-        rows.append(row)
-    columns = [Column("training images")]
-    columns += [Column(each.arm.name, arm=each.arm.index) for each in found]
+    for size in sorted({size for each in found for size in each.sizes}):
+        own = [each.part(size) for each in found]
+        runs = [run for part in own if part for run in part.runs]
+        shown = [columns.accuracy_and_num(part) if part else Cell("–") for part in own]
+        rows.append([cells.count(size, runs), *shown])
+    headings = [Column("training images"), *columns.of_arms([each.arm for each in found])]
     title = f"Test accuracy by training images, at {budget}"
-    return Table(title, columns, rows, "n is the number of seeds.")
+    return Table(title, headings, rows, "n is the number of seeds.")
 
 
 def _other_sizes(group: Group) -> list[Suggestion]:
@@ -185,16 +216,108 @@ def _missing_steps(found: Sequence[Sized]) -> list[Suggestion]:
     return [Suggestion("Less data or less training: as many steps on fewer images.", command)]
 
 
-def _left_out(group: Group, found: dict[str, list[Sized]]) -> list[Block]:
-    """Runs on fewer images that neither series has."""
-    series = itertools.chain.from_iterable(found.values())
-    shown = {run for each in series for run in each.runs}
+def _left_out(group: Group, found: dict[str, list[Sized]]) -> str:
+    """Names the runs on fewer images that neither series has."""
+    shown = {run for sized in found.values() for each in sized for run in each.runs}
     runs = [o for arm in group.smaller for o in arm.outcomes if o.number not in shown]
-    if not runs:
-        return []
     folders = ", ".join(outcome.folder for outcome in runs)
-    text = (
+    return folders and (
         "Not shown here, because no arm on all images has the same recipe and as many epochs or "
         f"steps: {folders}."
     )
-    return [Text(text, "note")]
+
+
+def law_text(sized: Sized) -> str:
+    law, name = sized.law, sized.arm.name
+    if law is None:
+        return f"{name}: a run without an error leaves no power law to fit."
+    exponent = cells.decimal(-law.exponent, sized.runs, digits=3).text
+    return (
+        f"{name}: error = {law.coefficient:.3g} n^{exponent}; twice the images divide "
+        f"the error by {2**law.exponent:.2f}."
+    )
+
+
+def crossing_sentences(leader: Sized, other: Sized, budget: str) -> list[str]:
+    """Says what was measured first, because the law is fitted to it."""
+    measured = _measured(leader, other, budget) if {*leader.sizes} & {*other.sizes} else ""
+    return [*filter(None, [measured]), _fitted(leader, other, budget)]
+
+
+def _measured(leader: Sized, other: Sized, budget: str) -> str:
+    names = f"{leader.arm.name} and {other.arm.name}"
+    leads = leads_by_size(leader.points, other.points)
+
+    def at(size: float) -> str:
+        return _ahead(leader, other, size, leads[size])
+
+    def between(changes: list[tuple[float, float]]) -> str:
+        return "; and ".join(
+            f"between {low:,.0f} images, where {at(low)}, and {high:,.0f}, where {at(high)}"
+            for low, high in changes
+        )
+
+    if changes := changes_of_lead(leads):
+        return f"At {budget}, {names} change places as measured {between(changes)}."
+    if changes := changes_of_mean(leads):
+        return f"At {budget}, the means of {names} change places, {UNCLEAR}: {between(changes)}."
+    smallest, *rest = leads
+    if not rest:
+        return f"At {budget}, both were measured on {smallest:,.0f} images only: {at(smallest)}."
+    return (
+        f"At {budget}, {_one_sided(leader, other, leads)}: at {smallest:,.0f} images, "
+        f"{at(smallest)}; at {rest[-1]:,.0f}, {at(rest[-1])}."
+    )
+
+
+def _one_sided(leader: Sized, other: Sized, leads: Mapping[float, Difference]) -> str:
+    """Says who leads, for arms whose means do not change places."""
+    widest = max((each.mean for each in leads.values()), key=abs)
+    ahead, behind = (leader, other) if widest >= 0 else (other, leader)
+    num = sum(each.lead.is_real for each in leads.values())
+    if num == len(leads):
+        return f"{ahead.arm.name} is ahead of {behind.arm.name} at all {num} sizes measured"
+    start = (
+        f"{ahead.arm.name} scored no less than {behind.arm.name} at any of the {len(leads)} sizes "
+        "measured"
+    )
+    if all(each.p_value is None for each in leads.values()):
+        return f"{start}, but with fewer than three seeds their spread is unknown"
+    return f"{start}, and is ahead by {CLEAR} at {num or 'none'}"
+
+
+def _ahead(leader: Sized, other: Sized, size: float, gap: Difference) -> str:
+    """Says who leads at one size, by how much, how surely, and from how many runs."""
+    first, second = (leader, other) if gap.mean >= 0 else (other, leader)
+    parts = first.part(size), second.part(size)
+    num = f"n = {' and '.join(dict.fromkeys(str(len(part.runs)) for part in parts if part))}"
+    if gap.lead is Lead.TIE:
+        return f"they are level ({num})"
+    verb = "leads" if gap.lead.is_real else "scored more"
+    by = differences.in_words(differences.in_points(gap), also=num)
+    surely = "" if gap.lead.is_real or gap.interval is None else f", {UNCLEAR}"
+    return f"{first.arm.name} {verb} by {by}{surely}"
+
+
+def _fitted(leader: Sized, other: Sized, budget: str) -> str:
+    first, second = leader.law, other.law
+    place = crossover(first, second) if first and second else None
+    # Where both were measured: elsewhere one of the two laws is a guess.
+    smallest = max(min(each.sizes) for each in (leader, other))
+    largest = min(max(each.sizes) for each in (leader, other))
+    names = f"The laws of {leader.arm.name} and {other.arm.name} at {budget}"
+    if place is None or not smallest <= place <= largest:
+        return (
+            f"{names} do not cross within the range measured, {smallest:,} to {largest:,} images; "
+            "beyond it a fitted law is no evidence."
+        )
+    is_few = min(len(part.runs) for part in (*leader.parts, *other.parts)) < MIN_RUNS
+    rng = np.random.default_rng(SEED)
+    interval = None if is_few else crossover_interval(leader.points, other.points, rng=rng)
+    if interval is None:
+        return (
+            f"{names} cross at {place:,.0f} images; these runs give no interval, more seeds at "
+            "each size would."
+        )
+    ends = " to ".join(f"{end:,.0f}" for end in interval)
+    return f"{names} cross at {place:,.0f} images (95 % bootstrap interval over runs {ends})."

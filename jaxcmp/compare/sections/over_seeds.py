@@ -3,8 +3,11 @@
 import itertools
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from jaxcmp.compare.arms import Arm
 from jaxcmp.compare.document import Series, Style
+from jaxcmp.compare.evaluated import EvaluatedArm
 from jaxcmp.compare.statistics.means import MIN_RUNS, estimate_mean
 
 
@@ -15,6 +18,8 @@ def over_seeds(
     style: Style,
     arm: int | None,
     runs: Sequence[int],
+    *,
+    most: float = 100,
 ) -> list[Series]:
     """The seeds of places with fewer than three as thin lines, and the mean of each place.
 
@@ -26,7 +31,7 @@ def over_seeds(
         Series(f"{label}, run {number}", list(x), list(seeds), "thin", arm, runs=list(runs))
         for number, seeds in enumerate(itertools.zip_longest(*few), start=1)
     ]
-    estimates = [estimate_mean(each, most=100) if each else None for each in percents]
+    estimates = [estimate_mean(each, most=most) if each else None for each in percents]
     bounds = [(each and each.interval) or (None, None) for each in estimates]
     is_known = any(low is not None for low, _ in bounds)
     means = Series(
@@ -40,6 +45,31 @@ def over_seeds(
         runs=list(runs),
     )
     return [*series, means]
+
+
+def accuracies(
+    label: str,
+    x: Sequence[float],
+    arms: Sequence[Arm | EvaluatedArm | None],
+    style: Style,
+    index: int | None,
+) -> list[Series]:
+    """The accuracies of arms, one at each place; a missing arm leaves a gap."""
+    percents = [[100 * a for a in arm.accuracies] if arm else [] for arm in arms]
+    runs = list(dict.fromkeys(run for arm in arms if arm for run in arm.runs))
+    return over_seeds(label, x, percents, style, index, runs)
+
+
+def sideways(series: Sequence[Series]) -> list[Series]:
+    """Puts the values of points along x, where categories are on y; leaves out single seeds."""
+    found = []
+    for line in series:
+        if line.style == "points":
+            kept = [i for i, value in enumerate(line.y) if value is not None]
+            x, y = ([values[i] or 0.0 for i in kept] for values in (line.y, line.x))
+            low, high = (ends and [ends[i] for i in kept] for ends in (line.low, line.high))
+            found.append(structs.replace(line, x=x, y=y, low=low, high=high))
+    return found
 
 
 def by_epoch(

@@ -4,14 +4,24 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-from msgspec import structs
-
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Block, Cell, Column, Suggestion, Table, Text
+from jaxcmp.compare.arms import Arm, Group, with_epochs
+from jaxcmp.compare.document import (
+    Axis,
+    Block,
+    Cell,
+    Figure,
+    Plot,
+    Series,
+    Style,
+    Suggestion,
+    Table,
+)
 from jaxcmp.compare.recipe_keys import TRAIN_FRACTION
-from jaxcmp.compare.sections.answer import Answer, answered, unanswered
+from jaxcmp.compare.sections import columns
+from jaxcmp.compare.sections.answer import Answer, answered, left_out, notes, texts, unanswered
 from jaxcmp.compare.sections.classes import class_gaps, gap_table
+from jaxcmp.compare.sections.columns import colour
 from jaxcmp.compare.sections.commands import (
     PUBLISHED,
     fine_tune,
@@ -19,15 +29,15 @@ from jaxcmp.compare.sections.commands import (
     other_model,
     vary,
 )
+from jaxcmp.compare.sections.differences import as_cell, in_points, in_words
+from jaxcmp.compare.sections.over_seeds import accuracies, over_seeds
 from jaxcmp.compare.sections.pretraining_arms import (
     Pretrained,
     data_blocks,
     differences,
-    ends,
-    largest,
+    of_sizes,
     pretrained_arms,
 )
-from jaxcmp.compare.sections.pretraining_figures import pretraining_figures
 from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs, contrast
 from jaxcmp.compare.verdict import lead_sentence
 
@@ -44,6 +54,10 @@ GAPS_NOTE = (
     "between seeds (Satterthwaite's degrees of freedom). With fewer than three seeds of an arm "
     "there is no interval and no p value. n counts the seeds of each arm."
 )
+ACCURACY = Axis("test accuracy, %")
+RANDOM, PRETRAINED = "random weights", "pretrained"
+INTERVAL = "Mean over seeds with its 95 % t-interval, or each of fewer than three."
+DASHED = " Dashed: from random weights."
 
 
 def pretraining_section(group: Group) -> Answer:
@@ -53,26 +67,31 @@ def pretraining_section(group: Group) -> Answer:
         text = "Pretraining: a run that begins with published weights, with their file in place."
         known = run.architecture if run.architecture in PUBLISHED else "vit"
         return unanswered(text, fine_tune(run, known))
-    gains = [_gain_sentence(each, each.baseline) for each in ends(arms) if each.baseline]
-    gaps, changes = gaps_and_table(arms)
-    blocks: list[Block] = [Text(each) for each in (*gains, *gaps)]
-    blocks += [*pretraining_figures(arms), _gain_table(arms)]
-    details: list[Block] = [*changes, *_by_class(group, arms), *data_blocks(group, arms)]
-    finding = (gaps or gains or [""])[0]
+    gains = [_gain_sentence(each) for each in of_sizes(arms, min, max) if each.baseline]
+    gaps, table = gaps_and_table(arms)
+    # On the most images, beside the counterpart.
+    by_class: list[Block] = [
+        gap_table(
+            group, each.arm, _named(each.baseline), class_gaps(group, each.arm, each.baseline)
+        )
+        for each in of_sizes([each for each in arms if each.baseline], max)
+        if each.baseline
+    ]
     return answered(
         "pretraining",
         TITLE,
-        blocks,
-        finding=finding,
-        details=details,
+        [*texts(*gains, *gaps), *pretraining_figures(arms), _gain_table(arms)],
+        finding=(gaps or gains or [""])[0],
+        details=[*table, *by_class, *data_blocks(group, arms)],
         folded="gaps, classes, origin of the weights",
         more=_missing(arms),
     )
 
 
-def _gain_sentence(pretrained: Pretrained, baseline: Arm) -> str:
-    pair = sorted([pretrained.arm, _named(baseline)], key=lambda arm: -arm.mean_accuracy)
-    return f"On {pretrained.num_train:,} training images, {lead_sentence(*pair)}"
+def _gain_sentence(pretrained: Pretrained) -> str:
+    assert pretrained.baseline
+    sentence = lead_sentence(pretrained.arm, _named(pretrained.baseline))
+    return f"On {pretrained.num_train:,} training images, {sentence}"
 
 
 def _named(baseline: Arm) -> Arm:
@@ -81,91 +100,62 @@ def _named(baseline: Arm) -> Arm:
 
 def _gain_table(arms: Sequence[Pretrained]) -> Table:
     # The gain comes early: on a phone the last columns are out of sight.
-    columns = [Column("Arm", is_numeric=False), Column("training images")]
-    columns += [Column("gain, points [95 % interval]"), Column("p"), Column("pretrained")]
-    columns += [Column("from random weights"), Column("which is of", is_numeric=False)]
-    columns += [Column("epochs")]
+    headings = columns.of_words("Arm")
+    headings += columns.of_numbers("training images", "gain, points [95 % interval]", "p")
+    headings += columns.of_numbers("pretrained", "from random weights")
+    headings += columns.of_words("which is of") + columns.of_numbers("epochs")
     rows = [_gain_row(each, baseline) for each in arms for baseline in each.baselines or (None,)]
-    return Table("Test accuracy from random and from pretrained weights", columns, rows, NOTE)
+    return Table("Test accuracy from random and from pretrained weights", headings, rows, NOTE)
 
 
 def _gain_row(pretrained: Pretrained, baseline: Arm | None) -> list[Cell]:
-    epochs = cells.count(pretrained.arm.outcomes[0].num_epochs, pretrained.arm.runs)
-    first = [
-        cells.words(pretrained.label, arm=pretrained.index),
-        cells.count(pretrained.num_train, pretrained.arm.runs),
-    ]
-    if baseline is None:
-        accuracies = [_accuracy(pretrained.arm), Cell("not trained")]
-        return [*first, Cell("–"), Cell("–"), *accuracies, Cell("–"), epochs]
-    gain = compare_runs(pretrained.arm.accuracies, baseline.accuracies, most=1)
-    runs = pretrained.arm.runs + baseline.runs
-    told = differences(pretrained, baseline)
+    arm, nothing = pretrained.arm, Cell("–")
+    gain, random = [nothing, nothing], [Cell("not trained"), nothing]
+    if baseline:
+        found = in_points(compare_runs(arm.accuracies, baseline.accuracies, most=1))
+        runs, apart = arm.runs + baseline.runs, ", ".join(differences(pretrained, baseline))
+        gain = [as_cell(found, runs), cells.p_value(found.p_value, runs)]
+        name = f"{baseline.name}, another {apart}" if apart else baseline.name
+        random = [columns.accuracy_and_num(baseline), cells.words(name)]
     return [
-        *first,
-        cells.difference(gain.mean, gain.interval, runs),
-        cells.p_value(gain.p_value, runs),
-        _accuracy(pretrained.arm),
-        _accuracy(baseline),
-        cells.words(f"{baseline.name}, another {', '.join(told)}" if told else baseline.name),
-        epochs,
+        cells.words(pretrained.label, arm=columns.colour(arm)),
+        cells.count(pretrained.num_train, arm.runs),
+        *gain,
+        columns.accuracy_and_num(arm),
+        *random,
+        cells.count(arm.outcomes[0].num_epochs, arm.runs),
     ]
-
-
-def _accuracy(arm: Arm) -> Cell:
-    cell = cells.percent(arm.accuracies, arm.runs)
-    return structs.replace(cell, text=f"{cell.text}, n = {cell.num}")
-
-
-def _by_class(group: Group, arms: Sequence[Pretrained]) -> list[Block]:
-    """Chooses the arms on the most images that have a counterpart."""
-    tables: list[Block] = []
-    for each in largest([each for each in arms if each.baseline]):
-        if each.baseline:
-            gaps = class_gaps(group, each.arm, each.baseline)
-            tables.append(gap_table(group, each.arm, _named(each.baseline), gaps))
-    return tables
-
-
-@dataclasses.dataclass(frozen=True)
-class Gaps:
-    """The first architecture minus the second, in shares of test images.
-
-    `arms` are both pretrained, then both from random weights, and may have other names: those of
-    models of their architecture.
-    """
-
-    names: tuple[str, str]
-    num_train: int
-    arms: tuple[Arm, Arm, Arm, Arm]
-    origins: tuple[str, str]
-
-    @property
-    def pretrained(self) -> Difference:
-        return compare_runs(self.arms[0].accuracies, self.arms[1].accuracies, most=1)
-
-    @property
-    def random(self) -> Difference:
-        return compare_runs(self.arms[2].accuracies, self.arms[3].accuracies, most=1)
-
-    @property
-    def change(self) -> Difference:
-        accuracies = [arm.accuracies for arm in self.arms]
-        return contrast(accuracies, (1, -1, -1, 1), most=1)
 
 
 def gaps_and_table(arms: Sequence[Pretrained]) -> tuple[list[str], list[Block]]:
     """A sentence for each number of images, and a table; nothing without two architectures."""
-    found = gaps_of(arms)
-    if not found:
-        return [], []
-    columns = [Column("gap", is_numeric=False), Column("training images")]
-    columns += [Column("points [95 % interval]"), Column("p"), Column("n", is_numeric=False)]
-    rows = [row for each in found for row in _gap_rows(each)]
-    return [_gap_sentence(each) for each in found], [Table(GAPS_TITLE, columns, rows, GAPS_NOTE)]
+    sentences: list[str] = []
+    rows: list[list[Cell]] = []
+    for one, two in _pairs(arms):
+        if one.baseline and two.baseline:
+            own = [one.arm, two.arm, one.baseline, two.baseline]
+            accuracies = [arm.accuracies for arm in own]
+            tuned, random = (
+                compare_runs(*accuracies[:2], most=1),
+                compare_runs(*accuracies[2:], most=1),
+            )
+            change = contrast(accuracies, (1, -1, -1, 1), most=1)
+            tuned, random, change = map(in_points, (tuned, random, change))
+            sentences.append(_gap_sentence(one, two, tuned, random, change))
+            name = f"{one.architecture} − {two.architecture}"
+            for label, gap, used in (
+                (f"{name}, from random weights", random, own[2:]),
+                (f"{name}, pretrained", tuned, own[:2]),
+                ("Change by pretraining", change, own),
+            ):
+                rows.append(_gap_row(label, one.num_train, gap, used))
+    headings = columns.of_words("gap")
+    headings += columns.of_numbers("training images", "points [95 % interval]", "p")
+    table = Table(GAPS_TITLE, headings + columns.of_words("n"), rows, GAPS_NOTE)
+    return sentences, [table] if rows else []
 
 
-def gaps_of(arms: Sequence[Pretrained]) -> list[Gaps]:
+def _pairs(arms: Sequence[Pretrained]) -> list[tuple[Pretrained, Pretrained]]:
     """Pairs the arms by size; of several, those pretrained on the same data, if there are such."""
     found = []
     for size in sorted({each.num_train for each in arms}, reverse=True):
@@ -175,72 +165,46 @@ def gaps_of(arms: Sequence[Pretrained]) -> list[Gaps]:
             if one.num_train == two.num_train == size and one.architecture != two.architecture
         ]
         alike = [(one, two) for one, two in pairs if one.origin.words == two.origin.words]
-        found += [gaps for pair in alike or pairs if (gaps := _gaps(*pair))]
+        found += alike or pairs
     return found
 
 
-def _gaps(one: Pretrained, two: Pretrained) -> Gaps | None:
-    if one.baseline is None or two.baseline is None:
-        return None
-    names = (one.architecture, two.architecture)
-    arms = (one.arm, two.arm, one.baseline, two.baseline)
-    return Gaps(names, one.num_train, arms, (one.origin.words, two.origin.words))
-
-
-def _gap_rows(gaps: Gaps) -> list[list[Cell]]:
-    name = " − ".join(gaps.names)
-    pretrained, random = gaps.arms[:2], gaps.arms[2:]
-    return [
-        _gap_row(f"{name}, from random weights", gaps, gaps.random, random),
-        _gap_row(f"{name}, pretrained", gaps, gaps.pretrained, pretrained),
-        _gap_row("Change by pretraining", gaps, gaps.change, gaps.arms),
-    ]
-
-
-def _gap_row(label: str, gaps: Gaps, gap: Difference, arms: Sequence[Arm]) -> list[Cell]:
+def _gap_row(label: str, num_train: int, gap: Difference, arms: Sequence[Arm]) -> list[Cell]:
     runs = [run for arm in arms for run in arm.runs]
     return [
         cells.words(label),
-        cells.count(gaps.num_train, runs),
-        cells.difference(gap.mean, gap.interval, runs),
+        cells.count(num_train, runs),
+        as_cell(gap, runs),
         cells.p_value(gap.p_value, runs),
         cells.words(", ".join(str(len(arm.runs)) for arm in arms)),
     ]
 
 
-def _gap_sentence(gaps: Gaps) -> str:
-    one, two = gaps.names
+def _gap_sentence(
+    one: Pretrained, two: Pretrained, tuned: Difference, random: Difference, change: Difference
+) -> str:
+    before, after, by = (in_words(each, is_signed=True) for each in (random, tuned, change))
     text = (
-        f"On {gaps.num_train:,} training images, {one} minus {two} is {_say(gaps.random)} from "
-        f"random weights and {_say(gaps.pretrained)} from pretrained ones: "
-        f"{_meaning(gaps)}. The gap changes by {_say(gaps.change)}."
+        f"On {one.num_train:,} training images, {one.architecture} minus {two.architecture} is "
+        f"{before} from random weights and {after} from pretrained ones: "
+        f"{_meaning(random, tuned)}. The gap changes by {by}."
     )
-    if gaps.origins[0] != gaps.origins[1]:
-        text += f" They were pretrained on different data: {gaps.origins[0]}; {gaps.origins[1]}."
+    origins = (one.origin.words, two.origin.words)
+    if origins[0] != origins[1]:
+        text += f" They were pretrained on different data: {'; '.join(origins)}."
     return text
 
 
-def _say(gap: Difference) -> str:
-    size = f"{cells.points(100 * gap.mean)} points"
-    if gap.p_value is None:
-        return f"{size} (of too few seeds, or equal ones, to tell how surely)"
-    if gap.interval is None:
-        return f"{size} (seeds equal within each arm, {cells.say_p(gap.p_value)})"
-    low, high = (cells.points(100 * bound) for bound in gap.interval)
-    return f"{size} (95 % interval {low} to {high}, {cells.say_p(gap.p_value)})"
-
-
-def _meaning(gaps: Gaps) -> str:
+def _meaning(random: Difference, tuned: Difference) -> str:
     """Says whether the lead changes hands, which takes two leads that are real."""
-    random, pretrained = gaps.random, gaps.pretrained
-    leads = (random.lead, pretrained.lead)
+    leads = (random.lead, tuned.lead)
     if Lead.TIE in leads:
         level = "both" if leads == (Lead.TIE, Lead.TIE) else "one of the two"
         return f"in {level} they are level"
     if all(each.is_real for each in leads):
-        changes = "changes" if random.lead is not pretrained.lead else "does not change"
+        changes = "changes" if random.lead is not tuned.lead else "does not change"
         return f"pretraining {changes} who is ahead"
-    if random.mean * pretrained.mean < 0:
+    if random.mean * tuned.mean < 0:
         return "the means change places, but these seeds do not show that pretraining is why"
     which = "one of the gaps" if any(each.is_real for each in leads) else "either gap"
     return f"the means do not change places, though seeds alone can explain {which}"
@@ -248,17 +212,19 @@ def _meaning(gaps: Gaps) -> str:
 
 def _missing(arms: Sequence[Pretrained]) -> list[Suggestion]:
     more = []
-    mixed = [each for each in arms if each.baseline and differences(each, each.baseline)]
-    if mixed:
-        text = (
-            f"The gain of {mixed[0].arm.name} may be partly its recipe's: a run from random "
-            "weights that differs in nothing else."
-        )
-        more.append(Suggestion(text, from_random(mixed[0].arm.outcomes[0])))
-    alone = [each for each in arms if not each.baselines]
-    if alone:
-        text = f"The gain of {alone[0].arm.name}: the same run from random weights."
-        more.append(Suggestion(text, from_random(alone[0].arm.outcomes[0])))
+    mixed = [each.arm for each in arms if each.baseline and differences(each, each.baseline)]
+    alone = [each.arm for each in arms if not each.baselines]
+    for found, text in (
+        (
+            mixed,
+            "The gain of {} may be partly its recipe's: a run from random weights that differs in "
+            "nothing else.",
+        ),
+        (alone, "The gain of {}: the same run from random weights."),
+    ):
+        if found:
+            command = from_random(found[0].outcomes[0])
+            more.append(Suggestion(text.format(found[0].name), command))
     for architecture in PUBLISHED:
         if all(each.architecture != architecture for each in arms):
             more.append(_other_architecture(arms[0], architecture))
@@ -280,3 +246,78 @@ def _other_architecture(pretrained: Pretrained, architecture: str) -> Suggestion
     folder = f"runs/{architecture}-pretrained/seed-{run.seed}"
     text = f"{start}, from {source}, a run of it on {pretrained.origin.words}."
     return Suggestion(text, other_model(run, source, folder))
+
+
+def pretraining_figures(arms: Sequence[Pretrained]) -> list[Block]:
+    """Draws the arms that have a counterpart which began at random; nothing where none has."""
+    pairs = [(each, each.baseline) for each in arms if each.baseline]
+    beside = [each for each, _ in pairs]
+    if not beside:
+        return []
+    panels, caption = [_both_ways(beside)], INTERVAL
+    if len({each.architecture for each in beside}) > 1:
+        caption += " Lines that cross: the means change places, which seeds alone can explain."
+    if len({each.num_train for each in beside}) > 1:
+        panels.append(_by_images(pairs))
+        caption += DASHED
+    names = "; ".join(dict.fromkeys(each.label for each in beside))
+    alternative = f"Test accuracy from random and from pretrained weights: {names}."
+    blocks: list[Block] = [Figure("pretraining", panels, caption, alternative)]
+    # On the most and on the fewest images of each architecture.
+    if shown := of_sizes([each for each in beside if with_epochs(each.arm)], min, max):
+        alternative = "Test accuracy by epoch, from random and from pretrained weights."
+        curves = [_curve(each) for each in shown]
+        blocks.append(Figure("pretraining-curves", curves, INTERVAL + DASHED, alternative))
+    drawn = [each.arm for each in beside]
+    return [*blocks, *notes(left_out(drawn, lambda run: run.epochs, "a record of its epochs"))]
+
+
+def _both_ways(beside: Sequence[Pretrained]) -> Plot:
+    series, arms = [], of_sizes(beside, max)
+    for each in arms:
+        pair = [each.baseline, each.arm]
+        series += accuracies(_name(each), [0.0, 1.0], pair, "thick", colour(each.arm))
+    starts = Axis("", "category", [f"from {RANDOM}", PRETRAINED], (-0.25, 1.15))
+    sizes = " or ".join(f"{num:,}" for num in dict.fromkeys(each.num_train for each in arms))
+    title = f"From random and from pretrained weights, {sizes} images"
+    return Plot(title, starts, ACCURACY, series)
+
+
+def _by_images(pairs: Sequence[tuple[Pretrained, Arm]]) -> Plot:
+    series = []
+    for label in dict.fromkeys(each.label for each, _ in pairs):
+        # By size, the fewest images first.
+        own = {each.num_train: (each.arm, random) for each, random in pairs if each.label == label}
+        sizes = sorted(own)
+        tuned, random = zip(*(own[size] for size in sizes), strict=True)
+        x, index = [float(size) for size in sizes], colour(tuned[-1])
+        series += accuracies(label, x, tuned, "thick", index)
+        series += accuracies(_untrained(random[-1]), x, random, "dashed", index)
+    return Plot("Accuracy by training images", Axis("training images", "log"), ACCURACY, series)
+
+
+def _curve(pretrained: Pretrained) -> Plot:
+    index, baseline = colour(pretrained.arm), pretrained.baseline
+    series = _epochs(pretrained.label, pretrained.arm, "thick", index)
+    if baseline:
+        series += _epochs(_untrained(baseline), baseline, "dashed", index)
+    title = f"{_name(pretrained)} on {pretrained.num_train:,} images"
+    return Plot(title, Axis("epoch"), ACCURACY, series)
+
+
+def _epochs(label: str, arm: Arm, style: Style, index: int | None) -> list[Series]:
+    recorded = with_epochs(arm)
+    if recorded is None:
+        return []
+    found = recorded.by_epoch(lambda run: [100 * each["test_accuracy"] for each in run.epochs])
+    epochs = [float(epoch) for epoch in found]
+    return over_seeds(label, epochs, list(found.values()), style, index, recorded.runs)
+
+
+def _name(pretrained: Pretrained) -> str:
+    """Returns the label of both starts, where one source is enough to tell."""
+    return pretrained.label.removesuffix(f", {PRETRAINED}")
+
+
+def _untrained(baseline: Arm) -> str:
+    return f"{baseline.name}, {RANDOM}"

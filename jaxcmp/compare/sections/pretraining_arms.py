@@ -1,13 +1,15 @@
 """Arms that began from weights: those beside which they stand, and where the weights come from."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Block, Cell, Column, Table, Text
+from jaxcmp.compare.document import Block, Cell, Table, Text
 from jaxcmp.compare.origin import Origin
 from jaxcmp.compare.recipe_keys import SCALE_KEYS, Settings, differing, unsized
+from jaxcmp.compare.sections import columns
+from jaxcmp.compare.sections.answer import notes
 
 DATA_TITLE = "What the weights were pretrained on"
 # Of the arrays of a model, in the order of interest.
@@ -45,11 +47,6 @@ class Pretrained:
         return self.arm.outcomes[0].num_train
 
     @property
-    def index(self) -> int | None:
-        """Returns the number of its colour, if its architecture has one."""
-        return self.arm.index if self.arm.index >= 0 else None
-
-    @property
     def num_sources(self) -> int:
         """Counts the files of weights that the runs began from: several runs may share one."""
         return len({each.origin.sha256 for each in self.arm.outcomes if each.origin})
@@ -57,41 +54,32 @@ class Pretrained:
 
 def pretrained_arms(group: Group) -> list[Pretrained]:
     """Sorts by architecture, the ViT first, then by training images, the most first."""
-    begun = [(arm, arm.outcomes[0].origin) for arm in group.all_arms]
-    random = [arm for arm, origin in begun if origin is None]
+    begun = [(arm, origin) for arm in group.all_arms if (origin := arm.outcomes[0].origin)]
+    random = [arm for arm in group.all_arms if arm.outcomes[0].origin is None]
     plain = [unsized(arm.outcomes[0].recipe) for arm in group.arms]
-    names: dict[str, set[str]] = {}
-    for arm, origin in begun:
-        if origin:
-            names.setdefault(arm.outcomes[0].name, set()).add(arm.name)
     found = []
     for arm, origin in begun:
-        if origin:
-            own = arm.outcomes[0].name
-            label = f"{own}, pretrained" if len(names[own]) == 1 else arm.name
-            found.append(Pretrained(arm, origin, _baselines(arm, random, plain), label))
+        own = arm.outcomes[0].name
+        names = {other.name for other, _ in begun if other.outcomes[0].name == own}
+        label = f"{own}, pretrained" if len(names) == 1 else arm.name
+        found.append(Pretrained(arm, origin, _baselines(arm, random, plain), label))
     return sorted(
         found, key=lambda each: (each.architecture != "vit", each.architecture, -each.num_train)
     )
 
 
-def ends(arms: Sequence[Pretrained]) -> list[Pretrained]:
-    """Returns, for each architecture, the arms on the most training images and on the fewest."""
-    return _of_sizes(arms, lambda sizes: {min(sizes), max(sizes)})
-
-
-def largest(arms: Sequence[Pretrained]) -> list[Pretrained]:
-    """Returns, for each architecture, the arms on the most training images."""
-    return _of_sizes(arms, lambda sizes: {max(sizes)})
-
-
-def _of_sizes(
-    arms: Sequence[Pretrained], choose: Callable[[set[int]], set[int]]
+def of_sizes(
+    arms: Sequence[Pretrained], *choices: Callable[[Iterable[int]], int]
 ) -> list[Pretrained]:
+    """Chooses arms of each architecture by training images: the most (max), the fewest (min)."""
     sizes: dict[str, set[int]] = {}
     for each in arms:
         sizes.setdefault(each.architecture, set()).add(each.num_train)
-    return [each for each in arms if each.num_train in choose(sizes[each.architecture])]
+    return [
+        each
+        for each in arms
+        if each.num_train in [choose(sizes[each.architecture]) for choose in choices]
+    ]
 
 
 def differences(pretrained: Pretrained, baseline: Arm) -> list[str]:
@@ -124,20 +112,18 @@ def data_blocks(group: Group, arms: Sequence[Pretrained]) -> list[Block]:
     families: dict[str, list[Pretrained]] = {}
     for each in arms:
         families.setdefault(each.arm.name, []).append(each)
-    labels = ["Weights of", "data set", "of the classes here", "training images", "classes"]
-    labels += ["epochs", "arrays", "from"]
-    numeric = ("training images", "classes", "epochs")
-    columns = [Column(label, is_numeric=label in numeric) for label in labels]
+    headings = columns.of_words("Weights of", "data set", "of the classes here")
+    headings += columns.of_numbers("training images", "classes", "epochs")
+    headings += columns.of_words("arrays", "from")
     rows = [_data_row(group, sizes) for sizes in families.values()]
     # Weights that were pretrained on the same data share their sentences.
     names: dict[str, list[str]] = {}
     for name, sizes in families.items():
         names.setdefault(_nearness(group, sizes[0].origin), []).append(name)
-    spreads = dict.fromkeys(text for each in arms if (text := _shared_weights(each)))
     return [
         *(Text(f"The weights of {' and of '.join(own)} {text}") for text, own in names.items()),
-        Table(DATA_TITLE, columns, rows, DATA_NOTE),
-        *(Text(text, "note") for text in spreads),
+        Table(DATA_TITLE, headings, rows, DATA_NOTE),
+        *notes(*dict.fromkeys(map(_shared_weights, arms))),
     ]
 
 
@@ -146,24 +132,26 @@ def _data_row(group: Group, sizes: Sequence[Pretrained]) -> list[Cell]:
     pretrained, origin = sizes[0], sizes[0].origin
     runs = [run for each in sizes for run in each.arm.runs]
     arrays = [f"{origin.arrays[fate]:,} {fate}" for fate in FATES if origin.arrays.get(fate)]
-    told = (origin.num_train, origin.num_classes, origin.epochs)
+    counts = (origin.num_train, origin.num_classes, origin.epochs)
     return [
-        cells.words(pretrained.label, arm=pretrained.index),
+        cells.words(pretrained.label, arm=columns.colour(pretrained.arm)),
         cells.words(", then ".join((*origin.told_before, origin.name or "not said"))),
-        cells.words(_overlap(group, pretrained)),
-        *(cells.number(value, f"{value or 0:,}", runs) for value in told),
+        cells.words(_overlap(group, origin) or "not known"),
+        *(cells.number(value, f"{value or 0:,}", runs) for value in counts),
         cells.words(", ".join(arrays)),
         cells.words(_file_or_runs(sizes)),
     ]
 
 
-def _overlap(group: Group, pretrained: Pretrained) -> str:
-    shared, num = pretrained.origin.shared(group.class_names), len(group.class_names)
+def _overlap(group: Group, origin: Origin, these: str = "", classes: str = "") -> str:
+    """Writes how many of the classes here the weights had seen, and which; "" if not known."""
+    shared, num = origin.shared(group.class_names), len(group.class_names)
     if shared is None:
-        return "not known"
-    if len(shared) in (0, num):
-        return f"{'all' if shared else 'none'} of {num}"
-    return f"{len(shared)} of {num}: {', '.join(shared)}"
+        return ""
+    is_whole = len(shared) in (0, num)
+    how_many = ("all" if shared else "none") if is_whole else str(len(shared))
+    names = "" if is_whole else f": {', '.join(shared)}"
+    return f"{how_many} of {these}{num}{classes}{names}"
 
 
 def _file_or_runs(sizes: Sequence[Pretrained]) -> str:
@@ -181,34 +169,35 @@ def _nearness(group: Group, origin: Origin) -> str:
     """Says which of the classes here they were trained on, and whether on images of this data."""
     if not origin.name:
         return "come with no word on what they were trained on; --config.init.seen is its place."
-    shared, num = origin.shared(group.class_names), len(group.class_names)
-    if shared is None:
+    overlap = _overlap(group, origin, "these ", " classes")
+    start = f"were trained on {overlap}."
+    if not overlap:
         start = f"were trained on {origin.words}; on which classes is not known."
-    elif len(shared) in (0, num):
-        start = f"were trained on {'all' if shared else 'none'} of these {num} classes."
-    else:
-        start = f"were trained on {len(shared)} of these {num} classes: {', '.join(shared)}."
     unchecked = "Whether they were trained on any of these test images is not known."
     if not origin.is_run:
         return f"{start} That is what was said of the file. {unchecked}"
     if origin.before:
-        source = "" if shared is None else f" They come from {origin.words}."
+        source = f" They come from {origin.words}." if overlap else ""
         return f"{start}{source} {unchecked}"
     here = str(group.arms[0].config["data"]["name"])
     if origin.name != here:
         return f"{start} They come from {origin.words}, another data set than {here}."
-    which = "images of these classes too" if shared else "images of other classes"
+    which = (
+        "images of these classes too"
+        if origin.shared(group.class_names)
+        else "images of other classes"
+    )
     return (
         f"{start} They come from the same data set, {origin.words}: {which}, of the training "
         "split only, so that they were trained on no test image."
     )
 
 
-def _shared_weights(pretrained: Pretrained) -> str | None:
+def _shared_weights(pretrained: Pretrained) -> str:
     """Warns where runs share their weights: their seeds then show too little of the spread."""
     num, sources = len(pretrained.arm.runs), pretrained.num_sources
     if sources == num:
-        return None
+        return ""
     begun = "the same weights" if sources == 1 else f"{sources:,} weights"
     return (
         f"The {num:,} runs of {pretrained.arm.name} began from {begun}: the spread between them is "

@@ -6,63 +6,54 @@ from typing import Any
 Config = Mapping[str, Any]
 
 
+def _told(*parts: tuple[Any, str]) -> str:
+    """Lists the parts that are in use; "none" without any."""
+    return ", ".join(text for is_used, text in parts if is_used) or "none"
+
+
 def optimizer(config: Config) -> str:
     settings = config["optimizer"]
-    names = {"adamw": "AdamW", "sgd": "SGD"}
-    parts = [names.get(settings["name"], str(settings["name"]))]
+    name = {"adamw": "AdamW", "sgd": "SGD"}.get(settings["name"], str(settings["name"]))
     if settings.get("momentum"):
-        parts[0] += f" with Nesterov momentum {settings['momentum']:g}"
-    parts.append(f"weight decay {settings['weight_decay']:g}")
-    if settings["clip_norm"]:
-        parts.append(f"gradient norm up to {settings['clip_norm']:g}")
-    # Runs from before these two settings do not say them.
-    if settings.get("layer_decay", 1) != 1:
-        parts.append(f"each layer at {settings['layer_decay']:g} times the rate of that above it")
-    if config.get("frozen_trunk"):
-        parts.append("for the head alone")
-    return ", ".join(parts)
+        name += f" with Nesterov momentum {settings['momentum']:g}"
+    # Runs from before the last two settings do not say them.
+    decay = settings.get("layer_decay", 1)
+    return _told(
+        (True, f"{name}, weight decay {settings['weight_decay']:g}"),
+        (settings["clip_norm"], f"gradient norm up to {settings['clip_norm']:g}"),
+        (decay != 1, f"each layer at {decay:g} times the rate of that above it"),
+        (config.get("frozen_trunk"), "for the head alone"),
+    )
 
 
 def schedule(config: Config) -> str:
-    settings = config["schedule"]
+    settings, start = config["schedule"], "from "
+    if epochs := settings["warmup_epochs"]:
+        start = f"{epochs:g} epoch{'' if epochs == 1 else 's'} of linear warm-up to "
     peak = f"{settings['peak_learning_rate']:g}"
-    if settings["warmup_epochs"]:
-        epochs = settings["warmup_epochs"]
-        num = f"{epochs:g} epoch{'' if epochs == 1 else 's'}"
-        start = f"{num} of linear warm-up to {peak}"
-    else:
-        start = f"from {peak}"
-    return f"{start}, cosine to 0 at epoch {config['num_epochs']}"
+    return f"{start}{peak}, cosine to 0 at epoch {config['num_epochs']}"
 
 
 def augmentation(config: Config) -> str:
-    """Describes the augmentation of training images; "none" where there is none."""
     settings = config["augment"]
-    parts = []
-    if settings["crop_padding"]:
-        parts.append(f"random crop (padding {settings['crop_padding']})")
-    if settings["flip"]:
-        parts.append("horizontal flip")
-    if settings["trivial_augment"]:
-        parts.append("TrivialAugment")
-    if settings["erase_rate"]:
-        parts.append(f"RandomErasing ({settings['erase_rate']:g})")
-    parts += [_mixing(settings)] if is_mixed(config) else []
-    return ", ".join(parts) or "none"
+    return _told(
+        (settings["crop_padding"], f"random crop (padding {settings['crop_padding']})"),
+        (settings["flip"], "horizontal flip"),
+        (settings["trivial_augment"], "TrivialAugment"),
+        (settings["erase_rate"], f"RandomErasing ({settings['erase_rate']:g})"),
+        (is_mixed(config), _mixing(settings)),
+    )
 
 
 def regularisation(config: Config) -> str:
-    """Describes the regularisation beside augmentation; "none" where there is none."""
-    model, parts = config["model"], []
-    if config["label_smoothing"]:
-        parts.append(f"label smoothing {config['label_smoothing']:g}")
-    if model["dropout_rate"]:
-        parts.append(f"dropout {model['dropout_rate']:g}")
-    if model["drop_path_rate"]:
-        parts.append(f"stochastic depth {model['drop_path_rate']:g}")
-    if config["average_decay"]:
-        parts.append(f"averaged weights {config['average_decay']:g}")
-    return ", ".join(parts) or "none"
+    """Describes the regularisation beside augmentation."""
+    model = config["model"]
+    return _told(
+        (config["label_smoothing"], f"label smoothing {config['label_smoothing']:g}"),
+        (model["dropout_rate"], f"dropout {model['dropout_rate']:g}"),
+        (model["drop_path_rate"], f"stochastic depth {model['drop_path_rate']:g}"),
+        (config["average_decay"], f"averaged weights {config['average_decay']:g}"),
+    )
 
 
 def is_mixed(config: Config) -> bool:

@@ -7,24 +7,17 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-from msgspec import structs
-
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import (
-    Axis,
-    Block,
-    Column,
-    Figure,
-    Plot,
-    Suggestion,
-    Table,
-    Text,
-)
-from jaxcmp.compare.sections.answer import Answer, answered, unanswered
+from jaxcmp.compare.document import Axis, Block, Figure, Plot, Suggestion, Table
+from jaxcmp.compare.sections import columns
+from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.commands import other_model, whole_study
-from jaxcmp.compare.sections.effects import Square, effect_blocks
-from jaxcmp.compare.sections.over_seeds import over_seeds
+from jaxcmp.compare.sections.differences import as_cell, in_words, surely, turned
+from jaxcmp.compare.sections.over_seeds import accuracies
+from jaxcmp.compare.statistics.factorial import two_by_two
+from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs
+from jaxcmp.compare.words import CLEAR
 from jaxcmp.settings import Role
 from jaxcmp.settings.keys import with_role
 
@@ -32,6 +25,17 @@ TITLE = "Architecture and recipe"
 # Sections and single settings that make a recipe, whatever model it trains.
 RECIPE_PARTS = tuple(dict.fromkeys(key.partition(".")[0] for key in with_role(Role.RECIPE)))
 WHY = "Model or recipe: runs of both models with both recipes tell their effects apart."
+NOTE = (
+    "Mean over seeds with half of its 95 % t-interval, or each of fewer than three; n is the "
+    "number of seeds."
+)
+EFFECTS_NOTE = (
+    "Effects are those of a two-way analysis of variance in which each of the four cells counts "
+    "alike. Each cell has its own spread between seeds (Welch's test, Satterthwaite's degrees of "
+    "freedom), because models and recipes differ in it; p values are not corrected for there being "
+    "several. With fewer than three seeds in a cell there is no interval and no p value."
+)
+Names = tuple[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +55,13 @@ class Crossing:
         return [[one, first], [second, two]]
 
     @property
-    def recipes(self) -> list[str]:
-        return [f"{arm.outcomes[0].recipe_name}'s recipe" for arm in self.arms]
+    def names(self) -> tuple[str, str]:
+        return self.arms[0].name, self.arms[1].name
+
+    @property
+    def recipes(self) -> tuple[str, str]:
+        one, two = (f"{_recipe(arm)}'s recipe" for arm in self.arms)
+        return one, two
 
 
 def recipes_section(group: Group) -> Answer:
@@ -68,28 +77,29 @@ def recipes_section(group: Group) -> Answer:
     more = [_missing(missing)] if missing else []
     if not some:
         return Answer(more=tuple(more))
-    answers = [_blocks(each, index) for index, each in enumerate(some)]
-    blocks = [block for each, _, _ in answers for block in each]
-    details = [block for _, each, _ in answers for block in each]
-    finding = _finding(some, [text for _, _, text in answers])
-    details += _left_out(group, some)
-    folded = "the effects in a table"
+    blocks: list[Block] = []
+    details: list[Block] = []
+    findings = []
+    for index, each in enumerate(some):
+        whole = [[arm for arm in row if arm] for row in each.table]
+        if all(each.crossed):
+            sentences, table = effects_of(each.names, each.recipes, whole)
+            blocks += texts(*sentences)
+            details.append(table)
+            # An arm that varies another, such as a ViT with a convolutional stem, has that one's.
+            if len(some) == 1 or all(_recipe(arm) == arm.outcomes[0].name for arm in each.arms):
+                findings.append(sentences[1])
+        blocks += [_table(each), _figure(each, index)]
+        details += notes(*_inexact(each))
     return answered(
-        "recipes", TITLE, blocks, finding=finding, details=details, folded=folded, more=more
+        "recipes",
+        TITLE,
+        blocks,
+        finding=findings[0] if len(findings) == 1 else "",
+        details=[*details, *notes(_left_out(group, some))],
+        folded="the effects in a table",
+        more=more,
     )
-
-
-def _finding(crossings: Sequence[Crossing], texts: Sequence[str]) -> str:
-    """Returns the one crossing's sentence; of several, that of two arms with recipes of their own.
-
-    An arm that varies another, such as a ViT with a convolutional stem, has that one's recipe.
-    """
-    own = [
-        text
-        for each, text in zip(crossings, texts, strict=True)
-        if len(crossings) == 1 or all(_recipe(arm) == arm.outcomes[0].name for arm in each.arms)
-    ]
-    return own[0] if len(own) == 1 else ""
 
 
 def _pairs(group: Group) -> list[tuple[Arm, Arm]]:
@@ -122,8 +132,11 @@ def _trained_as(group: Group, model: Arm, recipe: Arm) -> Arm | None:
         and each.outcomes[0].num_epochs in (first.num_epochs, other.num_epochs)
     ]
     # Of several, the one that is as both arms say, then the one of most runs.
-    ranked = sorted(fitting, key=lambda each: (_differences(each, model, recipe), -len(each.runs)))
-    return ranked[0] if ranked else None
+    return min(
+        fitting,
+        key=lambda each: (_differences(each, model, recipe), -len(each.runs)),
+        default=None,
+    )
 
 
 def _differences(crossed: Arm, model: Arm, recipe: Arm) -> list[str]:
@@ -138,77 +151,50 @@ def _part(arm: Arm, section: str) -> dict[str, str]:
     return {key: value for key, value in settings if key.partition(".")[0] == section}
 
 
-def _blocks(crossing: Crossing, index: int) -> tuple[list[Block], list[Block], str]:
-    """Returns the blocks that are shown, those that are folded, and the finding."""
-    squares = [
-        [[100 * a for a in arm.accuracies] if arm else [] for arm in row] for row in crossing.table
-    ]
-    runs = [[arm.runs if arm else [] for arm in row] for row in crossing.table]
-    names = (crossing.arms[0].name, crossing.arms[1].name)
-    square = Square(names, (crossing.recipes[0], crossing.recipes[1]), squares, runs)
-    shown: list[Block] = [_table(crossing), _figure(crossing, index)]
-    if not all(crossing.crossed):
-        return shown, _notes(crossing), ""
-    sentences, table = effect_blocks(square)
-    return [*sentences, *shown], [table, *_notes(crossing)], sentences[1].text
-
-
 def _table(crossing: Crossing) -> Table:
-    columns = [Column("Architecture", is_numeric=False)]
-    columns += [Column(f"with {recipe}") for recipe in crossing.recipes]
-    rows = []
-    for arm, row in zip(crossing.arms, crossing.table, strict=True):
-        cell = [cells.words(arm.name, arm=arm.index)]
-        for each in row:
-            if each is None:
-                cell.append(cells.words("not trained"))
-                continue
-            found = cells.percent(each.accuracies, each.runs)
-            cell.append(structs.replace(found, text=f"{found.text}, n = {found.num}"))
-        rows.append(cell)
-    note = (
-        "Mean over seeds with half of its 95 % t-interval, or each of fewer than three; n is the "
-        "number of seeds."
-    )
-    return Table("Test accuracy by architecture and recipe", columns, rows, note)
+    headings = columns.of_words("Architecture")
+    headings += columns.of_numbers(*(f"with {recipe}" for recipe in crossing.recipes))
+    missing = cells.words("not trained")
+    rows = [
+        [columns.name(arm), *(columns.accuracy_and_num(each) if each else missing for each in row)]
+        for arm, row in zip(crossing.arms, crossing.table, strict=True)
+    ]
+    return Table("Test accuracy by architecture and recipe", headings, rows, NOTE)
 
 
 def _figure(crossing: Crossing, index: int) -> Figure:
     series = []
     for arm, row in zip(crossing.arms, crossing.table, strict=True):
-        percents = [[100 * a for a in each.accuracies] if each else [] for each in row]
-        runs = [run for each in row if each for run in each.runs]
-        series += over_seeds(arm.name, [0.0, 1.0], percents, "thick", arm.index, runs)
-    recipes = Axis("", "category", crossing.recipes, (-0.25, 1.15))
+        series += accuracies(arm.name, [0.0, 1.0], row, "thick", arm.index)
+    recipes = Axis("", "category", list(crossing.recipes), (-0.25, 1.15))
     return Figure(
         f"recipes-{index}" if index else "recipes",
         [Plot("Each model with each recipe", recipes, Axis("test accuracy, %"), series)],
         "Mean over seeds with its 95 % t-interval, or each of fewer than three. Parallel lines: "
         "the recipe does the same for both architectures. Lines that cross: the means change "
         "places, which seeds alone can explain.",
-        f"Test accuracy of {crossing.arms[0].name} and {crossing.arms[1].name} with each recipe.",
+        f"Test accuracy of {' and '.join(crossing.names)} with each recipe.",
     )
 
 
-def _notes(crossing: Crossing) -> list[Block]:
+def _inexact(crossing: Crossing) -> list[str]:
     """Says where a crossed run is not quite one arm's model with the other's recipe."""
-    notes: list[Block] = []
-    one, two = crossing.arms
-    for crossed, model, recipe in zip(crossing.crossed, (one, two), (two, one), strict=True):
-        told = _differences(crossed, model, recipe) if crossed else []
-        if crossed and told:
-            text = (
-                f"{crossed.name} is not quite that: {' and '.join(told)} "
-                f"differ{'s' * (len(told) == 1)} from {model.name}'s model or {recipe.name}'s "
+    found = []
+    for crossed, model, recipe in zip(
+        crossing.crossed, crossing.arms, crossing.arms[::-1], strict=True
+    ):
+        if crossed and (parts := _differences(crossed, model, recipe)):
+            found.append(
+                f"{crossed.name} is not quite that: {' and '.join(parts)} "
+                f"differ{'s' * (len(parts) == 1)} from {model.name}'s model or {recipe.name}'s "
                 "recipe."
             )
-            notes.append(Text(text, "note"))
-    return notes
+    return found
 
 
 def _missing(crossings: Sequence[Crossing]) -> Suggestion:
     names = [
-        f"{model.outcomes[0].name} with {recipe.outcomes[0].recipe_name}'s recipe"
+        f"{model.outcomes[0].name} with {_recipe(recipe)}'s recipe"
         for each in crossings
         for crossed, model, recipe in zip(each.crossed, each.arms, each.arms[::-1], strict=True)
         if crossed is None
@@ -218,11 +204,97 @@ def _missing(crossings: Sequence[Crossing]) -> Suggestion:
     return Suggestion(text, whole_study(crossings[0].arms[0].outcomes[0]))
 
 
-def _left_out(group: Group, crossings: Sequence[Crossing]) -> list[Block]:
+def _left_out(group: Group, crossings: Sequence[Crossing]) -> str:
     shown = [arm.runs for each in crossings for arm in each.crossed if arm]
-    names = [arm.name for arm in group.crossed if arm.runs not in shown]
-    if not names:
-        return []
-    listed = "; ".join(names)
-    text = f"Not shown here, on other images, at another length or of a third recipe: {listed}."
-    return [Text(text, "note")]
+    names = "; ".join(arm.name for arm in group.crossed if arm.runs not in shown)
+    start = "Not shown here, on other images, at another length or of a third recipe"
+    return names and f"{start}: {names}."
+
+
+def effects_of(
+    models: Names, recipes: Names, table: Sequence[Sequence[Arm]]
+) -> tuple[list[str], Table]:
+    """A sentence for each effect, and all of them in a table.
+
+    `table` has arms by model and recipe; the first recipe is the first model's own, the second the
+    second's.
+    """
+    values = [[[100 * a for a in arm.accuracies] for arm in row] for row in table]
+    effects = two_by_two(values, most=100)
+    (one, two), (own, other) = models, recipes
+    by_recipe = [compare_runs(*pair, most=100) for pair in zip(*values, strict=True)]
+    gains = [compare_runs(*row, most=100) for row in values]
+    meaning = _meaning(effects.interaction, by_recipe, models, recipes)
+    sentences = [
+        f"Architecture: averaged over both recipes, {_lead(effects.row, models)}.",
+        f"Recipe: averaged over {one} and {two}, {_lead(effects.column, recipes)}.",
+        f"Interaction: {own} instead of {other} changes {one} by {cells.points(gains[0].mean)} "
+        f"points and {two} by {cells.points(gains[1].mean)} points, a difference of "
+        f"{_size(effects.interaction)}. {meaning}",
+    ]
+    runs = [[run for arm in row for run in arm.runs] for row in table]
+    shown = [
+        (f"Architecture: {' − '.join(_turned(effects.row, models))}", effects.row),
+        (f"Recipe: {' − '.join(_turned(effects.column, recipes))}", effects.column),
+    ]
+    found = [(label, turned(e) if e.mean < 0 else e, sum(runs, [])) for label, e in shown]
+    label = f"Interaction: the recipe's effect on {one} − on {two}"
+    found.append((label, effects.interaction, sum(runs, [])))
+    alone = [f"{name} alone: {own} − {other}" for name in models]
+    found += zip(alone, gains, runs, strict=True)
+    rows = [[cells.words(n), as_cell(e, r), cells.p_value(e.p_value, r)] for n, e, r in found]
+    headings = columns.of_words("Effect") + columns.of_numbers("points [95 % interval]", "p")
+    return sentences, Table("Effects on test accuracy", headings, rows, EFFECTS_NOTE)
+
+
+def _turned(effect: Difference, names: Names) -> Sequence[str]:
+    """The one ahead first."""
+    return names if effect.mean >= 0 else names[::-1]
+
+
+def _size(effect: Difference) -> str:
+    return in_words(effect) + (f", {surely(effect)}" if effect.interval else "")
+
+
+def _lead(effect: Difference, names: Names) -> str:
+    ahead, behind = _turned(effect, names)
+    if effect.lead is Lead.TIE:
+        return f"{ahead} and {behind} are level"
+    if effect.lead.is_real:
+        return f"{ahead} is ahead of {behind} by {_size(effect)}"
+    return f"{ahead} scored more than {behind}, by {_size(effect)}"
+
+
+def _meaning(
+    interaction: Difference, by_recipe: Sequence[Difference], models: Names, recipes: Names
+) -> str:
+    """Says what the interaction means for the two sentences before it.
+
+    `by_recipe` are the first architecture minus the second with each recipe. Who is ahead depends
+    on the recipe where both leads are real, and not of the same architecture.
+    """
+    leads = [each.lead for each in by_recipe]
+    names: dict[Lead, str] = dict(zip((Lead.FIRST, Lead.SECOND), models, strict=True))
+    sizes = [f"{abs(each.mean):.2f}" for each in by_recipe]
+    own, other = recipes
+    if set(leads) == {Lead.FIRST, Lead.SECOND}:
+        return (
+            f"Which architecture is ahead depends on the recipe: with {own} {names[leads[0]]}, by "
+            f"{sizes[0]} points, with {other} {names[leads[1]]}, by {sizes[1]}."
+        )
+    if not interaction.lead.is_real:
+        return "These runs do not show that one of the two effects depends on the other."
+    if leads[0] is leads[1] and leads[0].is_real:
+        return (
+            f"{names[leads[0]]} is ahead with either recipe, by {sizes[0]} points with {own} and "
+            f"by {sizes[1]} with {other}."
+        )
+    shown = [
+        f"{names[lead]} with {recipe}, by {size} points"
+        for lead, recipe, size in zip(leads, recipes, sizes, strict=True)
+        if lead.is_real
+    ]
+    return (
+        "The gap between the two depends on the recipe, but these runs do not show that who is "
+        f"ahead does: ahead by {CLEAR} is {shown[0] if shown else 'neither'}."
+    )

@@ -1,18 +1,16 @@
 """Results: who reaches which accuracy at which cost, and all that was measured of each arm."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group
+from jaxcmp.compare.arms import Arm, Group, Outcome
 from jaxcmp.compare.document import Block, Cell, Column, Fact, Suggestion, Table, Text
 from jaxcmp.compare.evaluated import EvaluatedArm, find_gaps, read_evaluated
-from jaxcmp.compare.origin import Origin
-from jaxcmp.compare.sections import recipe
+from jaxcmp.compare.sections import columns, recipe
 from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.commands import another_seed
-from jaxcmp.compare.sections.other_images import accuracy_rows
 from jaxcmp.compare.several import Pair, pairs_of
 from jaxcmp.compare.statistics.convergence import epochs_to_converge
 from jaxcmp.compare.statistics.means import MIN_RUNS, Lead, compare_runs, estimate_mean
@@ -49,60 +47,59 @@ TRADEOFF_NOTE = (
 
 def results_section(group: Group) -> Answer:
     results = _table("Results", _result_rows(group), group.arms, NOTE)
-    folded = [_table("Recipes", _recipe_rows(group), group.arms)]
+    shown: list[Block] = [results]
+    more, finding = [], ""
     if len(group.arms) > 2:
-        blocks: list[Block] = [pairs_table(group.arms), results]
-        return answered("results", TITLE, blocks, details=folded, folded="recipes")
-    sentences = [same_images_sentence(*pair) for pair in group.pairs]
-    finding = sentences[0] if sentences else ""
-    blocks = [*(Text(sentence) for sentence in sentences), results]
-    more = [_more_seeds(*group.pairs[0])] if len(group.pairs) == 1 else []
+        shown = [pairs_table(group.arms), results]
+    elif len(group.arms) == 2:
+        (pair,) = group.pairs
+        finding, more = same_images_sentence(*pair), _more_seeds(*pair)
+        shown = [Text(finding), results]
     return answered(
         "results",
         TITLE,
-        blocks,
+        shown,
         finding=finding,
-        details=folded,
+        details=[_table("Recipes", _recipe_rows(group), group.arms)],
         folded="recipes",
-        more=[each for each in more if each],
+        more=more,
     )
 
 
 def _table(title: str, rows: Rows, arms: Sequence[Arm], note: str = "") -> Table:
-    columns = [Column("Quantity", is_numeric=False)]
-    columns += [Column(arm.name, arm=arm.index) for arm in arms]
+    headings = columns.of_words("Quantity") + columns.of_arms(arms)
     shown = [[cells.words(label), *(cell(arm) for arm in arms)] for label, cell in rows]
-    return Table(title, columns, shown, note)
+    return Table(title, headings, shown, note)
 
 
-def _more_seeds(leader: Arm, other: Arm) -> Suggestion | None:
+def _more_seeds(leader: Arm, other: Arm) -> list[Suggestion]:
     """Suggests another seed of the arm with fewer, where seeds can explain the gap."""
     if compare_runs(leader.accuracies, other.accuracies).lead.is_real:
-        return None
+        return []
     arm = min(leader, other, key=lambda each: len(each.runs))
     seed = max(outcome.seed for each in (leader, other) for outcome in each.outcomes) + 1
     text = (
         f"More seeds: {len(leader.runs)} of {leader.name} and {len(other.runs)} of {other.name} "
         f"leave a difference {UNCLEAR}. Seed by seed, of both arms:"
     )
-    return Suggestion(text, another_seed(arm.outcomes[0], seed))
+    return [Suggestion(text, another_seed(arm.outcomes[0], seed))]
 
 
 def pairs_table(arms: Sequence[Arm]) -> Table:
     """Makes the table of all pairs of arms: a row each, the more accurate first."""
-    columns = [Column("Higher mean", False), Column("Lower mean", False)]
-    columns += [Column("by, points [95 % interval]"), Column("p, Holm"), Column("p")]
-    columns += [Column("over images, points [95 % interval]")]
+    headings = columns.of_words("Higher mean", "Lower mean")
+    headings += columns.of_numbers("by, points [95 % interval]", "p, Holm", "p")
+    headings += columns.of_numbers("over images, points [95 % interval]")
     rows = [_pair_row(pair) for pair in pairs_of(arms)]
-    return Table(f"Every pair of the {len(arms)} arms, test accuracy", columns, rows, PAIRS_NOTE)
+    return Table(f"Every pair of the {len(arms)} arms, test accuracy", headings, rows, PAIRS_NOTE)
 
 
 def _pair_row(pair: Pair) -> list[Cell]:
     runs, over_images = pair.ahead.runs + pair.behind.runs, pair.over_images
     is_known = over_images.interval is not None
     return [
-        cells.words(pair.ahead.name, arm=pair.ahead.index),
-        cells.words(pair.behind.name, arm=pair.behind.index),
+        columns.name(pair.ahead),
+        columns.name(pair.behind),
         cells.difference(pair.over_seeds.mean, pair.over_seeds.interval, runs),
         cells.p_value(pair.holm, runs),
         cells.p_value(pair.over_seeds.p_value, runs),
@@ -114,10 +111,9 @@ def facts(group: Group) -> list[Fact]:
     """The accuracies, and how the first two arms compare in size and in time."""
     found = []
     for arm in group.arms:
-        cell = cells.percent(arm.accuracies, arm.runs)
+        cell = columns.accuracy(arm)
         num = "1 seed" if cell.num == 1 else f"{cell.num} seeds"
-        label = f"{arm.name}, test accuracy, {num}"
-        found.append(Fact(cell.text, label, arm.index))
+        found.append(Fact(cell.text, f"{arm.name}, test accuracy, {num}", arm.index))
     if len(group.arms) == 2:
         one, two = group.ranked
         names = f"{one.name} to {two.name}"
@@ -145,34 +141,44 @@ def tradeoff(group: Group) -> Table | None:
     if len(group.arms) != 2:
         return None
     one, two = group.ranked
-    lead = compare_runs(one.accuracies, two.accuracies).lead
     time = time_ratio(one, two)
-    slower = time.lead if time else Lead.UNKNOWN
-    rows = [
-        ("Test accuracy", lambda arm: cells.percent(arm.accuracies, arm.runs), lead),
-        ("Parameters", _parameters, _fewer(_parameters, one, two)),
-        ("Training FLOPs", _training_flops, _fewer(_training_flops, one, two)),
-        ("Training time", _training_time, _turned(slower)),
-        ("Peak memory", _peak_memory, _turned(_memory_lead(one, two))),
-    ]
-    columns = [Column("", is_numeric=False), Column(f"{one.name} to {two.name}")]
-    columns += [Column(arm.name, arm=arm.index) for arm in (one, two)]
-    table = []
-    for label, cell, better in rows:
-        found = [cell(arm) for arm in (one, two)]
-        if all(each.value is None for each in found):
+    less = {
+        "Training time": time.lead if time else Lead.UNKNOWN,
+        "Peak memory": _memory_lead(one, two),
+    }
+    lead = compare_runs(one.accuracies, two.accuracies).lead
+    rows = [_marked("Test accuracy", _gap(one, two), [one, two], lead)]
+    rows += _on_other_images(group, one, two)
+    for label, cell in (
+        ("Parameters", _parameters),
+        ("Training FLOPs", _training_flops),
+        ("Training time", _training_time),
+        ("Peak memory", _peak_memory),
+    ):
+        first, second = found = [cell(one), cell(two)]
+        if first.value is None and second.value is None:
             continue
-        marked = [
-            cells.with_text(each, each.text + BETTER) if side is better else each
-            for each, side in zip(found, (Lead.FIRST, Lead.SECOND), strict=True)
-        ]
-        ratio = time if label == "Training time" else _exact_ratio(label, found)
+        ratio = time if label == "Training time" else None
+        if label != "Training time" and first.value and second.value:
+            ratio = Ratio(first.value / second.value, None, Lead.UNKNOWN)
         shown = "–" if ratio is None else cells.times(ratio)
-        runs = one.runs + two.runs
-        table.append([cells.words(label), cells.ratio(ratio, shown, runs), *marked])
-    table[0][1] = _gap(one, two)
-    table[1:1] = _on_other_images(group, one, two)
-    return Table("Accuracy and cost", columns, table, TRADEOFF_NOTE)
+        more = less.get(label, _more(first.value, second.value))
+        shared = cells.ratio(ratio, shown, one.runs + two.runs)
+        rows.append([cells.words(label), shared, *_mark(found, _other_side(more))])
+    headings = [*columns.of_words(""), Column(f"{one.name} to {two.name}")]
+    headings += columns.of_arms([one, two])
+    return Table("Accuracy and cost", headings, rows, TRADEOFF_NOTE)
+
+
+def _mark(found: Sequence[Cell], better: Lead) -> list[Cell]:
+    return [
+        cells.with_text(cell, cell.text + BETTER) if side is better else cell
+        for cell, side in zip(found, (Lead.FIRST, Lead.SECOND), strict=True)
+    ]
+
+
+def _marked(label: str, gap: Cell, arms: Sequence[Arm | EvaluatedArm], better: Lead) -> list[Cell]:
+    return [cells.words(label), gap, *_mark([columns.accuracy(arm) for arm in arms], better)]
 
 
 def _gap(one: Arm | EvaluatedArm, two: Arm | EvaluatedArm) -> Cell:
@@ -185,59 +191,45 @@ def _on_other_images(group: Group, one: Arm, two: Arm) -> list[list[Cell]]:
     """Makes a row for each set of other images that both arms have; none where they are many."""
     rows = []
     for gap in find_gaps(group, read_evaluated(group).shown):
-        if not gap.images.is_test:
-            continue
-        found = [gap.first, gap.second] if gap.first.index == one.index else [gap.second, gap.first]
-        shown = [cells.percent(arm.accuracies, arm.runs) for arm in found]
-        better = {Lead.FIRST: gap.first, Lead.SECOND: gap.second}.get(gap.lead)
-        marked = [
-            cells.with_text(cell, cell.text + BETTER) if arm is better else cell
-            for arm, cell in zip(found, shown, strict=True)
-        ]
-        rows.append([cells.words(f"Accuracy on {gap.images.title}"), _gap(*found), *marked])
+        if gap.images.is_test:
+            arms, lead = [gap.first, gap.second], gap.lead
+            if gap.first.index != one.index:
+                arms, lead = arms[::-1], _other_side(lead)
+            rows.append(_marked(f"Accuracy on {gap.images.title}", _gap(*arms), arms, lead))
     return rows if len(rows) <= MAX_OTHER else []
 
 
-def _exact_ratio(label: str, found: Sequence[Cell]) -> Ratio | None:
-    one, two = (cell.value for cell in found)
-    if label == "Test accuracy" or label == "Training time" or not one or not two:
-        return None
-    return Ratio(one / two, None, Lead.UNKNOWN)
-
-
-def _fewer(cell: Callable[[Arm], Cell], one: Arm, two: Arm) -> Lead:
-    """Returns which of two arms has less of what is counted exactly."""
-    first, second = cell(one).value, cell(two).value
-    if first is None or second is None or first == second:
+def _more(one: float | None, two: float | None) -> Lead:
+    """Returns which of two has more of what is counted exactly."""
+    if one is None or two is None or one == two:
         return Lead.UNKNOWN
-    return Lead.FIRST if first < second else Lead.SECOND
+    return Lead.FIRST if one > two else Lead.SECOND
 
 
 def _memory_lead(one: Arm, two: Arm) -> Lead:
     """Returns which of two arms needs more memory, where seeds cannot explain the difference."""
-    (place, first), (other, second) = (
-        next(iter(_peaks(arm).items()), ("", {})) for arm in (one, two)
-    )
+    (place, first), (other, second) = _peaks(one), _peaks(two)
     if place != other or not first:
         return Lead.UNKNOWN
     return compare_runs(list(first.values()), list(second.values())).lead
 
 
-def _turned(lead: Lead) -> Lead:
+def _other_side(lead: Lead) -> Lead:
     return {Lead.FIRST: Lead.SECOND, Lead.SECOND: Lead.FIRST}.get(lead, lead)
 
 
 def _result_rows(group: Group) -> Rows:
     num_test = len(group.labels)
-    measured = [("Peak memory", _peak_memory)] if any(map(_peaks, group.arms)) else []
+    has_peaks = any(_peaks(arm)[1] for arm in group.arms)
+
+    def on(images) -> Callable[[Arm], Cell]:
+        return lambda arm: columns.accuracy(own) if (own := images.arm(arm.index)) else Cell("–")
+
     return [
-        ("Test accuracy, last epoch", lambda arm: cells.percent(arm.accuracies, arm.runs)),
+        ("Test accuracy, last epoch", columns.accuracy),
         ("Runs (n)", lambda arm: cells.count(len(arm.outcomes), arm.runs)),
         (f"Accuracy, 95 % interval for the choice of {num_test:,} test images", _sampling),
-        *(
-            (f"Accuracy on {title}", lambda arm, found=found: found.get(arm.index, Cell("–")))
-            for title, found in accuracy_rows(group)
-        ),
+        *((f"Accuracy on {each.title}", on(each)) for each in read_evaluated(group).shown),
         ("Accuracy of the best epoch, chosen on the test images", _best),
         ("Parameters", _parameters),
         (
@@ -247,22 +239,25 @@ def _result_rows(group: Group) -> Rows:
         ("Training FLOPs", _training_flops),
         ("Training time", _training_time),
         ("Images per second in training", _images_per_second),
-        *measured,
+        *([("Peak memory", _peak_memory)] if has_peaks else []),
         ("Epochs to converge", _epochs_to_converge),
     ]
 
 
 def _recipe_rows(group: Group) -> Rows:
-    begun = [("Began from", _began_from)] if any(map(_origin, group.arms)) else []
+    def in_words(say: Callable[[Mapping], str]) -> Callable[[Arm], Cell]:
+        return lambda arm: cells.words(say(arm.config))
+
+    has_origin = any(arm.outcomes[0].origin for arm in group.arms)
     return [
         ("Epochs", lambda arm: cells.count(arm.config["num_epochs"], arm.runs)),
         ("Training images", lambda arm: cells.count(arm.outcomes[0].num_train, arm.runs)),
         ("Batch size", lambda arm: cells.count(arm.config["batch_size"], arm.runs)),
-        ("Optimizer", lambda arm: cells.words(recipe.optimizer(arm.config))),
-        ("Schedule", lambda arm: cells.words(recipe.schedule(arm.config))),
-        ("Augmentation", lambda arm: cells.words(recipe.augmentation(arm.config))),
-        ("Regularisation", lambda arm: cells.words(recipe.regularisation(arm.config))),
-        *begun,
+        ("Optimizer", in_words(recipe.optimizer)),
+        ("Schedule", in_words(recipe.schedule)),
+        ("Augmentation", in_words(recipe.augmentation)),
+        ("Regularisation", in_words(recipe.regularisation)),
+        *([("Began from", _began_from)] if has_origin else []),
     ]
 
 
@@ -270,12 +265,8 @@ def _parameters(arm: Arm) -> Cell:
     return cells.count(arm.outcomes[0].parameters, arm.runs)
 
 
-def _origin(arm: Arm) -> Origin | None:
-    return arm.outcomes[0].origin
-
-
 def _began_from(arm: Arm) -> Cell:
-    origin = _origin(arm)
+    origin = arm.outcomes[0].origin
     return cells.words(f"weights pretrained on {origin.words}" if origin else "random weights")
 
 
@@ -285,14 +276,19 @@ def _sampling(arm: Arm) -> Cell:
     return Cell(f"{low:.2f} to {high:.2f} %", interval=(low, high), runs=arm.runs)
 
 
+def _known(arm: Arm, value: Callable[[Outcome], float | None]) -> dict[int, float]:
+    """A value of each run that has one, by the run's number."""
+    found = {outcome.number: value(outcome) for outcome in arm.outcomes}
+    return {number: each for number, each in found.items() if each is not None}
+
+
 def _best(arm: Arm) -> Cell:
-    best = {o.number: max(e["test_accuracy"] for e in o.epochs) for o in arm.outcomes if o.epochs}
+    best = _known(arm, lambda o: max((e["test_accuracy"] for e in o.epochs), default=None))
     return cells.percent(list(best.values()), list(best))
 
 
 def _training_flops(arm: Arm) -> Cell:
-    costs = {o.number: o.training_flops for o in arm.outcomes}
-    known = {number: flops for number, flops in costs.items() if flops is not None}
+    known = _known(arm, lambda outcome: outcome.training_flops)
     # One recipe takes the same operations, whatever the seed.
     flops = next(iter(known.values()), None)
     return cells.number(flops, f"{cells.powers(flops or 0)}FLOP", list(known))
@@ -311,44 +307,38 @@ def _say_seconds(seconds: list[float]) -> str:
     if len(seconds) < MIN_RUNS:
         return " and ".join(map(cells.duration, seconds))
     estimate = estimate_mean(seconds)
-    text = cells.duration(estimate.mean)
-    if estimate.interval is None:
-        return text
-    return f"{text} ± {cells.duration(estimate.interval[1] - estimate.mean)}"
+    half = estimate.interval and f" ± {cells.duration(estimate.interval[1] - estimate.mean)}"
+    return f"{cells.duration(estimate.mean)}{half or ''}"
 
 
 def _images_per_second(arm: Arm) -> Cell:
-    rates = {o.number: (o.run.result or {}).get("images_per_second") for o in arm.outcomes}
-    known = {number: rate for number, rate in rates.items() if rate is not None}
     if len(cells.durations(arm)) > 1:
         return Cell("on several machines, see the runs", runs=arm.runs)
+    known = _known(arm, lambda outcome: (outcome.run.result or {}).get("images_per_second"))
     return cells.mean(list(known.values()), list(known), digits=0)
 
 
-def _peaks(arm: Arm) -> dict[str, dict[int, int]]:
-    """Bytes by run, of each place where memory was measured; of the devices' first."""
-    found: dict[str, dict[int, int]] = {}
+def _peaks(arm: Arm) -> tuple[str, dict[int, float]]:
+    """Where memory was measured, the devices' first, and bytes by run."""
     for place, key in (("the device", "device_bytes"), ("the process", "host_bytes")):
-        for outcome in arm.outcomes:
-            peak = outcome.run.cost.get("peak_memory", {}).get(key)
-            if peak is not None:
-                found.setdefault(place, {})[outcome.number] = peak
-    return found
+        if peaks := _known(arm, lambda o, k=key: o.run.cost.get("peak_memory", {}).get(k)):
+            return place, peaks
+    return "", {}
 
 
 def _peak_memory(arm: Arm) -> Cell:
     """The highest of all runs: what a machine has to have; a CPU has no memory of its own."""
-    place, peaks = next(iter(_peaks(arm).items()), ("", {}))
+    place, peaks = _peaks(arm)
     gigabytes = max(peaks.values()) / 1e9 if peaks else None
     return cells.number(gigabytes, f"{gigabytes or 0:.2f} GB of {place}", list(peaks))
 
 
 def _epochs_to_converge(arm: Arm) -> Cell:
-    found = {}
-    for outcome in arm.outcomes:
-        if records := outcome.epochs:
-            accuracy, epochs = (
-                np.array([record[key] for record in records]) for key in ("test_accuracy", "epoch")
-            )
-            found[outcome.number] = float(epochs_to_converge(accuracy, epochs))
+    def epochs_of(outcome: Outcome) -> float | None:
+        if not outcome.epochs:
+            return None
+        keys = ("test_accuracy", "epoch")
+        return float(epochs_to_converge(*(np.array([e[k] for e in outcome.epochs]) for k in keys)))
+
+    found = _known(arm, epochs_of)
     return cells.mean(list(found.values()), list(found), digits=1)

@@ -4,12 +4,17 @@ from collections.abc import Sequence
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Cell, Column, Table, Text
+from jaxcmp.compare.document import Table, Text
+from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.several import by_held_out, chosen
 
 TITLE = "Settings tried"
 CHOSEN = "✓ chosen"
+TEXT = (
+    "Images held out from training choose the settings of each model; the test images choose "
+    "nothing. Only the chosen settings have a test accuracy here."
+)
 NOTE = (
     "After the last epoch, the mean over seeds with half of its 95 % t-interval, or each of fewer "
     "than three seeds; n is the number of seeds. The validation accuracy of the chosen settings "
@@ -20,33 +25,22 @@ NOTE = (
 
 def settings_tried_section(group: Group) -> Answer:
     """Makes a table for each model that has several arms, all with images held out."""
-    best = chosen(group.arms)
     by_model: dict[str, list[Arm]] = {}
     for arm in by_held_out(group.arms):
         by_model.setdefault(arm.outcomes[0].architecture, []).append(arm)
-    tried = {model: arms for model, arms in by_model.items() if len(arms) > 1}
-    if not tried:
-        return Answer()
-    text = (
-        "Images held out from training choose the settings of each model; the test images choose "
-        "nothing. Only the chosen settings have a test accuracy here."
-    )
-    tables = [_table(model, arms, best) for model, arms in sorted(tried.items())]
-    return answered("settings-tried", TITLE, [Text(text), *tables])
+    best = chosen(group.arms)
+    tables = [_table(*each, best) for each in sorted(by_model.items()) if len(each[1]) > 1]
+    return answered("settings-tried", TITLE, [Text(TEXT), *tables]) if tables else Answer()
 
 
 def _table(model: str, arms: Sequence[Arm], best: Sequence[Arm]) -> Table:
-    columns = [Column("Arm", is_numeric=False), Column("Validation accuracy"), Column("n")]
-    columns += [Column("Choice", is_numeric=False), Column("Test accuracy")]
-    rows = [_row(arm, is_chosen=arm in best) for arm in arms]
-    return Table(f"The {len(arms)} settings tried of {model}", columns, rows, NOTE)
-
-
-def _row(arm: Arm, *, is_chosen: bool) -> list[Cell]:
-    return [
-        cells.words(arm.name, arm=arm.index),
-        cells.percent(arm.held_out_accuracies or [], arm.runs),
-        cells.count(len(arm.runs), arm.runs),
-        cells.words(CHOSEN if is_chosen else ""),
-        cells.percent(arm.accuracies, arm.runs) if is_chosen else cells.words(""),
-    ]
+    headings = columns.of_words("Arm") + columns.of_numbers("Validation accuracy", "n")
+    headings += columns.of_words("Choice") + columns.of_numbers("Test accuracy")
+    nothing = cells.words("")
+    rows = []
+    for arm in arms:
+        held_out = cells.percent(arm.held_out_accuracies or [], arm.runs)
+        row = [columns.name(arm), held_out, cells.count(len(arm.runs), arm.runs)]
+        choice = [cells.words(CHOSEN), columns.accuracy(arm)]
+        rows.append([*row, *(choice if arm in best else [nothing, nothing])])
+    return Table(f"The {len(arms)} settings tried of {model}", headings, rows, NOTE)

@@ -1,15 +1,16 @@
 """Why one arm is ahead: what each answers where images are moved, torn, filtered or spoiled."""
 
-import shlex
 from collections.abc import Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Group, Outcome
-from jaxcmp.compare.document import Block, Cell, Column, Commands, Suggestion, Table, Text
+from jaxcmp.compare.arms import Arm, Group
+from jaxcmp.compare.document import Block, Column, Commands, Table, Text
 from jaxcmp.compare.inspected import InspectedArm, State, read_inspected
-from jaxcmp.compare.sections import why_figures
-from jaxcmp.compare.sections.answer import Answer, answered
+from jaxcmp.compare.sections import columns
+from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.classes import class_accuracies
+from jaxcmp.compare.sections.commands import on_runs
+from jaxcmp.compare.sections.differences import in_words
 from jaxcmp.compare.sections.why_attention import attention_parts
 from jaxcmp.compare.sections.why_pictures import picture_blocks
 from jaxcmp.compare.sections.why_questions import (
@@ -21,9 +22,11 @@ from jaxcmp.compare.sections.why_questions import (
     shuffled_tile,
 )
 from jaxcmp.compare.sections.why_similarity import similarity_parts
-from jaxcmp.compare.sections.why_stem import stem_block
+from jaxcmp.compare.statistics.gap_share import share_of_gap
+from jaxcmp.compare.statistics.means import Lead, compare_runs
 
 TITLE = "Why"
+INSPECT = "jaxcmp.inspect"
 NOTE = (
     "Mean over seeds with its 95 % t-interval; of fewer than three seeds, each is shown. Gaps in "
     "the text are on the same images, with Welch's interval over seeds, each of its question "
@@ -32,94 +35,81 @@ NOTE = (
     "answers is a merit only beside being right."
 )
 FOLDED = "corruptions, attention, positions, layers"
+STATES: tuple[State, State] = ("trained", "initial")
+# A convolutional stem takes the place of the patches and of one block, and makes another arm.
+SWAPPED = ("arm", "model.stem", "model.depth")
 
 
 def why_section(group: Group) -> Answer:
-    inspected = read_inspected(group)
-    arms = inspected.arms
-    pairs = [
-        (arms[one.index], arms[two.index])
-        for one, two in group.pairs
-        if one.index in arms and two.index in arms
-    ]
-    stem = stem_block(group)
+    inspected, stem = read_inspected(group), stem_sentences(group)
+    by_index, arms = inspected.arms, list(inspected.arms.values())
+    found = [[by_index.get(arm.index) for arm in pair] for pair in group.pairs]
+    pairs = [(one, two) for one, two in found if one and two]
     if not pairs:
         return _uninspected(group, stem)
-    first = pairs[0][0]
-    questions = questions_for(first)
-    gaps = [gap for one, two in pairs for gap in find_gaps(questions, one, two)]
-    blocks: list[Block] = [*stem, Text(_images(list(arms.values())), "note")]
-    shown = why_figures.figures(group, list(arms.values()))
+    questions = questions_for(pairs[0][0])
+    gaps = [gap for pair in pairs for gap in find_gaps(questions, *pair)]
+    seeds = ", ".join(f"{len(each.inspections)} of {each.arm.name}" for each in arms)
+    images = f"the same {arms[0].num_images:,} test images, after the last epoch; seeds: {seeds}."
+    blocks: list[Block] = [*texts(*stem), *notes(f"All on {images}")]
     details: list[Block] = []
-    for question, figure in zip(questions, shown, strict=True):
+    for question in questions:
         own = [gap for gap in gaps if gap.question is question]
         blocks += [Text(gap.sentence) for gap in own]
-        is_folded = question.is_folded or not all(gap.is_compared for gap in own)
-        (details if is_folded else blocks).append(figure)
-    parts = [attention_parts(list(arms.values()))]
+        is_shown = not question.is_folded and all(gap.difference for gap in own)
+        (blocks if is_shown else details).append(question.figure(arms))
+    parts = [attention_parts(arms)]
     for number, pair in enumerate(pairs, start=1):
         parts.append(similarity_parts(*pair, "" if len(pairs) == 1 else f"-{number}"))
-    for seen, unseen in parts:
-        blocks, details = [*blocks, *seen], [*details, *unseen]
-    classes = [text for one, two in pairs if (text := _by_class(group, one, two))]
-    details += [_table(questions, list(arms.values())), *map(Text, classes)]
+    for shown, folded in parts:
+        blocks, details = [*blocks, *shown], [*details, *folded]
+    by_class = [text for pair in pairs if (text := _by_class(group, *pair))]
     galleries = [block for pair in pairs for block in picture_blocks(group, pair)]
-    blocks, details = [*blocks, *galleries[:1]], [*details, *galleries[1:]]
-    blocks += [Text(each, "note") for each in inspected.faults]
+    blocks += [*galleries[:1], *notes(*inspected.faults)]
     if inspected.missing:
-        blocks += [
-            Text("These runs were not inspected, or on other images, and are not shown here:"),
-            Commands([_command(inspected.missing)]),
-        ]
+        text = "These runs were not inspected, or on other images, and are not shown here:"
+        blocks += [Text(text), Commands([on_runs(INSPECT, inspected.missing)])]
     finding = _finding(gaps) if len(pairs) == len(group.pairs) == 1 else ""
-    finding = stem[0].text if len(stem) == 1 else finding
-    return answered("why", TITLE, blocks, finding=finding, details=details, folded=FOLDED)
+    return answered(
+        "why",
+        TITLE,
+        blocks,
+        finding=stem[0] if len(stem) == 1 else finding,
+        details=[*details, _table(questions, arms), *texts(*by_class), *galleries[1:]],
+        folded=FOLDED,
+    )
 
 
-def _uninspected(group: Group, stem: Sequence[Text]) -> Answer:
+def _uninspected(group: Group, stem: Sequence[str]) -> Answer:
     if not group.pairs:
         return Answer()
     text = "Why: how both see images that are moved, torn, filtered or spoiled."
     outcomes = [outcome for arm in group.arms for outcome in arm.outcomes]
-    more = (Suggestion(text, _command(outcomes)),)
+    missing = unanswered(text, on_runs(INSPECT, outcomes))
     if not stem:
-        return Answer(more=more)
-    return answered("why", TITLE, stem, finding=stem[0].text, more=more)
-
-
-def _command(outcomes: Sequence[Outcome]) -> str:
-    folders = [outcome.folder for outcome in outcomes]
-    return shlex.join(["python", "-m", "jaxcmp.inspect", *folders])
-
-
-def _images(arms: Sequence[InspectedArm]) -> str:
-    seeds = ", ".join(f"{len(each.inspections)} of {each.arm.name}" for each in arms)
-    return (
-        f"All on the same {arms[0].num_images:,} test images, after the last epoch; seeds: {seeds}."
-    )
+        return missing
+    return answered("why", TITLE, texts(*stem), finding=stem[0], more=missing.more)
 
 
 def _finding(gaps: Sequence[Gap]) -> str:
     """The gap that seeds explain least; that there is none, where seeds can explain all of them."""
-    gaps = [gap for gap in gaps if gap.is_compared]
-    known = [gap for gap in gaps if gap.p_value is not None]
-    real = [gap for gap in known if gap.lead.is_real]
+    known = [(gap.difference, gap) for gap in gaps if gap.difference]
+    real = [(each.p_value, gap.sentence) for each, gap in known if each.lead.is_real]
     if real:
-        return min(real, key=lambda gap: gap.p_value or 0.0).sentence
-    if len(known) < len(gaps) or not gaps:
+        return min(real, key=lambda each: each[0] or 0.0)[1]
+    if not known or any(each.p_value is None for each, _ in known):
         return ""
-    one, two = gaps[0].first.arm.name, gaps[0].second.arm.name
+    one, two = (each.arm.name for each in gaps[0].arms)
     return (
         f"Moved, torn, filtered or spoiled images do not set {one} and {two} apart: seeds "
-        f"alone can explain each of {len(gaps)} differences."
+        f"alone can explain each of {len(known)} differences."
     )
 
 
 def _by_class(group: Group, first: InspectedArm, second: InspectedArm) -> str:
     """Says whether the first arm leads by more in classes that need the arrangement of an image."""
     one, two = (class_accuracies(group, each.arm) for each in (first, second))
-    leads = {c: 100 * (one[c][0] - two[c][0]) for c in one}
-    found = class_correlation(leads, first, second)
+    found = class_correlation({c: 100 * (one[c][0] - two[c][0]) for c in one}, first, second)
     if found is None:
         return ""
     rho, p_value, num = found
@@ -132,18 +122,57 @@ def _by_class(group: Group, first: InspectedArm, second: InspectedArm) -> str:
 
 
 def _table(questions: Sequence[Question], arms: Sequence[InspectedArm]) -> Table:
-    columns = [Column("question", is_numeric=False)]
+    headings = columns.of_words("question")
     for each in arms:
-        columns += [
-            Column(each.arm.name, arm=each.arm.index),
-            Column(f"{each.arm.name}, untrained"),
-        ]
-    rows: list[list[Cell]] = []
+        headings += [*columns.of_arms([each.arm]), Column(f"{each.arm.name}, untrained")]
+    rows = []
     for question in questions:
         is_low = any(question.instead(each, each) for each in arms)
         row = [cells.words(question.name + ", near chance" * is_low)]
         for each in arms:
-            states: tuple[State, State] = ("trained", "initial")
-            row += [cells.mean(question.values(each, s), each.arm.runs, digits=2) for s in states]
+            values = [question.values(each, state) for state in STATES]
+            row += [cells.mean(own, each.arm.runs, digits=2) for own in values]
         rows.append(row)
-    return Table("Trained and untrained", columns, rows, NOTE)
+    return Table("Trained and untrained", headings, rows, NOTE)
+
+
+def stem_sentences(group: Group) -> list[str]:
+    """Says how far the stem brings a ViT towards the ResNet; nothing where an arm is missing."""
+    resnets = [arm for arm in group.ranked if arm.config["model"]["name"] == "resnet"]
+    return [
+        _sentence(patch, conv, resnets[0])
+        for patch in group.arms
+        for conv in group.arms
+        if resnets and _is_with_stem(patch, conv)
+    ]
+
+
+def _is_with_stem(patch: Arm, conv: Arm) -> bool:
+    """Returns whether the second arm is the first with a convolutional stem, and no more."""
+    one, two = (each.config["model"] for each in (patch, conv))
+    if (one["name"], two["name"]) != ("vit", "vit"):
+        return False
+    is_swapped = (one.get("stem", "patch"), two.get("stem")) == ("patch", "conv")
+    recipes = [
+        {key: value for key, value in each.outcomes[0].recipe if key not in SWAPPED}
+        for each in (patch, conv)
+    ]
+    return is_swapped and recipes[0] == recipes[1] and two["depth"] == one["depth"] - 1
+
+
+def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
+    percents = [[100 * each for each in arm.accuracies] for arm in (patch, conv, ahead)]
+    gap = compare_runs(percents[2], percents[0], most=100)
+    gain = compare_runs(percents[1], percents[0], most=100)
+    text = (
+        "One inductive bias alone: four convolutions in the place of the patches and of a block, "
+        f"with the same recipe, change {patch.name} by {in_words(gain, is_signed=True)}"
+    )
+    if gap.lead is not Lead.FIRST:
+        return f"{text}; there is no clear gap of {patch.name} to {ahead.name} that it could close."
+    share = share_of_gap(*percents)
+    said = f"{100 * share.mean:.0f} % of the gap to {ahead.name}"
+    if share.interval is None:
+        return f"{text}: {said} (too few seeds, or equal ones, for an interval)."
+    low, high = (f"{100 * each:.0f}".replace("-", "−") for each in share.interval)
+    return f"{text}: {said} (95 % interval {low} to {high} %)."

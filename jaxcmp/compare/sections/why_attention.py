@@ -1,5 +1,6 @@
 """The part of "Why" on Vision Transformers alone: what attention and positions have learned."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,13 +8,15 @@ import numpy as np
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Axis, Block, Figure, Heatmap, Plot, Series, Text
 from jaxcmp.compare.inspected import InspectedArm, State
-from jaxcmp.compare.statistics.means import MIN_RUNS, estimate_mean
+from jaxcmp.compare.sections.differences import in_words
+from jaxcmp.compare.sections.over_seeds import over_seeds
+from jaxcmp.compare.statistics.means import Difference, estimate_mean
 
-QUANTITIES = ("distance", "entropy")
 LABELS = {"distance": "mean distance, pixels", "entropy": "entropy, % of uniform attention"}
 MARKS = {"uniform": "uniform attention, above", "window": "3x3 patches, below"}
 # Entropy is shown in percent.
 SCALES = {"distance": 1.0, "entropy": 100.0}
+STATES: tuple[State, State] = ("trained", "initial")
 
 
 def attention_parts(arms: Sequence[InspectedArm]) -> tuple[list[Block], list[Block]]:
@@ -25,8 +28,8 @@ def attention_parts(arms: Sequence[InspectedArm]) -> tuple[list[Block], list[Blo
         for each in arms
         if all(i.get("attention") and i.get("positions") for i in each.inspections)
     ]
-    for number, each in enumerate(measured):
-        suffix = "" if len(measured) == 1 else f"-{number + 1}"
+    for number, each in enumerate(measured, start=1):
+        suffix = "" if len(measured) == 1 else f"-{number}"
         blocks += [Text(_distance_text(each)), Text(_position_text(each))]
         details += [_attention_figure(each, suffix), _position_figure(each, suffix)]
     return blocks, details
@@ -39,7 +42,7 @@ def head_values(arm: InspectedArm, quantity: str, state: State) -> np.ndarray:
 
 
 def _distance_text(arm: InspectedArm) -> str:
-    trained, initial = (head_values(arm, "distance", s) for s in ("trained", "initial"))
+    trained, initial = (head_values(arm, "distance", state) for state in STATES)
     uniform = arm.inspections[0]["attention"]["uniform"]["distance"]
     entropy = head_values(arm, "entropy", "trained").mean(axis=(1, 2))
     first = trained.mean(axis=0)[0]
@@ -53,45 +56,38 @@ def _distance_text(arm: InspectedArm) -> str:
 
 
 def _position_text(arm: InspectedArm) -> str:
-    trained, initial = (_correlations(arm, state) for state in ("trained", "initial"))
-    if trained is None or initial is None:
+    found = [
+        [each["positions"][state]["correlation"] for each in arm.inspections] for state in STATES
+    ]
+    if None in found[0] + found[1]:
         return f"The position embeddings of {arm.arm.name} are all alike."
-    change = _change(trained - initial, "")
+    trained, initial = np.array(found, np.float64)
     return (
         f"The cosine of two position embeddings of {arm.arm.name} has a rank correlation of "
         f"{cells.two_digits(float(trained.mean()))} with the distance of their patches, untrained "
-        f"{cells.two_digits(float(initial.mean()))}: training changes it by {change}."
+        f"{cells.two_digits(float(initial.mean()))}: training changes it by "
+        f"{_change(trained - initial, '')}."
     )
 
 
-def _correlations(arm: InspectedArm, state: State) -> np.ndarray | None:
-    found = [each["positions"][state]["correlation"] for each in arm.inspections]
-    return None if None in found else np.array(found, np.float64)
-
-
-def _change(differences: np.ndarray, unit: str) -> str:
+def _change(by_seed: np.ndarray, unit: str) -> str:
     """A change within each seed, with its interval over seeds."""
-    values = differences.tolist()
-    estimate = estimate_mean(values)
-    unit = f" {unit}" if unit else ""
-    size = f"{cells.points(estimate.mean)}{unit}"
-    if estimate.interval is None or len(values) < MIN_RUNS:
-        return f"{size} (too few seeds, or equal ones, for an interval)"
-    low, high = (cells.two_digits(bound) for bound in estimate.interval)
-    return f"{size} (95 % interval {low} to {high}, {len(values)} seeds)"
+    estimate = estimate_mean(by_seed.tolist())
+    found = Difference(estimate.mean, estimate.interval, None)
+    num = f"{estimate.num} seed{'' if estimate.num == 1 else 's'}"
+    return in_words(found, unit, is_signed=True, also=num)
 
 
 def _attention_figure(arm: InspectedArm, suffix: str) -> Figure:
-    name = arm.arm.name
     return Figure(
         f"why-attention{suffix}",
-        [_attention_panel(arm, quantity) for quantity in QUANTITIES],
+        [_attention_panel(arm, quantity) for quantity in LABELS],
         "Softmax weights from patch to patch, without the class token, scaled to add up to 1: mean "
         "Euclidean distance between patch centres (Dosovitskiy et al. 2021), and entropy over the "
         "logarithm of the number of patches. Points: each head, mean over seeds; line: mean over "
         "heads, with 95 % t-intervals over seeds. Dashed: the same models untrained; dotted: "
         f"attention to all patches alike, and to 3x3 patches alike. n = {arm.num_images:,} images.",
-        f"Distance and entropy of attention by block for {name}.",
+        f"Distance and entropy of attention by block for {arm.arm.name}.",
     )
 
 
@@ -100,36 +96,18 @@ def _attention_panel(arm: InspectedArm, quantity: str) -> Plot:
     num_blocks, num_heads = trained.shape[1:]
     x = [float(block) for block in range(1, num_blocks + 1)]
     means = trained.mean(axis=2).T.tolist()
-    series: list[Series] = []
-    estimates = [estimate_mean(values) for values in means]
-    intervals = [each.interval or (None, None) for each in estimates]
-    is_known = all(low is not None for low, _ in intervals)
-    series.append(
-        Series(
-            own.name,
-            x,
-            [each.mean for each in estimates],
-            "thick",
-            own.index,
-            low=[low for low, _ in intervals] if is_known else None,
-            high=[high for _, high in intervals] if is_known else None,
-            runs=own.runs,
-        )
-    )
-    heads = trained.mean(axis=0)
-    places = [place for place in x for _ in range(num_heads)]
-    series.append(
-        Series("one head", places, heads.ravel().tolist(), "points", own.index, runs=own.runs)
-    )
-    initial = head_values(arm, quantity, "initial").mean(axis=(0, 2))
-    label = f"{own.name}, untrained"
-    series.append(Series(label, x, initial.tolist(), "dashed", own.index, runs=own.runs))
+    series = over_seeds(own.name, x, means, "thick", own.index, own.runs, most=math.inf)
+    heads = trained.mean(axis=0).ravel().tolist()
+    places = np.repeat(x, num_heads).tolist()
+    series.append(Series("one head", places, heads, "points", own.index, runs=own.runs))
+    initial = head_values(arm, quantity, "initial").mean(axis=(0, 2)).tolist()
+    name = f"{own.name}, untrained"
+    series.append(Series(name, x, initial, "dashed", own.index, runs=own.runs))
     for mark, label in MARKS.items():
         value = SCALES[quantity] * arm.inspections[0]["attention"][mark][quantity]
         series.append(Series(label, [x[0], x[-1]], [value] * 2, "reference"))
-    return Plot(
-        f"{own.name}: {quantity} of attention", Axis("block"), Axis(LABELS[quantity]), series
-    )
+    title = f"{own.name}: {quantity} of attention"
+    return Plot(title, Axis("block"), Axis(LABELS[quantity]), series)
 
 
 def _position_figure(arm: InspectedArm, suffix: str) -> Figure:
@@ -137,22 +115,13 @@ def _position_figure(arm: InspectedArm, suffix: str) -> Figure:
     found = [each["positions"]["trained"]["cosines"] for each in arm.inspections]
     # A grid of maps: the map at a place is of the cosines with the position there.
     maps = 100 * np.mean(found, axis=0).reshape(side, side, side, side).swapaxes(1, 2)
-    maps = maps.reshape(side**2, side**2)
+    maps = maps.reshape(side**2, side**2).tolist()
     places = [f"{i // side + 1}: {i % side + 1}" for i in range(side**2)]
-    panel = Heatmap(
-        f"{name}: cosine of position embeddings",
-        "row of the patch: in its map",
-        "column of the patch: in its map",
-        places,
-        places,
-        maps.tolist(),
-        "%",
-        is_diverging=True,
-        runs=arm.arm.runs,
-    )
+    title = f"{name}: cosine of position embeddings"
+    labels = ("row of the patch: in its map", "column of the patch: in its map", places, places)
     return Figure(
         f"why-positions{suffix}",
-        [panel],
+        [Heatmap(title, *labels, maps, "%", is_diverging=True, runs=arm.arm.runs)],
         "Each small map belongs to one patch, at its place in the image, and shows the cosine of "
         "its position embedding with those of all patches, in percent (Dosovitskiy et al. 2021); "
         "mean over seeds.",

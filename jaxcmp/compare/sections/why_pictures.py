@@ -1,6 +1,5 @@
 """The part of "Why" that shows what two arms look at, where exactly one of them is right."""
 
-import dataclasses
 import warnings
 from collections.abc import Sequence
 
@@ -10,9 +9,10 @@ from scipy import stats
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Group
-from jaxcmp.compare.document import Block, Gallery, Picture, Text
+from jaxcmp.compare.document import Block, Gallery, Picture
 from jaxcmp.compare.inspected import InspectedArm
-from jaxcmp.compare.sections.pictures import mean_probabilities, png
+from jaxcmp.compare.sections.answer import notes
+from jaxcmp.compare.sections.same_images import mean_probabilities, png
 
 # For each of the two arms.
 NUM_PICTURES = 4
@@ -24,52 +24,46 @@ METHODS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class View:
-    """An arm's probabilities [n, classes] and its maps by the ids of images, means over seeds.
-
-    Maps are [rows, columns], in [0, 1].
-    """
-
-    inspected: InspectedArm
-    probabilities: np.ndarray
-    maps: dict[int | str, np.ndarray]
-
-    @property
-    def name(self) -> str:
-        return self.inspected.arm.name
-
-    @property
-    def method(self) -> str:
-        return METHODS[self.inspected.arm.outcomes[0].architecture].format(name=self.name)
-
-
 def picture_blocks(group: Group, arms: Sequence[InspectedArm]) -> list[Block]:
     """Returns a gallery of images that exactly one of two arms gets right, or says there is none.
 
     Right is an arm by its mean probability over seeds; only inspected images count.
     """
-    views = [View(each, mean_probabilities(each.arm), _maps(each)) for each in arms]
+    sure, maps = [mean_probabilities(each.arm) for each in arms], [_maps(each) for each in arms]
     pictures, ids = _pictures(arms), arms[0].arm.outcomes[0].predictions.ids.tolist()
-    shown = set(pictures).intersection(*(each.maps for each in views))
-    chosen = _choose(group, views, np.array([each in shown for each in ids]))
-    names = " and ".join(each.name for each in views)
+    shown = set(pictures).intersection(*maps)
+    chosen = _choose(group, sure, np.array([each in shown for each in ids]))
+    names = " and ".join(each.arm.name for each in arms)
     if not chosen:
-        text = f"No inspected image with a picture is answered rightly by one of {names} alone."
-        return [Text(text, "note")]
+        return notes(
+            f"No inspected image with a picture is answered rightly by one of {names} alone."
+        )
+    methods = "; ".join(
+        METHODS[arm.outcomes[0].architecture].format(name=arm.name)
+        for arm in (each.arm for each in arms)
+    )
+    made = []
+    for row in chosen:
+        number, image = ids[row], pictures[ids[row]]
+        colours = np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
+        tiles = [colours, *(_overlaid(colours, each[number]) for each in maps)]
+        lines = [f"is {group.class_labels[group.labels[row]]}"]
+        for arm, each in zip(arms, sure, strict=True):
+            answer = group.class_labels[each[row].argmax()]
+            lines.append(f"{arm.arm.name}: {answer}, {100 * each[row].max():.0f} %")
+        text = f"Test image {number} and what both arms look at, {'; '.join(lines)}"
+        made.append(Picture(png(_beside(tiles)), text, lines))
     caption = (
         f"Test images that exactly one of {names} gets right, the most confident answers first: "
-        f"the image; {'; '.join(each.method for each in views)}. Orange is what counts, mean over "
-        f"seeds. {_sanity(arms)}"
+        f"the image; {methods}. Orange is what counts, mean over seeds. {_sanity(arms)}"
     )
-    made = [_picture(group, views, row, ids[row], pictures[ids[row]]) for row in chosen]
     return [Gallery(made, caption, is_wide=True)]
 
 
-def _choose(group: Group, views: Sequence[View], is_shown: np.ndarray) -> list[int]:
+def _choose(group: Group, sure: Sequence[np.ndarray], is_shown: np.ndarray) -> list[int]:
     """Returns rows of the test images, those that the first arm alone gets right first."""
-    right = [each.probabilities.argmax(axis=1) == group.labels for each in views]
-    confidence = np.minimum(*(each.probabilities.max(axis=1) for each in views))
+    right = [each.argmax(axis=1) == group.labels for each in sure]
+    confidence = np.minimum(*(each.max(axis=1) for each in sure))
     chosen: list[int] = []
     for own, other in (right, right[::-1]):
         rows = np.flatnonzero(own & ~other & is_shown)
@@ -77,20 +71,8 @@ def _choose(group: Group, views: Sequence[View], is_shown: np.ndarray) -> list[i
     return chosen
 
 
-def _picture(
-    group: Group, views: Sequence[View], row: int, number: int | str, image: np.ndarray
-) -> Picture:
-    colours = np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
-    tiles = [colours, *(_overlaid(colours, each.maps[number]) for each in views)]
-    names, lines = group.class_labels, [f"is {group.class_labels[group.labels[row]]}"]
-    for each in views:
-        sure = each.probabilities[row]
-        lines.append(f"{each.name}: {names[sure.argmax()]}, {100 * sure.max():.0f} %")
-    text = f"Test image {number} and what both arms look at, {'; '.join(lines)}"
-    return Picture(png(_beside(tiles)), text, lines)
-
-
 def _maps(arm: InspectedArm) -> dict[int | str, np.ndarray]:
+    """Returns maps [rows, columns] in [0, 1], means over seeds, by the ids of images."""
     mean = np.mean([each["maps_trained"] for each in arm.arrays], axis=0) / 255
     return dict(zip(arm.arrays[0]["map_ids"].tolist(), mean, strict=True))
 

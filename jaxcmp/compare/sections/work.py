@@ -5,19 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import (
-    Axis,
-    Block,
-    Cell,
-    Column,
-    Figure,
-    Plot,
-    Series,
-    Table,
-    Text,
-)
-from jaxcmp.compare.sections.answer import Answer, answered, unanswered
-from jaxcmp.compare.sections.commands import repeat
+from jaxcmp.compare.document import Axis, Block, Cell, Column, Figure, Plot, Series, Table, Text
+from jaxcmp.compare.sections import columns
+from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
+from jaxcmp.compare.sections.commands import repeat_run
 from jaxcmp.compare.statistics.means import Lead
 from jaxcmp.compare.statistics.ratios import Ratio, compare_ratio
 from jaxcmp.compare.words import UNCLEAR
@@ -43,24 +34,27 @@ def work_section(group: Group) -> Answer:
     arms = [arm for arm in group.arms if all(components(arm, kind) for kind in KINDS)]
     if not arms:
         text = "Size and speed: no run here has counts by component. To train again:"
-        return unanswered(text, repeat(group.arms[0].outcomes[0]))
+        return unanswered(text, repeat_run(group.arms[0].outcomes[0].run))
     # Of two arms, ratios are of the more accurate to the other, as on the first screen.
     *_, base = group.ranked if len(arms) == len(group.arms) == 2 else arms[:1]
     # Arms of the same sizes share the figures and tables of the first of them.
     own = [arm for i, arm in enumerate(arms) if _counts(arm) not in map(_counts, arms[:i])]
-    compared = [arm for arm in arms if arm is not base]
-    sentences = list(filter(None, (_time_sentence(arm, base) for arm in compared)))
-    blocks: list[Block] = [*(Text(each) for each in sentences), _time_table(arms, base)]
-    details: list[Block] = [Text(_answer(arm)) for arm in own]
-    details += [Text(sentence) for sentence in map(_attention, own) if sentence]
+    said = [text for arm in arms if arm is not base and (text := _time_sentence(arm, base))]
+    details: list[Block] = [Text(text) for text in map(_answer, own)]
+    details += [Text(text) for text in map(_attention, own) if text]
     details.append(_figure(own))
     for arm in own:
         details += [_table(arm, kind) for kind in KINDS]
-        others = [a.name for a in arms if a is not arm and _counts(a) == _counts(arm)]
-        details += [Text(f"The same holds for {', '.join(others)}.", "note")] if others else []
-    finding = sentences[0] if len(sentences) == 1 else ""
-    folded = "counts by component"
-    return answered("work", TITLE, blocks, finding=finding, details=details, folded=folded)
+        same = ", ".join(a.name for a in arms if a is not arm and _counts(a) == _counts(arm))
+        details += notes(f"The same holds for {same}." if same else "")
+    return answered(
+        "work",
+        TITLE,
+        [*texts(*said), _time_table(arms, base)],
+        finding=said[0] if len(said) == 1 else "",
+        details=details,
+        folded="counts by component",
+    )
 
 
 def components(arm: Arm, kind: str) -> dict[str, int]:
@@ -74,11 +68,10 @@ def _counts(arm: Arm) -> list[dict[str, int]]:
 
 def _answer(arm: Arm) -> str:
     parameters, work = _counts(arm)
-    most = [max(counts, key=lambda name: counts[name]) for counts in (parameters, work)]
-    shares = [
-        f"{100 * counts[name] / sum(counts.values()):.2f} % of them in {name}"
-        for counts, name in zip((parameters, work), most, strict=True)
-    ]
+    shares = []
+    for counts in (parameters, work):
+        name = max(counts, key=lambda each: counts[each])
+        shares.append(f"{100 * counts[name] / sum(counts.values()):.2f} % of them in {name}")
     return (
         f"{arm.name} has {sum(parameters.values()):,} parameters, {shares[0]}, and does "
         f"{sum(work.values()):,} multiply-adds for an image, {shares[1]}."
@@ -86,19 +79,15 @@ def _answer(arm: Arm) -> str:
 
 
 def _table(arm: Arm, kind: str) -> Table:
-    columns = [Column("Component", False), Column("Count", arm=arm.index)]
-    columns.append(Column("Share, %", arm=arm.index))
+    headings = [*columns.of_words("Component"), Column("Count", arm=arm.index)]
+    headings.append(Column("Share, %", arm=arm.index))
     counts = components(arm, kind)
     total = sum(counts.values())
-    rows = [
-        [
-            Cell(name),
-            cells.count(count, arm.runs),
-            cells.number(100 * count / total, f"{100 * count / total:.2f}", arm.runs),
-        ]
-        for name, count in [*counts.items(), ("all", total)]
-    ]
-    return Table(f"{arm.name}: {KINDS[kind]}", columns, rows, COUNT_NOTE)
+    rows = []
+    for name, count in [*counts.items(), ("all", total)]:
+        share = cells.decimal(100 * count / total, arm.runs, digits=2)
+        rows.append([Cell(name), cells.count(count, arm.runs), share])
+    return Table(f"{arm.name}: {KINDS[kind]}", headings, rows, COUNT_NOTE)
 
 
 def _figure(arms: Sequence[Arm]) -> Figure:
@@ -181,30 +170,31 @@ def _work(arm: Arm) -> int:
 
 def _time_table(arms: Sequence[Arm], base: Arm) -> Table:
     # Ratios come early: on a phone the last columns are out of sight.
-    columns = [Column("Arm", is_numeric=False), Column(f"multiply-adds to {base.name}")]
-    columns += [Column(f"seconds to {base.name}"), Column("Multiply-adds per image, forward")]
-    columns += [Column("Training step per image, ms")]
-    columns += [Column("n"), Column("Batch"), Column("Device", is_numeric=False)]
+    headings = columns.of_words("Arm")
+    headings += columns.of_numbers(f"multiply-adds to {base.name}", f"seconds to {base.name}")
+    headings += columns.of_numbers("Multiply-adds per image, forward")
+    headings += columns.of_numbers("Training step per image, ms", "n", "Batch")
+    headings += columns.of_words("Device")
     rows = []
     for arm in arms:
-        times = list(_milliseconds(arm).values())
+        found, ratio = _milliseconds(arm), _time_ratio(arm, base)
+        times, measured = list(found.values()), list(found)
         # Three digits tell, whatever the size of the model.
         digits = max(0, 2 - math.floor(math.log10(sum(times) / len(times)))) if times else 0
-        measured, ratio = list(_milliseconds(arm)), _time_ratio(arm, base)
         share = _work(arm) / _work(base)
         rows.append(
             [
-                cells.words(arm.name, arm=arm.index),
+                columns.name(arm),
                 cells.number(share, f"{share:.2f}×", arm.runs),
                 cells.ratio(ratio, cells.times(ratio) if ratio else "–", measured),
                 cells.count(_work(arm), arm.runs),
                 cells.mean(times, measured, digits=digits),
-                cells.count(len(times)),
-                cells.count(arm.config["batch_size"]),
+                cells.count(len(times), measured),
+                cells.count(arm.config["batch_size"], arm.runs),
                 cells.words(_device(arm)),
             ]
         )
-    return Table("Multiply-adds beside seconds", columns, rows, TIME_NOTE)
+    return Table("Multiply-adds beside seconds", headings, rows, TIME_NOTE)
 
 
 def _time_sentence(arm: Arm, base: Arm) -> str | None:

@@ -1,0 +1,99 @@
+"""What holds for every section: a number names its runs, and missing data have a command."""
+
+import pytest
+import sections
+from sample_evaluations import evaluate_sample
+from sample_inspections import inspect_sample
+from sample_runs import Sample, alter, make_group, with_files
+from sample_study import whole_study
+from sample_transfer import pretrained
+
+from jaxcmp.compare.arms import Group
+from jaxcmp.compare.report import SECTIONS
+from jaxcmp.compare.sections.claims import blog_post_section
+from jaxcmp.compare.sections.cost import cost_section
+from jaxcmp.compare.sections.curves import curves_section, opening_figure
+from jaxcmp.compare.sections.other_images import other_images_section
+from jaxcmp.compare.sections.pretraining import pretraining_section
+from jaxcmp.compare.sections.recipes import recipes_section
+from jaxcmp.compare.sections.settings_tried import settings_tried_section
+from jaxcmp.compare.sections.why import why_section
+from jaxcmp.compare.sections.work import work_section
+
+SHARES = {"unchanged": 0.9, "black": 0.8, "tiles": 0.4, "else": 0.6}
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory) -> Group:
+    """Returns a study of the blog post's classes with all that a run folder may hold beside it."""
+    samples = [*whole_study(2), *(pretrained(arm, s) for arm in ("vit", "resnet") for s in (0, 1))]
+    found = make_group(tmp_path_factory.mktemp("all"), *samples)
+    for outcome in (outcome for arm in found.arms for outcome in arm.outcomes):
+        inspect_sample(outcome.run.folder, SHARES)
+        for name, classes in (("fog-test", ()), ("rain-test", (1, 3))):
+            evaluate_sample(outcome.run.folder, name, 0.5, classes=classes)
+    return found
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory) -> Group:
+    return make_group(tmp_path_factory.mktemp("plain"), Sample("vit"), Sample("resnet"))
+
+
+# What these two show has tests of its own: settings that were tried, and the blog post's models.
+OTHERS = {settings_tried_section, blog_post_section}
+
+
+@pytest.mark.parametrize("section", [each for each in SECTIONS if each not in OTHERS])
+def test_every_number_names_its_runs(group, section):
+    answer = section(group)
+    assert answer.section is not None and not list(sections.without_source(answer))
+
+
+@pytest.mark.parametrize(
+    ("section", "words", "command"),
+    [
+        (
+            other_images_section,
+            "On other images",
+            "jaxcmp.evaluate {all} --config.data.name=cifar10_1",
+        ),
+        (why_section, "Why: how both see", "jaxcmp.inspect {all}"),
+        (recipes_section, "resnet with vit's recipe and vit with", "jaxcmp.study --config="),
+        (
+            pretraining_section,
+            "begins with published weights",
+            "jaxcmp.main --config=configs/transfer.py:resnet18 --config.init.path=resnet18.safe",
+        ),
+    ],
+)
+def test_what_no_run_has_is_left_out_with_the_command_that_makes_it(plain, section, words, command):
+    answer = section(plain)
+    folders = " ".join(outcome.folder for arm in plain.arms for outcome in arm.outcomes)
+    assert answer.section is None and words in sections.texts(answer)
+    (line,) = sections.commands(answer)
+    assert line.startswith(f"python -m {command.format(all=folders)}")
+
+
+@pytest.mark.parametrize(
+    ("section", "missing"),
+    [
+        (curves_section, {"metrics": []}),
+        (cost_section, {"metrics": []}),
+        (cost_section, {"cost": {}}),
+        (work_section, {"cost": {}}),
+    ],
+)
+def test_runs_that_recorded_nothing_are_to_be_trained_again(plain, section, missing):
+    answer = section(alter(plain, lambda each: with_files(each, **missing)))
+    first = plain.arms[0].outcomes[0]
+    assert answer.section is None
+    assert sections.commands(answer) == [first.run.environment["command"]]
+
+
+def test_without_epochs_the_first_screen_has_no_figure(plain):
+    assert opening_figure(alter(plain, lambda each: with_files(each, metrics=[]))) is None
+
+
+def test_models_that_are_not_the_blog_posts_have_nothing_said_of_its_claims(plain):
+    assert blog_post_section(plain).section is None
