@@ -260,7 +260,14 @@ def _check_machine(settings: Settings) -> None:
 def _check_memory(settings: Settings) -> None:
     """Raises CommandError if a step cannot fit even for grey images, which take the least."""
     num_devices, free = jax.device_count(), devices.free_bytes()
-    requirements.check_memory(settings, num_channels=1, num_devices=num_devices, free=free)
+    capability = _gpus_for_attention(settings)
+    requirements.check_memory(
+        settings,
+        num_channels=1,
+        num_devices=num_devices,
+        free=free,
+        keeps_scores=capability is None or settings.compute_dtype == "float32",
+    )
 
 
 def _schedule(settings: Settings, clock: Clock) -> optax.Schedule:
@@ -281,8 +288,12 @@ def on_this_gpu(
     model: models.ViT | models.ResNet, settings: Settings
 ) -> models.ViT | models.ResNet:
     """Returns the model with the attention that this machine's GPUs and the settings call for."""
-    capability = cuda.compute_capability() if settings.fused_attention else None
-    return models.on_gpu(model, capability)
+    return models.on_gpu(model, _gpus_for_attention(settings))
+
+
+def _gpus_for_attention(settings: Settings) -> tuple[int, int] | None:
+    """Returns the compute capability of the GPUs that may choose their attention."""
+    return cuda.compute_capability() if settings.fused_attention else None
 
 
 def _load(settings: Settings) -> Dataset:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 import sample_data
+from msgspec.structs import replace
 
 from jaxcmp import data, experiment
 from jaxcmp.data.placement import Placement
@@ -103,12 +104,13 @@ def test_streamed_images_and_large_steps_are_dispatched_one_by_one():
     )
     assert experiment.default_steps(small, "gpu", num_devices=1) > 1
     assert experiment.default_steps(streamed, "gpu", num_devices=1) == 1
-    large = config_of("vit", **{"model.width": 8192, "model.num_heads": 2, "log.every_steps": 0})
-    prepared = experiment.prepare(large)
-    assert prepared.training_flops(prepared.settings.batch_size) > experiment.LARGE_STEP
-    assert experiment.default_steps(prepared, "gpu", num_devices=1) == 1
-    # Eight devices share the step.
-    assert experiment.default_steps(prepared, "gpu", num_devices=8) > 1
+    # As large a batch as makes a step of twice the operations.
+    batch_size = 2 * experiment.LARGE_STEP // small.training_flops(1)
+    settings = replace(small.settings, batch_size=int(batch_size))
+    large = dataclasses.replace(small, settings=settings)
+    assert experiment.default_steps(large, "gpu", num_devices=1) == 1
+    # Eight devices share it.
+    assert experiment.default_steps(large, "gpu", num_devices=8) > 1
 
 
 def test_every_test_image_has_its_logits(runner):

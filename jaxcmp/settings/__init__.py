@@ -362,11 +362,7 @@ class Settings(Section, frozen=True, kw_only=True):
     ]
     fused_attention: Annotated[
         bool,
-        key(
-            Role.FREE,
-            "Attention by cuDNN's fused kernel, in bfloat16 and float16 on GPUs from Ampere on. "
-            "Changes results only by rounding.",
-        ),
+        key(Role.FREE, "16-bit attention by cuDNN on GPUs that can; changes only rounding."),
     ] = True
     label_smoothing: Annotated[
         float, key(Role.RECIPE, "Share of the target spread evenly over all classes.", ge=0, lt=1)
