@@ -19,7 +19,7 @@ GRAPH_COMMANDS = (
 GRAPH_FLAG = "xla_gpu_enable_command_buffer"
 
 
-def compiler_options(platform: str, xla_flags: str | None = None) -> dict[str, str]:
+def compiler_options(platform: str, xla_flags: str | None = None) -> dict[str, str | bool]:
     """Returns the options with which a GPU runs a whole step as one CUDA graph.
 
     The host then launches a step once, and not kernel by kernel. `xla_flags` are by default the

@@ -136,8 +136,9 @@ def describe(result: dict[str, Any]) -> str:
             f"{result['images_per_second']:,.0f} images/s, "
             f"{result['steps_per_dispatch']} steps per dispatch, {memory / 1e9:.2f} GB"
         )
-    if "tasks" in result:
-        ratios = {part: task["ratio"]["median"] for part, task in result["tasks"].items()}
+    if result.get("kind") == "peer":
+        tasks = result["measured"]["tasks"]
+        ratios = {part: task["ratio"]["median"] for part, task in tasks.items()}
         return ", ".join(f"{part} {ratio:.2f} of PyTorch's speed" for part, ratio in ratios.items())
     return json.dumps(result)
 

@@ -106,6 +106,20 @@ def test_kernels_are_summed_by_kind_and_name_per_step():
     }
 
 
+def test_a_step_and_a_comparison_are_lines_for_a_reader():
+    step = {
+        "step_seconds": {"median": 0.002},
+        "images_per_second": 64_000.0,
+        "steps_per_dispatch": 10,
+        "memory": {"device_bytes": 2_500_000_000, "host_bytes": 7},
+    }
+    line = gpu_check.describe(step)
+    assert line == "2.000 ms a step, 64,000 images/s, 10 steps per dispatch, 2.50 GB"
+    tasks = {"training": {"ratio": {"median": 1.234}}}
+    line = gpu_check.describe({"kind": "peer", "measured": {"tasks": tasks}})
+    assert line == "training 1.23 of PyTorch's speed"
+
+
 def test_a_wrong_command_is_refused():
     with pytest.raises(SystemExit):
         gpu_check.make_parser().parse_args(["speed"])
