@@ -29,8 +29,8 @@ from jaxcmp.settings import Settings
 from jaxcmp.settings.contradictions import check_normalisation
 from jaxcmp.step import TrainState, TrainStep
 
-# On a GPU, a dispatch takes up to so many steps of up to so many operations each. It costs the host
-# about a millisecond, in which today's fastest GPUs finish a fifth of that.
+# On a GPU, a dispatch takes up to so many steps, of up to so many operations each: for larger ones
+# today's fastest GPUs need 5 ms or more, longer than the host needs for a dispatch.
 STEPS_ON_GPU, LARGE_STEP = 10, 5e12
 COMPUTE_DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
 

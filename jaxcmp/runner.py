@@ -225,11 +225,14 @@ class Runner:
         return tuple(sorted(self._train_programs))
 
     def _compile_training(self, sizes: Sequence[int]) -> None:
-        """Compiles programs of so many steps, all at the same time: XLA needs no Python."""
+        """Compiles a program for each number of steps, all at the same time: XLA needs no Python."""
         train = jax.jit(self.take_steps, donate_argnums=0, out_shardings=self._everywhere)
         state = self._state_shapes()
         lowered = [train.lower(state, *self.data.batch_shapes(n), self._train_key) for n in sizes]
         compiled = partial(Lowered.compile, compiler_options=self._compiler_options)
+        if len(sizes) == 1:
+            self._train_programs[sizes[0]] = compiled(lowered[0])
+            return
         with ThreadPoolExecutor(len(sizes)) as threads:
             self._train_programs |= zip(sizes, threads.map(compiled, lowered), strict=True)
 
