@@ -225,7 +225,7 @@ class Runner:
         return tuple(sorted(self._train_programs))
 
     def _compile_training(self, sizes: Sequence[int]) -> None:
-        """Compiles a program for each number of steps, all at the same time: XLA needs no Python."""
+        """Compiles a program for each number of steps, all at once: XLA needs no Python."""
         train = jax.jit(self.take_steps, donate_argnums=0, out_shardings=self._everywhere)
         state = self._state_shapes()
         lowered = [train.lower(state, *self.data.batch_shapes(n), self._train_key) for n in sizes]
