@@ -1,6 +1,7 @@
 """Epochs and steps: how many there are, and what is due after which step."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Iterator
 
@@ -54,6 +55,28 @@ class Clock:
     def is_due(self, step: int, *, every: int) -> bool:
         """Returns whether an action of every n steps is due at `step`; False if `every` is 0."""
         return every > 0 and step % every == 0
+
+    def steps_per_dispatch(self, most: int, *, log_every: int) -> int:
+        """Returns a good number of steps for a dispatch, at most `most` of them.
+
+        One that leaves no step over is preferred, if it is at least half as large.
+        """
+        between = self._between_records(log_every)
+        largest = min(most, self.longest_dispatch(log_every=log_every))
+        divisors = (n for n in range(largest, 0, -1) if between % n == 0)
+        return next((n for n in divisors if 2 * n >= largest), largest)
+
+    def longest_dispatch(self, *, log_every: int) -> int:
+        """Returns the most steps between two records: no dispatch crosses one."""
+        return min(self.steps_per_epoch, log_every or self.steps_per_epoch)
+
+    def has_leftovers(self, steps_per_dispatch: int, *, log_every: int) -> bool:
+        """Returns whether steps of a whole run are left over, which `dispatches` takes singly."""
+        return self._between_records(log_every) % steps_per_dispatch > 0
+
+    def _between_records(self, log_every: int) -> int:
+        """Returns the largest number that divides the steps between any two records."""
+        return math.gcd(self.steps_per_epoch, log_every)
 
     def dispatches(self, step: int, *, most: int, log_every: int) -> Iterator[range]:
         """Yields the steps after `step` in groups of `most`.

@@ -24,11 +24,14 @@ from jaxcmp.data.source import Size
 from jaxcmp.errors import CommandError
 from jaxcmp.optim import make_optimizer, make_schedule
 from jaxcmp.runner import Runner
-from jaxcmp.runtime import devices, requirements
+from jaxcmp.runtime import cuda, devices, requirements
 from jaxcmp.settings import Settings
 from jaxcmp.settings.contradictions import check_normalisation
 from jaxcmp.step import TrainState, TrainStep
 
+# On a GPU, a dispatch takes up to so many steps, of up to so many operations each: for larger ones
+# today's fastest GPUs need 5 ms or more, longer than the host needs for a dispatch.
+STEPS_ON_GPU, LARGE_STEP = 10, 5e12
 COMPUTE_DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float16": jnp.float16}
 
 
@@ -210,8 +213,12 @@ def make_runner(experiment: Experiment, mesh: Mesh) -> Runner:
     """Puts the data on the devices, unless it is streamed; compiles nothing yet."""
     devices.check_can_compile()
     settings, dataset, clock = experiment.settings, experiment.dataset, experiment.clock
-    # A dispatch never crosses a log or the end of an epoch.
-    room = min(clock.steps_per_epoch, settings.log.every_steps or clock.steps_per_epoch)
+    log_every = settings.log.every_steps
+    platform = mesh.devices.flat[0].platform
+    num_steps = min(
+        settings.steps_per_dispatch or default_steps(experiment, platform, num_devices=mesh.size),
+        clock.longest_dispatch(log_every=log_every),
+    )
     return Runner(
         experiment.step,
         {name: (split.images, split.labels) for name, split in dataset.splits().items()},
@@ -221,10 +228,26 @@ def make_runner(experiment: Experiment, mesh: Mesh) -> Runner:
         seed=settings.seed,
         batch_size=settings.batch_size,
         eval_batch_size=settings.eval_batch_size,
-        steps_per_dispatch=min(settings.steps_per_dispatch, room),
+        steps_per_dispatch=num_steps,
+        has_leftovers=clock.has_leftovers(num_steps, log_every=log_every),
         is_copied=dataset.placement.is_copied,
         train_sample=experiment.train_sample,
     )
+
+
+def default_steps(experiment: Experiment, platform: str, *, num_devices: int) -> int:
+    """Returns how many steps a dispatch takes where the settings do not say.
+
+    One on a CPU, which gains nothing from more; one of streamed images, of which a dispatch waits
+    for all; and one where steps are so large that the host keeps up. `platform` is JAX's name.
+    """
+    batch_size = experiment.settings.batch_size
+    is_large = experiment.training_flops(batch_size) > LARGE_STEP * num_devices
+    is_streamed = experiment.dataset.placement.is_streamed
+    if platform != "gpu" or is_streamed or is_large:
+        return 1
+    log_every = experiment.settings.log.every_steps
+    return experiment.clock.steps_per_dispatch(STEPS_ON_GPU, log_every=log_every)
 
 
 def _check_machine(settings: Settings) -> None:
@@ -240,7 +263,14 @@ def _check_machine(settings: Settings) -> None:
 def _check_memory(settings: Settings) -> None:
     """Raises JaxcmpError if a step cannot fit even for grey images, which take the least."""
     num_devices, free = jax.device_count(), devices.free_bytes()
-    requirements.check_memory(settings, num_channels=1, num_devices=num_devices, free=free)
+    capability = _gpus_for_attention(settings)
+    requirements.check_memory(
+        settings,
+        num_channels=1,
+        num_devices=num_devices,
+        free=free,
+        keeps_scores=capability is None or settings.compute_dtype == "float32",
+    )
 
 
 def _schedule(settings: Settings, clock: Clock) -> optax.Schedule:
@@ -253,7 +283,20 @@ def _schedule(settings: Settings, clock: Clock) -> optax.Schedule:
 
 def _model(settings: Settings) -> models.ViT | models.ResNet:
     fields = to_builtins(settings.model)
-    return models.build(**fields, dtype=COMPUTE_DTYPES[settings.compute_dtype])
+    model = models.build(**fields, dtype=COMPUTE_DTYPES[settings.compute_dtype])
+    return on_this_gpu(model, settings)
+
+
+def on_this_gpu(
+    model: models.ViT | models.ResNet, settings: Settings
+) -> models.ViT | models.ResNet:
+    """Returns the model with the attention that this machine's GPUs and the settings call for."""
+    return models.on_gpu(model, _gpus_for_attention(settings))
+
+
+def _gpus_for_attention(settings: Settings) -> tuple[int, int] | None:
+    """Returns the compute capability of the GPUs that may choose their attention."""
+    return cuda.compute_capability() if settings.fused_attention else None
 
 
 def _load(settings: Settings) -> Dataset:

@@ -4,7 +4,8 @@ import collections
 import dataclasses
 import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -13,12 +14,12 @@ import jax
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh
-from jax.stages import Compiled
+from jax.stages import Compiled, Lowered
 
 from jaxcmp.data.order import batch_indices
 from jaxcmp.data.streaming import Images, ReadAhead, StoredImages
 from jaxcmp.logits import batch_for, collect_logits, padded_batches, predict_logits
-from jaxcmp.runtime import devices
+from jaxcmp.runtime import cuda, devices
 from jaxcmp.step import Metrics, TrainState, TrainStep, scan
 
 # Images uint8 [n, height, width, channels] and labels int32 [n] by split; one is "train".
@@ -167,8 +168,9 @@ class Runner:
     """The training and evaluation steps of one run on its devices.
 
     Images live on the devices, each on one of them or, if `is_copied`, on all, unless they are
-    StoredImages, which are streamed. `train_sample` has the rows of the training images that can be
-    evaluated too. Call `compile` before `train` and `evaluate`, and `close` at the end.
+    StoredImages, which are streamed. With `has_leftovers` some dispatches take a single step.
+    `train_sample` has the rows of the training images that can be evaluated too. Call `compile`
+    before `train` and `evaluate`, and `close` at the end.
     """
 
     def __init__(
@@ -183,10 +185,13 @@ class Runner:
         batch_size: int,
         eval_batch_size: int,
         steps_per_dispatch: int,
+        has_leftovers: bool = True,
         train_sample: np.ndarray = NO_ROWS,
         is_copied: bool = False,
     ) -> None:
         self.train_step, self.steps_per_dispatch = train_step, steps_per_dispatch
+        self._has_leftovers = has_leftovers
+        self._compiler_options = cuda.compiler_options(mesh.devices.flat[0].platform)
         # By the number of steps that a dispatch takes.
         self._train_programs: dict[int, Compiled] = {}
         self._eval_program: Compiled | None = None
@@ -231,30 +236,47 @@ class Runner:
     def compile(self) -> None:
         """Compiles the training steps and the evaluation, and records how long each took.
 
-        A program of a single step is compiled too, for the steps left over before one that is
-        logged or ends an epoch.
+        A program of a single step is compiled too, at the same time, if there are leftovers: steps
+        before one that is logged or ends an epoch.
         """
-        state = self.state_shapes
         start = time.perf_counter()
-        train = jax.jit(self.take_steps, donate_argnums=0, out_shardings=self._everywhere)
-        self._train_programs = {
-            n: train.lower(state, *self.data.batch_shapes(n), self._train_key).compile()
-            for n in {self.steps_per_dispatch, 1}
-        }
+        sizes = {self.steps_per_dispatch, 1} if self._has_leftovers else {self.steps_per_dispatch}
+        self._compile_training(sorted(sizes))
         self.compile_seconds["train_step"] = time.perf_counter() - start
         self.temporary_bytes = devices.temporary_bytes(
             self._train_programs[self.steps_per_dispatch]
         )
         start = time.perf_counter()
         predict = jax.jit(self.predict, out_shardings=self._everywhere)
-        self._eval_program = predict.lower(state.variables, self.eval_images).compile()
+        lowered = predict.lower(self.state_shapes.variables, self.eval_images)
+        self._eval_program = lowered.compile(compiler_options=self._compiler_options)
         self.compile_seconds["eval_step"] = time.perf_counter() - start
+
+    @property
+    def compiled_steps(self) -> tuple[int, ...]:
+        """The numbers of steps that there are programs for, ascending."""
+        return tuple(sorted(self._train_programs))
+
+    def _compile_training(self, sizes: Sequence[int]) -> None:
+        """Compiles a program for each number of steps, all at once: XLA needs no Python."""
+        train = jax.jit(self.take_steps, donate_argnums=0, out_shardings=self._everywhere)
+        state = self.state_shapes
+        lowered = [train.lower(state, *self.data.batch_shapes(n), self._train_key) for n in sizes]
+        compiled = partial(Lowered.compile, compiler_options=self._compiler_options)
+        if len(sizes) == 1:
+            self._train_programs[sizes[0]] = compiled(lowered[0])
+            return
+        with ThreadPoolExecutor(len(sizes)) as threads:
+            self._train_programs |= zip(sizes, threads.map(compiled, lowered), strict=True)
 
     def train(self, state: TrainState, steps: range) -> tuple[TrainState, Metrics]:
         """Takes 1 or `steps_per_dispatch` steps in one dispatch, and donates the old state.
 
-        The metrics are those of the last step, and may not be computed yet.
+        The metrics are those of the last step, and may not be computed yet. A single step without
+        leftovers is compiled first: a run may go on after a step at which no dispatch would end.
         """
+        if len(steps) not in self._train_programs:
+            self._compile_training([len(steps)])
         state, metrics = self._train_programs[len(steps)](
             state, *self.data.batches(steps), self._train_key
         )

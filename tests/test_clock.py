@@ -63,6 +63,41 @@ def test_every_step_is_taken_once_and_due_steps_end_their_group(
 
 
 @pytest.mark.parametrize(
+    ("steps_per_epoch", "log_every", "most", "expected", "has_leftovers"),
+    [
+        # CIFAR-10 in batches of 128, logged every 50 steps: 8 would leave steps over.
+        (390, 50, 10, 10, False),
+        (390, 0, 10, 10, False),
+        (390, 50, 8, 5, False),
+        (351, 50, 10, 10, True),
+        (56, 50, 10, 10, True),
+        (5, 50, 10, 5, False),
+        (390, 3, 10, 3, False),
+        (390, 50, 1, 1, False),
+    ],
+)
+def test_a_dispatch_takes_a_number_of_steps_that_leaves_none_over_if_it_can(
+    steps_per_epoch, log_every, most, expected, has_leftovers
+):
+    clock = Clock(steps_per_epoch, num_epochs=3)
+    num_steps = clock.steps_per_dispatch(most, log_every=log_every)
+    assert num_steps == expected
+    assert clock.has_leftovers(num_steps, log_every=log_every) == has_leftovers
+    sizes = {len(steps) for steps in groups(clock, most=num_steps, log_every=log_every)}
+    assert sizes == ({1, num_steps} if has_leftovers else {num_steps})
+
+
+@given(steps_per_epoch=st.integers(1, 20), most=st.integers(1, 9), log_every=st.integers(0, 12))
+def test_a_run_that_goes_on_takes_the_dispatches_of_one_that_was_not_interrupted(
+    steps_per_epoch, most, log_every
+):
+    clock = Clock(steps_per_epoch, num_epochs=3)
+    whole = groups(clock, most=most, log_every=log_every)
+    for number, steps in enumerate(whole, start=1):
+        assert groups(clock, steps[-1], most=most, log_every=log_every) == whole[number:]
+
+
+@pytest.mark.parametrize(
     ("num_examples", "batch_size", "num_epochs", "message"),
     [
         (90, 128, 1, "batch_size=128 is larger than the 90 training images"),

@@ -8,8 +8,10 @@ import jax
 import numpy as np
 import pytest
 import sample_data
+from msgspec.structs import replace
 
 from jaxcmp import data, experiment
+from jaxcmp.data.placement import Placement
 from jaxcmp.errors import CommandError
 from jaxcmp.logits import predict_logits
 from jaxcmp.runtime import devices
@@ -79,6 +81,38 @@ def test_a_dispatch_has_no_more_steps_than_fit_between_two_logs():
         assert runner.steps_per_dispatch == expected
 
 
+@pytest.mark.parametrize(
+    ("platform", "overrides", "expected"),
+    [
+        ("cpu", {}, 1),
+        # An epoch has 44 steps; 10 would leave steps over, and so does any number from 5 to 9.
+        ("gpu", {"log.every_steps": 0}, 10),
+        ("gpu", {"log.every_steps": 22}, 10),
+        ("gpu", {"log.every_steps": 4}, 4),
+        ("gpu", {"batch_size": 256, "log.every_steps": 0}, 5),
+    ],
+)
+def test_without_a_number_a_gpu_takes_several_steps_at_once(platform, overrides, expected):
+    prepared = experiment.prepare(config_of("vit", **overrides))
+    assert experiment.default_steps(prepared, platform, num_devices=1) == expected
+
+
+def test_streamed_images_and_large_steps_are_dispatched_one_by_one():
+    small = experiment.prepare(config_of("vit", **{"log.every_steps": 0}))
+    streamed = dataclasses.replace(
+        small, dataset=dataclasses.replace(small.dataset, placement=Placement(True, "large"))
+    )
+    assert experiment.default_steps(small, "gpu", num_devices=1) > 1
+    assert experiment.default_steps(streamed, "gpu", num_devices=1) == 1
+    # As large a batch as makes a step of twice the operations.
+    batch_size = 2 * experiment.LARGE_STEP // small.training_flops(1)
+    settings = replace(small.settings, batch_size=int(batch_size))
+    large = dataclasses.replace(small, settings=settings)
+    assert experiment.default_steps(large, "gpu", num_devices=1) == 1
+    # Eight devices share it.
+    assert experiment.default_steps(large, "gpu", num_devices=8) > 1
+
+
 def test_every_test_image_has_its_logits(runner):
     logits = runner.evaluate(runner.init(), "test")
     assert logits.shape == (359, 10)
@@ -105,7 +139,7 @@ def test_a_run_does_not_depend_on_earlier_runs(runner):
     [
         ({"data.train_fraction": 0.01}, "larger than the"),
         ({"model.num_classes": 3}, "has 10 classes and the model 3"),
-        ({"steps_per_dispatch": 0}, "steps_per_dispatch=0 must be at least 1"),
+        ({"steps_per_dispatch": -1}, "steps_per_dispatch=-1 must be at least 0"),
         ({"compute_dtype": "float8"}, "must be one of float32, bfloat16, float16"),
         ({"data.classes": (3, 3)}, "data.classes has 3 twice"),
         ({"optimizer.layer_decay": 2.0}, "optimizer.layer_decay=2.0 must be above 0 and at most 1"),

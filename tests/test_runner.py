@@ -16,7 +16,7 @@ SPLITS = {"train": (IMAGES[:61], LABELS[:61]), "test": (IMAGES[:21], LABELS[:21]
 SAMPLE = np.array([*range(1, 48, 2)], np.int32)
 
 
-def compiled(trial, num_devices=1, steps_per_dispatch=1):
+def compiled(trial, num_devices=1, steps_per_dispatch=1, **options):
     runner = Runner(
         trial.train_step,
         SPLITS,
@@ -28,6 +28,7 @@ def compiled(trial, num_devices=1, steps_per_dispatch=1):
         eval_batch_size=10,
         steps_per_dispatch=steps_per_dispatch,
         train_sample=SAMPLE,
+        **options,
     )
     runner.compile()
     return runner
@@ -77,6 +78,17 @@ def test_grouped_steps_give_the_same_state_as_single_steps(trial, single):
     assert_same(state, together, atol=1e-6)
     for here, there in zip(last, [metrics[2], metrics[5], metrics[6]], strict=True):
         assert here == pytest.approx(there, rel=1e-6)
+
+
+def test_without_leftovers_one_program_is_compiled_and_another_when_it_is_called_for():
+    trial = Trial(VIT)
+    with_both = compiled(trial, steps_per_dispatch=3)
+    with_one = compiled(trial, steps_per_dispatch=3, has_leftovers=False)
+    assert with_both.compiled_steps == (1, 3) and with_one.compiled_steps == (3,)
+    groups = [range(1, 2), range(2, 5)]
+    (state, _), (same, _) = (run(runner, groups) for runner in (with_both, with_one))
+    assert_same(state, same)
+    assert with_one.compiled_steps == (1, 3)
 
 
 def test_few_dispatches_are_queued_so_that_signals_are_answered_soon(single):

@@ -76,10 +76,10 @@ def measure_size(settings: Settings, *, rounds: int) -> dict[str, Any]:
 
 
 def measure_start(settings: Settings) -> dict[str, float]:
-    """Takes a first step; returns the clock's time after it, and seconds of compilation."""
+    """Takes a first dispatch; returns the clock's time after it, and seconds of compilation."""
     runner = compiled_runner(prepare(settings, random_images(settings)))
     # The program that makes the state is compiled here, as in a run.
-    jax.block_until_ready(Training(runner).step())
+    jax.block_until_ready(Training(runner).dispatch())
     seconds = {f"compile_{name}": x for name, x in runner.compile_seconds.items()}
     return seconds | {"first_step": time.perf_counter()}
 
@@ -100,10 +100,12 @@ def side_of_comparison(part: str, settings: Settings) -> tuple[Timed, dict[str, 
             return experiment.step.augment(key, images, labels, step >= 0)
 
         return timed(lambda: augment(next(steps), *batch)), description
-    training = Training(compiled_runner(experiment))
+    runner = compiled_runner(experiment)
+    training = Training(runner)
     description["parameters"] = experiment.num_parameters()
     if part == "training":
-        return timed(training.step), description
+        dispatch = timed(training.dispatch)
+        return lambda num_calls: dispatch(num_calls) / runner.steps_per_dispatch, description
     return timed(training.evaluate), description | {"num_images": settings.eval_batch_size}
 
 

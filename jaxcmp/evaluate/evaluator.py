@@ -13,6 +13,7 @@ from jaxcmp.data import OneSplit
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.evaluate.images import Load, load_images, own_predictions
 from jaxcmp.evaluate.request import Plan, Request, plan
+from jaxcmp.experiment import on_this_gpu
 from jaxcmp.logits import batch_for, in_batches, predict_logits
 from jaxcmp.predict import Trained, restore
 from jaxcmp.run_by_run import Report
@@ -111,10 +112,11 @@ def _logits(
     sizes = run.environment["data"]
     own = [sizes.get("num_test", 0), sizes.get("num_validation", 0)]
     most = max(num_images, *own) if planned.is_own else num_images
+    model = on_this_gpu(trained.model, planned.settings)
     batch_size = batch_for(most, planned.settings.eval_batch_size, jax.device_count())
 
     def predict(variables: Any, batch: jax.Array) -> jax.Array:
-        return predict_logits(trained.model, variables, batch, mean=trained.mean, std=trained.std)
+        return predict_logits(model, variables, batch, mean=trained.mean, std=trained.std)
 
     def advance(batch: np.ndarray) -> None:
         nonlocal num_done

@@ -16,7 +16,14 @@ TEMPLATE = Path(__file__).with_name("load.py.jinja")
 # The settings that say which images there are and how their pixels are scaled.
 DATA = ("name", "image_size", "fit", "skip_bad", "classes", "mean", "std")
 # Fields of a model that say how it computes and is trained, not what it is.
-TRAINING_FIELDS = ("parent", "name", "dtype", "has_kernels", "zero_init_residual")
+TRAINING_FIELDS = (
+    "parent",
+    "name",
+    "dtype",
+    "has_kernels",
+    "has_fused_attention",
+    "zero_init_residual",
+)
 TORCHVISION_WIDTHS = (64, 128, 256, 512)
 
 

@@ -10,10 +10,11 @@ import jax
 from jax import Array
 
 from jaxcmp.errors import CommandError
+from jaxcmp.models import fused_attention
 from jaxcmp.models.resnet import ResNet
 from jaxcmp.models.vit import ViT
 
-__all__ = ["ResNet", "ViT", "build", "count_parameters", "features"]
+__all__ = ["ResNet", "ViT", "build", "count_parameters", "features", "on_gpu"]
 
 MODELS = {"vit": ViT, "resnet": ResNet}
 
@@ -34,6 +35,18 @@ def build(name: str, **fields: Any) -> ViT | ResNet:
         _check_value(field, value)
     model = model_class(**fields)
     model.validate()
+    return model
+
+
+def on_gpu(model: ViT | ResNet, capability: tuple[int, int] | None) -> ViT | ResNet:
+    """Returns the model as GPUs of this compute capability compute it best; None is no GPU.
+
+    Only where it has kernels: a ViT's attention is then cuDNN's, if the GPUs have that.
+    """
+    if isinstance(model, ViT):
+        head_width = model.width // model.num_heads
+        is_fused = fused_attention.is_possible(capability, model.dtype, head_width)
+        return model.clone(has_fused_attention=is_fused)
     return model
 
 

@@ -9,7 +9,7 @@ from flax import linen as nn
 from jax import Array
 
 from jaxcmp.errors import CommandError
-from jaxcmp.models import kernels, layers, stem
+from jaxcmp.models import fused_attention, kernels, layers, stem
 from jaxcmp.models.stem import ConvStem
 
 # Every block starts with these, as in Dosovitskiy et al. (2021).
@@ -51,11 +51,14 @@ class Attention(nn.Module):
     dropout_rate: float
     dtype: Any
     has_kernels: bool
+    has_fused_attention: bool
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
         width = x.shape[-1]
         attend = kernels.attend if self.has_kernels else layers.attend
+        if self.has_kernels and self.has_fused_attention:
+            attend = fused_attention.attend
         layer = partial(dense, dtype=self.dtype, has_kernels=self.has_kernels)
         qkv = layer(3 * width, xavier_each, "qkv")(x)
         mixed = attend(qkv, self.num_heads)
@@ -91,6 +94,7 @@ class Block(nn.Module):
     drop_path_rate: float
     dtype: Any
     has_kernels: bool
+    has_fused_attention: bool
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
@@ -100,7 +104,9 @@ class Block(nn.Module):
 
         norm = {"epsilon": LAYER_NORM_EPSILON, "dtype": self.dtype}
         rate, dtype, has_kernels = self.dropout_rate, self.dtype, self.has_kernels
-        attention = Attention(self.num_heads, rate, dtype, has_kernels, name="attention")
+        attention = Attention(
+            self.num_heads, rate, dtype, has_kernels, self.has_fused_attention, name="attention"
+        )
         mlp = Mlp(self.mlp_width, rate, dtype, has_kernels, name="mlp")
         y = nn.LayerNorm(name="attention_norm", **norm)(x)
         x = x + drop_path(attention(y, is_training=is_training))
@@ -115,7 +121,7 @@ class ViT(nn.Module):
     normal(0.02). The patch embedding starts Lecun-normal, the class token and the head at zero
     (Dosovitskiy et al. 2021). `drop_path_rate` is the last block's; it grows linearly from zero.
     `stem` is "patch" or "conv", a ConvStem in place of the patch embedding. `has_kernels` computes
-    layers as training does, by `models.kernels`.
+    layers as training does, by `models.kernels`, and with `has_fused_attention` attention by cuDNN.
     """
 
     image_size: int = 32
@@ -130,6 +136,7 @@ class ViT(nn.Module):
     stem: str = "patch"
     dtype: Any = jnp.float32
     has_kernels: bool = False
+    has_fused_attention: bool = False
 
     @nn.compact
     def __call__(self, images: Array, *, is_training: bool = False) -> Array:
@@ -150,6 +157,7 @@ class ViT(nn.Module):
                 self.drop_path_rate * i / max(self.depth - 1, 1),
                 self.dtype,
                 self.has_kernels,
+                self.has_fused_attention,
                 name=f"block_{i}",
             )(x, is_training=is_training)
         x = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, dtype=self.dtype, name="norm")(x[:, 0])

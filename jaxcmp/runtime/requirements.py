@@ -10,13 +10,23 @@ from jaxcmp.settings import ResNet, Settings, ViT
 COPIES = {"sgd": 3, "adamw": 4}
 
 
-def check_memory(settings: Settings, *, num_channels: int, num_devices: int, free: int) -> None:
+def check_memory(
+    settings: Settings,
+    *,
+    num_channels: int,
+    num_devices: int,
+    free: int,
+    keeps_scores: bool = True,
+) -> None:
     """Raises JaxcmpError if a step cannot fit into the `free` bytes of all devices together.
 
     A step that passes may still not fit: only memory that is certainly in use at once is counted.
     The same command may fit later or elsewhere, so it is no CommandError, and a study tries again.
+    `keeps_scores` is False where attention may keep no scores, as cuDNN's does.
     """
-    needed = least_bytes(settings, num_channels=num_channels, num_devices=num_devices)
+    needed = least_bytes(
+        settings, num_channels=num_channels, num_devices=num_devices, keeps_scores=keeps_scores
+    )
     if needed <= free:
         return
     model = settings.model
@@ -28,13 +38,15 @@ def check_memory(settings: Settings, *, num_channels: int, num_devices: int, fre
     )
 
 
-def least_bytes(settings: Settings, *, num_channels: int, num_devices: int) -> int:
+def least_bytes(
+    settings: Settings, *, num_channels: int, num_devices: int, keeps_scores: bool = True
+) -> int:
     """Estimates the memory of all devices: the weights on each, and a step's activations."""
     model = settings.model
     copies = 1 if settings.frozen_trunk else COPIES[str(settings.optimizer.__struct_config__.tag)]
     weights = 4 * copies * num_devices * num_parameters(model, num_channels)
     item_bytes = 4 if settings.compute_dtype == "float32" else 2
-    blocks = block_values(model)
+    blocks = block_values(model, keeps_scores=keeps_scores)
     # The backward pass needs the forward pass's results in each block; half of them may be
     # recomputed instead.
     kept = max(blocks) if settings.frozen_trunk else max(sum(blocks) // 2, max(blocks))
@@ -65,11 +77,12 @@ def num_parameters(model: ViT | ResNet, num_channels: int) -> int:
     return num + width_in * model.num_classes
 
 
-def block_values(model: ViT | ResNet) -> list[int]:
+def block_values(model: ViT | ResNet, *, keeps_scores: bool = True) -> list[int]:
     """Counts one image's activations in each block: attention and MLP, or convolutions."""
     if isinstance(model, ViT):
         tokens = num_tokens(model)
-        values = tokens * (3 * model.width + model.mlp_width) + model.num_heads * tokens**2
+        values = tokens * (3 * model.width + model.mlp_width)
+        values += model.num_heads * tokens**2 if keeps_scores else 0
         return [values] * model.depth
     if not isinstance(model, ResNet):
         assert_never(model)

@@ -347,8 +347,9 @@ class Settings(Section, frozen=True, kw_only=True):
         key(
             Role.FREE,
             "Training steps in one compiled program, at most as many as between two records. More "
-            "than 1 speeds up small models on a GPU, and changes results only by rounding.",
-            ge=1,
+            "than 1 speeds up small models on a GPU, and changes results only by rounding. 0: up "
+            "to 10 on a GPU that has the images, unless a step is large; 1 elsewhere.",
+            ge=0,
         ),
     ]
     compute_dtype: Annotated[
@@ -359,6 +360,10 @@ class Settings(Section, frozen=True, kw_only=True):
             "float32 in every case.",
         ),
     ]
+    fused_attention: Annotated[
+        bool,
+        key(Role.FREE, "16-bit attention by cuDNN on GPUs that can; changes only rounding."),
+    ] = True
     label_smoothing: Annotated[
         float, key(Role.RECIPE, "Share of the target spread evenly over all classes.", ge=0, lt=1)
     ]

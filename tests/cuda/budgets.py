@@ -8,7 +8,7 @@ from pathlib import Path
 from jaxcmp import files
 
 FILE = Path(__file__).with_name("budgets.json")
-CEILINGS = ("kernels", "bytes", "temporary_bytes")
+CEILINGS = ("host_launches", "kernels", "bytes", "temporary_bytes")
 
 # By version of JAX, which brings its own compiler, then by the name of the measurement.
 Budgets = dict[str, dict[str, dict[str, int]]]
@@ -18,13 +18,15 @@ Budgets = dict[str, dict[str, dict[str, int]]]
 class Measurement:
     """A step of one model at one precision for one GPU; `name` says which.
 
-    `bytes` are moved by one call, `temporary_bytes` are held during it. `copied_bytes` belong to
+    A CUDA graph is one of `host_launches`, and each of its kernels one of `kernels`. `bytes` are
+    moved by one call, `temporary_bytes` are held during it. `copied_bytes` belong to
     the old state, whose memory the new state should take. `transfers` and `float64` name the
     operations that wait for the host and that compute in double precision.
     """
 
     name: str
     compile_seconds: float
+    host_launches: int
     kernels: int
     library_calls: int
     bytes: int
@@ -35,7 +37,8 @@ class Measurement:
 
     def describe(self) -> str:
         return (
-            f"{self.name}: {self.kernels:,} kernels, {self.library_calls:,} of them of libraries, "
+            f"{self.name}: {self.host_launches:,} launches by the host, {self.kernels:,} kernels, "
+            f"{self.library_calls:,} of them of libraries, "
             f"{self.bytes / 1e9:.2f} GB moved, {self.temporary_bytes / 1e9:.2f} GB temporary, "
             f"compiled in {self.compile_seconds:.1f} s"
         )

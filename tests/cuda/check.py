@@ -15,8 +15,10 @@ import budgets
 from budgets import Measurement
 from compiler import compile_for, leave_devices_alone, why_unavailable
 from gpus import GPUS, Gpu
+from hlo import parse
 from launches import count
 from steps import Step, make_steps
+from thunks import host_launches
 
 from jaxcmp import cli
 from jaxcmp.cli import carry_out
@@ -97,7 +99,7 @@ def measure_all(configs: Sequence[Any], options: argparse.Namespace) -> Iterator
             for precision in GPUS[name].precisions:
                 if precision not in (options.precision or COMPUTE_DTYPES):
                     continue
-                steps = make_steps(config, precision=precision)
+                steps = make_steps(config, precision=precision, gpu=GPUS[name])
                 for step in options.step or STEPS:
                     measured = f"{config.arm} {step} {precision} {name}"
                     yield measure(measured, steps[step], GPUS[name])
@@ -106,10 +108,12 @@ def measure_all(configs: Sequence[Any], options: argparse.Namespace) -> Iterator
 def measure(name: str, step: Step, gpu: Gpu) -> Measurement:
     """Compiles a step for a GPU. Raises JaxcmpError where the compiler refuses."""
     compiled = compile_for(gpu, step.function, step.arguments, donated=step.donated)
-    counts = count(compiled.text)
+    module = parse(compiled.text)
+    counts = count(module)
     return Measurement(
         name=name,
         compile_seconds=compiled.seconds,
+        host_launches=host_launches(compiled.thunks, module),
         kernels=counts.kernels,
         library_calls=counts.library_calls,
         bytes=counts.bytes,

@@ -7,6 +7,7 @@ NVIDIA A100 80GB Datasheet (2021, SXM) and A100 Architecture white paper (2020);
 
 import dataclasses
 
+# Without a driver's version, XLA makes no CUDA graphs.
 TEMPLATE = """
 gpu_device_info {{
   cuda_compute_capability {{ major: {capability[0]} minor: {capability[1]} }}
@@ -16,10 +17,11 @@ gpu_device_info {{
   registers_per_core_limit: 65536 registers_per_block_limit: 65536
   shared_memory_per_block: 49152 shared_memory_per_block_optin: {shared_per_block}
   shared_memory_per_core: {shared_per_core}
+  driver_version: "13.0.0"
   memory_bandwidth: {bandwidth} device_memory_size: {memory} l2_cache_size: {l2_cache}
 }}
 platform_name: "CUDA"
-dnn_version_info {{ major: 9 minor: 8 }}
+dnn_version_info {{ major: {cudnn[0]} minor: {cudnn[1]} }}
 runtime_version {{ major: 12 minor: 9 }}
 device_description_str: "{description}"
 """
@@ -45,6 +47,7 @@ class Gpu:
     memory: int
     bandwidth: int
     precisions: tuple[str, ...] = ("float32", "bfloat16")
+    cudnn: tuple[int, int] = (9, 8)
 
     @property
     def target_config(self) -> str:

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 
-from hlo import Computation, Instruction, Module, arrays, num_bytes, parse
+from hlo import Computation, Instruction, Module, arrays, num_bytes
 
 # Names for memory that is there already: no kernel runs for them.
 FREE = {
@@ -52,9 +52,8 @@ class Launches:
         self.transfers += other.transfers
 
 
-def count(text: str) -> Launches:
+def count(module: Module) -> Launches:
     """Counts the launches of an optimised HLO module."""
-    module = parse(text)
     total = count_computation(module, module.entry)
     for computation in module.computations.values():
         for instruction in computation.instructions.values():

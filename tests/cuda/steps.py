@@ -6,7 +6,9 @@ from typing import Any
 
 import jax
 import numpy as np
+from gpus import Gpu
 
+from jaxcmp import models
 from jaxcmp.data import Dataset, Split
 from jaxcmp.experiment import make_runner, prepare
 from jaxcmp.runtime import devices
@@ -29,8 +31,8 @@ class Step:
         return sum(x.size * x.dtype.itemsize for x in arrays)
 
 
-def make_steps(config: Any, *, precision: str) -> dict[str, Step]:
-    """Makes the steps "train", with augmentation and optimizer, and "eval".
+def make_steps(config: Any, *, precision: str, gpu: Gpu) -> dict[str, Step]:
+    """Makes the steps "train", with augmentation and optimizer, and "eval", as a GPU takes them.
 
     The training step gathers its batch from resident images. Raises CommandError for a
     configuration that does not fit together.
@@ -38,6 +40,10 @@ def make_steps(config: Any, *, precision: str) -> dict[str, Step]:
     config = config.copy_and_resolve_references()
     config.compute_dtype = precision
     experiment = prepare(settings_of(config), black_images())
+    capability = gpu.capability if experiment.settings.fused_attention else None
+    model = models.on_gpu(experiment.model, capability)
+    step = dataclasses.replace(experiment.step, model=model)
+    experiment = dataclasses.replace(experiment, step=step)
     # One device, as on the GPU: images are looked up there, and nowhere else.
     runner = make_runner(experiment, devices.make_mesh(jax.devices()[:1]))
     state, key = jax.eval_shape(runner.init), jax.eval_shape(lambda: jax.random.key(0))

@@ -1,6 +1,7 @@
 """The least memory of training: settings that cannot fit are refused, others pass."""
 
 import importlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -87,7 +88,7 @@ def test_accumulation_half_precision_and_a_frozen_trunk_need_less_memory():
     )
     for each in less:
         for num_devices in (1, 8):
-            sizes = {"num_channels": 3, "num_devices": num_devices}
+            sizes: dict[str, Any] = {"num_channels": 3, "num_devices": num_devices}
             assert least_bytes(each, **sizes) < least_bytes(whole, **sizes)
 
 
@@ -95,3 +96,14 @@ def test_more_steps_than_an_int32_counts_are_refused():
     assert Clock.of(1000, batch_size=10, num_epochs=2**31 // 100).total_steps < 2**31
     with pytest.raises(CommandError, match="num_epochs=2147483647 of 100 steps are 214,748,364,7"):
         Clock.of(1000, batch_size=10, num_epochs=2**31 - 1)
+
+
+def test_attention_that_keeps_no_scores_needs_less():
+    sizes: dict[str, Any] = {"num_channels": 3, "num_devices": 1}
+    large = settings("vit", **{"model.image_size": 256, "compute_dtype": "bfloat16"})
+    whole, fused = (least_bytes(large, **sizes, keeps_scores=kept) for kept in (True, False))
+    # Half of 12 blocks' scores, 3 heads of 4,097 tokens, 2 bytes each, of 128 images.
+    assert whole - fused == 128 * 2 * 6 * 3 * 4097**2
+    with pytest.raises(CommandError, match="training takes at least"):
+        check_memory(large, **sizes, free=60 * GIB)
+    check_memory(large, **sizes, free=60 * GIB, keeps_scores=False)

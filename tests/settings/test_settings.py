@@ -33,7 +33,7 @@ def test_a_run_may_resume_only_with_other_paths_logs_and_checkpoints():
         *("data.dir", "data.manual_dir", "data.placement", "log.every_steps", "log.tensorboard"),
         "log.train_accuracy_images",
         *("checkpoint.every_epochs", "checkpoint.keep_every_epochs", "eval_batch_size"),
-        *("eval_every_epochs", "steps_per_dispatch", "log.wandb"),
+        *("eval_every_epochs", "steps_per_dispatch", "fused_attention", "log.wandb"),
     }
 
 

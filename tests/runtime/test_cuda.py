@@ -1,0 +1,49 @@
+"""What XLA is asked for on a GPU, and how capable GPUs are."""
+
+import jax
+import pytest
+
+from jaxcmp.runtime import cuda
+
+
+def test_a_gpu_takes_convolutions_into_its_graphs_and_a_cpu_gets_no_options():
+    (commands,) = cuda.compiler_options("gpu", "").values()
+    assert {"CONVOLUTION", "FUSION", "CUBLAS", "CUDNN"} <= set(str(commands).split(","))
+    assert cuda.compiler_options("cpu", "") == {}
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        "--xla_gpu_enable_command_buffer=",
+        "--xla_dump_to=/tmp/x --xla_gpu_enable_command_buffer=FUSION",
+    ],
+)
+def test_xla_flags_win(flags, monkeypatch):
+    assert cuda.compiler_options("gpu", flags) == {}
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    assert cuda.compiler_options("gpu") == {}
+
+
+def test_other_flags_change_nothing(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_gpu_enable_command_buffers_during_profiling=true")
+    assert cuda.compiler_options("gpu") == cuda.compiler_options("gpu", "") != {}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["9.0"], (9, 0)),
+        (["9.0", "7.5", "12.0"], (7, 5)),
+        (["10.0", "9.0"], (9, 0)),
+        (["gfx942"], None),
+        (["9.0", ""], None),
+        ([], None),
+    ],
+)
+def test_the_least_capable_of_all_gpus_counts(words, expected):
+    assert cuda.lowest(words) == expected
+
+
+def test_a_cpu_has_no_compute_capability():
+    assert jax.default_backend() == "cpu" and cuda.compute_capability() is None
