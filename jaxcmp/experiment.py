@@ -23,6 +23,7 @@ from jaxcmp.data.random_streams import stream
 from jaxcmp.data.source import Size
 from jaxcmp.errors import CommandError
 from jaxcmp.optim import make_optimizer, make_schedule
+from jaxcmp.packing import unpack
 from jaxcmp.runner import Runner
 from jaxcmp.runtime import devices, requirements
 from jaxcmp.settings import Settings
@@ -55,7 +56,7 @@ class Experiment:
 
     def num_parameters(self) -> int:
         state = jax.eval_shape(self.init, jax.random.key(0))
-        return sum(models.count_parameters(state.params).values())
+        return sum(models.count_parameters(unpack(state.params)).values())
 
     def evaluated_splits(self) -> list[tuple[str, Split]]:
         """Lists the validation split, if there is one, and the test split, by name."""

@@ -17,6 +17,7 @@ from jax.stages import Compiled
 from jaxcmp.data.order import batch_indices
 from jaxcmp.data.streaming import Images, ReadAhead, StoredImages
 from jaxcmp.logits import batch_for, collect_logits, padded_batches, predict_logits
+from jaxcmp.packing import unpack
 from jaxcmp.runtime import devices
 from jaxcmp.step import Metrics, TrainState, TrainStep, scan
 
@@ -262,7 +263,7 @@ class Runner:
     def predict(self, variables: Any, images: Array) -> Array:
         """Returns logits [batch, classes] of one batch, replicated. Pure, to be compiled."""
         return predict_logits(
-            self.train_step.model, variables, images, mean=self._mean, std=self._std
+            self.train_step.model, unpack(variables), images, mean=self._mean, std=self._std
         )
 
 

@@ -12,6 +12,7 @@ import sample_data
 from jaxcmp import data, experiment
 from jaxcmp.errors import CommandError
 from jaxcmp.logits import predict_logits
+from jaxcmp.packing import unpack
 from jaxcmp.runtime import devices
 from jaxcmp.settings.configuration import settings_of
 
@@ -42,7 +43,7 @@ def steps_of(prepared):
     )
     return {
         prepared.step: (state, train.images[:32], train.labels[:32], key),
-        predict: (state.variables, test.images[:32]),
+        predict: (unpack(state.variables), test.images[:32]),
     }
 
 
