@@ -36,8 +36,8 @@ def is_decayed(params: Any) -> Any:
     marks = jax.tree_util.tree_map_with_path(
         lambda path, _: path[-1].key == "kernel", unpack(params)
     )
-    # A stack has arrays of one name.
-    return repack(params, marks, stack=all)
+    # Arrays that are joined have one name.
+    return repack(params, marks, join=lambda marks, _: all(marks))
 
 
 def adamw(*, beta_1: float, beta_2: float, weight_decay: float) -> optax.GradientTransformation:
@@ -65,13 +65,13 @@ def decay_by_layer(decay: float) -> optax.GradientTransformation:
     def scale(directions: Any, params: Any) -> Any:
         above = layers_above(unpack(directions))
         factors = jax.tree.map(lambda number: decay**number, above)
-        return jax.tree.map(_times, directions, repack(directions, factors, stack=np.array))
+        return jax.tree.map(_times, directions, repack(directions, factors, join=np.repeat))
 
     return optax.stateless(scale)
 
 
 def _times(direction: Array, factor: np.ndarray | float) -> Array:
-    """Multiplies an array by a factor, or a stack by one for each of its rows."""
+    """Multiplies an array by a factor, or by one for each index of its first axis."""
     factors = np.asarray(factor, direction.dtype)
     return direction * factors.reshape(*factors.shape, *[1] * (direction.ndim - factors.ndim))
 

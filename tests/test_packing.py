@@ -1,7 +1,8 @@
-"""Packed variables: what shares a stack, and what a step, a checkpoint and a model see of it."""
+"""Packed variables: what is joined, and what a step, an optimizer and a checkpoint see of it."""
 
 import dataclasses
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from trials import RESNET, VIT, Trial, assert_same
 
-from jaxcmp import models
+from jaxcmp import models, packing
 from jaxcmp.checkpoint import trees
 from jaxcmp.optim import is_decayed, make_optimizer
 from jaxcmp.packing import Packed, pack, repack, unpack
@@ -41,32 +42,56 @@ def test_unpacking_gives_the_arrays_that_were_packed(model):
         assert unpack(jax.eval_shape(pack, collection)) == jax.eval_shape(lambda: collection)  # noqa: B023
 
 
-def test_a_stack_holds_arrays_of_one_name_and_shape_and_the_heads_alone():
-    # Its head is as wide as its blocks: by name and shape alone, it would share their stacks.
+def test_arrays_of_one_name_are_joined_and_those_of_the_head_stay_apart():
+    # Its head is as wide as its blocks: by name and shape alone, it would share their arrays.
     params = variables_of(DEEP.clone(num_classes=8, mlp_width=8))["params"]
-    packed = pack(params)
-    for stack, paths in zip(packed.stacks, packed.paths, strict=True):
+    packed, plain = pack(params), named(params)
+    for array, paths, sizes in zip(packed.arrays, packed.paths, packed.sizes, strict=True):
         assert len({path[-1] for path in paths}) == 1
         assert len({path[0] == "head" for path in paths}) == 1
-        assert stack.shape[0] == len(paths)
-    kinds = [
-        (paths[0][0] == "head", paths[0][-1], stack.shape[1:])
-        for stack, paths in zip(packed.stacks, packed.paths, strict=True)
+        assert array.shape[0] == sum(sizes)
+        assert array.size == sum(plain["/".join(path)].size for path in paths)
+    names = [paths[0][-1] for paths in packed.paths if paths[0][0] != "head"]
+    # Kernels from 8 to 8 and to 24 numbers, and of the patches.
+    assert sorted(names) == ["bias", "cls", "kernel", "kernel", "kernel", "positions", "scale"]
+
+
+def test_a_large_array_stays_alone(monkeypatch):
+    params = variables_of(DEEP)["params"]
+    monkeypatch.setattr(packing, "MAX_SIZE", 8 * 24 - 1)
+    packed = pack(params)
+    assert_same(unpack(packed), params)
+    alone = [
+        paths
+        for array, paths in zip(packed.arrays, packed.paths, strict=True)
+        if array.size > 8 * 24 - 1
     ]
-    assert len(set(kinds)) == len(kinds)
+    assert {paths for paths in alone if paths[0][-2:] == ("qkv", "kernel")} == {
+        ((f"block_{i}", "attention", "qkv", "kernel"),) for i in range(3)
+    }
+
+
+def test_a_convolutions_kernel_is_kept_in_the_order_of_cudnn():
+    kernel = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
+    for array in (kernel, jnp.asarray(kernel)):
+        packed = pack({"conv": {"kernel": array}})
+        assert packed.arrays[0].shape == (5, 2, 3, 4)
+        assert packed.arrays[0][4, 1, 2, 3] == kernel[1, 2, 3, 4]
+        np.testing.assert_array_equal(unpack(packed)["conv"]["kernel"], kernel)
 
 
 def test_the_order_of_the_dicts_does_not_matter():
-    one, two = jnp.ones(2), jnp.zeros(2)
+    one, two = jnp.ones(2), jnp.zeros(3)
     here = pack({"a": {"bias": one}, "b": {"bias": two}})
     there = pack({"b": {"bias": two}, "a": {"bias": one}})
     assert here.paths == there.paths == ((("a", "bias"), ("b", "bias")),)
+    assert here.sizes == there.sizes == ((2, 3),)
     assert_same(here, there)
 
 
 def test_arrays_of_two_types_are_packed_apart():
     packed = pack({"a": {"bias": jnp.ones(2)}, "b": {"bias": jnp.ones(2, jnp.bfloat16)}})
-    assert {str(stack.dtype) for stack in packed.stacks} == {"float32", "bfloat16"}
+    assert {str(array.dtype) for array in packed.arrays} == {"float32", "bfloat16"}
 
 
 def test_head_and_trunk_are_divided_and_joined():
@@ -88,7 +113,7 @@ def test_what_is_not_packed_stays_as_it_is():
     assert_same(again, tree)
 
 
-def test_the_gradient_of_a_stack_is_one_concatenation():
+def test_the_gradient_of_joined_arrays_is_one_concatenation():
     params = variables_of(DEEP)["params"]
 
     def loss(packed):
@@ -98,7 +123,7 @@ def test_the_gradient_of_a_stack_is_one_concatenation():
     gradient = jax.grad(loss)
     assert_same(unpack(gradient(packed)), jax.tree.map(jnp.cos, params), atol=1e-6)
     text = str(jax.make_jaxpr(gradient)(packed))
-    # A sum of padded arrays would move each stack once for each of its rows.
+    # A sum of padded arrays would move all of them once for each.
     assert text.count("concatenate[") == sum(len(paths) > 1 for paths in packed.paths)
     assert "pad[" not in text and "scatter" not in text
 
@@ -110,22 +135,25 @@ def test_an_optimizer_does_the_same_to_packed_parameters(name, layer_decay):
     params = jax.tree.map(lambda x: x + 0.1, variables_of(DEEP)["params"])
     grads = jax.tree.map(jnp.sin, params)
     plain, state = params, optimizer.init(params)
-    packed, packed_state = pack(params), optimizer.init(pack(params))
+    # Optax's types know no packed parameters.
+    packed: Any = pack(params)
+    packed_grads: Any = pack(grads)
+    packed_state = optimizer.init(packed)
     for _ in range(2):
         directions, state = optimizer.update(grads, state, plain)
         plain = jax.tree.map(lambda p, d: p - 0.1 * d, plain, directions)
-        directions, packed_state = optimizer.update(pack(grads), packed_state, packed)
+        directions, packed_state = optimizer.update(packed_grads, packed_state, packed)
         packed = jax.tree.map(lambda p, d: p - 0.1 * d, packed, directions)
     assert_same(unpack(packed), plain, atol=1e-6)
     assert_same(unpack(packed_state), state, atol=1e-6)
 
 
-def test_decay_marks_stacks_as_it_marks_arrays():
+def test_decay_marks_packed_arrays_as_it_marks_plain_ones():
     params = variables_of(DEEP)["params"]
     packed = pack(params)
     marks = is_decayed(packed)
     plain = trees.named_leaves(is_decayed(params))
-    for mark, paths in zip(marks.stacks, packed.paths, strict=True):
+    for mark, paths in zip(marks.arrays, packed.paths, strict=True):
         assert {plain["/".join(path)] for path in paths} == {mark}
 
 

@@ -71,7 +71,7 @@ def onto(template: Any, arrays: Arrays, source: str) -> Any:
                 "config that it was made with, or another --workdir"
             )
     tree = jax.tree.unflatten(jax.tree.structure(shapes), [arrays[name] for name in named])
-    return jax.tree.map(_place, repack(template, tree, stack=np.stack), template)
+    return jax.tree.map(_place, repack(template, tree), template)
 
 
 def variables(arrays: Arrays) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def test_a_state_begins_with_the_weights_on_its_devices(tmp_path, is_averaging):
     if is_averaging:
         assert jax.tree.all(jax.tree.map(jnp.array_equal, begun.average["params"], begun.params))
         # A step gives its state away, and no buffer twice.
-        both = begun.average["params"].stacks, begun.params.stacks
+        both = begun.average["params"].arrays, begun.params.arrays
         assert not any(one is other for one, other in zip(*both, strict=True))
     assert len(loaded.rows) == len(params)
 
