@@ -15,6 +15,7 @@ from jax import lax
 
 # The names that lead to an array in nested dicts: ("block_0", "mlp", "expand", "kernel").
 Path = tuple[str, ...]
+Parts = tuple[tuple[Path, int], ...]
 # A frozen trunk is divided from the head, so arrays of the head are joined with no others.
 HEAD = "head"
 # A larger array stays alone. To be joined, its gradient would be moved once more, and a kernel for
@@ -28,71 +29,64 @@ CUDNN_ORDER, FLAX_ORDER = (3, 0, 1, 2), (1, 2, 3, 0)
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Packed:
-    """The arrays of nested dicts, joined along their first axis: `arrays[i]` is of `paths[i]`.
+    """The arrays of nested dicts, joined along their first axis: `arrays[i]` is of `parts[i]`.
 
-    Arrays that are joined have the last name of their paths, their type and all but the first axis
-    in common. `sizes[i]` are the lengths of their first axes. A pytree: an optimizer, a norm or an
-    average takes it as it takes nested dicts.
+    A part is a path, and the length of the first axis of the array there. Parts that are joined
+    have the last name of their paths, their type and all other axes in common. A pytree: an
+    optimizer, a norm or an average takes it as it takes nested dicts.
     """
 
     arrays: tuple[Any, ...] = ()
-    paths: tuple[tuple[Path, ...], ...] = dataclasses.field(default=(), metadata={"static": True})
-    sizes: tuple[tuple[int, ...], ...] = dataclasses.field(default=(), metadata={"static": True})
+    parts: tuple[Parts, ...] = dataclasses.field(default=(), metadata={"static": True})
 
     def __or__(self, other: "Packed") -> "Packed":
         """Returns the arrays of both."""
-        entries = [
-            entry
-            for part in (self, other)
-            for entry in zip(part.paths, part.sizes, part.arrays, strict=True)
-        ]
-        paths, sizes, arrays = zip(*sorted(entries, key=lambda entry: entry[0]), strict=True)
-        return Packed(arrays, paths, sizes)
+        arrays = dict(zip(self.parts + other.parts, self.arrays + other.arrays, strict=True))
+        parts = tuple(sorted(arrays))
+        return Packed(tuple(arrays[of_one] for of_one in parts), parts)
 
     def split_head(self) -> tuple["Packed", "Packed"]:
         """Returns the arrays of the head, and those of the trunk."""
-        head, trunk = Packed(), Packed()
-        for array, paths, sizes in zip(self.arrays, self.paths, self.sizes, strict=True):
-            entry = Packed((array,), (paths,), (sizes,))
-            if paths[0][0] == HEAD:
-                head |= entry
-            else:
-                trunk |= entry
-        return head, trunk
+        divided = {True: Packed(), False: Packed()}
+        for array, parts in zip(self.arrays, self.parts, strict=True):
+            (first, _), *_ = parts
+            divided[_is_head(first)] |= Packed((array,), (parts,))
+        return divided[True], divided[False]
 
 
 def pack(tree: Mapping[str, Any]) -> Packed:
     """Packs the arrays of nested dicts."""
-    alike: dict[Any, dict[Path, int]] = {}
+    alike: dict[Any, list[tuple[Path, int]]] = {}
     for keys, array in jax.tree_util.tree_leaves_with_path(tree):
         path = tuple(key.key for key in keys)
         size, *others = jax.eval_shape(lambda x: _in_order(x, CUDNN_ORDER), array).shape  # noqa: B023
-        kind = (path[0] == HEAD, path[-1], *others, array.dtype)
-        alike.setdefault((kind, path) if array.size > MAX_SIZE else kind, {})[path] = size
-    entries = sorted(alike.values(), key=tuple)
-    paths, sizes = tuple(map(tuple, entries)), tuple(tuple(x.values()) for x in entries)
-    # The first argument only says what belongs together.
-    return repack(Packed(paths, paths, sizes), tree)
+        kind = (_is_head(path), path[-1], *others, array.dtype)
+        alike.setdefault((kind, path) if array.size > MAX_SIZE else kind, []).append((path, size))
+    parts = tuple(sorted(map(tuple, alike.values())))
+    # Arrays with these parts are still to be made: that takes only the parts.
+    return repack(Packed(parts, parts), tree)
 
 
-def join(parts: list[Any], sizes: tuple[int, ...]) -> Any:
-    """Joins the arrays of an entry, on the host if they are NumPy's."""
-    concatenate = np.concatenate if isinstance(parts[0], np.ndarray) else jnp.concatenate
-    return concatenate([_in_order(part, CUDNN_ORDER) for part in parts])
+def join(arrays: list[Any], sizes: list[int]) -> Any:
+    """Joins arrays with first axes of these sizes, on the host if they are NumPy's."""
+    concatenate = np.concatenate if isinstance(arrays[0], np.ndarray) else jnp.concatenate
+    return concatenate([_in_order(array, CUDNN_ORDER) for array in arrays])
 
 
-def repack(like: Any, tree: Any, join: Callable[[list[Any], tuple[int, ...]], Any] = join) -> Any:
+def repack(like: Any, tree: Any, join: Callable[[list[Any], list[int]], Any] = join) -> Any:
     """Returns `tree`, whose structure is that of `unpack(like)`, packed as `like` is.
 
-    `join` makes an entry of what `tree` has at its paths, and of the sizes.
+    `join` makes one of what `tree` has at the paths of some parts, and of their sizes.
     """
 
     def packed(like: Any, part: Any) -> Any:
         if not isinstance(like, Packed):
             return part
-        entries = zip(like.paths, like.sizes, strict=True)
-        arrays = (join([_at(part, path) for path in paths], sizes) for paths, sizes in entries)
-        return Packed(tuple(arrays), like.paths, like.sizes)
+        arrays = (
+            join([_at(part, path) for path, _ in parts], [size for _, size in parts])
+            for parts in like.parts
+        )
+        return Packed(tuple(arrays), like.parts)
 
     return jax.tree.map(packed, like, tree, is_leaf=_is_packed)
 
@@ -106,8 +100,9 @@ def unpack(tree: Any) -> Any:
 
 def _nested(packed: Packed) -> dict[str, Any]:
     tree: dict[str, Any] = {}
-    for array, paths, sizes in zip(packed.arrays, packed.paths, packed.sizes, strict=True):
-        for (*parents, last), part in zip(paths, _divide(array, sizes), strict=True):
+    for array, parts in zip(packed.arrays, packed.parts, strict=True):
+        divided = _divide(array, [size for _, size in parts])
+        for ((*parents, last), _), part in zip(parts, divided, strict=True):
             node = tree
             for parent in parents:
                 node = node.setdefault(parent, {})
@@ -115,7 +110,7 @@ def _nested(packed: Packed) -> dict[str, Any]:
     return tree
 
 
-def _divide(array: Any, sizes: tuple[int, ...]) -> list[Any]:
+def _divide(array: Any, sizes: list[int]) -> list[Any]:
     """Divides arrays on a device or the host, or a ShapeDtypeStruct, as they were joined."""
     if isinstance(array, jax.ShapeDtypeStruct):
         return jax.eval_shape(lambda x: _divide(x, sizes), array)
@@ -136,6 +131,10 @@ def _at(tree: Any, path: Path) -> Any:
     for name in path:
         tree = tree[name]
     return tree
+
+
+def _is_head(path: Path) -> bool:
+    return path[0] == HEAD
 
 
 def _is_packed(part: Any) -> bool:

@@ -46,12 +46,12 @@ def test_arrays_of_one_name_are_joined_and_those_of_the_head_stay_apart():
     # Its head is as wide as its blocks: by name and shape alone, it would share their arrays.
     params = variables_of(DEEP.clone(num_classes=8, mlp_width=8))["params"]
     packed, plain = pack(params), named(params)
-    for array, paths, sizes in zip(packed.arrays, packed.paths, packed.sizes, strict=True):
-        assert len({path[-1] for path in paths}) == 1
-        assert len({path[0] == "head" for path in paths}) == 1
-        assert array.shape[0] == sum(sizes)
-        assert array.size == sum(plain["/".join(path)].size for path in paths)
-    names = [paths[0][-1] for paths in packed.paths if paths[0][0] != "head"]
+    for array, parts in zip(packed.arrays, packed.parts, strict=True):
+        assert len({path[-1] for path, _ in parts}) == 1
+        assert len({path[0] == "head" for path, _ in parts}) == 1
+        assert array.shape[0] == sum(size for _, size in parts)
+        assert array.size == sum(plain["/".join(path)].size for path, _ in parts)
+    names = [path[-1] for (path, _), *_ in packed.parts if path[0] != "head"]
     # Kernels from 8 to 8 and to 24 numbers, and of the patches.
     assert sorted(names) == ["bias", "cls", "kernel", "kernel", "kernel", "positions", "scale"]
 
@@ -61,14 +61,10 @@ def test_a_large_array_stays_alone(monkeypatch):
     monkeypatch.setattr(packing, "MAX_SIZE", 8 * 24 - 1)
     packed = pack(params)
     assert_same(unpack(packed), params)
-    alone = [
-        paths
-        for array, paths in zip(packed.arrays, packed.paths, strict=True)
-        if array.size > 8 * 24 - 1
-    ]
-    assert {paths for paths in alone if paths[0][-2:] == ("qkv", "kernel")} == {
-        ((f"block_{i}", "attention", "qkv", "kernel"),) for i in range(3)
-    }
+    alone = [parts for parts in packed.parts if len(parts) == 1]
+    for i in range(3):
+        assert (((f"block_{i}", "attention", "qkv", "kernel"), 8),) in alone
+        assert (((f"block_{i}", "attention", "projection", "kernel"), 8),) not in alone
 
 
 def test_a_convolutions_kernel_is_kept_in_the_order_of_cudnn():
@@ -84,8 +80,7 @@ def test_the_order_of_the_dicts_does_not_matter():
     one, two = jnp.ones(2), jnp.zeros(3)
     here = pack({"a": {"bias": one}, "b": {"bias": two}})
     there = pack({"b": {"bias": two}, "a": {"bias": one}})
-    assert here.paths == there.paths == ((("a", "bias"), ("b", "bias")),)
-    assert here.sizes == there.sizes == ((2, 3),)
+    assert here.parts == there.parts == (((("a", "bias"), 2), (("b", "bias"), 3)),)
     assert_same(here, there)
 
 
@@ -99,7 +94,7 @@ def test_head_and_trunk_are_divided_and_joined():
     head, trunk = packed.split_head()
     assert unpack(head).keys() == {"head"}
     assert "head" not in unpack(trunk)
-    for joined in (head | trunk, trunk | head, Packed() | packed):
+    for joined in (head | trunk, trunk | head, Packed() | packed, packed | Packed()):
         assert jax.tree.structure(joined) == jax.tree.structure(packed)
         assert_same(joined, packed)
 
@@ -124,15 +119,16 @@ def test_the_gradient_of_joined_arrays_is_one_concatenation():
     assert_same(unpack(gradient(packed)), jax.tree.map(jnp.cos, params), atol=1e-6)
     text = str(jax.make_jaxpr(gradient)(packed))
     # A sum of padded arrays would move all of them once for each.
-    assert text.count("concatenate[") == sum(len(paths) > 1 for paths in packed.paths)
+    assert text.count("concatenate[") == sum(len(parts) > 1 for parts in packed.parts)
     assert "pad[" not in text and "scatter" not in text
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("layer_decay", [1.0, 0.5])
-def test_an_optimizer_does_the_same_to_packed_parameters(name, layer_decay):
+@pytest.mark.parametrize("model", [DEEP, RESNET], ids=["vit", "resnet"])
+def test_an_optimizer_does_the_same_to_packed_parameters(name, layer_decay, model):
     optimizer = make_optimizer(name, clip_norm=0.1, layer_decay=layer_decay, **OPTIMIZERS[name])
-    params = jax.tree.map(lambda x: x + 0.1, variables_of(DEEP)["params"])
+    params = jax.tree.map(lambda x: x + 0.1, variables_of(model)["params"])
     grads = jax.tree.map(jnp.sin, params)
     plain, state = params, optimizer.init(params)
     # Optax's types know no packed parameters.
@@ -153,8 +149,8 @@ def test_decay_marks_packed_arrays_as_it_marks_plain_ones():
     packed = pack(params)
     marks = is_decayed(packed)
     plain = trees.named_leaves(is_decayed(params))
-    for mark, paths in zip(marks.arrays, packed.paths, strict=True):
-        assert {plain["/".join(path)] for path in paths} == {mark}
+    for mark, parts in zip(marks.arrays, packed.parts, strict=True):
+        assert {plain["/".join(path)] for path, _ in parts} == {mark}
 
 
 @pytest.mark.parametrize(
