@@ -23,6 +23,7 @@ from jaxcmp.data.random_streams import stream
 from jaxcmp.data.source import Size
 from jaxcmp.errors import CommandError
 from jaxcmp.optim import make_optimizer, make_schedule
+from jaxcmp.packing import unpack
 from jaxcmp.runner import Runner
 from jaxcmp.runtime import cuda, devices, requirements
 from jaxcmp.settings import Settings
@@ -60,7 +61,7 @@ class Experiment:
         """Counts the parameters, in the shapes of a `state` if there are any already."""
         if state is None:
             return self.num_parameters(jax.eval_shape(lambda: self.init(jax.random.key(0))))
-        return sum(models.count_parameters(state.params).values())
+        return sum(models.count_parameters(unpack(state.params)).values())
 
     def evaluated_splits(self) -> list[tuple[str, Split]]:
         """Lists the validation split, if there is one, and the test split, by name."""

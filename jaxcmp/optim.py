@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import numpy as np
 import optax
+from jax import Array
 
 from jaxcmp.errors import CommandError
+from jaxcmp.packing import repack, unpack
 
 
 def make_schedule(
@@ -30,7 +33,11 @@ def make_schedule(
 
 def is_decayed(params: Any) -> Any:
     """Marks kernels of dense and convolution layers True; biases, norms, positions, cls False."""
-    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
+    marks = jax.tree_util.tree_map_with_path(
+        lambda path, _: path[-1].key == "kernel", unpack(params)
+    )
+    # Arrays that are joined have one name.
+    return repack(params, marks, join=lambda marks, _: all(marks))
 
 
 def adamw(*, beta_1: float, beta_2: float, weight_decay: float) -> optax.GradientTransformation:
@@ -56,10 +63,17 @@ def decay_by_layer(decay: float) -> optax.GradientTransformation:
     """
 
     def scale(directions: Any, params: Any) -> Any:
-        above = layers_above(directions)
-        return jax.tree.map(lambda d, number: decay**number * d, directions, above)
+        above = layers_above(unpack(directions))
+        factors = jax.tree.map(lambda number: decay**number, above)
+        return jax.tree.map(_times, directions, repack(directions, factors, join=np.repeat))
 
     return optax.stateless(scale)
+
+
+def _times(direction: Array, factor: np.ndarray | float) -> Array:
+    """Multiplies an array by a factor, or by one for each index of its first axis."""
+    factors = np.asarray(factor, direction.dtype)
+    return direction * factors.reshape(*factors.shape, *[1] * (direction.ndim - factors.ndim))
 
 
 def layers_above(params: Any) -> Any:

@@ -35,6 +35,7 @@ from jaxcmp.data.streaming import Images
 from jaxcmp.errors import CommandError
 from jaxcmp.experiment import Experiment, prepare, read_weights
 from jaxcmp.logits import batch_for, in_batches
+from jaxcmp.packing import unpack
 from jaxcmp.runtime import compilation_cache, host_memory, interrupt
 from jaxcmp.runtime.environment import describe_environment
 from jaxcmp.runtime.messages import show_messages
@@ -150,9 +151,9 @@ def initial_variables(
     key, _ = jax.random.split(jax.random.key(seed))
     if source is None:
         state = jax.jit(experiment.init)(key)
-        return {"params": state.params, "batch_stats": state.batch_stats}, None
+        return unpack({"params": state.params, "batch_stats": state.batch_stats}), None
     state = jax.eval_shape(experiment.init, key)
-    template = {"params": state.params, "batch_stats": state.batch_stats}
+    template = unpack({"params": state.params, "batch_stats": state.batch_stats})
     loaded = pretrained.fit(source, template, experiment.model, experiment.dataset.class_names)
     return loaded.variables, loaded.description
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxcmp import costs, files, runs
 from jaxcmp.experiment import Experiment
+from jaxcmp.packing import unpack
 from jaxcmp.runner import Runner
 from jaxcmp.runs import RunWriter
 from jaxcmp.runs.metrics import accuracy, cross_entropy
@@ -63,7 +64,8 @@ def measure(
     }
     test = predictions["test"]
     speed = costs.speed(metrics, batch_size=batch_size)
-    sizes = costs.sizes(experiment.model, state.params, num_channels=dataset.train.images.shape[-1])
+    num_channels = dataset.train.images.shape[-1]
+    sizes = costs.sizes(experiment.model, unpack(state.params), num_channels=num_channels)
     measured = {
         "training_flops": experiment.training_flops(int(state.step) * batch_size),
         "compile_seconds": runner.compile_seconds,

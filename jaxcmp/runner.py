@@ -19,6 +19,7 @@ from jax.stages import Compiled, Lowered
 from jaxcmp.data.order import batch_indices
 from jaxcmp.data.streaming import Images, ReadAhead, StoredImages
 from jaxcmp.logits import batch_for, collect_logits, padded_batches, predict_logits
+from jaxcmp.packing import unpack
 from jaxcmp.runtime import cuda, devices
 from jaxcmp.step import Metrics, TrainState, TrainStep, scan
 
@@ -314,7 +315,7 @@ class Runner:
     def predict(self, variables: Any, images: Array) -> Array:
         """Returns logits [batch, classes] of one batch, replicated. Pure, to be compiled."""
         return predict_logits(
-            self.train_step.model, variables, images, mean=self._mean, std=self._std
+            self.train_step.model, unpack(variables), images, mean=self._mean, std=self._std
         )
 
 

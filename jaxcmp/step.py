@@ -13,6 +13,7 @@ from jax import Array
 from jaxcmp import models
 from jaxcmp.augment import Augment
 from jaxcmp.augment.geometry import resize
+from jaxcmp.packing import Packed, pack, repack, unpack
 
 Metrics = dict[str, Array]
 NEVER = jnp.iinfo(jnp.int32).max
@@ -62,22 +63,24 @@ class LossScale:
 class TrainState:
     """Everything that changes from step to step, and nothing else.
 
-    `average` is the moving average of parameters and batch statistics, or None. `sums` are running
+    Parameters, batch statistics and what the optimizer keeps of each are packed: `packing.unpack`
+    makes plain Flax variables of them. `average` is the moving average of parameters and batch
+    statistics, or None. `sums` are running
     sums over the epoch, so that a run resumed within an epoch continues them. Only float16 has a
     `loss_scale`.
     """
 
     step: Array
-    params: Any
-    batch_stats: Any
+    params: Packed
+    batch_stats: Packed
     opt_state: Any
     average: Any
     sums: Metrics
     loss_scale: LossScale | None = None
 
     @property
-    def variables(self) -> dict[str, Any]:
-        """Returns the variables to evaluate: the moving average if there is one."""
+    def variables(self) -> dict[str, Packed]:
+        """Returns the variables to evaluate, packed: the moving average if there is one."""
         if self.average is not None:
             return self.average
         return {"params": self.params, "batch_stats": self.batch_stats}
@@ -111,8 +114,9 @@ class TrainStep:
     def init(self, key: Array, *, num_channels: int) -> TrainState:
         """Draws a fresh state for images with `num_channels` channels."""
         size = self.model.image_size
-        variables = self.model.init(key, jnp.zeros((1, size, size, num_channels)))
-        params, batch_stats = variables["params"], variables.get("batch_stats", {})
+        variables: Any = self.model.init(key, jnp.zeros((1, size, size, num_channels)))
+        params, batch_stats = pack(variables["params"]), pack(variables.get("batch_stats", {}))
+        trained: Any = self._trained_part(params)[0]
         average = None
         if self.average_decay:
             # A copy: the state is donated, and one buffer cannot be given away twice.
@@ -121,7 +125,7 @@ class TrainStep:
             step=jnp.zeros((), jnp.int32),
             params=params,
             batch_stats=batch_stats,
-            opt_state=self.optimizer.init(self._trained_part(params)[0]),
+            opt_state=self.optimizer.init(trained),
             average=average,
             sums=empty_sums(),
             loss_scale=LossScale.fresh() if self.model.dtype == jnp.float16 else None,
@@ -141,6 +145,8 @@ class TrainStep:
         images, targets = self.augment(augment_key, images, labels, state.step < self.mixing_steps)
         loss, accuracy, batch_stats, grads = self.gradients(state, images, targets, dropout_key)
         learning_rate = jnp.asarray(self.schedule(state.step), jnp.float32)
+        # Optax's types know no packed variables.
+        trained: Any
         trained, frozen = self._trained_part(state.params)
         directions, opt_state = self.optimizer.update(grads, state.opt_state, trained)
         # The one place where the learning rate meets the parameters: the optimizer gives
@@ -167,12 +173,14 @@ class TrainStep:
 
     def gradients(
         self, state: TrainState, images: Array, targets: Array, key: Array
-    ) -> tuple[Array, Array, Any, Any]:
+    ) -> tuple[Array, Array, Packed, Any]:
         """Returns loss, accuracy, new batch statistics and gradients, averaged over the parts."""
         trained, frozen = self._trained_part(state.params)
         factor = None if state.loss_scale is None else state.loss_scale.factor
 
-        def part_gradients(batch_stats: Any, part: tuple[Array, Array, Array]) -> tuple[Any, Any]:
+        def part_gradients(
+            batch_stats: Packed, part: tuple[Array, Array, Array]
+        ) -> tuple[Any, Any]:
             (loss, (batch_stats, accuracy)), grads = jax.value_and_grad(self.loss, has_aux=True)(
                 trained, frozen, batch_stats, *part, factor
             )
@@ -189,21 +197,21 @@ class TrainStep:
 
     def loss(
         self,
-        trained: Any,
-        frozen: Any,
-        batch_stats: Any,
+        trained: Packed,
+        frozen: Packed,
+        batch_stats: Packed,
         images: Array,
         targets: Array,
         key: Array,
         factor: Array | None,
-    ) -> tuple[Array, tuple[Any, Array]]:
+    ) -> tuple[Array, tuple[Packed, Array]]:
         """Returns the cross-entropy times `factor`, the new batch statistics and the accuracy.
 
         The accuracy is the share of the mixed target that belongs to the predicted class.
         """
         # The kernels' own gradients are all that a step asks for.
         logits, updated = self.model.clone(has_kernels=True).apply(
-            {"params": frozen | trained, "batch_stats": batch_stats},
+            unpack({"params": frozen | trained, "batch_stats": batch_stats}),
             # Resized here, so that only one part of the batch takes memory at a time.
             resize(images, self.model.image_size),
             is_training=not self.is_trunk_frozen,
@@ -217,7 +225,8 @@ class TrainStep:
         predicted = jnp.argmax(logits, axis=-1)
         hit = jnp.take_along_axis(targets, predicted[:, None], axis=1)
         scaled = loss if factor is None else loss * factor
-        return scaled, (updated.get("batch_stats", {}), jnp.mean(hit))
+        batch_stats = repack(batch_stats, updated.get("batch_stats", {}))
+        return scaled, (batch_stats, jnp.mean(hit))
 
     def _accumulate(
         self,
@@ -246,19 +255,16 @@ class TrainStep:
         (batch_stats, total), _ = scan(body, start, parts)
         return batch_stats, jax.tree.map(lambda x: x / num_parts, total)
 
-    def _trained_part(self, params: Any) -> tuple[Any, Any]:
+    def _trained_part(self, params: Packed) -> tuple[Packed, Packed]:
         """Splits the parameters into trained ones, all or only the head's, and frozen ones."""
-        if not self.is_trunk_frozen:
-            return params, {}
-        others = {name: part for name, part in params.items() if name != "head"}
-        return {"head": params["head"]}, others
+        return params.split_head() if self.is_trunk_frozen else (params, Packed())
 
     def _averaged(self, before: TrainState, after: TrainState) -> Any:
         if before.average is None:
             return None
         # A smaller decay at first: otherwise the random initial weights would dominate for long.
         decay = jnp.minimum(self.average_decay, (1.0 + before.step) / (10.0 + before.step))
-        latest = {"params": after.params, "batch_stats": after.batch_stats}
+        latest: Any = {"params": after.params, "batch_stats": after.batch_stats}
         return optax.incremental_update(latest, before.average, 1.0 - decay)
 
     def _sums_before(self, state: TrainState) -> Metrics:

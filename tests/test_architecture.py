@@ -15,7 +15,7 @@ LAYERS = (
     {"files"},
     {"settings"},
     {"runs"},
-    {"runtime", "run_by_run"},
+    {"runtime", "run_by_run", "packing"},
     {"cli", "augment", "clock", "data", "models", "optim"},
     {"checkpoint", "logits", "costs", "step", "compare"},
     {"pretrained", "runner"},

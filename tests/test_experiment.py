@@ -14,6 +14,7 @@ from jaxcmp import data, experiment
 from jaxcmp.data.placement import Placement
 from jaxcmp.errors import CommandError
 from jaxcmp.logits import predict_logits
+from jaxcmp.packing import unpack
 from jaxcmp.runtime import devices
 from jaxcmp.settings.configuration import settings_of
 
@@ -44,7 +45,7 @@ def steps_of(prepared):
     )
     return {
         prepared.step: (state, train.images[:32], train.labels[:32], key),
-        predict: (state.variables, test.images[:32]),
+        predict: (unpack(state.variables), test.images[:32]),
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 from trials import IMAGES, RESNET, VIT, Trial, assert_same
 
 from jaxcmp.checkpoint import trees
+from jaxcmp.packing import unpack
 from jaxcmp.step import FIRST_FACTOR, LARGEST_FACTOR, NEVER, LossScale
 
 # Times this the loss is still a float32 number, and its gradients are none.
@@ -109,7 +110,7 @@ def test_the_scale_is_saved_and_restored_and_other_precisions_have_none(half):
 
 
 def test_the_forward_pass_reduces_in_float32(half):
-    variables = {"params": half.state.params, "batch_stats": half.state.batch_stats}
+    variables = unpack({"params": half.state.params, "batch_stats": half.state.batch_stats})
 
     def forward(images):
         return half.model.apply(variables, images, is_training=True, mutable=["batch_stats"])

@@ -12,6 +12,7 @@ from trials import IMAGES, INDICES, LABELS, MEAN, MIXED, RESNET, STD, VIT, Trial
 
 from jaxcmp.augment import normalise
 from jaxcmp.logits import predict_logits
+from jaxcmp.packing import unpack
 
 DROPPING = {"dropout_rate": 0.5, "drop_path_rate": 0.5}
 
@@ -25,42 +26,42 @@ def trial(request):
 def test_only_the_head_changes(trial):
     state, metrics = trial.run(3)
     assert metrics[-1]["gradient_norm"] > 0
-    for name, part in trial.state.params.items():
+    after = unpack(state.params)
+    for name, part in unpack(trial.state.params).items():
         if name == "head":
-            moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), part, state.params[name])
+            moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), part, after[name])
             assert min(jax.tree.leaves(moved)) > 0
         else:
-            assert_same(part, state.params[name])
+            assert_same(part, after[name])
     assert_same(trial.state.batch_stats, state.batch_stats)
     assert_same(trial.state.batch_stats, state.average["batch_stats"])
 
 
 def test_the_optimizer_has_state_only_for_the_head(trial):
-    shapes = {leaf.shape for leaf in jax.tree.leaves(trial.state.opt_state)}
-    assert shapes == {leaf.shape for leaf in jax.tree.leaves(trial.state.params["head"])}
+    head = unpack(trial.state.params)["head"]
+    shapes = {leaf.shape for leaf in jax.tree.leaves(unpack(trial.state.opt_state))}
+    assert shapes == {leaf.shape for leaf in jax.tree.leaves(head)}
 
 
 @pytest.mark.parametrize("model", [VIT, RESNET], ids=["vit", "resnet"])
 def test_the_head_trains_on_the_trunks_evaluation_features(model):
     trial = Trial(model.clone(**DROPPING), momentum=0.0, is_trunk_frozen=True)
     images = normalise(jnp.asarray(IMAGES[INDICES]), MEAN, STD)
+    params, batch_stats = unpack(trial.state.params), unpack(trial.state.batch_stats)
 
     def loss(head):
-        variables = {
-            "params": trial.state.params | {"head": head},
-            "batch_stats": trial.state.batch_stats,
-        }
+        variables = {"params": params | {"head": head}, "batch_stats": batch_stats}
         logits = trial.model.apply(variables, images, is_training=False)
         return optax.softmax_cross_entropy_with_integer_labels(logits, LABELS[INDICES]).mean()
 
-    head = trial.state.params["head"]
+    head = params["head"]
     value, gradient = jax.jit(jax.value_and_grad(loss))(head)
     state, metrics = trial.run(1)
     assert metrics[0]["loss"] == pytest.approx(float(value), rel=1e-5)
     assert metrics[0]["gradient_norm"] == pytest.approx(float(optax.tree.norm(gradient)), rel=1e-4)
     rate = metrics[0]["learning_rate"]
     expected = jax.tree.map(lambda p, g: p - rate * g, head, gradient)
-    assert_same(state.params["head"], expected, atol=1e-6)
+    assert_same(unpack(state.params)["head"], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("model", [VIT, RESNET], ids=["vit", "resnet"])
@@ -76,7 +77,7 @@ def test_no_backward_pass_goes_through_the_trunk(model):
         flops(each.step_by_indices, each.state, IMAGES, LABELS, INDICES, key) for each in trials
     )
     predict = partial(predict_logits, model, mean=MEAN, std=STD)
-    forward = flops(predict, trials[0].state.variables, IMAGES[INDICES])
+    forward = flops(predict, unpack(trials[0].state.variables), IMAGES[INDICES])
     # Beside the forward pass there are the draws of augmentation keys, the loss and the head.
     assert forward < frozen < 1.5 * forward
     assert whole > 2.2 * forward

@@ -19,6 +19,7 @@ from jaxcmp.data.random_streams import stream
 from jaxcmp.data.splits import held_out
 from jaxcmp.errors import CommandError
 from jaxcmp.logits import predict_logits
+from jaxcmp.packing import unpack
 from jaxcmp.runtime import devices
 from jaxcmp.settings.configuration import settings_of
 
@@ -97,7 +98,7 @@ def test_random_weights_equal_those_of_a_run_with_the_same_seed():
     assert said is None
     for ours, theirs in zip(
         jax.tree.leaves(variables),
-        jax.tree.leaves({"params": state.params, "batch_stats": state.batch_stats}),
+        jax.tree.leaves(unpack({"params": state.params, "batch_stats": state.batch_stats})),
         strict=True,
     ):
         np.testing.assert_array_equal(ours, theirs)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from trials import IMAGES, LABELS, MEAN, MIXED, RESNET, STD, VIT, Trial, assert_same
 
+from jaxcmp.packing import unpack
 from jaxcmp.runner import MAX_WAITING, Runner
 from jaxcmp.runtime import devices
 
@@ -122,7 +123,7 @@ def test_eight_devices_together_hold_the_data_once(eight):
 def test_a_sample_of_training_images_is_evaluated_without_augmentation(trial, single, eight):
     state = single.init()
     normalised = (IMAGES[SAMPLE] / 255 - MEAN) / STD
-    expected = trial.model.apply(state.variables, normalised, is_training=False)
+    expected = trial.model.apply(unpack(state.variables), normalised, is_training=False)
     program, _ = eight
     for each in (single, program):
         logits = each.evaluate(each.init(), "train")

@@ -1,6 +1,7 @@
 """Resident and streamed data: the same batches, the same steps, each example once."""
 
 import re
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,7 +23,7 @@ def stored(images):
 
 STREAMED = {name: (stored(images), labels) for name, (images, labels) in RESIDENT.items()}
 SAMPLE = np.array([0, 7, 60], np.int32)
-SIZES = {"seed": 3, "batch_size": 16, "eval_batch_size": 10}
+SIZES: Any = {"seed": 3, "batch_size": 16, "eval_batch_size": 10}
 
 
 def both(num_devices, is_copied=False):

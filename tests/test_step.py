@@ -11,6 +11,7 @@ import pytest
 from trials import IMAGES, INDICES, LABELS, MEAN, MIXED, RESNET, STD, VIT, Trial, assert_same
 
 from jaxcmp.augment import normalise
+from jaxcmp.packing import Packed, unpack
 from jaxcmp.runtime import devices
 from jaxcmp.step import NEVER, scan
 
@@ -56,14 +57,14 @@ def test_the_update_is_minus_the_logged_rate_times_the_gradient():
         logits: Any = VIT.apply({"params": params}, images)
         return optax.softmax_cross_entropy_with_integer_labels(logits, LABELS[INDICES]).mean()
 
-    value, gradient = jax.jit(jax.value_and_grad(loss))(trial.state.params)
+    value, gradient = jax.jit(jax.value_and_grad(loss))(unpack(trial.state.params))
     state, metrics = trial.run(1)
     assert metrics[0]["loss"] == pytest.approx(float(value), rel=1e-5)
     assert metrics[0]["gradient_norm"] == pytest.approx(float(optax.tree.norm(gradient)), rel=1e-4)
     rate = metrics[0]["learning_rate"]
     assert rate == pytest.approx(0.1)
-    expected = jax.tree.map(lambda p, g: p - rate * g, trial.state.params, gradient)
-    assert_same(state.params, expected, atol=1e-6)
+    expected = jax.tree.map(lambda p, g: p - rate * g, unpack(trial.state.params), gradient)
+    assert_same(unpack(state.params), expected, atol=1e-6)
 
 
 def test_the_rate_logged_follows_the_schedule(plain):
@@ -182,7 +183,7 @@ def test_each_part_of_a_batch_has_a_key_of_its_own():
     losses, gradients = [], []
     for i, part_key in enumerate(jax.random.split(jax.random.key(5), 2)):
         part = images[i::2], targets[i::2], part_key
-        (part_loss, _), part_grads = of_part(state.params, {}, state.batch_stats, *part, None)
+        (part_loss, _), part_grads = of_part(state.params, Packed(), state.batch_stats, *part, None)
         losses.append(float(part_loss))
         gradients.append(part_grads)
     assert losses[0] != losses[1]

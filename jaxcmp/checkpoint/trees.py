@@ -1,4 +1,7 @@
-"""Conversion of a state to named arrays with an index of their digests, and back."""
+"""Conversion of a state to named arrays with an index of their digests, and back.
+
+What a state has packed is unpacked here: other programs find each array by its own path.
+"""
 
 import hashlib
 from typing import Any
@@ -7,6 +10,7 @@ import jax
 import numpy as np
 
 from jaxcmp.errors import JaxcmpError
+from jaxcmp.packing import repack, unpack
 
 Arrays = dict[str, Any]
 Index = dict[str, dict[str, Any]]
@@ -17,11 +21,10 @@ VARIABLES = ("params", "batch_stats", "average")
 
 def to_host(state: Any) -> Arrays:
     """Copies a pytree's arrays to the host, by path ("params/head/kernel")."""
-    named = named_leaves(state)
-    for leaf in named.values():
+    for leaf in jax.tree.leaves(state):
         if isinstance(leaf, jax.Array):
             leaf.copy_to_host_async()
-    return {name: np.array(leaf) for name, leaf in named.items()}
+    return named_leaves(unpack(jax.tree.map(np.array, state)))
 
 
 def index_of(arrays: Arrays) -> Index:
@@ -58,7 +61,8 @@ def onto(template: Any, arrays: Arrays, source: str) -> Any:
     The template holds arrays or ShapeDtypeStructs; without a sharding, an array goes to the default
     device. Raises JaxcmpError, with `source` in it, that names the first array that differs.
     """
-    named = named_leaves(template)
+    shapes = unpack(jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), template))
+    named = named_leaves(shapes)
     for name in [*named, *sorted(arrays.keys() - named.keys())]:
         here, there = _describe(named.get(name)), _describe(arrays.get(name))
         if here != there:
@@ -66,8 +70,8 @@ def onto(template: Any, arrays: Arrays, source: str) -> Any:
                 f"{source} is of another shape: {name} is {here} here and {there} there; give the "
                 "config that it was made with, or another --workdir"
             )
-    placed = [_place(arrays[name], like) for name, like in named.items()]
-    return jax.tree.unflatten(jax.tree.structure(template), placed)
+    tree = jax.tree.unflatten(jax.tree.structure(shapes), [arrays[name] for name in named])
+    return jax.tree.map(_place, repack(template, tree), template)
 
 
 def variables(arrays: Arrays) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from jaxcmp import models
 from jaxcmp.bench import measure, peer
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.experiment import prepare
+from jaxcmp.packing import unpack
 
 # Speaks as a side does; writes a letter to a file for each sample that is taken.
 SIDE = """
@@ -104,7 +105,7 @@ def test_a_peer_in_another_python_is_compared_and_written(tmp_path):
     init = prepare(settings, measure.random_images(settings)).init
     params = jax.eval_shape(init, jax.random.key(0)).params
     python, file = tmp_path / "python", tmp_path / "ratios.json"
-    parameters = sum(models.count_parameters(params).values())
+    parameters = sum(models.count_parameters(unpack(params)).values())
     python.write_text(PEER.format(python=sys.executable, parameters=parameters))
     python.chmod(0o755)
     code, out, err = processes.run(

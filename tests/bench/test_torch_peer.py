@@ -14,6 +14,7 @@ from bench_configs import config_of
 from jaxcmp import models
 from jaxcmp.bench import measure
 from jaxcmp.experiment import prepare
+from jaxcmp.packing import unpack
 from jaxcmp.settings.configuration import settings_of
 
 PROGRAM = processes.ROOT / "jaxcmp/bench/torch_peer.py"
@@ -61,7 +62,7 @@ def test_both_sides_have_as_many_parameters(torch_peer, arm, overrides, expected
     settings = settings_of(config)
     experiment = prepare(settings, measure.random_images(settings))
     params = jax.eval_shape(experiment.init, jax.random.key(0)).params
-    ours = sum(models.count_parameters(params).values())
+    ours = sum(models.count_parameters(unpack(params)).values())
     theirs = torch_peer.make_model(json.loads(json.dumps(config.model.to_dict())), 3)
     assert sum(each.numel() for each in theirs.parameters()) == ours
     assert ours == (expected or ours)

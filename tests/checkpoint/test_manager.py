@@ -20,6 +20,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from jaxcmp.checkpoint.manager import Checkpoints, restore_variables
 from jaxcmp.errors import JaxcmpError
+from jaxcmp.packing import pack
 from jaxcmp.step import TrainState
 
 ADAMW, SGD = optax.adamw(1e-3), optax.sgd(0.1, momentum=0.9, nesterov=True)
@@ -28,9 +29,9 @@ SMALL = {"params": {"kernel": jnp.ones(3)}}
 
 def make_state(seed: int, optimizer: optax.GradientTransformation = ADAMW) -> TrainState:
     rng = np.random.default_rng(seed)
-    params = {"head": {"kernel": jnp.asarray(rng.normal(size=(16, 10)), jnp.float32)}}
+    params = pack({"head": {"kernel": jnp.asarray(rng.normal(size=(16, 10)), jnp.float32)}})
     _, opt_state = optimizer.update(params, optimizer.init(params), params)
-    batch_stats = {"norm": {"mean": jnp.asarray(rng.normal(size=16), jnp.float32)}}
+    batch_stats = pack({"norm": {"mean": jnp.asarray(rng.normal(size=16), jnp.float32)}})
     return TrainState(
         step=jnp.asarray(seed, jnp.int32),
         params=params,

@@ -16,6 +16,7 @@ from jaxcmp.inspect.answers import count_answers
 from jaxcmp.inspect.changes import arrangements, shifts
 from jaxcmp.inspect.inspector import changes_of, inspect_run
 from jaxcmp.inspect.subject import Subject, initial_variables, load_subject
+from jaxcmp.packing import unpack
 from jaxcmp.predict import Trained
 from jaxcmp.runs import read_run
 from jaxcmp.runs.inspections import (
@@ -105,7 +106,7 @@ def test_the_initial_model_is_the_one_that_the_run_began_with(run_folder):
     experiment = prepare(settings)
     state = make_runner(experiment, devices.make_mesh(jax.devices()[:1])).init()
     found = initial_variables(experiment.model, settings.seed, 1)
-    jax.tree.map(np.testing.assert_array_equal, found["params"], state.params)
+    jax.tree.map(np.testing.assert_array_equal, found["params"], unpack(state.params))
 
 
 def test_the_same_command_takes_only_what_is_missing(copy):

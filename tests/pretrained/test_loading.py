@@ -19,6 +19,7 @@ from trials import PLAIN
 from jaxcmp.augment import Augment
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.optim import make_optimizer
+from jaxcmp.packing import unpack
 from jaxcmp.pretrained import check, read, start
 from jaxcmp.runtime import devices
 from jaxcmp.step import TrainStep
@@ -108,14 +109,16 @@ def test_a_state_begins_with_the_weights_on_its_devices(tmp_path, is_averaging):
     assert jax.tree.structure(begun) == jax.tree.structure(state)
     for old, new in zip(jax.tree.leaves(state), jax.tree.leaves(begun), strict=True):
         assert (old.shape, old.dtype, old.sharding) == (new.shape, new.dtype, new.sharding)
+    params = named(unpack(begun.params))
     for name, array in named(random_variables(VIT, 9)["params"]).items():
-        np.testing.assert_array_equal(named(begun.params)[name], array, err_msg=name)
+        np.testing.assert_array_equal(params[name], array, err_msg=name)
     assert jax.tree.all(jax.tree.map(jnp.array_equal, begun.opt_state, state.opt_state))
     if is_averaging:
         assert jax.tree.all(jax.tree.map(jnp.array_equal, begun.average["params"], begun.params))
         # A step gives its state away, and no buffer twice.
-        assert begun.average["params"]["cls"] is not begun.params["cls"]
-    assert len(loaded.rows) == len(jax.tree.leaves(state.params))
+        both = begun.average["params"].arrays, begun.params.arrays
+        assert not any(one is other for one, other in zip(*both, strict=True))
+    assert len(loaded.rows) == len(params)
 
 
 def test_what_stays_new_is_as_the_state_had_it(tmp_path):
@@ -124,8 +127,9 @@ def test_what_stays_new_is_as_the_state_had_it(tmp_path):
     del arrays["pos_embed"]
     path = write(tmp_path / "w.npz", arrays)
     begun, _ = start(state, read(path, allow_missing="positions"), VIT, ())
-    np.testing.assert_array_equal(begun.params["positions"], state.params["positions"])
-    assert jnp.array_equal(begun.params["cls"], arrays["cls_token"])
+    params, fresh = unpack(begun.params), unpack(state.params)
+    np.testing.assert_array_equal(params["positions"], fresh["positions"])
+    assert jnp.array_equal(params["cls"], arrays["cls_token"])
 
 
 def test_a_name_too_long_for_the_system_cannot_be_read():

@@ -1,0 +1,141 @@
+"""Packed variables: arrays of one name joined in one array, so that a step handles few of them.
+
+XLA's programs for GPUs merge nothing of different arrays: a norm or an optimizer takes a kernel for
+each of a model's arrays, and a dispatch takes time on the host for each of them.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+# The names that lead to an array in nested dicts: ("block_0", "mlp", "expand", "kernel").
+Path = tuple[str, ...]
+Parts = tuple[tuple[Path, int], ...]
+# A frozen trunk is divided from the head, so arrays of the head are joined with no others.
+HEAD = "head"
+# A larger array stays alone. To be joined, its gradient would be moved once more, and a kernel for
+# it alone takes far longer than the launch of one.
+MAX_SIZE = 2**19
+# Flax keeps the kernel of a convolution as [height, width, in, out], and cuDNN reads it as
+# [out, height, width, in]: kept in Flax's order, it would be transposed for each of its uses.
+CUDNN_ORDER, FLAX_ORDER = (3, 0, 1, 2), (1, 2, 3, 0)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Packed:
+    """The arrays of nested dicts, joined along their first axis: `arrays[i]` is of `parts[i]`.
+
+    A part is a path, and the length of the first axis of the array there. Parts that are joined
+    have the last name of their paths, their type and all other axes in common. A pytree: an
+    optimizer, a norm or an average takes it as it takes nested dicts.
+    """
+
+    arrays: tuple[Any, ...] = ()
+    parts: tuple[Parts, ...] = dataclasses.field(default=(), metadata={"static": True})
+
+    def __or__(self, other: "Packed") -> "Packed":
+        """Returns the arrays of both."""
+        arrays = dict(zip(self.parts + other.parts, self.arrays + other.arrays, strict=True))
+        parts = tuple(sorted(arrays))
+        return Packed(tuple(arrays[of_one] for of_one in parts), parts)
+
+    def split_head(self) -> tuple["Packed", "Packed"]:
+        """Returns the arrays of the head, and those of the trunk."""
+        divided = {True: Packed(), False: Packed()}
+        for array, parts in zip(self.arrays, self.parts, strict=True):
+            (first, _), *_ = parts
+            divided[_is_head(first)] |= Packed((array,), (parts,))
+        return divided[True], divided[False]
+
+
+def pack(tree: Mapping[str, Any]) -> Packed:
+    """Packs the arrays of nested dicts."""
+    alike: dict[Any, list[tuple[Path, int]]] = {}
+    for keys, array in jax.tree_util.tree_leaves_with_path(tree):
+        path = tuple(key.key for key in keys)
+        size, *others = jax.eval_shape(lambda x: _in_order(x, CUDNN_ORDER), array).shape  # noqa: B023
+        kind = (_is_head(path), path[-1], *others, array.dtype)
+        alike.setdefault((kind, path) if array.size > MAX_SIZE else kind, []).append((path, size))
+    parts = tuple(sorted(map(tuple, alike.values())))
+    # Arrays with these parts are still to be made: that takes only the parts.
+    return repack(Packed(parts, parts), tree)
+
+
+def join(arrays: list[Any], sizes: list[int]) -> Any:
+    """Joins arrays with first axes of these sizes, on the host if they are NumPy's."""
+    concatenate = np.concatenate if isinstance(arrays[0], np.ndarray) else jnp.concatenate
+    return concatenate([_in_order(array, CUDNN_ORDER) for array in arrays])
+
+
+def repack(like: Any, tree: Any, join: Callable[[list[Any], list[int]], Any] = join) -> Any:
+    """Returns `tree`, whose structure is that of `unpack(like)`, packed as `like` is.
+
+    `join` makes one of what `tree` has at the paths of some parts, and of their sizes.
+    """
+
+    def packed(like: Any, part: Any) -> Any:
+        if not isinstance(like, Packed):
+            return part
+        arrays = (
+            join([_at(part, path) for path, _ in parts], [size for _, size in parts])
+            for parts in like.parts
+        )
+        return Packed(tuple(arrays), like.parts)
+
+    return jax.tree.map(packed, like, tree, is_leaf=_is_packed)
+
+
+def unpack(tree: Any) -> Any:
+    """Returns a tree with nested dicts in place of all that is packed: plain Flax variables."""
+    return jax.tree.map(
+        lambda part: _nested(part) if _is_packed(part) else part, tree, is_leaf=_is_packed
+    )
+
+
+def _nested(packed: Packed) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for array, parts in zip(packed.arrays, packed.parts, strict=True):
+        divided = _divide(array, [size for _, size in parts])
+        for ((*parents, last), _), part in zip(parts, divided, strict=True):
+            node = tree
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[last] = part
+    return tree
+
+
+def _divide(array: Any, sizes: list[int]) -> list[Any]:
+    """Divides arrays on a device or the host, or a ShapeDtypeStruct, as they were joined."""
+    if isinstance(array, jax.ShapeDtypeStruct):
+        return jax.eval_shape(lambda x: _divide(x, sizes), array)
+    if isinstance(array, np.ndarray):
+        parts = np.split(array, np.cumsum(sizes)[:-1])
+    else:
+        # The gradient of a split is one concatenation; that of indices, a sum of padded arrays.
+        parts = lax.split(array, sizes)
+    return [_in_order(part, FLAX_ORDER) for part in parts]
+
+
+def _in_order(array: Any, order: tuple[int, ...]) -> Any:
+    """Transposes the kernel of a convolution; other arrays stay as they are."""
+    return array.transpose(order) if array.ndim == len(order) else array
+
+
+def _at(tree: Any, path: Path) -> Any:
+    for name in path:
+        tree = tree[name]
+    return tree
+
+
+def _is_head(path: Path) -> bool:
+    return path[0] == HEAD
+
+
+def _is_packed(part: Any) -> bool:
+    return isinstance(part, Packed)
