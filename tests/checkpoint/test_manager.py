@@ -20,7 +20,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from jaxcmp.checkpoint.manager import Checkpoints, restore_variables
 from jaxcmp.errors import JaxcmpError
-from jaxcmp.packing import pack
+from jaxcmp.packing import pack, unpack
 from jaxcmp.step import TrainState
 
 ADAMW, SGD = optax.adamw(1e-3), optax.sgd(0.1, momentum=0.9, nesterov=True)
@@ -29,7 +29,7 @@ SMALL = {"params": {"kernel": jnp.ones(3)}}
 
 def make_state(seed: int, optimizer: optax.GradientTransformation = ADAMW) -> TrainState:
     rng = np.random.default_rng(seed)
-    params = pack({"head": {"kernel": jnp.asarray(rng.normal(size=(16, 10)), jnp.float32)}})
+    params: Any = pack({"head": {"kernel": jnp.asarray(rng.normal(size=(16, 10)), jnp.float32)}})
     _, opt_state = optimizer.update(params, optimizer.init(params), params)
     batch_stats = pack({"norm": {"mean": jnp.asarray(rng.normal(size=16), jnp.float32)}})
     return TrainState(
@@ -138,10 +138,10 @@ def test_variables_are_restored_without_the_optimizer(tmp_path):
     (step, variables), newest = restore_variables(tmp_path), make_state(3)
     assert step == 3
     assert variables.keys() == {"params", "batch_stats", "average"}
-    assert_same(variables, {name: getattr(newest, name) for name in variables})
+    assert_same(variables, unpack({name: getattr(newest, name) for name in variables}))
     assert {leaf.device for leaf in jax.tree.leaves(variables)} == {jax.devices()[0]}
-    assert_same(restore_variables(tmp_path, "best")[1]["params"], make_state(2).params)
-    assert_same(restore_variables(tmp_path, 1)[1]["params"], make_state(1).params)
+    assert_same(restore_variables(tmp_path, "best")[1]["params"], unpack(make_state(2).params))
+    assert_same(restore_variables(tmp_path, 1)[1]["params"], unpack(make_state(1).params))
 
 
 def test_newest_two_best_and_every_nth_are_kept(tmp_path):
