@@ -220,14 +220,17 @@ class Runner:
             init_key,
             num_channels=images.shape[-1],
         )
+        self._unpack = jax.jit(unpack, out_shardings=self._everywhere)
         self._waiting: collections.deque[Array] = collections.deque()
 
     @functools.cached_property
     def state_shapes(self) -> TrainState:
         """The shapes of the state, with shardings."""
+        return self._replicated(jax.eval_shape(self._init))
+
+    def _replicated(self, shapes: Any) -> Any:
         return jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self._everywhere),
-            jax.eval_shape(self._init),
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self._everywhere), shapes
         )
 
     def init(self) -> TrainState:
@@ -249,7 +252,8 @@ class Runner:
         )
         start = time.perf_counter()
         predict = jax.jit(self.predict, out_shardings=self._everywhere)
-        lowered = predict.lower(self.state_shapes.variables, self.eval_images)
+        variables = self._replicated(unpack(self.state_shapes.variables))
+        lowered = predict.lower(variables, self.eval_images)
         self._eval_program = lowered.compile(compiler_options=self._compiler_options)
         self.compile_seconds["eval_step"] = time.perf_counter() - start
 
@@ -291,7 +295,8 @@ class Runner:
         rows = self._evaluated[name]
         batches = self.data.in_order(name, rows)
         assert self._eval_program is not None, "compile comes before evaluate"
-        logits = map(partial(self._eval_program, state.variables), batches)
+        # Once for all batches: inside the program, many of a model's arrays would be copied again.
+        logits = map(partial(self._eval_program, self._unpack(state.variables)), batches)
         return collect_logits(logits, num_examples=len(rows))
 
     def close(self) -> None:
@@ -313,9 +318,9 @@ class Runner:
         return state, jax.tree.map(lambda x: x[-1], metrics)
 
     def predict(self, variables: Any, images: Array) -> Array:
-        """Returns logits [batch, classes] of one batch, replicated. Pure, to be compiled."""
+        """Returns logits [batch, classes] of a batch, of plain variables. Pure, to be compiled."""
         return predict_logits(
-            self.train_step.model, unpack(variables), images, mean=self._mean, std=self._std
+            self.train_step.model, variables, images, mean=self._mean, std=self._std
         )
 
 

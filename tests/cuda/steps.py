@@ -11,6 +11,7 @@ from gpus import Gpu
 from jaxcmp import models
 from jaxcmp.data import Dataset, Split
 from jaxcmp.experiment import make_runner, prepare
+from jaxcmp.packing import unpack
 from jaxcmp.runtime import devices
 from jaxcmp.settings.configuration import settings_of
 
@@ -51,7 +52,7 @@ def make_steps(config: Any, *, precision: str, gpu: Gpu) -> dict[str, Step]:
     images = without_devices(runner.eval_images)
     return {
         "train": Step(runner.take_steps, (state, *train, key), donated=(0,)),
-        "eval": Step(runner.predict, (state.variables, images), donated=()),
+        "eval": Step(runner.predict, (unpack(state.variables), images), donated=()),
     }
 
 
