@@ -296,8 +296,13 @@ def on_this_gpu(
 
 
 def _gpus_for_attention(settings: Settings) -> tuple[int, int] | None:
-    """Returns the compute capability of the GPUs that may choose their attention."""
-    return cuda.compute_capability() if settings.fused_attention else None
+    """Returns the compute capability of a GPU that may choose its attention, None of any other.
+
+    Several GPUs compute it in the plain way: JAX divides the images of cuDNN's kernel among them,
+    and not the numbers of tokens, which has yet to run.
+    """
+    is_alone = jax.device_count() == 1
+    return cuda.compute_capability() if settings.fused_attention and is_alone else None
 
 
 def _load(settings: Settings) -> Dataset:

@@ -10,12 +10,12 @@ import pytest
 import sample_data
 from msgspec.structs import replace
 
-from jaxcmp import data, experiment
+from jaxcmp import data, experiment, models
 from jaxcmp.data.placement import Placement
 from jaxcmp.errors import CommandError
 from jaxcmp.logits import predict_logits
 from jaxcmp.packing import unpack
-from jaxcmp.runtime import devices
+from jaxcmp.runtime import cuda, devices
 from jaxcmp.settings.configuration import settings_of
 
 
@@ -230,3 +230,23 @@ def test_options_of_pretrained_weights_need_a_path(key, value):
 
 def test_without_a_path_no_weights_are_read():
     assert experiment.read_weights(config_of("vit", **{"init.seen": "ImageNet-21k"})) is None
+
+
+@pytest.mark.parametrize(
+    ("num_devices", "dtype", "wanted", "is_fused"),
+    [
+        (1, "bfloat16", True, True),
+        (1, "bfloat16", False, False),
+        (1, "float32", True, False),
+        # JAX divides the images of cuDNN's kernel among GPUs, and not the numbers of tokens.
+        (2, "bfloat16", True, False),
+    ],
+)
+def test_attention_is_cudnns_on_one_new_gpu_in_16_bits(
+    monkeypatch, num_devices, dtype, wanted, is_fused
+):
+    monkeypatch.setattr(jax, "device_count", lambda: num_devices)
+    monkeypatch.setattr(cuda, "compute_capability", lambda: (9, 0))
+    config = config_of("vit", compute_dtype=dtype, fused_attention=wanted)
+    model = experiment.prepare(config).model
+    assert isinstance(model, models.ViT) and model.has_fused_attention == is_fused

@@ -5,31 +5,31 @@ import re
 
 import jax
 
-# XLA's own list and convolutions, at which every CUDA graph would end otherwise.
-GRAPH_COMMANDS = (
-    "FUSION",
-    "CUBLAS",
-    "CUBLASLT",
-    "CUDNN",
-    "CUSTOM_CALL",
-    "CONDITIONAL",
-    "DYNAMIC_SLICE_FUSION",
-    "CONVOLUTION",
-)
 GRAPH_FLAG = "xla_gpu_enable_command_buffer"
+# With these a GPU runs a whole step as one CUDA graph.
+GRAPH_OPTIONS: dict[str, str | bool] = {
+    # XLA's own list and convolutions, at which every graph would end otherwise.
+    GRAPH_FLAG: "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,CONDITIONAL,"
+    "DYNAMIC_SLICE_FUSION,CONVOLUTION",
+    # A product with a part of a joined array would be such a fusion, and end the graph from JAX
+    # 0.12 on, in spite of the list.
+    "xla_gpu_enable_dynamic_slice_fusion": False,
+}
 
 
 def compiler_options(platform: str, xla_flags: str | None = None) -> dict[str, str | bool]:
     """Returns the options with which a GPU runs a whole step as one CUDA graph.
 
     The host then launches a step once, and not kernel by kernel. `xla_flags` are by default the
-    environment's XLA_FLAGS: where they say which commands a graph takes, they win. `platform` is
-    JAX's name, as of a device; other platforms have no options.
+    environment's XLA_FLAGS: an option that they name is left to them. `platform` is JAX's name, as
+    of a device; other platforms have no options.
     """
-    flags = os.environ.get("XLA_FLAGS", "") if xla_flags is None else xla_flags
-    if platform != "gpu" or re.search(rf"--{GRAPH_FLAG}\b", flags):
+    if platform != "gpu":
         return {}
-    return {GRAPH_FLAG: ",".join(GRAPH_COMMANDS)}
+    flags = os.environ.get("XLA_FLAGS", "") if xla_flags is None else xla_flags
+    return {
+        name: value for name, value in GRAPH_OPTIONS.items() if not re.search(rf"--{name}\b", flags)
+    }
 
 
 def compute_capability() -> tuple[int, int] | None:

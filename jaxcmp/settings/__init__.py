@@ -362,7 +362,7 @@ class Settings(Section, frozen=True, kw_only=True):
     ]
     fused_attention: Annotated[
         bool,
-        key(Role.FREE, "16-bit attention by cuDNN on GPUs that can; changes only rounding."),
+        key(Role.FREE, "16-bit attention by cuDNN on a GPU that can; changes only rounding."),
     ] = True
     label_smoothing: Annotated[
         float, key(Role.RECIPE, "Share of the target spread evenly over all classes.", ge=0, lt=1)

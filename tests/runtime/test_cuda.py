@@ -7,7 +7,8 @@ from jaxcmp.runtime import cuda
 
 
 def test_a_gpu_takes_convolutions_into_its_graphs_and_a_cpu_gets_no_options():
-    (commands,) = cuda.compiler_options("gpu", "").values()
+    options = cuda.compiler_options("gpu", "")
+    commands = options["xla_gpu_enable_command_buffer"]
     assert {"CONVOLUTION", "FUSION", "CUBLAS", "CUDNN"} <= set(str(commands).split(","))
     assert cuda.compiler_options("cpu", "") == {}
 
@@ -20,8 +21,11 @@ def test_a_gpu_takes_convolutions_into_its_graphs_and_a_cpu_gets_no_options():
     ],
 )
 def test_xla_flags_win(flags, monkeypatch):
-    assert cuda.compiler_options("gpu", flags) == {}
+    others = {"xla_gpu_enable_dynamic_slice_fusion": False}
+    assert cuda.compiler_options("gpu", flags) == others
     monkeypatch.setenv("XLA_FLAGS", flags)
+    assert cuda.compiler_options("gpu") == others
+    monkeypatch.setenv("XLA_FLAGS", f"{flags} --xla_gpu_enable_dynamic_slice_fusion=true")
     assert cuda.compiler_options("gpu") == {}
 
 
