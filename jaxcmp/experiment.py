@@ -262,7 +262,7 @@ def _check_machine(settings: Settings) -> None:
 
 
 def _check_memory(settings: Settings) -> None:
-    """Raises JaxcmpError if a step cannot fit even for grey images, which take the least."""
+    """Raises CommandError if a step cannot fit even for grey images, which take the least."""
     num_devices, free = jax.device_count(), devices.free_bytes()
     capability = _gpus_for_attention(settings)
     requirements.check_memory(

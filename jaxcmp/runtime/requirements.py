@@ -3,7 +3,7 @@
 import math
 from typing import assert_never
 
-from jaxcmp.errors import JaxcmpError
+from jaxcmp.errors import CommandError
 from jaxcmp.settings import ResNet, Settings, ViT
 
 # Weights, gradients and the optimizer's moments, all of the same size.
@@ -18,10 +18,9 @@ def check_memory(
     free: int,
     keeps_scores: bool = True,
 ) -> None:
-    """Raises JaxcmpError if a step cannot fit into the `free` bytes of all devices together.
+    """Raises CommandError if a step cannot fit into the `free` bytes of all devices together.
 
     A step that passes may still not fit: only memory that is certainly in use at once is counted.
-    The same command may fit later or elsewhere, so it is no CommandError, and a study tries again.
     `keeps_scores` is False where attention may keep no scores, as cuDNN's does.
     """
     needed = least_bytes(
@@ -30,7 +29,7 @@ def check_memory(
     if needed <= free:
         return
     model = settings.model
-    raise JaxcmpError(
+    raise CommandError(
         f"training takes at least {in_words(needed)} of memory and {in_words(free)} are free: "
         f"model.image_size={model.image_size}, batch_size={settings.batch_size} in "
         f"{settings.accumulation} part{'' if settings.accumulation == 1 else 's'}, "

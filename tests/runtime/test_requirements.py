@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from jaxcmp import models
 from jaxcmp.clock import Clock
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import CommandError
 from jaxcmp.runtime.requirements import check_memory, least_bytes, num_parameters
 from jaxcmp.settings.configuration import settings_of
 
@@ -71,10 +71,8 @@ def test_fine_tuning_a_small_model_in_parts_passes_on_a_small_gpu():
     ],
 )
 def test_too_much_memory_is_refused_with_the_free_amount(arm, overrides):
-    with pytest.raises(JaxcmpError, match="^[^\n]*$") as error:
+    with pytest.raises(CommandError, match="^[^\n]*$") as error:
         check_memory(settings(arm, **overrides), num_channels=1, num_devices=1, free=20 * GIB)
-    # It may fit later: a study tries again what ends with 1, and gives up what ends with 2.
-    assert error.value.exit_code == 1
     assert "training takes at least " in str(error.value)
     assert "of memory and 21.5 GB are free" in str(error.value)
 

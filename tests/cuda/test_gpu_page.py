@@ -1,11 +1,11 @@
-"""docs/speed.md: its table of compiled steps has the budgets' numbers."""
+"""docs/gpu.md: its table of compiled steps has the budgets' numbers."""
 
 from pathlib import Path
 
 import budgets
 import pytest
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "speed.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "gpu.md"
 STEPS = budgets.read()["0.10.2"]
 
 
