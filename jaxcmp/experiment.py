@@ -206,6 +206,7 @@ def prepare(
         accumulation=settings.accumulation,
         average_decay=settings.average_decay,
         is_trunk_frozen=settings.frozen_trunk,
+        joins_arrays=jax.default_backend() == "gpu",
     )
     return Experiment(settings=settings, dataset=dataset, clock=clock, step=step)
 

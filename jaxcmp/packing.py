@@ -54,14 +54,15 @@ class Packed:
         return divided[True], divided[False]
 
 
-def pack(tree: Mapping[str, Any]) -> Packed:
-    """Packs the arrays of nested dicts."""
+def pack(tree: Mapping[str, Any], *, joins: bool = True) -> Packed:
+    """Packs the arrays of nested dicts; each stays alone unless it `joins` them."""
     alike: dict[Any, list[tuple[Path, int]]] = {}
     for keys, array in jax.tree_util.tree_leaves_with_path(tree):
         path = tuple(key.key for key in keys)
         size, *others = jax.eval_shape(lambda x: _in_order(x, CUDNN_ORDER), array).shape  # noqa: B023
         kind = (_is_head(path), path[-1], *others, array.dtype)
-        alike.setdefault((kind, path) if array.size > MAX_SIZE else kind, []).append((path, size))
+        is_alone = not joins or array.size > MAX_SIZE
+        alike.setdefault((kind, path) if is_alone else kind, []).append((path, size))
     parts = tuple(sorted(map(tuple, alike.values())))
     # Arrays with these parts are still to be made: that takes only the parts.
     return repack(Packed(parts, parts), tree)

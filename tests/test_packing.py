@@ -178,3 +178,10 @@ def test_a_checkpoint_has_each_array_by_its_own_path():
     assert jax.tree.structure(restored) == jax.tree.structure(state)
     assert_same(restored, state)
     assert_same(trees.onto(jax.eval_shape(lambda: state), arrays, "it"), state)
+
+
+def test_what_is_not_joined_has_an_array_for_each_of_the_models():
+    params = variables_of(DEEP)["params"]
+    packed = pack(params, joins=False)
+    assert len(packed.arrays) == len(jax.tree.leaves(params)) > len(pack(params).arrays)
+    jax.tree.map(np.testing.assert_array_equal, unpack(packed), params)

@@ -43,7 +43,7 @@ def make_steps(config: Any, *, precision: str, gpu: Gpu) -> dict[str, Step]:
     experiment = prepare(settings_of(config), black_images())
     capability = gpu.capability if experiment.settings.fused_attention else None
     model = models.on_gpu(experiment.model, capability)
-    step = dataclasses.replace(experiment.step, model=model)
+    step = dataclasses.replace(experiment.step, model=model, joins_arrays=True)
     experiment = dataclasses.replace(experiment, step=step)
     # One device, as on the GPU: images are looked up there, and nowhere else.
     runner = make_runner(experiment, devices.make_mesh(jax.devices()[:1]))
