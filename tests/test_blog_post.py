@@ -91,3 +91,10 @@ def test_the_page_says_where_the_blog_posts_classes_contradict_it():
     line = row("ResNet-18 is furthest ahead for cat")
     assert third == "cat" and counted("ResNet-18 is furthest ahead") == f"{ratios['cat']:.2f}"
     assert f"{first} has {ratios[first]:.2f}, {second} {ratios[second]:.2f}" in line
+
+
+@pytest.mark.parametrize("name", ["vit", "resnet"])
+def test_the_readme_has_the_models_own_counts(name):
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    multiply_adds = sum(MODELS[name].multiply_adds(3).values())
+    assert f"{sum(parameters(name).values()):,}" in readme and f"{multiply_adds:,}" in readme

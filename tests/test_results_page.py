@@ -16,6 +16,8 @@ PAGE = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # A number that a report rounds: with a decimal point, perhaps a sign.
 FIGURE = re.compile(r"[−+]?\d+\.\d+")
+# Parameters of the blog post's models, which tests/models count.
+FULL_SIZE = {"vit": 5_362_762, "resnet": 11_173_962}
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +70,25 @@ def test_the_curves_are_those_of_the_runs(report):
     assert list(map(float, drawn)) == pytest.approx(list(map(float, made)), abs=0.01)
 
 
+def stated_accuracies() -> dict[str, float]:
+    """Returns the blog post's best accuracy of each model, in percent."""
+    claims = load_claims().claims
+    return {claim.arms[0]: claim.stated[0] for claim in claims if "best epoch" in claim.says}
+
+
+def test_the_paragraph_on_the_blog_post_has_its_gap_and_the_models_sizes():
+    text = " ".join(part(PAGE, "What it says of the blog post").split())
+    costs = {
+        arm: json.loads((RUNS / arm / "seed-0" / "cost.json").read_text()) for arm in FULL_SIZE
+    }
+    ratios = [round(full / costs[arm]["parameters"]["total"]) for arm, full in FULL_SIZE.items()]
+    assert f"{ratios[0]} and {ratios[1]} times fewer parameters" in text
+    stated = stated_accuracies()
+    assert f"its {stated['resnet'] - stated['vit']:.2f} points" in text
+
+
 def test_the_blog_posts_row_has_its_numbers():
     (row,) = (row for row in rows(our_results(README)) if "blog post" in row)
-    stated = {
-        claim.arms: claim.stated for claim in load_claims().claims if "best epoch" in claim.says
-    }
-    ((resnet,), (vit,)) = stated[("resnet",)], stated[("vit",)]
-    assert [cell.strip() for cell in row.split("|")[2:4]] == [f"{resnet} %", f"{vit} %"]
+    stated = stated_accuracies()
+    cells = [cell.strip() for cell in row.split("|")[2:4]]
+    assert cells == [f"{stated[arm]} %" for arm in ("resnet", "vit")]

@@ -44,7 +44,11 @@ def make_parser() -> cli.Parser:
     add("--part", help="for processes that this command starts: what they measure")
     add_number = functools.partial(add, type=cli.positive)
     add_number("--rounds", help="samples of each timing (default: 20, or 5 of each size)")
-    add_number("--starts", default=3, help="processes that compile anew, and that do not")
+    add_number(
+        "--starts",
+        default=3,
+        help="processes that compile anew, and as many that start from their cache",
+    )
     add_number("--pairs", default=5, help="samples of each side in a comparison")
     add_number("--input", help="feed this many made-up JPEG images")
     add_number("--stored", default=256, help="their side in the files, in pixels")

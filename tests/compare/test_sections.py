@@ -1,4 +1,4 @@
-"""What holds for every section: a number names its runs, and missing data have a command."""
+"""Every section: a number names its runs, and missing data have a command."""
 
 import pytest
 import sections

@@ -1,4 +1,4 @@
-"""What XLA is asked for on a GPU, and how capable GPUs are."""
+"""Compiler options for GPUs, and their compute capability."""
 
 import jax
 import pytest

@@ -319,7 +319,7 @@ def _images_per_second(arm: Arm) -> Cell:
 
 
 def _peaks(arm: Arm) -> tuple[str, dict[int, float]]:
-    """Where memory was measured, the devices' first, and bytes by run."""
+    """Returns where memory was measured, on the device if it was, and the bytes by run."""
     for place, key in (("the device", "device_bytes"), ("the process", "host_bytes")):
         if peaks := _known(arm, lambda o, k=key: o.run.cost.get("peak_memory", {}).get(k)):
             return place, peaks
