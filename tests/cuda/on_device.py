@@ -26,7 +26,7 @@ KINDS = {
     "gather": ("scatter", "gather"),
     "fill": ("memset", "broadcast"),
 }
-NUM_TRACED, NUM_LARGEST = 10, 12
+NUM_TRACED, NUM_LARGEST, NUM_CALLS = 10, 12, 50
 
 
 def main(words: Sequence[str]) -> None:
@@ -61,6 +61,7 @@ def attention(words: Sequence[str]) -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
 
+    from jaxcmp.bench.measure import timed
     from jaxcmp.models import fused_attention, kernels
 
     batch, num_heads, width = (4 if "--tiny" in words else 128), 3, 192
@@ -80,7 +81,7 @@ def attention(words: Sequence[str]) -> dict[str, Any]:
             return result, pull(dy)[0]
 
         results[name] = jax.block_until_ready(both(qkv, dy))
-        seconds[name] = seconds_of(lambda run=both: run(qkv, dy))
+        seconds[name] = timed(lambda run=both: run(qkv, dy))(NUM_CALLS)
     wide = ([x.astype(jnp.float32) for x in results[name]] for name in forms)
     errors = [
         float(jnp.linalg.norm(a - b) / jnp.linalg.norm(a)) for a, b in zip(*wide, strict=True)
@@ -88,18 +89,6 @@ def attention(words: Sequence[str]) -> dict[str, Any]:
     if max(errors) > 0.02:
         sys.exit(f"cuDNN's attention differs from the plain one by {errors}, relative")
     return {"relative_difference": errors, "seconds": seconds, "is_cudnn": has_cudnn}
-
-
-def seconds_of(call: Callable[[], Any], num_calls: int = 50) -> float:
-    """Returns the mean seconds of a call, of many that are dispatched one after the other."""
-    import jax
-
-    result = None
-    start = time.perf_counter()
-    for _ in range(num_calls):
-        result = call()
-    jax.block_until_ready(result)
-    return (time.perf_counter() - start) / num_calls
 
 
 def profile(words: Sequence[str]) -> dict[str, Any]:

@@ -22,10 +22,10 @@ def turned(found: Difference) -> Difference:
 
 def corrected(found: Sequence[Difference]) -> list[Difference]:
     """Corrects the p values that are known by Holm's method."""
-    p_values = iter(holm([each.p_value for each in found if each.p_value is not None]))
+    p_values = holm([each.p_value for each in found])
     return [
-        Difference(each.mean, each.interval, None if each.p_value is None else next(p_values))
-        for each in found
+        Difference(each.mean, each.interval, p_value)
+        for each, p_value in zip(found, p_values, strict=True)
     ]
 
 
