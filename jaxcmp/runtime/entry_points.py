@@ -1,5 +1,6 @@
 """The commands by name, the two ways to start each, and the code that runs before it."""
 
+import atexit
 import sys
 from collections.abc import Sequence
 
@@ -79,6 +80,8 @@ def _handle_signals(module: str) -> None:
     if module == "main":
         interrupt.end_with(interrupt.BEFORE_FIRST_STEP, None)
     interrupt.handle_signals()
+    # Registered first, so called last.
+    atexit.register(interrupt.ignore_signals)
 
 
 def _print_help() -> None:

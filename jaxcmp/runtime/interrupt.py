@@ -68,6 +68,17 @@ def handle_signals() -> Handlers:
     return {number: signal.signal(number, _handle) for number in ours}
 
 
+def ignore_signals() -> None:
+    """Ignores the signals that we handle; for the last moments of a process.
+
+    Python takes all handlers away before its own end, so a signal would kill a process whose
+    command has ended well.
+    """
+    for number in NUMBERS:
+        if signal.getsignal(number) is _handle:
+            signal.signal(number, signal.SIG_IGN)
+
+
 @contextlib.contextmanager
 def handled(line: str) -> Iterator[None]:
     """Handles signals inside; one that ends the process prints `line`.

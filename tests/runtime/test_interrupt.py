@@ -140,10 +140,14 @@ def test_a_second_signal_quits_at_once(number):
 
 def test_a_run_signalled_at_any_moment_ends_like_an_unbroken_one(unbroken, tmp_path):
     command = (*processes.TINY, f"--workdir={tmp_path / 'run'}")
-    # While it imports, while it compiles, and while it trains; a whole run takes 4 s.
-    for number, seconds in zip(NUMBERS, (0.5, 1.5, 3), strict=True):
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    # While it imports, while it compiles, and while it trains.
+    for number, seconds in zip(NUMBERS, (0.5, 1.5, None), strict=True):
         process = processes.start(*command)
-        time.sleep(seconds)
+        if seconds is None:
+            processes.wait_for_lines(metrics, 3, process)
+        else:
+            time.sleep(seconds)
         process.send_signal(number)
         code, _, err = processes.finish(process)
         assert code in (75, 128 + number) and err.count("\n") == 1
@@ -152,6 +156,23 @@ def test_a_run_signalled_at_any_moment_ends_like_an_unbroken_one(unbroken, tmp_p
     code, _, err = processes.run(*command)
     assert code == 0, err
     assert processes.values(tmp_path / "run") == processes.values(unbroken)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_signal_while_python_exits_changes_nothing(number, tmp_path):
+    # An object that outlives the handlers: Python frees it after it has taken them away.
+    program = (
+        "import os, signal, sys\n"
+        "from jaxcmp.runtime import entry_points\n"
+        "class Late:\n"
+        "    def __del__(self, kill=os.kill, pid=os.getpid()):\n"
+        f"        kill(pid, {int(number)})\n"
+        "late = Late()\n"
+        "sys.modules['late'] = late\n"
+        "entry_points.start(['--help'])\n"
+    )
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert process.returncode == 0
 
 
 def test_a_run_whose_terminal_is_lost_is_saved(unbroken, tmp_path):
