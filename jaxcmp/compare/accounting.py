@@ -20,16 +20,21 @@ def account(group: Group) -> list[str]:
 
 
 def about_recipes(group: Group) -> list[str]:
-    """Says where two arms differ in recipe too, unless crossed runs tell that effect apart."""
-    if len(group.arms) != 2 or group.crossed:
+    """Says where models differ in recipe too, unless crossed runs tell that effect apart."""
+    arms = group.arms
+    if len({arm.architecture for arm in arms}) < 2 or group.crossed:
         return []
-    one, two = group.arms
-    parts = [name for name, say in RECIPE.items() if say(one.config) != say(two.config)]
+    parts = [name for name, say in RECIPE.items() if len({say(arm.config) for arm in arms}) > 1]
     if not parts:
         return []
+    if len(arms) > 2:
+        return [
+            f"The arms differ in {listed(parts)} too: a gap between two models with two recipes is "
+            "one of model and recipe together."
+        ]
     return [
-        f"{one.name} and {two.name} differ in {listed(parts)} too: what sets them apart is model "
-        "and recipe together."
+        f"{arms[0].name} and {arms[1].name} differ in {listed(parts)} too: what sets them apart is "
+        "model and recipe together."
     ]
 
 

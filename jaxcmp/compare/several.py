@@ -8,17 +8,16 @@ from jaxcmp.compare.arms import Arm, by_held_out, gathered
 from jaxcmp.compare.recipe_keys import differing, short_names
 from jaxcmp.compare.statistics.means import CONFIDENCE, ROUNDING, Difference, compare_runs, lead
 from jaxcmp.compare.statistics.paired import holm, paired_difference
-from jaxcmp.compare.words import CLEAR, listed, shortened
+from jaxcmp.compare.words import CLEAR, MAX_NAMED, listed, shortened
 
 # A longer title, or one of more settings, is not read.
 MAX_TITLE, MAX_KEYS = 48, 2
 NO_CHOICE = (
-    "No arm is called the best: that is chosen on images held out from training "
-    "(--config.data.validation_fraction=0.1), never on the test images."
+    "The best arm is chosen on held-out images alone, and not all of these runs have some "
+    "(--config.data.validation_fraction=0.1)."
 )
 NUMBERS = (
-    "Below, first: test accuracy after the last epoch, the mean over seeds and its 95 % interval, "
-    "or each of fewer than three seeds. The table after that has every pair."
+    "± is half of the 95 % t-interval over seeds; with fewer than three seeds, each is shown."
 )
 
 
@@ -123,6 +122,9 @@ def _counts(pairs: Sequence[Pair]) -> list[str]:
 
 def _lead(one: str, two: str, pairs: Sequence[Pair]) -> str:
     """Counts the pairs of arms of two models in which each model is really ahead."""
+    if len(pairs) <= MAX_NAMED and all(p.is_real and p.ahead is pairs[0].ahead for p in pairs):
+        gaps = [f"{pair.behind.name} by {_size(pair.over_seeds)}" for pair in pairs]
+        return f"{pairs[0].ahead.name} is ahead of {' and of '.join(gaps)}, {CLEAR}."
     ahead = [_ahead(pair) for pair in pairs if pair.is_real]
     # The model with more leads is named first.
     one, two = sorted((one, two), key=lambda model: -ahead.count(model))
@@ -134,6 +136,11 @@ def _lead(one: str, two: str, pairs: Sequence[Pair]) -> str:
     others = f"{two} in {ahead.count(two)}" if two in ahead else f"{two} in none"
     leads = f"{one} is ahead in {ahead.count(one)} and {others}"
     return f"{start}{leads} by {CLEAR}."
+
+
+def _size(shares: Difference) -> str:
+    low, high = (f"{100 * bound:.2f}" for bound in shares.interval or (shares.mean, shares.mean))
+    return f"{100 * shares.mean:.2f} points ({low} to {high})"
 
 
 def _ahead(pair: Pair) -> str:

@@ -99,13 +99,16 @@ def _accuracies(group: Group, order: Sequence[int]) -> Figure:
 
 
 def _sentence(leader: Arm, other: Arm, gaps: Sequence[ClassGap]) -> str:
-    """Counts the classes in which each arm is ahead, and names the largest gap."""
+    """Counts the classes in which each arm scores higher, and names the largest gap."""
     parts = []
-    for arm, ordered, side in ((leader, gaps, Lead.FIRST), (other, gaps[::-1], Lead.SECOND)):
+    for arm, rival, ordered, side in (
+        (leader, other, gaps, Lead.FIRST),
+        (other, leader, gaps[::-1], Lead.SECOND),
+    ):
         if real := [each for each in ordered if each.gap.lead is side]:
             parts.append(
-                f"{arm.name} is ahead in {len(real)} of {len(gaps)} classes, most in "
-                f"{real[0].name}: by {differences.in_words(real[0].gap, of='class, classes')}"
+                f"{arm.name} scores higher than {rival.name} in {len(real)} of {len(gaps)} "
+                f"classes, most in {real[0].name}: by {differences.in_words(real[0].gap, of='class, classes')}"
             )
     if parts:
         return f"{'; '.join(parts)}."

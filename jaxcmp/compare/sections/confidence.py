@@ -28,8 +28,8 @@ MAX_PANELS = 4
 NOTE = (
     "ECE, the expected calibration error: sort the answers by how sure the model is of them, share "
     "them out among 15 groups of one size, and compare in each how sure it was with how often it "
-    "was right; ECE is the mean difference. At 2 %, an arm is surer than right, or less sure, by 2 "
-    "points on average. Chance alone gives even a perfect model some error: the 95 % interval over "
+    "was right; ECE is the mean difference. At 2 %, confidence and accuracy differ by 2 points "
+    "on average. Chance alone gives even a perfect model some error: the 95 % interval over "
     "test images is for the error without that part, and begins at 0 where chance can explain all "
     "of it (Wu 1986; Broecker and Smith 2007). NLL is the mean of −log(probability of the right "
     "class), in nats; Brier is the squared error of all probabilities. Of all three, less is "

@@ -1,4 +1,4 @@
-"""Cost: what an accuracy takes in operations and in time, and who is ahead at equal cost."""
+"""Cost: what an accuracy takes in FLOPs and in time, and who is ahead at equal cost."""
 
 import dataclasses
 import itertools
@@ -22,8 +22,8 @@ SIZE_CAPTION = (
     "The last epoch: mean with its 95 % t-interval over seeds, or each of fewer than three."
 )
 BUDGET_NOTE = (
-    "The arm that spent more is read in the middle of its schedule, before its learning rate has "
-    "come down: a run planned for this budget would do better."
+    "An arm that spent more is shown before the end of its schedule, while its learning rate is "
+    "still high: a run planned for this budget may do better."
 )
 EQUAL_NOTE = (
     "Each run was planned for its length, learning rate and all. Training FLOPs are equal where "
@@ -50,7 +50,7 @@ def _minutes(outcome: Outcome) -> list[float]:
     return np.cumsum([epoch["seconds"] / 60 for epoch in outcome.epochs]).tolist()
 
 
-FLOPS = Spending("operations", "training TFLOP", _teraflops, lambda spent: _say_flops(1e12 * spent))
+FLOPS = Spending("FLOPs", "training TFLOP", _teraflops, lambda spent: _say_flops(1e12 * spent))
 TIME = Spending("time", "training time, min", _minutes, lambda spent: cells.duration(60 * spent))
 
 

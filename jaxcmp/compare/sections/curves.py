@@ -12,14 +12,14 @@ from jaxcmp.compare.sections.over_seeds import by_epoch
 EPOCH = Axis("epoch")
 CAPTION = "Thin: one seed. Thick: the mean over seeds."
 MIXING = (
-    "The training accuracy of {} cannot be compared with others: MixUp and CutMix blend two images "
+    "The dashed accuracy of {} cannot be compared with others: MixUp and CutMix blend two images "
     "and their labels, and a prediction counts by the share of its class in the blended label. It "
     "is low by design, and may lie below the test accuracy."
 )
 CLEAN = "Training accuracy without augmentation"
 ON_CLEAN = (
-    "The training accuracy is that of the weights after an epoch on a fixed sample of training "
-    "images, as they are: unlike the accuracy in training, it compares with the test accuracy."
+    "The training accuracy is measured after each epoch, on a fixed sample of training images "
+    "without augmentation, so that it can be compared with the test accuracy."
 )
 
 
@@ -50,7 +50,7 @@ def curves_section(group: Group) -> Answer:
     silent = left_out(group.arms, lambda outcome: outcome.epochs, "recorded epochs")
     details = [_training_figure(arms), _rates(arms)]
     details += notes(silent, MIXING.format(mixed) if mixed else "")
-    folded = "accuracy in training, learning rates"
+    folded = "accuracy on augmented images, learning rates"
     return answered("curves", "Training curves", [curves], details=details, folded=folded)
 
 
@@ -70,8 +70,8 @@ def _training_figure(arms: Sequence[Arm]) -> Figure:
         series = by_epoch(arm, "test_accuracy", 100, "test")
         series += by_epoch(arm, "train_accuracy_mixed", 100, label, style="dashed")
         panels.append(Plot(f"{arm.name}: accuracy", EPOCH, Axis("accuracy, %"), series))
-    caption = f"{CAPTION} Dashed: in training, as the legend says."
-    alternative = f"Accuracy on test images and in training by epoch for {_names(arms)}."
+    caption = f"{CAPTION} Dashed: accuracy on the augmented images of training."
+    alternative = f"Accuracy on test images and on augmented training images by epoch for {_names(arms)}."
     return Figure("curves-training", panels, caption, alternative)
 
 

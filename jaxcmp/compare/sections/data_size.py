@@ -188,7 +188,7 @@ def _other_sizes(group: Group) -> list[Suggestion]:
     arms = group.arms if len(group.arms) <= len(models) else list(models.values())[::-1]
     found = [_another_size(arm) for arm in arms]
     if len({each.command for each in found}) < len(found):
-        text = "Less data: what more images are worth shows in runs on parts of them."
+        text = "Less data: runs on parts of the images show what more images are worth."
         return [Suggestion(text, found[0].command)]
     return found
 
@@ -200,7 +200,7 @@ def _another_size(arm: Arm) -> Suggestion:
         share = f"{100 * run.train_fraction:g} %"
         text = f"More data: {arm.name} had {share} of the training images; all of them:"
         return Suggestion(text, vary(run, {TRAIN_FRACTION: 1.0}, suffix="-all-images"))
-    text = f"Less data: what more images are worth to {arm.name} shows in runs on a tenth of them."
+    text = f"Less data: runs on a tenth of the images show what more are worth to {arm.name}."
     return Suggestion(text, vary(run, {TRAIN_FRACTION: PART}, suffix=f"-{PART}"))
 
 

@@ -14,8 +14,8 @@ from jaxcmp.runs import config_hash
 
 COMMANDS = "To repeat the runs, at their commit with constraints.txt installed, and the comparison:"
 NOTE = (
-    "config: a hash of the configuration, seed included, without paths and logs. Of a run of "
-    "several sessions, start is the first one's, and commits and devices are all there were."
+    "config: a hash of the configuration, seed included, without paths and logs. For a run "
+    "of several sessions: the first start, and every commit and device."
 )
 
 
@@ -40,8 +40,8 @@ def _data(group: Group) -> Text:
     return Text(
         f"Data: {data['name']}{version}; {group.arms[0].outcomes[0].num_train:,} "
         f"training images, {held_out:,} held out, {len(group.labels):,} test images, "
-        f"{len(group.class_names)} classes. The accuracy is that of the last epoch; nothing was "
-        "selected on the test set, unless a line says so."
+        f"{len(group.class_names)} classes. The accuracy is that of the last epoch; only "
+        "the line of the best epoch chose something on the test images."
     )
 
 

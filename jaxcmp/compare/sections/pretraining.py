@@ -64,7 +64,7 @@ def pretraining_section(group: Group) -> Answer:
     arms = pretrained_arms(group)
     if not arms:
         run = group.arms[0].outcomes[0]
-        text = "Pretraining: a run that begins with published weights, with their file in place."
+        text = "Pretraining: a run from published weights, once their file is there:"
         known = run.architecture if run.architecture in PUBLISHED else "vit"
         return unanswered(text, fine_tune(run, known))
     gains = [_gain_sentence(each) for each in of_sizes(arms, min, max) if each.baseline]

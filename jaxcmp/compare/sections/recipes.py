@@ -199,8 +199,10 @@ def _missing(crossings: Sequence[Crossing]) -> Suggestion:
         for crossed, model, recipe in zip(each.crossed, each.arms, each.arms[::-1], strict=True)
         if crossed is None
     ]
-    it = "it" if len(names) == 1 else "them"
-    text = f"{WHY} Not trained, or not finished: {' and '.join(names)}. The study trains {it}."
+    text = (
+        f"{WHY} Not trained, or not finished: {' and '.join(names)}. The study trains each model "
+        "with both recipes, for as many epochs as it says:"
+    )
     return Suggestion(text, whole_study(crossings[0].arms[0].outcomes[0]))
 
 

@@ -22,6 +22,8 @@ from jaxcmp.compare.words import UNCLEAR
 TITLE = "All results"
 # More sets of other images do not fit the first screen.
 MAX_OTHER = 3
+# In fewer epochs, smoothed over 5, all are close to the end.
+MIN_EPOCHS = 15
 # Labels, and the cells of an arm.
 Rows = Sequence[tuple[str, Callable[[Arm], Cell]]]
 BETTER = " ✓"
@@ -29,8 +31,9 @@ NOTE = (
     "± is half of the 95 % t-interval of the mean over seeds; with fewer than three seeds each is "
     "shown. The interval for test images is that of drawing other images, for these trained "
     "models. Training FLOPs: two for each multiply-add, a backward pass taken as two forward "
-    "passes. Epochs to converge: the first epoch whose test accuracy, smoothed over 5 epochs, is "
-    "within 0.5 points of its end."
+    "passes. Times depend on what else the machine does; where their interval would reach below 0, "
+    "the range of the runs is shown. Epochs to converge, in runs of 15 epochs or more: the first "
+    "whose test accuracy, smoothed over 5 epochs, is within 0.5 points of its end."
 )
 PAIRS_NOTE = (
     "The arm with the higher mean stands first; that alone is no lead. Over seeds: Welch's "
@@ -221,6 +224,7 @@ def _other_side(lead: Lead) -> Lead:
 def _result_rows(group: Group) -> Rows:
     num_test = len(group.labels)
     has_peaks = any(_peaks(arm)[1] for arm in group.arms)
+    is_long = any(len(o.epochs) >= MIN_EPOCHS for arm in group.arms for o in arm.outcomes)
 
     def on(images) -> Callable[[Arm], Cell]:
         return lambda arm: columns.accuracy(own) if (own := images.arm(arm.index)) else Cell("–")
@@ -240,7 +244,7 @@ def _result_rows(group: Group) -> Rows:
         ("Training time", _training_time),
         ("Images per second in training", _images_per_second),
         *([("Peak memory", _peak_memory)] if has_peaks else []),
-        ("Epochs to converge", _epochs_to_converge),
+        *([("Epochs to converge", _epochs_to_converge)] if is_long else []),
     ]
 
 
@@ -307,6 +311,8 @@ def _say_seconds(seconds: list[float]) -> str:
     if len(seconds) < MIN_RUNS:
         return " and ".join(map(cells.duration, seconds))
     estimate = estimate_mean(seconds)
+    if estimate.interval and estimate.interval[0] < 0:
+        return f"{cells.duration(min(seconds))} to {cells.duration(max(seconds))}"
     half = estimate.interval and f" ± {cells.duration(estimate.interval[1] - estimate.mean)}"
     return f"{cells.duration(estimate.mean)}{half or ''}"
 
@@ -315,7 +321,11 @@ def _images_per_second(arm: Arm) -> Cell:
     if len(cells.durations(arm)) > 1:
         return Cell("on several machines, see the runs", runs=arm.runs)
     known = _known(arm, lambda outcome: (outcome.run.result or {}).get("images_per_second"))
-    return cells.mean(list(known.values()), list(known), digits=0)
+    cell = cells.mean(list(known.values()), list(known), digits=0)
+    if cell.interval and cell.interval[0] < 0:
+        text = f"{min(known.values()):,.0f} to {max(known.values()):,.0f}"
+        return cells.with_text(cell, text)
+    return cell
 
 
 def _peaks(arm: Arm) -> tuple[str, dict[int, float]]:
@@ -335,7 +345,7 @@ def _peak_memory(arm: Arm) -> Cell:
 
 def _epochs_to_converge(arm: Arm) -> Cell:
     def epochs_of(outcome: Outcome) -> float | None:
-        if not outcome.epochs:
+        if len(outcome.epochs) < MIN_EPOCHS:
             return None
         keys = ("test_accuracy", "epoch")
         return float(epochs_to_converge(*(np.array([e[k] for e in outcome.epochs]) for k in keys)))

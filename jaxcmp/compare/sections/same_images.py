@@ -70,7 +70,7 @@ def _agreement(group: Group, leader: Arm, other: Arm) -> tuple[Table, str]:
             rows.append(_agreement_row(group, f"{arm.name} and itself, another seed", within))
             kappas.append((f"between seeds of {arm.name}", rows[-1][2].value))
     headings = columns.of_words("runs") + columns.of_numbers(
-        *("same answer", "error consistency, kappa", "one alone", "ensemble", "gain, points")
+        *("same answer", "error consistency, kappa", "better of the two", "ensemble", "gain, points")
     )
     title = "Agreement, and what an ensemble would gain"
     table = Table(title, headings, rows, AGREEMENT_NOTE)
@@ -89,14 +89,14 @@ def _agreement_row(group: Group, name: str, pairs: Sequence[Pair]) -> list[Cell]
         kappas.append(error_consistency(_right(one), _right(two)))
         ensemble = ensemble_accuracy(logits, group.labels)
         own = one.test_accuracy, two.test_accuracy
-        found.append((same, sum(own) / 2, ensemble, ensemble - max(own)))
-    same, alone, together, gain = np.mean(found, axis=0).tolist()
+        found.append((same, max(own), ensemble, ensemble - max(own)))
+    same, better, together, gain = np.mean(found, axis=0).tolist()
     known = [kappa for kappa in kappas if kappa is not None]
     return [
         cells.words(name),
         cells.share(same, None, runs),
         cells.decimal(float(np.mean(known)) if known else None, runs, digits=3),
-        cells.share(alone, None, runs),
+        cells.share(better, None, runs),
         cells.share(together, None, runs),
         cells.difference(gain, None, runs),
     ]
@@ -187,7 +187,7 @@ def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery | Text:
     return Gallery(
         pictures,
         f"The test images on which {leader.name} and {other.name} disagree most confidently, each "
-        "by the mean probability over its seeds. A picture is there if one of the runs kept it.",
+        "by the mean probability over its seeds. An image is shown if a run stored it.",
     )
 
 

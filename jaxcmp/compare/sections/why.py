@@ -114,10 +114,9 @@ def _by_class(group: Group, first: InspectedArm, second: InspectedArm) -> str:
         return ""
     rho, p_value, num = found
     return (
-        f"By class, the lead of {first.arm.name} over {second.arm.name} and the accuracy that "
-        f"shuffled tiles of {shuffled_tile(first)} pixels cost both have a rank correlation of "
-        f"{cells.two_digits(rho)} ({cells.say_p(p_value)}, n = {num} classes, too few for more "
-        "than a hint)."
+        f"Across classes, the lead of {first.arm.name} over {second.arm.name} and the accuracy "
+        f"lost to shuffled tiles of {shuffled_tile(first)} pixels (mean of both arms) have the "
+        f"rank correlation {cells.two_digits(rho)} ({cells.say_p(p_value)}, n = {num})."
     )
 
 
@@ -165,8 +164,8 @@ def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
     gap = compare_runs(percents[2], percents[0], most=100)
     gain = compare_runs(percents[1], percents[0], most=100)
     text = (
-        "One inductive bias alone: four convolutions in the place of the patches and of a block, "
-        f"with the same recipe, change {patch.name} by {in_words(gain, is_signed=True)}"
+        "Four convolutions instead of the patches and one block, with the same recipe, change "
+        f"{patch.name} by {in_words(gain, is_signed=True)}"
     )
     if gap.lead is not Lead.FIRST:
         return f"{text}; there is no clear gap of {patch.name} to {ahead.name} that it could close."

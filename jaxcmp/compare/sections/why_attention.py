@@ -48,10 +48,11 @@ def _distance_text(arm: InspectedArm) -> str:
     first = trained.mean(axis=0)[0]
     change = _change(trained.mean(axis=(1, 2)) - initial.mean(axis=(1, 2)), "pixels")
     return (
-        f"A patch of {arm.arm.name} attends {trained.mean():.1f} pixels far, mean over blocks and "
-        f"heads, untrained {initial.mean():.1f} and uniform attention {uniform:.1f}: training "
-        f"changes it by {change}. The heads of the first block lie between {first.min():.1f} and "
-        f"{first.max():.1f} pixels; the entropy is {entropy.mean():.0f} % of uniform attention's."
+        f"The attention of {arm.arm.name} reaches {trained.mean():.2f} pixels, mean over patches, "
+        f"blocks and heads; untrained {initial.mean():.2f}, uniform attention {uniform:.2f}. "
+        f"Training changes it by {change}. The heads of the first block lie between "
+        f"{first.min():.1f} and {first.max():.1f} pixels; the entropy is {entropy.mean():.0f} % of "
+        "uniform attention's."
     )
 
 

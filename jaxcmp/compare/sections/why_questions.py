@@ -67,7 +67,8 @@ def questions_for(arm: InspectedArm) -> list[Question]:
         return [x - y for x, y in zip(each.unchanged(state), after, strict=True)]
 
     def spoiled(each: InspectedArm, state: State) -> list[float]:
-        return mean_over([under_corruption(each, kind, state) for kind in kinds])
+        after = mean_over([under_corruption(each, kind, state) for kind in kinds])
+        return [x - y for x, y in zip(each.unchanged(state), after, strict=True)]
 
     return [
         Question(
@@ -80,8 +81,8 @@ def questions_for(arm: InspectedArm) -> list[Question]:
         Question(
             f"spread of the accuracy over {num_places} places, points",
             spread_over_places,
-            "Where a smaller image is pasted changes the accuracy of {a} by {x} points (standard "
-            f"deviation over {num_places} places) and of {{b}} by {{y}}",
+            "The place of a smaller, pasted image changes the accuracy of {a} by {x} points "
+            f"(standard deviation over {num_places} places) and of {{b}} by {{y}}",
             _places,
             instead=_near_chance,
         ),
@@ -92,10 +93,10 @@ def questions_for(arm: InspectedArm) -> list[Question]:
             _arrangement,
         ),
         Question(
-            f"accuracy under {len(kinds)} corruptions, %",
+            f"accuracy lost to {len(kinds)} corruptions, points",
             spoiled,
-            f"Over {len(kinds)} corruptions at five severities, {{a}} is right in {{x}} % of cases "
-            "and {b} in {y} %",
+            f"{len(kinds)} corruptions at five severities cost {{a}} {{x}} points of accuracy and "
+            "{b} {y}",
             _corruptions,
             is_folded=True,
         ),
@@ -193,8 +194,8 @@ def _shifts(arms: Sequence[InspectedArm]) -> Figure:
         "why-shifts",
         panels,
         "Share of the test images that keep their answer when they are shifted, mean over eight "
-        "directions and seeds, with 95 % t-intervals. In the first panel the gap is black, as "
-        f"random crops leave it. {reach}{UNTRAINED} A shift by a whole patch leaves a ViT the same "
+        "directions and seeds, with 95 % t-intervals. In the first panel the uncovered border is "
+        f"black, as in random crops. {reach}{UNTRAINED} A shift by a whole patch leaves a ViT the same "
         "patches at other positions (Gunasekar 2022; Azulay and Weiss 2019).",
         "Share of answers kept against the shift in pixels.",
     )
@@ -246,8 +247,8 @@ def _places(arms: Sequence[InspectedArm]) -> Figure:
         "why-places",
         panels,
         "Each test image, at five eighths of its size, pasted on black at a grid of places: "
-        "accuracy minus that at the centre, mean over seeds. A ViT's pattern can be that of its "
-        f"patches, into which an image falls otherwise at each place.{floor if low else ''}",
+        "accuracy minus that at the centre, mean over seeds. A ViT's pattern can come from "
+        f"its patches, which cut the image differently at each place.{floor if low else ''}",
         "Accuracy by the place of the image, relative to the centre, for each arm.",
     )
 

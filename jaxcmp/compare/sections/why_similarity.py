@@ -4,13 +4,12 @@ import itertools
 
 import numpy as np
 
-from jaxcmp.compare import cells
 from jaxcmp.compare.document import Block, Figure, Heatmap, Text
 from jaxcmp.compare.inspected import InspectedArm, State
 from jaxcmp.compare.statistics.similarity import best_match, linear_cka
 
 CAPTION = (
-    "Linear CKA of all pairs of layers, in percent: 100 for two layers that are the same up to "
+    "Linear CKA of all pairs of layers: 100 % for two layers that are the same up to "
     "rotation and scale, 0 for independent ones (Kornblith et al. 2019), by the unbiased estimator "
     "over minibatches of at most 64 images (Nguyen et al. 2021). Mean over pairs of seeds."
 )
@@ -36,7 +35,7 @@ def similarity_parts(
             ceilings.append(f"{_number(own)} for {each.arm.name} ({_pairs(num)})")
             panels.append(_panel(each, each, own))
     if ceilings:
-        text += f" Two seeds of one arm have {' and '.join(ceilings)}."
+        text += f" Between two seeds of one arm it is {' and '.join(ceilings)}."
     panel, alternative = _panel(first, second, between), f"Similarity of the layers of {a} and {b}."
     shown = [Text(text), Figure(f"why-layers{suffix}", [panel], CAPTION, alternative)]
     of_seeds = Figure(
@@ -62,7 +61,7 @@ def _mean_cka(
 
 
 def _number(matrix: np.ndarray) -> str:
-    return cells.two_digits(best_match(matrix))
+    return f"{100 * best_match(matrix):.0f} %"
 
 
 def _pairs(num: int) -> str:

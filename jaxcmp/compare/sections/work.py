@@ -11,7 +11,6 @@ from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unans
 from jaxcmp.compare.sections.commands import repeat_run
 from jaxcmp.compare.statistics.means import Lead
 from jaxcmp.compare.statistics.ratios import Ratio, compare_ratio
-from jaxcmp.compare.words import UNCLEAR
 
 TITLE = "Size and speed"
 KINDS = {"parameters": "parameters", "multiply_adds": "multiply-adds of an image's forward pass"}
@@ -210,7 +209,7 @@ def _time_sentence(arm: Arm, base: Arm) -> str | None:
     elif time.interval is None:
         meaning = "with so few runs, or equal ones, whether their seconds differ is unknown"
     elif not time.lead.is_real:
-        meaning = f"their seconds differ, {UNCLEAR}"
+        meaning = "whether their seconds differ is not clear"
     elif (work > 1) == (time.lead is Lead.FIRST):
         meaning = "the one with more multiply-adds also takes longer"
     else:
