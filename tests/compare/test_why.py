@@ -273,7 +273,7 @@ def test_two_seeds_of_one_arm_are_the_ceiling(group, answer):
     panel = sections.heatmap(sections.figure(answer, "why-layers-seeds"), "Two seeds of vit")
     np.testing.assert_allclose(np.array(panel.values, float), 100 * expected, atol=0.1)
     best = np.mean([expected.max(axis=0).mean(), expected.max(axis=1).mean()])
-    assert f"{best:.2f} for vit (3 pairs of seeds)" in sections.texts(answer)
+    assert f"{100 * best:.0f} % for vit (3 pairs of seeds)" in sections.texts(answer)
 
 
 def opened(picture):
