@@ -108,7 +108,6 @@ def test_a_key_is_placed_as_a_key():
         (100, 8, 1, "not divisible by 8 devices x accumulation 1; 96 or 104 would be"),
         (4, 8, 1, "; 8 would be"),
         (128, 8, 3, "8 devices x accumulation 3; 120 or 144 would be"),
-        (128, 8, 0, "accumulation=0 must be at least 1"),
     ],
 )
 def test_an_indivisible_batch_is_refused(batch_size, num_devices, accumulation, message):
