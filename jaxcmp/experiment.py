@@ -107,8 +107,8 @@ class Experiment:
     def training_flops(self, num_images: int) -> int:
         """Counts the operations, two for each multiply-add, of training on this many images."""
         counts = self.model.multiply_adds(self.dataset.train.images.shape[-1])
-        trained = counts["head"] if self.step.is_trunk_frozen else None
-        return costs.training_flops(sum(counts.values()), num_images, trained=trained)
+        is_trunk_frozen = self.step.is_trunk_frozen
+        return costs.training_flops(counts, num_images, is_trunk_frozen=is_trunk_frozen)
 
 
 def follow_data(settings: Settings) -> Settings:
@@ -184,7 +184,8 @@ def prepare(
     dataset = dataset or _load(settings)
     size = dataset.train.images.shape[1:3]
     settings = _following(settings, dataset.name, len(dataset.class_names), size)
-    dataset = _with_outputs(dataset, settings.model.num_classes)
+    names = name_outputs(dataset.class_names, settings.model.num_classes)
+    dataset = dataclasses.replace(dataset, class_names=names)
     model = _model(settings)
     if weights is not None:
         pretrained.check(weights, model, dataset.train.images.shape[-1])
@@ -318,14 +319,6 @@ def _load(settings: Settings) -> Dataset:
         seed=settings.seed,
         num_devices=jax.device_count(),
     )
-
-
-def _with_outputs(dataset: Dataset, num_outputs: int) -> Dataset:
-    """Returns the data set with one class name per model output."""
-    if len(dataset.class_names) == num_outputs:
-        return dataset
-    names = name_outputs(dataset.class_names, num_outputs)
-    return dataclasses.replace(dataset, class_names=names)
 
 
 def name_outputs(class_names: Sequence[str], num_outputs: int) -> tuple[str, ...]:

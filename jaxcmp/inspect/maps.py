@@ -10,7 +10,7 @@ from jax import Array
 from jaxcmp.augment import unaugmented
 from jaxcmp.data import images as image_ops
 from jaxcmp.inspect.networks import attention_weights, last_maps
-from jaxcmp.inspect.subject import Subject
+from jaxcmp.inspect.subject import MAX_BATCH, Subject
 from jaxcmp.models import ResNet, ViT
 from jaxcmp.runs.inspections import STATES
 
@@ -18,8 +18,6 @@ from jaxcmp.runs.inspections import STATES
 MAX_MAPS, MAX_PICTURES = 1000, 100
 # A longer side is made smaller.
 MAX_SIDE = 64
-# Images at a time: the weights of all blocks and heads take memory.
-MAX_BATCH = 100
 
 
 def measure_maps(subject: Subject) -> dict[str, np.ndarray]:

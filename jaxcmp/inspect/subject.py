@@ -16,12 +16,15 @@ from jaxcmp.data.random_streams import stream
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.logits import padded_batches, predict_logits
 from jaxcmp.predict import Trained, restore
+from jaxcmp.runner import keys_of_run
 from jaxcmp.runs import Run, read_run
 from jaxcmp.runtime import devices
 from jaxcmp.settings.configuration import settings_of
 
 # Another device rounds otherwise, so that an image between two classes may change its answer.
 MAX_CHANGED = 0.02
+# Images at a time where the weights of all blocks and heads take memory.
+MAX_BATCH = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,8 +111,7 @@ def initial_variables(
     model: models.ViT | models.ResNet, seed: int, num_channels: int
 ) -> dict[str, Any]:
     """Draws the random variables with which a run of this seed begins."""
-    # Split as in `Runner`.
-    key, _ = jax.random.split(jax.random.key(seed))
+    key, _ = keys_of_run(seed)
     return _init(key, model, num_channels)
 
 
