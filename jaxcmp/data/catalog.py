@@ -37,13 +37,8 @@ def open_source(
     no training split. Raises CommandError if there is no such data set, JaxcmpError if it cannot be
     prepared.
     """
-    if name == "digits":
-        from jaxcmp.data.digits import Digits
-
-        return Digits()
-    if name in OWN_DATA:
-        source = _open_own(name, data_dir, skip_bad=skip_bad, for_tests=for_tests)
-    else:
+    source = _open_at_hand(name, data_dir, skip_bad=skip_bad, for_tests=for_tests)
+    if source is None:
         # TFDS takes a second to import.
         from jaxcmp.data import prepared
         from jaxcmp.data.tfds_source import TfdsSource
@@ -51,7 +46,7 @@ def open_source(
         source = TfdsSource(
             prepared.find_or_prepare(name, data_dir=data_dir, manual_dir=manual_dir)
         )
-    if not skip_bad:
+    if not skip_bad or name == "digits":
         return source
     from jaxcmp.data.sound import Sound
 
@@ -67,13 +62,8 @@ def describe(
     if there is no such data set, or if its images have several sizes and `image_size` is 0.
     """
     num_train = None
-    if name == "digits":
-        from jaxcmp.data.digits import Digits
-
-        source = Digits()
-    elif name in OWN_DATA:
-        source = _open_own(name, data_dir, skip_bad=skip_bad, for_tests=False)
-    else:
+    source = _open_at_hand(name, data_dir, skip_bad=skip_bad, for_tests=False)
+    if source is None:
         from jaxcmp.data import prepared
         from jaxcmp.data.tfds_source import TfdsSource
 
@@ -85,7 +75,14 @@ def describe(
     return Description(source.class_names, source.num_channels, num_train, size)
 
 
-def _open_own(name: str, data_dir: str, *, skip_bad: bool, for_tests: bool) -> Source:
+def _open_at_hand(name: str, data_dir: str, *, skip_bad: bool, for_tests: bool) -> Source | None:
+    """Opens the digits or the user's own images, which need no preparation; None for others."""
+    if name == "digits":
+        from jaxcmp.data.digits import Digits
+
+        return Digits()
+    if name not in OWN_DATA:
+        return None
     if not data_dir:
         raise CommandError(f"--config.data.name={name} needs --config.data.dir, {PLACES[name]}")
     if name == "folder":
