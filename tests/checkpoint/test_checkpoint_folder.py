@@ -16,6 +16,8 @@ from jaxcmp.checkpoint import folder as checkpoint_folder
 from jaxcmp.checkpoint.manager import Checkpoints, restore_variables
 from jaxcmp.errors import JaxcmpError
 
+Damage = Callable[[Path], object]
+
 NOISE = np.random.default_rng(0).normal(size=20_000).astype(np.float32)
 TEMPLATE = {"params": {"kernel": NOISE}}
 
@@ -75,7 +77,7 @@ def truncate(step: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
-def flip_bytes_at(position: float) -> Callable[[Path], None]:
+def flip_bytes_at(position: float) -> Damage:
     def flip_bytes(step: Path) -> None:
         content = bytearray(array_bytes(step).read_bytes())
         start = int(position * (len(content) - 8))
@@ -85,41 +87,24 @@ def flip_bytes_at(position: float) -> Callable[[Path], None]:
     return flip_bytes
 
 
-def delete_metadata(step: Path) -> None:
-    (step / "state" / "_METADATA").unlink()
+def delete(name: str) -> Damage:
+    def delete_it(step: Path) -> None:
+        shutil.rmtree(step / name) if (step / name).is_dir() else (step / name).unlink()
+
+    return delete_it
 
 
-def delete_arrays(step: Path) -> None:
-    shutil.rmtree(step / "state" / "ocdbt.process_0")
+def write(name: str, text: str) -> Damage:
+    return lambda step: (step / name).write_text(text)
 
 
-def delete_manifest(step: Path) -> None:
-    (step / "state" / "manifest.ocdbt").unlink()
-
-
-def delete_index(step: Path) -> None:
-    shutil.rmtree(step / "index")
+def accuracy_of(value: str) -> Damage:
+    return write("metrics/metrics", f'{{"validation_accuracy": {value}}}')
 
 
 def change_digest(step: Path) -> None:
     path = step / "index" / "metadata"
     path.write_text(path.read_text().replace('"sha256": "', '"sha256": "0'))
-
-
-def make_index_another_thing(step: Path) -> None:
-    (step / "index" / "metadata").write_text('{"params/kernel": 3}')
-
-
-def garble_metrics(step: Path) -> None:
-    (step / "metrics" / "metrics").write_text('{"validation_acc')
-
-
-def put_into_metrics(value: str) -> Callable[[Path], None]:
-    def put(step: Path) -> None:
-        text = f'{{"validation_accuracy": {value}}}'
-        (step / "metrics" / "metrics").write_text(text)
-
-    return put
 
 
 def make_metrics_a_folder(step: Path) -> None:
@@ -133,25 +118,27 @@ def empty_it(step: Path) -> None:
 
 
 flip_bytes = flip_bytes_at(0.5)
+delete_arrays, delete_manifest = delete("state/ocdbt.process_0"), delete("state/manifest.ocdbt")
+garble_metrics = write("metrics/metrics", '{"validation_acc')
 DAMAGES = {
     "truncated": truncate,
     "flipped early": flip_bytes_at(0.1),
     "flipped": flip_bytes,
     "flipped late": flip_bytes_at(0.9),
-    "no metadata": delete_metadata,
+    "no metadata": delete("state/_METADATA"),
     "no arrays": delete_arrays,
     "no manifest": delete_manifest,
-    "no index": delete_index,
+    "no index": delete("index"),
     "wrong digest": change_digest,
-    "another index": make_index_another_thing,
+    "another index": write("index/metadata", '{"params/kernel": 3}'),
     "garbled metrics": garble_metrics,
     "empty": empty_it,
-    "a word": put_into_metrics('"high"'),
-    "nothing": put_into_metrics("null"),
-    "a truth": put_into_metrics("true"),
-    "a list": put_into_metrics("[0.5]"),
-    "beyond floats": put_into_metrics("1" + "0" * 400),
-    "deep": put_into_metrics("[" * 100_000),
+    "a word": accuracy_of('"high"'),
+    "nothing": accuracy_of("null"),
+    "a truth": accuracy_of("true"),
+    "a list": accuracy_of("[0.5]"),
+    "beyond floats": accuracy_of("1" + "0" * 400),
+    "deep": accuracy_of("[" * 100_000),
     "metrics a folder": make_metrics_a_folder,
 }
 
@@ -198,7 +185,7 @@ def test_the_latest_damaged_checkpoint_of_a_step_is_kept(folder, warned):
 
 
 @pytest.mark.parametrize(
-    "damage", [delete_arrays, delete_manifest, flip_bytes, truncate, put_into_metrics('"high"')]
+    "damage", [delete_arrays, delete_manifest, flip_bytes, truncate, accuracy_of('"high"')]
 )
 def test_an_incomplete_old_checkpoint_is_set_aside_before_the_next_save(folder, warned, damage):
     damage(folder / "1")
