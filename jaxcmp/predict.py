@@ -16,7 +16,7 @@ from jax import Array
 
 from jaxcmp import models
 from jaxcmp.checkpoint.manager import restore_variables
-from jaxcmp.cli import Parser, carry_out, checkpoint_argument, positive
+from jaxcmp.cli import Parser, add_checkpoint, carry_out, positive
 from jaxcmp.data.images import Fit, decode
 from jaxcmp.data.source import Size
 from jaxcmp.errors import CommandError, JaxcmpError
@@ -127,12 +127,7 @@ def main(words: Sequence[str]) -> int:
         parser = Parser("jaxcmp.predict", "Prints the most probable classes of pictures.")
         parser.add_argument("run", type=path_argument, help="a run folder")
         parser.add_argument("pictures", type=path_argument, nargs="+", help="image files")
-        parser.add_argument(
-            "--checkpoint",
-            type=checkpoint_argument,
-            default="newest",
-            help="newest, best, or a step",
-        )
+        add_checkpoint(parser)
         parser.add_argument("--top", type=positive, default=3, help="how many classes to print")
         options = parser.parse_args(words)
         show(restore(options.run, options.checkpoint), options.pictures, top=options.top)
