@@ -12,7 +12,7 @@ from jaxcmp.data.normalisation import channel_statistics, given_statistics
 from jaxcmp.data.placement import GIVEN, Placement, choose
 from jaxcmp.data.random_streams import stream
 from jaxcmp.data.source import Size, Source, choose_split, choose_splits
-from jaxcmp.data.splits import check_classes, held_out, select_classes, stratified_fraction
+from jaxcmp.data.splits import held_out, select_classes, stratified_fraction
 from jaxcmp.data.streaming import Images, StoredImages
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.settings import Data
@@ -101,7 +101,7 @@ def load(options: Data, *, free_bytes: int, seed: int, num_devices: int = 1) -> 
       CommandError: a name or value does not fit the data.
       JaxcmpError: the data is missing, damaged, or cannot be written to the cache.
     """
-    source = _open(options)
+    source = open_source(options)
     loaded = _load_splits(source, options, free_bytes, num_devices)
     notes = (*source.notes, *_find_leaks(loaded), *loaded.notes)
     class_names = _names_in_use(source, options)
@@ -138,7 +138,7 @@ def load_split(options: Data, wanted: str, *, free_bytes: int) -> OneSplit:
     `wanted` is "test" for the images that `load` tests on, or the name of any split. Raises as
     `load` does.
     """
-    source = _open(options, for_tests=True)
+    source = open_source(options, for_tests=True)
     name, is_held_out = choose_split(source, wanted, test_fraction=options.test_fraction)
     share = options.test_fraction if is_held_out else 1.0
     num_bytes = round(len(source.ids(name)) * share * _image_bytes(source, name, options))
@@ -159,13 +159,7 @@ def outline(options: Data) -> tuple[int, Size | None]:
     The size is None if only images tell it. Raises CommandError if there is no such data set, no
     such class in it, or if its images have several sizes.
     """
-    known = describe(
-        options.name,
-        data_dir=options.dir,
-        image_size=options.image_size,
-        skip_bad=options.skip_bad,
-    )
-    check_classes(options.classes, known.class_names)
+    known = describe(options)
     return len(options.classes or known.class_names), known.image_size
 
 
@@ -177,18 +171,6 @@ class _Loaded(NamedTuple):
     test: Split
     placement: Placement
     notes: tuple[str, ...]
-
-
-def _open(options: Data, *, for_tests: bool = False) -> Source:
-    source = open_source(
-        options.name,
-        data_dir=options.dir,
-        manual_dir=options.manual_dir,
-        skip_bad=options.skip_bad,
-        for_tests=for_tests,
-    )
-    check_classes(options.classes, source.class_names)
-    return source
 
 
 def _load_splits(source: Source, options: Data, free_bytes: int, num_devices: int) -> _Loaded:

@@ -105,12 +105,7 @@ def find_sizes(study: Study, *, may_prepare: bool) -> Sizes:
     cannot be loaded.
     """
     options = study.data
-    known = describe(
-        options.name,
-        data_dir=options.dir,
-        image_size=options.image_size,
-        skip_bad=options.skip_bad,
-    )
+    known = describe(options)
     if known.num_train is not None and not may_prepare:
         num_classes, image_size = data.outline(options)
         num_channels = known.num_channels

@@ -203,7 +203,7 @@ def test_the_held_out_test_set_does_not_depend_on_other_settings(train_alone):
 
 def test_held_out_test_images_keep_their_labels(train_alone):
     resident, streamed = (load(**train_alone, placement=each) for each in ("device", "stream"))
-    source = open_source("tiny", data_dir=train_alone["dir"], manual_dir="")
+    source = open_source(sample_data.options("tiny", dir=train_alone["dir"]))
     whole, labels = read_decoded(SplitReader(source, "train", image_size=0))
     for loaded in (resident, streamed):
         for split in loaded.splits().values():
