@@ -17,7 +17,7 @@ from jaxcmp.runs.inspections import STATES
 
 # Images that have maps, and mistakes that have pictures, at most: the file stays small.
 MAX_MAPS, MAX_PICTURES = 1000, 100
-# A longer side is made smaller.
+# A longer shorter side is shrunk to this.
 MAX_SIDE = 64
 
 
