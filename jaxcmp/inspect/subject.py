@@ -132,5 +132,3 @@ def _check_answers(subject: Subject) -> None:
             f"{subject.run.folder}: its newest checkpoint answers {changed:.0%} of the test images "
             "otherwise than its predictions.npz"
         )
-
-
