@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
 from jax.sharding import Mesh
 from msgspec import to_builtins
@@ -196,10 +195,15 @@ def prepare(
     mixing_epochs = options.pop("mixing_epochs") or settings.num_epochs
     augment = Augment(num_classes=model.num_classes, mean=dataset.mean, std=dataset.std, **options)
     optimizer = make_optimizer(**to_builtins(settings.optimizer))
+    schedule = make_schedule(
+        peak_learning_rate=settings.schedule.peak_learning_rate,
+        warmup_steps=round(settings.schedule.warmup_epochs * clock.steps_per_epoch),
+        total_steps=clock.total_steps,
+    )
     step = TrainStep(
         model=model,
         optimizer=optimizer,
-        schedule=_schedule(settings, clock),
+        schedule=schedule,
         augment=augment,
         mixing_steps=mixing_epochs * clock.steps_per_epoch,
         steps_per_epoch=clock.steps_per_epoch,
@@ -273,14 +277,6 @@ def _check_memory(settings: Settings) -> None:
         num_devices=num_devices,
         free=free,
         keeps_scores=capability is None or settings.compute_dtype == "float32",
-    )
-
-
-def _schedule(settings: Settings, clock: Clock) -> optax.Schedule:
-    return make_schedule(
-        peak_learning_rate=settings.schedule.peak_learning_rate,
-        warmup_steps=round(settings.schedule.warmup_epochs * clock.steps_per_epoch),
-        total_steps=clock.total_steps,
     )
 
 

@@ -30,7 +30,8 @@ def list_settings(config: Mapping[str, Any] | None = None) -> str:
         lines = ["Settings of a study:"]
         for name, grid in config["grids"].items():
             values = flatten(grid)
-            own = {k: key for k, key in keys(Grid).items() if k in values or not _is_axis(k)}
+            known = keys(Grid).items()
+            own = {k: key for k, key in known if k in values or not k.startswith("axes.")}
             lines += _lines(own, f"--config.grids.{name}.", values)
         lines += ["", "  --config.grids.GRID.axes.KEY=VALUE,VALUE", *_wrap(AXES)]
         lines += ["", "Settings of each arm, ARM being one of " + ", ".join(config["arms"]) + ":"]
@@ -61,10 +62,6 @@ def _wrap(words: str) -> list[str]:
     return textwrap.wrap(
         words, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False
     )
-
-
-def _is_axis(name: str) -> bool:
-    return name.startswith("axes.")
 
 
 def _is_in(name: str, values: Mapping[str, Any]) -> bool:
