@@ -126,8 +126,13 @@ def add_run_folders(parser: Parser) -> None:
     )
 
 
-def checkpoint_argument(text: str) -> int | str:
-    """Converts an option's text to "newest", "best" or the number of a step."""
+def add_checkpoint(parser: Parser) -> None:
+    """Adds the option --checkpoint: "newest", "best" or the number of a step."""
+    words = "newest (default), best, or a step"
+    parser.add_argument("--checkpoint", type=_checkpoint, default="newest", help=words)
+
+
+def _checkpoint(text: str) -> int | str:
     if text.isdecimal():
         return int(text)
     if text not in ("newest", "best"):

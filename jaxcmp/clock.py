@@ -21,10 +21,6 @@ class Clock:
     @classmethod
     def of(cls, num_examples: int, *, batch_size: int, num_epochs: int) -> "Clock":
         """Makes the clock of a training set; raises CommandError without a full batch."""
-        if batch_size < 1 or num_epochs < 1:
-            raise CommandError(
-                f"batch_size={batch_size} and num_epochs={num_epochs} must both be at least 1"
-            )
         if batch_size > num_examples:
             raise CommandError(
                 f"batch_size={batch_size} is larger than the {num_examples} training images; "

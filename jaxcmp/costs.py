@@ -20,14 +20,17 @@ def sizes(model: models.ViT | models.ResNet, params: Any, *, num_channels: int) 
     }
 
 
-def training_flops(multiply_adds: int, num_images: int, *, trained: int | None = None) -> int:
+def training_flops(
+    multiply_adds: Mapping[str, int], num_images: int, *, is_trunk_frozen: bool = False
+) -> int:
     """Counts two operations for each multiply-add, and a backward pass as two forward passes.
 
-    If only a part of the model is trained, `trained` is the number of multiply-adds of that part:
-    the backward pass runs through no other.
+    `multiply_adds` are by component. Of a frozen trunk, the backward pass runs through the head
+    alone.
     """
-    backward = 2 * (multiply_adds if trained is None else trained)
-    return 2 * (multiply_adds + backward) * num_images
+    forward = sum(multiply_adds.values())
+    trained = multiply_adds["head"] if is_trunk_frozen else forward
+    return 2 * (forward + 2 * trained) * num_images
 
 
 def speed(metrics: Sequence[Mapping[str, Any]], *, batch_size: int) -> dict[str, Any]:

@@ -17,3 +17,8 @@ class Interrupted(JaxcmpError):
     """A run that stopped after a signal, is saved and can go on (75 is EX_TEMPFAIL)."""
 
     exit_code = 75
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's message, or its type if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
 from jax.sharding import Mesh
 from msgspec import to_builtins
@@ -107,8 +106,8 @@ class Experiment:
     def training_flops(self, num_images: int) -> int:
         """Counts the operations, two for each multiply-add, of training on this many images."""
         counts = self.model.multiply_adds(self.dataset.train.images.shape[-1])
-        trained = counts["head"] if self.step.is_trunk_frozen else None
-        return costs.training_flops(sum(counts.values()), num_images, trained=trained)
+        is_trunk_frozen = self.step.is_trunk_frozen
+        return costs.training_flops(counts, num_images, is_trunk_frozen=is_trunk_frozen)
 
 
 def follow_data(settings: Settings) -> Settings:
@@ -184,7 +183,8 @@ def prepare(
     dataset = dataset or _load(settings)
     size = dataset.train.images.shape[1:3]
     settings = _following(settings, dataset.name, len(dataset.class_names), size)
-    dataset = _with_outputs(dataset, settings.model.num_classes)
+    names = name_outputs(dataset.class_names, settings.model.num_classes)
+    dataset = dataclasses.replace(dataset, class_names=names)
     model = _model(settings)
     if weights is not None:
         pretrained.check(weights, model, dataset.train.images.shape[-1])
@@ -195,10 +195,15 @@ def prepare(
     mixing_epochs = options.pop("mixing_epochs") or settings.num_epochs
     augment = Augment(num_classes=model.num_classes, mean=dataset.mean, std=dataset.std, **options)
     optimizer = make_optimizer(**to_builtins(settings.optimizer))
+    schedule = make_schedule(
+        peak_learning_rate=settings.schedule.peak_learning_rate,
+        warmup_steps=round(settings.schedule.warmup_epochs * clock.steps_per_epoch),
+        total_steps=clock.total_steps,
+    )
     step = TrainStep(
         model=model,
         optimizer=optimizer,
-        schedule=_schedule(settings, clock),
+        schedule=schedule,
         augment=augment,
         mixing_steps=mixing_epochs * clock.steps_per_epoch,
         steps_per_epoch=clock.steps_per_epoch,
@@ -275,14 +280,6 @@ def _check_memory(settings: Settings) -> None:
     )
 
 
-def _schedule(settings: Settings, clock: Clock) -> optax.Schedule:
-    return make_schedule(
-        peak_learning_rate=settings.schedule.peak_learning_rate,
-        warmup_steps=round(settings.schedule.warmup_epochs * clock.steps_per_epoch),
-        total_steps=clock.total_steps,
-    )
-
-
 def _model(settings: Settings) -> models.ViT | models.ResNet:
     fields = to_builtins(settings.model)
     model = models.build(**fields, dtype=COMPUTE_DTYPES[settings.compute_dtype])
@@ -318,14 +315,6 @@ def _load(settings: Settings) -> Dataset:
         seed=settings.seed,
         num_devices=jax.device_count(),
     )
-
-
-def _with_outputs(dataset: Dataset, num_outputs: int) -> Dataset:
-    """Returns the data set with one class name per model output."""
-    if len(dataset.class_names) == num_outputs:
-        return dataset
-    names = name_outputs(dataset.class_names, num_outputs)
-    return dataclasses.replace(dataset, class_names=names)
 
 
 def name_outputs(class_names: Sequence[str], num_outputs: int) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 from jaxcmp import files
-from jaxcmp.errors import JaxcmpError
+from jaxcmp.errors import JaxcmpError, first_line
 from jaxcmp.pretrained import Loaded, table
 from jaxcmp.runs import INIT, RunWriter
 from jaxcmp.runtime.entry_points import shown
@@ -125,9 +125,8 @@ class WeightsAndBiases:
                 settings=wandb.Settings(silent=True, console="off"),
             )
         except (wandb.Error, OSError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise JaxcmpError(
-                f"log.wandb: {reason}; WANDB_MODE=offline needs no network or account"
+                f"log.wandb: {first_line(error)}; WANDB_MODE=offline needs no network or account"
             ) from error
         # Our steps are an axis of their own: wandb's may not go back, as ours do after a resume.
         self._run.define_metric("step")

@@ -95,7 +95,7 @@ def train_or_preview(options: argparse.Namespace) -> None:
 
 
 def default_workdir(settings: Settings) -> Path:
-    return Path("runs", files.name(settings.arm, "--config.arm"), f"seed-{settings.seed}")
+    return Path("runs", settings.arm, f"seed-{settings.seed}")
 
 
 def preview(settings: Settings, path: Path) -> None:

@@ -5,12 +5,13 @@ each of a model's arrays, and a dispatch takes time on the host for each of them
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import unflatten_dict
 from jax import lax
 
 # The names that lead to an array in nested dicts: ("block_0", "mlp", "expand", "kernel").
@@ -100,18 +101,14 @@ def unpack(tree: Any) -> Any:
 
 
 def _nested(packed: Packed) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
+    named: dict[Path, Any] = {}
     for array, parts in zip(packed.arrays, packed.parts, strict=True):
-        divided = _divide(array, [size for _, size in parts])
-        for ((*parents, last), _), part in zip(parts, divided, strict=True):
-            node = tree
-            for parent in parents:
-                node = node.setdefault(parent, {})
-            node[last] = part
-    return tree
+        paths, sizes = zip(*parts, strict=True)
+        named |= zip(paths, _divide(array, sizes), strict=True)
+    return unflatten_dict(named)
 
 
-def _divide(array: Any, sizes: list[int]) -> list[Any]:
+def _divide(array: Any, sizes: Sequence[int]) -> list[Any]:
     """Divides arrays on a device or the host, or a ShapeDtypeStruct, as they were joined."""
     if isinstance(array, jax.ShapeDtypeStruct):
         return jax.eval_shape(lambda x: _divide(x, sizes), array)

@@ -16,7 +16,7 @@ from jax import Array
 
 from jaxcmp import models
 from jaxcmp.checkpoint.manager import restore_variables
-from jaxcmp.cli import Parser, carry_out, checkpoint_argument, positive
+from jaxcmp.cli import Parser, add_checkpoint, carry_out, positive
 from jaxcmp.data.images import Fit, decode
 from jaxcmp.data.source import Size
 from jaxcmp.errors import CommandError, JaxcmpError
@@ -28,6 +28,8 @@ from jaxcmp.text import say
 
 # What environment.json has to say of the images.
 DATA_KEYS = ("data.class_names", "data.image_size", "data.mean", "data.std")
+# Compiled for each model and number of images.
+logits_of = jax.jit(predict_logits, static_argnums=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Trained:
                 f"images must be uint8 [n, {height}, {width}, {channels}], "
                 f"not {images.dtype} {list(images.shape)}"
             )
-        return _probabilities(self.model, self.variables, images, self.mean, self.std)
+        logits = logits_of(self.model, self.variables, images, mean=self.mean, std=self.std)
+        return jax.nn.softmax(logits)
 
 
 def restore(folder: str | Path, which: int | str = "newest") -> Trained:
@@ -127,12 +130,7 @@ def main(words: Sequence[str]) -> int:
         parser = Parser("jaxcmp.predict", "Prints the most probable classes of pictures.")
         parser.add_argument("run", type=path_argument, help="a run folder")
         parser.add_argument("pictures", type=path_argument, nargs="+", help="image files")
-        parser.add_argument(
-            "--checkpoint",
-            type=checkpoint_argument,
-            default="newest",
-            help="newest, best, or a step",
-        )
+        add_checkpoint(parser)
         parser.add_argument("--top", type=positive, default=3, help="how many classes to print")
         options = parser.parse_args(words)
         show(restore(options.run, options.checkpoint), options.pictures, top=options.top)
@@ -149,17 +147,6 @@ def show(trained: Trained, paths: Sequence[Path], *, top: int) -> None:
         best = np.argsort(-probabilities)[:top]
         named = [f"{trained.class_names[i]} {probabilities[i]:.1%}" for i in best]
         say(f"{path}: {', '.join(named)}")
-
-
-@jax.jit(static_argnums=0)
-def _probabilities(
-    model: models.ViT | models.ResNet,
-    variables: dict[str, Any],
-    images: Array,
-    mean: np.ndarray,
-    std: np.ndarray,
-) -> Array:
-    return jax.nn.softmax(predict_logits(model, variables, images, mean=mean, std=std))
 
 
 if __name__ == "__main__":

@@ -36,8 +36,8 @@ from jaxcmp.errors import CommandError
 from jaxcmp.experiment import Experiment, prepare, read_weights
 from jaxcmp.logits import batch_for, in_batches
 from jaxcmp.packing import unpack
-from jaxcmp.runtime import compilation_cache, host_memory, interrupt
-from jaxcmp.runtime.environment import describe_environment
+from jaxcmp.runner import keys_of_run
+from jaxcmp.runtime import compilation_cache, devices, host_memory, interrupt
 from jaxcmp.runtime.messages import show_messages
 from jaxcmp.settings import Settings
 from jaxcmp.settings.configuration import settings_of
@@ -113,11 +113,7 @@ def probe(settings: Settings, *, num_train: int) -> dict[str, Any]:
         },
         "data": experiment.describe_data(),
         "config": settings.to_dict(),
-        "environment": describe_environment(
-            device=jax.devices()[0].device_kind,
-            device_count=jax.device_count(),
-            precision=settings.compute_dtype,
-        ),
+        "environment": devices.describe_environment(settings.compute_dtype),
     }
 
 
@@ -147,8 +143,8 @@ def initial_variables(
     `source` is the result of `read_weights`; the second value is None for random weights. Raises
     CommandError or JaxcmpError if the weights do not fit.
     """
-    # Split as in `Runner`, so that random weights equal those of a run with this seed.
-    key, _ = jax.random.split(jax.random.key(seed))
+    # Random weights equal those of a run with this seed.
+    key, _ = keys_of_run(seed)
     if source is None:
         state = jax.jit(experiment.init)(key)
         return unpack({"params": state.params, "batch_stats": state.batch_stats}), None

@@ -53,11 +53,10 @@ def measure(
     state: TrainState,
     logits: Mapping[str, np.ndarray],
     metrics: Sequence[Mapping[str, Any]],
-    *,
-    batch_size: int,
 ) -> RunResult:
     """Computes the run's result from each split's logits and the records of metrics.jsonl."""
     dataset, clock = experiment.dataset, experiment.clock
+    batch_size = experiment.settings.batch_size
     predictions = {
         name: Predictions.of(logits[name], split.labels, split.ids, dataset.class_names)
         for name, split in experiment.evaluated_splits()
@@ -93,7 +92,7 @@ def measure(
     )
 
 
-def rehearse(experiment: Experiment, runner: Runner, state: TrainState, *, batch_size: int) -> None:
+def rehearse(experiment: Experiment, runner: Runner, state: TrainState) -> None:
     """Computes and encodes the result of made-up predictions: errors appear before training.
 
     First all predictions are right, then all are the first class: runs with no mistake and with
@@ -103,6 +102,6 @@ def rehearse(experiment: Experiment, runner: Runner, state: TrainState, *, batch
     labels = {name: split.labels for name, split in experiment.evaluated_splits()}
     right = {name: np.eye(num_classes, dtype=np.float32)[x] for name, x in labels.items()}
     for logits in (right, {name: np.zeros_like(x) for name, x in right.items()}):
-        measured = measure(experiment, runner, state, logits, [], batch_size=batch_size)
+        measured = measure(experiment, runner, state, logits, [])
         encode_predictions(measured.test, measured.validation, measured.pictures)
         files.to_json([measured.cost, measured.result])

@@ -1,7 +1,8 @@
 """The loop of a command over finished runs: progress, a line for each, and those left out."""
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -38,8 +39,8 @@ def for_each_run(
         title = f"{files.shown(folder)} ({number} of {len(found)})"
         start = time.monotonic()
         try:
-            with _Bar(console, title) as bar:
-                line, is_computed = work(folder, bar.show)
+            with _bar(console, printable(title)) as show:
+                line, is_computed = work(folder, show)
         except JaxcmpError as error:
             console.print(f"left out: {_reason(error, folder)}")
             continue
@@ -56,29 +57,21 @@ def _reason(error: JaxcmpError, folder: Path) -> str:
     return line if name in line else f"{name}: {line}"
 
 
-class _Bar:
-    """A progress bar on a terminal; nothing elsewhere."""
+@contextlib.contextmanager
+def _bar(console: PlainConsole, title: str) -> Iterator[Report]:
+    """Shows a progress bar on a terminal, nothing elsewhere; yields the function that moves it."""
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task(title, total=None)
 
-    def __init__(self, console: PlainConsole, title: str) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._title = printable(title)
-        self._task = self._progress.add_task(self._title, total=None)
+        def show(name: str, done: int, total: int) -> None:
+            progress.update(task, description=f"{title}: {name}", completed=done, total=total)
 
-    def __enter__(self) -> "_Bar":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def show(self, name: str, done: int, total: int) -> None:
-        text = f"{self._title}: {name}"
-        self._progress.update(self._task, description=text, completed=done, total=total)
+        yield show

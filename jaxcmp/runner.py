@@ -115,8 +115,12 @@ class StreamedData:
         """Returns images [steps, batch, ...] and labels [steps, batch] of a dispatch."""
         _, labels = self._splits["train"]
         placed = np.stack([labels[self._train_positions(step)] for step in steps])
-        images = self._place(self._training.take(steps), self._batches.batch_size)
-        return (), (images, devices.place(placed, devices.sharded(self._mesh, axis=1)))
+        images, sharding = self._training.take(steps), devices.sharded(self._mesh, axis=1)
+        shape = (len(steps), self._batches.batch_size, *images.shape[2:])
+        return (), (
+            devices.place_own_rows(images, sharding, shape=shape),
+            devices.place(placed, sharding),
+        )
 
     def in_order(self, name: str, rows: np.ndarray) -> Iterator[Array]:
         """Yields images [batch, ...] of these rows of a split, in order."""
@@ -150,9 +154,11 @@ class StreamedData:
     def _train_positions(self, step: int) -> np.ndarray:
         return self._batches.positions(step, len(self._splits["train"][1]))
 
-    def _place(self, images: np.ndarray, num_rows: int) -> Array:
-        shape = (len(images), num_rows, *images.shape[2:])
-        return devices.place_own_rows(images, devices.sharded(self._mesh, axis=1), shape=shape)
+
+def keys_of_run(seed: int) -> tuple[Array, Array]:
+    """Returns the key of a run's first state, and that of its training."""
+    init_key, train_key = jax.random.split(jax.random.key(seed))
+    return init_key, train_key
 
 
 def open_data(
@@ -194,7 +200,7 @@ class Runner:
         self._has_leftovers = has_leftovers
         self._compiler_options = cuda.compiler_options(mesh.devices.flat[0].platform)
         # By the number of steps that a dispatch takes.
-        self._train_programs: dict[int, Compiled] = {}
+        self.train_programs: dict[int, Compiled] = {}
         self._eval_program: Compiled | None = None
         self.compile_seconds: dict[str, float] = {}
         self.temporary_bytes: int | None = None
@@ -211,8 +217,8 @@ class Runner:
         self.eval_images = jax.ShapeDtypeStruct(
             (eval_batch_size, *images.shape[1:]), np.uint8, sharding=devices.sharded(mesh)
         )
-        keys = jax.random.split(jax.random.key(seed))
-        init_key, self._train_key = (devices.place(key, self._everywhere) for key in keys)
+        keys = (devices.place(key, self._everywhere) for key in keys_of_run(seed))
+        init_key, self._train_key = keys
         self._init = partial(
             jax.jit(
                 train_step.init, static_argnames="num_channels", out_shardings=self._everywhere
@@ -247,20 +253,13 @@ class Runner:
         sizes = {self.steps_per_dispatch, 1} if self._has_leftovers else {self.steps_per_dispatch}
         self._compile_training(sorted(sizes))
         self.compile_seconds["train_step"] = time.perf_counter() - start
-        self.temporary_bytes = devices.temporary_bytes(
-            self._train_programs[self.steps_per_dispatch]
-        )
+        self.temporary_bytes = devices.temporary_bytes(self.train_programs[self.steps_per_dispatch])
         start = time.perf_counter()
         predict = jax.jit(self.predict, out_shardings=self._everywhere)
         variables = self._replicated(unpack(self.state_shapes.variables))
         lowered = predict.lower(variables, self.eval_images)
         self._eval_program = lowered.compile(compiler_options=self._compiler_options)
         self.compile_seconds["eval_step"] = time.perf_counter() - start
-
-    @property
-    def compiled_steps(self) -> tuple[int, ...]:
-        """The numbers of steps that there are programs for, ascending."""
-        return tuple(sorted(self._train_programs))
 
     def _compile_training(self, sizes: Sequence[int]) -> None:
         """Compiles a program for each number of steps, all at once: XLA needs no Python."""
@@ -269,10 +268,10 @@ class Runner:
         lowered = [train.lower(state, *self.data.batch_shapes(n), self._train_key) for n in sizes]
         compiled = partial(Lowered.compile, compiler_options=self._compiler_options)
         if len(sizes) == 1:
-            self._train_programs[sizes[0]] = compiled(lowered[0])
+            self.train_programs[sizes[0]] = compiled(lowered[0])
             return
         with ThreadPoolExecutor(len(sizes)) as threads:
-            self._train_programs |= zip(sizes, threads.map(compiled, lowered), strict=True)
+            self.train_programs |= zip(sizes, threads.map(compiled, lowered), strict=True)
 
     def train(self, state: TrainState, steps: range) -> tuple[TrainState, Metrics]:
         """Takes 1 or `steps_per_dispatch` steps in one dispatch, and donates the old state.
@@ -280,9 +279,9 @@ class Runner:
         The metrics are those of the last step, and may not be computed yet. A single step without
         leftovers is compiled first: a run may go on after a step at which no dispatch would end.
         """
-        if len(steps) not in self._train_programs:
+        if len(steps) not in self.train_programs:
             self._compile_training([len(steps)])
-        state, metrics = self._train_programs[len(steps)](
+        state, metrics = self.train_programs[len(steps)](
             state, *self.data.batches(steps), self._train_key
         )
         self._waiting.append(metrics["loss"])

@@ -65,9 +65,8 @@ class TrainState:
 
     Parameters, batch statistics and what the optimizer keeps of each are packed: `packing.unpack`
     makes plain Flax variables of them. `average` is the moving average of parameters and batch
-    statistics, or None. `sums` are running
-    sums over the epoch, so that a run resumed within an epoch continues them. Only float16 has a
-    `loss_scale`.
+    statistics, or None. `sums` are running sums over the epoch, so that a run resumed within an
+    epoch continues them. Only float16 has a `loss_scale`.
     """
 
     step: Array

@@ -22,7 +22,6 @@ from jaxcmp.runner import Runner
 from jaxcmp.runs import RunWriter
 from jaxcmp.runs.metrics import accuracy
 from jaxcmp.runtime import devices
-from jaxcmp.runtime.environment import describe_environment
 from jaxcmp.runtime.interrupt import Interrupt, end_with
 from jaxcmp.runtime.profiling import Trace
 from jaxcmp.settings import Settings
@@ -63,12 +62,18 @@ def train(
         if _is_finished(workdir):
             return
         if run is not None:
-            run.write_environment(_environment(experiment, settings))
+            run.write_environment(_environment(experiment))
         session = open_session(stack, run, experiment, workdir)
         state = session.restore_or_begin(weights)
         if run is not None:
-            result.rehearse(experiment, session.runner, state, batch_size=settings.batch_size)
-        trace = open_trace(stack, profile, int(state.step), experiment.clock.total_steps)
+            result.rehearse(experiment, session.runner, state)
+        trace = Trace(
+            profile if run is not None else None,
+            first_step=int(state.step),
+            total_steps=experiment.clock.total_steps,
+        )
+        # One that an error cuts short is written all the same.
+        stack.enter_context(contextlib.closing(trace))
         with Interrupt() as interrupt:
             state = session.fit(state, interrupt, trace)
         session.finish(run, state)
@@ -102,23 +107,13 @@ def open_session(
     runner = make_runner(experiment, devices.make_mesh())
     stack.enter_context(contextlib.closing(runner))
     _introduce(log, experiment, experiment.num_parameters(runner.state_shapes), workdir)
-    return Session(settings, experiment, runner, checkpoints, log, workdir)
-
-
-def open_trace(
-    stack: contextlib.ExitStack, folder: Path | None, first_step: int, total_steps: int
-) -> Trace:
-    """Opens a trace of the first process; one that an error cuts short is written all the same."""
-    is_first = jax.process_index() == 0
-    trace = Trace(folder if is_first else None, first_step=first_step, total_steps=total_steps)
-    return stack.enter_context(contextlib.closing(trace))
+    return Session(experiment, runner, checkpoints, log, workdir)
 
 
 @dataclasses.dataclass
 class Session:
     """The part of one process in a run, from the newest checkpoint on."""
 
-    settings: Settings
     experiment: Experiment
     runner: Runner
     checkpoints: Checkpoints
@@ -137,7 +132,7 @@ class Session:
             self.log.say(f"going on after step {step} of {self.experiment.clock.total_steps}")
             return state
         # Read them now if a checkpoint that existed at the start has been deleted since.
-        if (weights := weights or _read_weights(self.settings, self.workdir)) is None:
+        if (weights := weights or _read_weights(self.experiment.settings, self.workdir)) is None:
             return fresh
         names = self.experiment.dataset.class_names
         state, loaded = pretrained.start(fresh, weights, self.experiment.model, names)
@@ -155,7 +150,7 @@ class Session:
 
     def fit(self, state: TrainState, interrupt: Interrupt, trace: Trace) -> TrainState:
         """Runs the training loop and saves the last state; after a signal, raises Interrupted."""
-        clock, settings = self.experiment.clock, self.settings
+        clock, settings = self.experiment.clock, self.experiment.settings
         self.watch = Stopwatch(first_step=int(state.step))
         dispatches = clock.dispatches(
             int(state.step),
@@ -196,10 +191,11 @@ class Session:
         self.log.say(f"a trace up to step {step} is in {trace.folder}")
 
     def _is_save_due(self, step: int) -> bool:
-        clock, checkpoint = self.experiment.clock, self.settings.checkpoint
+        clock, settings = self.experiment.clock, self.experiment.settings
         # The validation split picks the best epoch, so every evaluated epoch must be saved.
         has_validation = self.experiment.dataset.validation is not None
-        eval_every = self.settings.eval_every_epochs if has_validation else 0
+        eval_every = settings.eval_every_epochs if has_validation else 0
+        checkpoint = settings.checkpoint
         intervals = (checkpoint.every_epochs, checkpoint.keep_every_epochs, eval_every)
         is_due = any(clock.is_epoch_end(step, every=every) for every in intervals)
         return is_due or step == clock.total_steps
@@ -221,7 +217,6 @@ class Session:
                     state,
                     logits,
                     runs.read_sound_metrics(run.folder),
-                    batch_size=self.settings.batch_size,
                 )
                 measured.write(run)
                 self.log.result(measured.result, run.folder)
@@ -233,11 +228,11 @@ class Session:
         seconds_per_step = self.watch.lap(step)
         self._check_finite(state)
         record = {"step": step, "epoch": self.experiment.clock.epoch(step), **values}
-        record["images_per_second"] = self.settings.batch_size / seconds_per_step
+        record["images_per_second"] = self.experiment.settings.batch_size / seconds_per_step
         self.log.step(record)
 
     def _log_epoch(self, state: TrainState, metrics: Metrics, step: int) -> dict[str, float]:
-        clock = self.experiment.clock
+        clock, settings = self.experiment.clock, self.experiment.settings
         num_taken = float(state.sums["num_steps"])
         # In float16 all steps of a short epoch may have been reverted: use the last one's metrics.
         means = {
@@ -245,7 +240,7 @@ class Session:
             for name in ("loss", "accuracy_mixed", "gradient_norm")
         }
         scores = result.score(self.experiment, self.evaluate(state))
-        epochs = (clock.epoch(step) - 1) % self.settings.eval_every_epochs + 1
+        epochs = (clock.epoch(step) - 1) % settings.eval_every_epochs + 1
         num_steps = epochs * clock.steps_per_epoch
         seconds = self.watch.seconds_per_step() * num_steps
         record = {
@@ -258,7 +253,7 @@ class Session:
             "learning_rate": float(metrics["learning_rate"]),
             "gradient_norm": means["gradient_norm"],
             "parameter_norm": float(jax.jit(optax.tree.norm)(state.params)),
-            "images_per_second": self.settings.batch_size * num_steps / seconds,
+            "images_per_second": settings.batch_size * num_steps / seconds,
             "seconds": seconds,
         }
         # The losses so far precede the last update, which may have diverged.
@@ -336,15 +331,10 @@ def _introduce(log: Log, experiment: Experiment, num_parameters: int, workdir: P
         log.say(line)
 
 
-def _environment(experiment: Experiment, settings: Settings) -> dict[str, Any]:
+def _environment(experiment: Experiment) -> dict[str, Any]:
     """Describes the machine, the packages and the data, for environment.json."""
-    described = describe_environment(
-        device=jax.devices()[0].device_kind,
-        device_count=jax.device_count(),
-        precision=settings.compute_dtype,
-    )
     return {
-        **described,
+        **devices.describe_environment(experiment.settings.compute_dtype),
         # By default a GPU multiplies float32 matrices with fewer bits (TF32).
         "matmul_precision": jax.config.values["jax_default_matmul_precision"] or "default",
         "num_processes": jax.process_count(),

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from jaxcmp.checkpoint.manager import Checkpoints
+from jaxcmp.checkpoint.manager import read_only
 from jaxcmp.runs import read_run
 
 ROOT = Path(__file__).parent.parent
@@ -126,9 +126,4 @@ def values(folder):
 
 
 def final_arrays(folder):
-    with Checkpoints(
-        folder / "checkpoints", keep_every=0, keep_best=False, read_only=True
-    ) as checkpoints:
-        restored = checkpoints.read()
-    assert restored is not None
-    return restored
+    return read_only(folder / "checkpoints")

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxcmp.clock import Clock
-from jaxcmp.errors import CommandError
 
 
 def test_an_epoch_has_only_whole_batches():
@@ -95,16 +94,3 @@ def test_a_run_that_goes_on_takes_the_dispatches_of_one_that_was_not_interrupted
     whole = groups(clock, most=most, log_every=log_every)
     for number, steps in enumerate(whole, start=1):
         assert groups(clock, steps[-1], most=most, log_every=log_every) == whole[number:]
-
-
-@pytest.mark.parametrize(
-    ("num_examples", "batch_size", "num_epochs", "message"),
-    [
-        (90, 128, 1, "batch_size=128 is larger than the 90 training images"),
-        (90, 0, 1, "batch_size=0 and num_epochs=1 must both be at least 1"),
-        (90, 9, 0, "batch_size=9 and num_epochs=0 must both be at least 1"),
-    ],
-)
-def test_a_run_without_a_full_batch_is_refused(num_examples, batch_size, num_epochs, message):
-    with pytest.raises(CommandError, match=message):
-        Clock.of(num_examples, batch_size=batch_size, num_epochs=num_epochs)

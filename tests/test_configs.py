@@ -5,10 +5,12 @@ import importlib
 import jax
 import jax.numpy as jnp
 import pytest
+from msgspec import to_builtins
 
 from jaxcmp import models
 from jaxcmp.errors import CommandError
 from jaxcmp.optim import make_optimizer
+from jaxcmp.settings.configuration import settings_of
 
 ARMS = ("vit", "resnet")
 VARIANTS = ("", "digits", "cpu", "strong")
@@ -31,7 +33,7 @@ def test_every_variant_is_a_model_and_an_optimizer(arm, variant):
     config = load(arm, variant)
     assert config.arm == arm
     assert model_of(config).image_size == (8 if variant == "digits" else 32)
-    make_optimizer(**config.optimizer)
+    make_optimizer(**to_builtins(settings_of(config).optimizer))
 
 
 @pytest.mark.parametrize("variant", ["", "digits", "cpu"])
@@ -143,7 +145,7 @@ def test_the_recipes_of_transfer_are_the_published_ones(arm):
     sgd, adamw = (load("transfer", f"{arm}{recipe}") for recipe in ("", "-adamw"))
     for config in (sgd, adamw):
         assert (config.arm, config.recipe) == (arm, arm)
-        make_optimizer(**config.optimizer)
+        make_optimizer(**to_builtins(settings_of(config).optimizer))
     assert sgd.optimizer.to_dict() == {
         **{"name": "sgd", "momentum": 0.9, "weight_decay": 0.0},
         **{"clip_norm": 1.0, "layer_decay": 1.0},

@@ -17,15 +17,6 @@ def test_sizes_add_up_and_name_the_components():
     assert sizes["parameters"]["total"] == sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
-def test_training_takes_six_operations_per_multiply_add():
-    assert costs.training_flops(1000, num_images=5) == 30_000
-
-
-def test_frozen_parts_count_no_backward_pass():
-    assert costs.training_flops(1000, 5, trained=100) == 2 * (1000 + 2 * 100) * 5
-    assert costs.training_flops(1000, 5, trained=1000) == costs.training_flops(1000, 5)
-
-
 def test_the_peak_on_the_host_includes_current_memory():
     block = bytearray(300_000_000)
     peak = costs.peak_memory()

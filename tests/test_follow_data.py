@@ -50,13 +50,6 @@ def test_a_model_has_an_output_for_each_class_and_the_size_of_the_images(tmp_pat
     assert (model.num_classes, model.image_size) == (3, 12)
 
 
-def test_a_size_that_is_set_stays_and_images_are_resized_on_the_device(tmp_path):
-    prepared = experiment.prepare(settings("vit", photos(tmp_path), **{"model.image_size": 16}))
-    assert prepared.model.image_size == 16
-    assert prepared.dataset.train.images.shape[1:3] == (8, 8)
-    assert "resized to 16x16 on the device" in prepared.notes()[-1]
-
-
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
 def test_models_of_the_configurations_have_cifar10s_size(arm):
     dataset = sample_data.load()

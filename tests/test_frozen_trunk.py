@@ -37,12 +37,6 @@ def test_only_the_head_changes(trial):
     assert_same(trial.state.batch_stats, state.average["batch_stats"])
 
 
-def test_the_optimizer_has_state_only_for_the_head(trial):
-    head = unpack(trial.state.params)["head"]
-    shapes = {leaf.shape for leaf in jax.tree.leaves(unpack(trial.state.opt_state))}
-    assert shapes == {leaf.shape for leaf in jax.tree.leaves(head)}
-
-
 @pytest.mark.parametrize("model", [VIT, RESNET], ids=["vit", "resnet"])
 def test_the_head_trains_on_the_trunks_evaluation_features(model):
     trial = Trial(model.clone(**DROPPING), momentum=0.0, is_trunk_frozen=True)

@@ -28,16 +28,6 @@ def quiet_reporter():
     return Reporter("vit", num_epochs=1, total_steps=5, is_quiet=True)
 
 
-def test_records_have_their_kind_in_the_run_folder(tmp_path):
-    with open_run(tmp_path, {}) as run:
-        log = Log(run, quiet_reporter())
-        log.step(STEP)
-        log.epoch(EPOCH, seconds_left=0)
-        log.close()
-    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert lines == [{"kind": "train", **STEP}, {"kind": "epoch", **EPOCH}]
-
-
 class Memory(TensorBoard):
     """A viewer that keeps what it is given."""
 

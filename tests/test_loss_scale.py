@@ -41,9 +41,3 @@ def test_the_scale_stays_between_one_and_its_largest_value():
     assert after(scale_of(1), False)[0] == 1
     largest = scale_of(LARGEST_FACTOR, good_steps=GROWTH_INTERVAL - 1)
     assert after(largest, True) == (LARGEST_FACTOR, 0)
-
-
-def test_only_the_smallest_scale_is_exhausted():
-    assert bool(scale_of(1).is_exhausted)
-    assert not bool(scale_of(2).is_exhausted)
-    assert not bool(LossScale.fresh().is_exhausted)

@@ -11,7 +11,6 @@ from PIL import Image
 import jaxcmp
 from configs import vit
 from jaxcmp import cli, main
-from jaxcmp.errors import CommandError
 from jaxcmp.runs import read_run
 from jaxcmp.settings.configuration import settings_of
 
@@ -63,27 +62,16 @@ def call(monkeypatch, capsys, tmp_path):
             "has 10 classes and the model 9",
         ),
         ([f"{VIT}:digits", "--config.data.classes=0,1,0"], "data.classes has 0 twice"),
-        ([f"{VIT}:digits", "--config.data.classes=(0, 10)"], "whole numbers from 0 to 9"),
         ([f"{VIT}:digits", "--config.data.classes=3"], "has 3 alone: name at least two"),
         ([f"{VIT}:digits", "--config.data.classes=0;1"], "has '0;1': it takes whole numbers"),
-        ([f"{VIT}:digits", "--config.data.std=1,1,1"], "data.mean has 0 values and the images 1"),
-        ([f"{VIT}:digits", "--config.optimizer.layer_decay=0"], "must be above 0 and at most 1"),
         (["--config=configs/transfer.py"], "a variant is missing; there are vit_ti16, vit_s16"),
         ([f"{VIT}:digits", "--config.batch_size=12"], "not divisible by 8 devices"),
         ([f"{VIT}:digits", "--config.batch_size=2048"], "larger than the 1438 training images"),
-        ([f"{VIT}:digits", "--config.compute_dtype=half"], "must be one of float32, bfloat16"),
-        ([f"{VIT}:digits", "--config.label_smoothing=1.0"], "must be at least 0 and below 1"),
         ([f"{VIT}:digits", "--config.augment.mixing_epochs=99"], "up to num_epochs=40"),
         ([f"{VIT}:digits", "--config.schedule.warmup_epochs=40"], "must be below num_epochs=40"),
         ([f"{VIT}:digits", "--config.optimizer.name=sgd"], "optimizer 'sgd' takes"),
-        ([f"{VIT}:digits", "--config.seed=4294967296"], "below 2**32"),
-        ([f"{VIT}:digits", "--config.schedule.warmup_epochs=inf"], "warmup_epochs=inf must be"),
-        ([f"{VIT}:digits", "--config.schedule.peak_learning_rate=nan"], "must be above 0"),
-        ([f"{VIT}:digits", "--config.checkpoint.every_epochs=-1"], "must be at least 0"),
-        ([f"{VIT}:digits", "--config.log.every_steps=-1"], "log.every_steps=-1 must be at least 0"),
         ([f"{VIT}:digits", "--preview="], "not the name of a PNG file"),
         ([f"{VIT}:digits", "--workdir"], "argument --workdir: expected one argument"),
-        ([f"{VIT}:digits", "--config.eval_batch_size=0"], "eval_batch_size=0 must be at least 1"),
     ],
 )
 def test_a_wrong_command_is_one_line_exit_code_2_and_leaves_nothing(call, arguments, message):
@@ -171,19 +159,6 @@ def test_a_workdir_that_cannot_be_written_is_one_line(tmp_path):
     assert err.count("\n") == 1
 
 
-def test_help_names_the_flags_and_two_commands():
-    code, out, _ = processes.run("--help")
-    assert code == 0
-    for word in (
-        "--workdir",
-        "distributed",
-        "--preview",
-        "configs/resnet.py",
-        "JAX_COMPILATION_CACHE_DIR",
-    ):
-        assert word in out
-
-
 def test_a_config_file_outside_the_project_may_import_its_shared_module(tmp_path):
     folder = tmp_path / "settings"
     folder.mkdir()
@@ -205,14 +180,10 @@ def test_a_config_file_outside_the_project_may_import_its_shared_module(tmp_path
         assert picture.width > picture.height / 3
 
 
-@pytest.mark.parametrize("arm", ["../../x", "/tmp/x", "a/b", "..", "~"])
-def test_an_arm_must_be_a_file_name(arm):
+def test_without_a_workdir_a_run_lies_in_a_folder_of_its_arm_and_seed():
     config = vit.get_config("digits")
-    config.update({"arm": arm, "seed": 3})
-    with pytest.raises(CommandError, match="arm.* is no name for a file"):
-        settings_of(config)
-    config.arm = "vit"
-    assert main.default_workdir(settings_of(config)) == Path("runs/vit/seed-3")
+    config.update({"arm": "my_vit", "seed": 3})
+    assert main.default_workdir(settings_of(config)) == Path("runs/my_vit/seed-3")
 
 
 @pytest.mark.parametrize(
@@ -256,7 +227,10 @@ def test_a_study_shrinks_the_arm_that_is_shorter(parsed, capsys):
 
 @pytest.mark.parametrize(
     "text",
-    ["c.label_smothing = 0.1", "c.schedule.peak_lr = 1.0", "c.log.every = 1", "c.init.pth = 'a'"],
+    [
+        *("c.label_smothing = 0.1", "c.schedule.peak_lr = 1.0", "c.log.every = 1"),
+        *("c.init.pth = 'a'", "c.data.clases = (0, 1)"),
+    ],
 )
 def test_an_unknown_key_of_ones_own_file_is_refused(call, tmp_path, text):
     (tmp_path / "mine.py").write_text(
@@ -278,16 +252,6 @@ def test_a_study_without_valid_sections_is_one_line(call, tmp_path, text):
     assert (code, err.count("\n")) == (2, 1), err
 
 
-def test_a_missing_key_of_ones_own_file_is_named(call, tmp_path):
-    (tmp_path / "mine.py").write_text(
-        "from configs import vit\n\ndef get_config():\n"
-        "    c = vit.get_config('digits')\n    del c.augment['flip']\n    return c\n"
-    )
-    code, err = call(f"--config={tmp_path / 'mine.py'}")
-    assert (code, err.count("\n")) == (2, 1)
-    assert "configuration key 'augment.flip' is missing" in err
-
-
 @pytest.mark.parametrize("text", ["return None", "return {'arm': 'vit'}", "pass"])
 def test_a_file_that_gives_no_configuration_is_one_line(call, tmp_path, text):
     (tmp_path / "mine.py").write_text(f"def get_config():\n    {text}\n")
@@ -303,8 +267,6 @@ def test_a_file_that_gives_no_configuration_is_one_line(call, tmp_path, text):
         ("--config.num_epochs=2000000000", "2,147,483,647 can be counted"),
         ("--config.data.image_size=1000000", "must be at least 0 and at most 8192"),
         ("--config.augment.crop_padding=1000000000", "must be at least 0 and at most 1024"),
-        ("--config.data.train_fraction=nan", "must be above 0 and at most 1"),
-        ("--config.data.validation_fraction=nan", "must be at least 0 and below 1"),
         ("--config.arm=../../x", "is no name for a file"),
         (f"--config.data.dir={'x' * 300}", "contains a name of 300 bytes"),
         ("--config.init.path=~no-such-user/a", "the home folder of ~no-such-user is not known"),

@@ -5,7 +5,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 from jaxcmp import models
@@ -43,10 +42,9 @@ def test_without_warm_up_the_first_step_has_the_peak():
     assert rate(schedule, 50) == pytest.approx(0.05)
 
 
-@pytest.mark.parametrize("fields", [{"warmup_steps": 100}, {"peak_learning_rate": 0.0}])
-def test_an_impossible_schedule_is_refused(fields):
-    with pytest.raises(CommandError):
-        make_schedule(**{"peak_learning_rate": 0.1, "warmup_steps": 0, "total_steps": 100} | fields)
+def test_a_warm_up_as_long_as_the_run_is_refused():
+    with pytest.raises(CommandError, match="a warm-up of 100 steps does not fit into 100"):
+        make_schedule(peak_learning_rate=0.1, warmup_steps=100, total_steps=100)
 
 
 def test_adamw_is_adam_with_decoupled_decay():
@@ -116,43 +114,6 @@ def test_decay_spares_biases_norms_positions_and_the_class_token():
         "block_0/mlp/contract/kernel",
         "head/kernel",
     }
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "message"),
-    [
-        ("adam", ADAMW, "optimizer.name='adam' is unknown; there are adamw, sgd"),
-        ("sgd", ADAMW, "optimizer 'sgd' takes momentum, weight_decay, not beta_1"),
-        ("sgd", SGD | {"momentum": 1.0}, "optimizer.momentum=1.0 must be at least 0 and below 1"),
-        ("adamw", ADAMW | {"weight_decay": -1.0}, "optimizer.weight_decay=-1.0 must be at least 0"),
-        (
-            "sgd",
-            SGD | {"layer_decay": 0.0},
-            "optimizer.layer_decay=0.0 must be above 0 and at most",
-        ),
-        (
-            "sgd",
-            SGD | {"layer_decay": 1.1},
-            "optimizer.layer_decay=1.1 must be above 0 and at most",
-        ),
-    ],
-)
-def test_wrong_optimizer_options_are_named(name, options, message):
-    with pytest.raises(CommandError, match=message):
-        make_optimizer(name, clip_norm=0.0, **options)
-
-
-def test_the_chain_equals_the_librarys_own_adamw_once_the_rate_is_applied():
-    rng = np.random.default_rng(0)
-    params: Any = {"kernel": jnp.asarray(rng.standard_normal(5), jnp.float32)}
-    grads = [{"kernel": jnp.asarray(rng.standard_normal(5), jnp.float32)} for _ in range(4)]
-    ours = descend(make_optimizer("adamw", clip_norm=0.0, **ADAMW), params, grads, 0.05)
-    library = optax.adamw(0.05, b1=0.9, b2=0.99, weight_decay=0.1)
-    state = library.init(params)
-    for grad in grads:
-        updates, state = library.update(grad, state, params)
-        params = optax.apply_updates(params, updates)
-    np.testing.assert_allclose(ours["kernel"], params["kernel"], rtol=1e-6)
 
 
 VIT = models.ViT(image_size=8, width=8, depth=3, num_heads=2, mlp_width=8)

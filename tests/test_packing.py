@@ -12,7 +12,7 @@ from trials import RESNET, VIT, Trial, assert_same
 
 from jaxcmp import models, packing
 from jaxcmp.checkpoint import trees
-from jaxcmp.optim import is_decayed, make_optimizer
+from jaxcmp.optim import make_optimizer
 from jaxcmp.packing import Packed, pack, repack, unpack
 
 DEEP = VIT.clone(depth=3)
@@ -142,15 +142,6 @@ def test_an_optimizer_does_the_same_to_packed_parameters(name, layer_decay, mode
         packed = jax.tree.map(lambda p, d: p - 0.1 * d, packed, directions)
     assert_same(unpack(packed), plain, atol=1e-6)
     assert_same(unpack(packed_state), state, atol=1e-6)
-
-
-def test_decay_marks_packed_arrays_as_it_marks_plain_ones():
-    params = variables_of(DEEP)["params"]
-    packed = pack(params)
-    marks = is_decayed(packed)
-    plain = trees.named_leaves(is_decayed(params))
-    for mark, parts in zip(marks.arrays, packed.parts, strict=True):
-        assert {plain["/".join(path)] for path, _ in parts} == {mark}
 
 
 @pytest.mark.parametrize(

@@ -105,13 +105,6 @@ def test_a_run_folder_that_lacks_a_key_is_one_line(folder, tmp_path, name, path,
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1", "I;16"])
-def test_any_picture_is_resized_to_the_models_size(tmp_path, mode):
-    Image.new(mode, (50, 30)).save(tmp_path / "picture.png")
-    image = predict.read_image(tmp_path / "picture.png", image_size=8, num_channels=1)
-    assert image.shape == (1, 8, 8, 1) and image.dtype == np.uint8
-
-
 def test_the_model_sees_the_middle_square_of_a_picture(tmp_path):
     picture = np.zeros((10, 40, 3), np.uint8)
     picture[:, 10:30] = 200
@@ -135,12 +128,6 @@ def test_a_file_that_is_no_picture_is_one_line(folder, tmp_path, capsys):
         assert predict.main([str(folder), str(path)]) == 2
         err = capsys.readouterr().err
         assert err.startswith("jaxcmp: ") and path.name in err and err.count("\n") == 1
-
-
-def test_a_picture_is_resized_to_the_shape_of_the_training_images(tmp_path):
-    Image.new("RGB", (50, 30)).save(tmp_path / "picture.png")
-    image = predict.read_image(tmp_path / "picture.png", image_size=(6, 4), num_channels=3)
-    assert image.shape == (1, 6, 4, 3)
 
 
 def test_a_model_of_another_size_sees_images_as_in_training(tmp_path):

@@ -51,7 +51,7 @@ def fresh():
 
 
 def test_the_end_of_a_run_is_rehearsed_before_its_first_step(fresh):
-    result.rehearse(*fresh, batch_size=32)
+    result.rehearse(*fresh)
 
 
 def test_duplicate_image_ids_are_reported_before_training(fresh):
@@ -60,9 +60,7 @@ def test_duplicate_image_ids_are_reported_before_training(fresh):
     twice = dataclasses.replace(test, ids=np.zeros_like(test.ids))
     dataset = dataclasses.replace(prepared.dataset, test=twice)
     with pytest.raises(ValueError, match="an id occurs twice"):
-        result.rehearse(
-            dataclasses.replace(prepared, dataset=dataset), runner, state, batch_size=32
-        )
+        result.rehearse(dataclasses.replace(prepared, dataset=dataset), runner, state)
 
 
 class Unreadable:
@@ -79,6 +77,4 @@ def test_pictures_of_mistakes_are_read_before_training(fresh):
     test = dataclasses.replace(prepared.dataset.test, images=Unreadable())
     dataset = dataclasses.replace(prepared.dataset, test=test)
     with pytest.raises(OSError, match="the disk has gone"):
-        result.rehearse(
-            dataclasses.replace(prepared, dataset=dataset), runner, state, batch_size=32
-        )
+        result.rehearse(dataclasses.replace(prepared, dataset=dataset), runner, state)

@@ -1,19 +1,18 @@
 """Resident and streamed data: the same batches, the same steps, each example once."""
 
 import re
-from typing import Any
 
 import jax
 import numpy as np
 import pytest
-from trials import IMAGES, LABELS, MEAN, MIXED, RESNET, STD, VIT, Trial, assert_same
+from test_runner import SPLITS as RESIDENT
+from test_runner import compiled
+from trials import IMAGES, MIXED, RESNET, VIT, Trial, assert_same
 
 from jaxcmp.data.normalisation import image_sums
 from jaxcmp.data.streaming import StoredImages
-from jaxcmp.runner import Batches, ResidentData, Runner, StreamedData
+from jaxcmp.runner import Batches, ResidentData, StreamedData
 from jaxcmp.runtime import devices
-
-RESIDENT = {"train": (IMAGES[:61], LABELS[:61]), "test": (IMAGES[:21], LABELS[:21])}
 
 
 def stored(images):
@@ -22,14 +21,12 @@ def stored(images):
 
 
 STREAMED = {name: (stored(images), labels) for name, (images, labels) in RESIDENT.items()}
-SAMPLE = np.array([0, 7, 60], np.int32)
-SIZES: Any = {"seed": 3, "batch_size": 16, "eval_batch_size": 10}
 
 
 def both(num_devices, is_copied=False):
     """Returns the resident and the streamed data, with a fitting evaluation batch."""
     mesh = devices.make_mesh(jax.devices()[:num_devices])
-    batches = Batches(**SIZES | {"eval_batch_size": 10 if num_devices == 1 else 16})
+    batches = Batches(seed=3, batch_size=16, eval_batch_size=10 if num_devices == 1 else 16)
     resident = ResidentData(RESIDENT, mesh, batches, is_copied=is_copied)
     return resident, StreamedData(STREAMED, mesh, batches)
 
@@ -73,22 +70,6 @@ def test_rows_of_a_split_come_in_order_with_an_incomplete_batch(num_devices, is_
         batches_read = [np.asarray(images) for images in data.in_order("train", rows)]
         assert {len(batch) for batch in batches_read} == {10 if num_devices == 1 else 16}
         np.testing.assert_array_equal(np.concatenate(batches_read)[:21], IMAGES[rows])
-
-
-def compiled(trial, splits, num_devices=1, steps_per_dispatch=1, is_copied=False):
-    runner = Runner(
-        trial.train_step,
-        splits,
-        devices.make_mesh(jax.devices()[:num_devices]),
-        mean=MEAN,
-        std=STD,
-        steps_per_dispatch=steps_per_dispatch,
-        train_sample=SAMPLE,
-        is_copied=is_copied,
-        **SIZES,
-    )
-    runner.compile()
-    return runner
 
 
 def run(program, groups):

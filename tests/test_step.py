@@ -41,14 +41,6 @@ def test_another_seed_or_step_draws_other_numbers(mixed):
     assert len({here[0]["loss"], there[0]["loss"], then[0]["loss"]}) == 3
 
 
-def test_resuming_from_a_host_copy_changes_nothing(mixed):
-    whole, _ = mixed.run(6)
-    half, _ = mixed.run(3)
-    restored = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)), half)
-    rest, _ = mixed.run(3, restored)
-    assert_same(whole, rest)
-
-
 def test_the_update_is_minus_the_logged_rate_times_the_gradient():
     trial = Trial(momentum=0.0)
 

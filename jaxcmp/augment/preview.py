@@ -1,7 +1,6 @@
 """A contact sheet of images beside their augmented copies."""
 
 import io
-import os
 from pathlib import Path
 
 import jax
@@ -14,6 +13,8 @@ from jaxcmp.augment import Augment
 from jaxcmp.errors import CommandError
 
 GAP = 2  # pixels between two pictures
+NUM_DRAWS = 8
+SCALE = 3
 
 
 def preview(
@@ -24,26 +25,23 @@ def preview(
     *,
     mean: np.ndarray,
     std: np.ndarray,
-    path: str | os.PathLike[str],
-    num_draws: int = 8,
-    scale: int = 3,
+    path: Path,
 ) -> None:
     """Writes a PNG with one row for each image uint8 [n, H, W, C]: itself and augmented copies.
 
-    The `num_draws` copies are de-normalised by `mean` and `std` [C]. Each column is one batch, so a
+    The NUM_DRAWS copies are de-normalised by `mean` and `std` [C]. Each column is one batch, so a
     mixed image shows parts of the row above. Raises CommandError if `path` does not end in .png,
     and JaxcmpError if it cannot be written.
     """
-    path = Path(path)
     if path.suffix.lower() != ".png":
         raise CommandError(f"{path} is not the name of a PNG file: it must end in .png")
     jitted = jax.jit(augment)
     columns = [np.asarray(images)]
-    for draw_key in jax.random.split(key, num_draws):
+    for draw_key in jax.random.split(key, NUM_DRAWS):
         augmented, _ = jitted(draw_key, images, labels, True)
         columns.append(denormalise(np.asarray(augmented), mean, std))
     pictures = np.stack(columns, axis=1).reshape(-1, *images.shape[1:])
-    sheet = contact_sheet(pictures, columns=1 + num_draws, scale=scale)
+    sheet = contact_sheet(pictures, columns=1 + NUM_DRAWS)
     content = io.BytesIO()
     sheet.save(content, format="PNG")
     with files.writing(path):
@@ -51,19 +49,19 @@ def preview(
     files.replace_file(path, content.getbuffer())
 
 
-def contact_sheet(images: np.ndarray, columns: int, scale: int) -> Image.Image:
+def contact_sheet(images: np.ndarray, columns: int) -> Image.Image:
     """Arranges images uint8 [n, H, W, C], of 1 or 3 channels, row by row on white.
 
-    Each pixel becomes a sharp square of `scale` pixels.
+    Each pixel becomes a sharp square of SCALE pixels.
     """
     num_images, height, width, channels = images.shape
     rows = -(-num_images // columns)
-    tall, wide = height * scale + GAP, width * scale + GAP
+    tall, wide = height * SCALE + GAP, width * SCALE + GAP
     sheet = np.full((rows * tall + GAP, columns * wide + GAP, channels), 255, np.uint8)
     for index, image in enumerate(images):
         top, left = GAP + index // columns * tall, GAP + index % columns * wide
-        enlarged = image.repeat(scale, axis=0).repeat(scale, axis=1)
-        sheet[top : top + height * scale, left : left + width * scale] = enlarged
+        enlarged = image.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
+        sheet[top : top + height * SCALE, left : left + width * SCALE] = enlarged
     return Image.fromarray(sheet[:, :, 0] if channels == 1 else sheet)
 
 

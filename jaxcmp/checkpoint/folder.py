@@ -125,19 +125,14 @@ def rank(metrics: dict[str, float] | None) -> float:
     return value if math.isfinite(value) else -math.inf
 
 
-def best_step(folder: Path) -> int | None:
-    """Returns the complete step of highest rank, the later of equals; None if none has a metric."""
-    return _best_of(folder, complete_steps(folder))
-
-
-def choose(folder: Path, wanted: int | str | None, without: Collection[int]) -> int | None:
-    """Returns the next step to try for the newest (None), "best" or a number; None if none is left.
+def choose(folder: Path, wanted: int | str, without: Collection[int]) -> int | None:
+    """Returns the next step to try for "newest", "best" or a number; None if none is left.
 
     It may be a damaged one: the reader should report that, not skip it. Raises JaxcmpError if the
     wanted checkpoint cannot exist.
     """
     steps = [step for step in listed_steps(folder) if step not in without]
-    if wanted is None:
+    if wanted == "newest":
         return max(steps, default=None)
     if wanted == "best":
         faulty = [step for step in steps if first_fault(folder / str(step))]
@@ -158,7 +153,7 @@ def identify(folder: Path, wanted: int | str) -> tuple[int, str] | None:
 
     Arrays are not read. Returns None if there is none; raises as `choose` does.
     """
-    step = choose(folder, None if wanted == "newest" else wanted, ())
+    step = choose(folder, wanted, ())
     return None if step is None else (step, digest(folder / str(step)))
 
 
@@ -225,6 +220,7 @@ def index(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _best_of(folder: Path, steps: list[int]) -> int | None:
+    """Returns the step of highest rank, the later of equals; None if none has a metric."""
     ranks = {step: rank(_metrics(folder / str(step))) for step in steps}
     ranked = [step for step in steps if ranks[step] > -math.inf]
     return max(ranked, key=lambda step: (ranks[step], step), default=None)

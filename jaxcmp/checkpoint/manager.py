@@ -23,7 +23,7 @@ from orbax.checkpoint import checkpoint_managers
 
 from jaxcmp.checkpoint import folder as checkpoint_folder
 from jaxcmp.checkpoint import trees
-from jaxcmp.errors import JaxcmpError
+from jaxcmp.errors import JaxcmpError, first_line
 from jaxcmp.runtime import memory_errors
 from jaxcmp.runtime.messages import silence_orbax
 
@@ -38,8 +38,13 @@ class Checkpoints:
     """
 
     def __init__(
-        self, folder: str | Path, *, keep_every: int, keep_best: bool, read_only: bool = False
-    ):
+        self,
+        folder: str | Path,
+        *,
+        keep_every: int = 0,
+        keep_best: bool = False,
+        read_only: bool = False,
+    ) -> None:
         self._folder = Path(os.path.abspath(folder))
         self._keep_every = keep_every
         self._keep_best = keep_best
@@ -78,11 +83,6 @@ class Checkpoints:
     def latest_step(self) -> int | None:
         return max(self.steps, default=None)
 
-    @property
-    def best_step(self) -> int | None:
-        """Returns the step of highest validation accuracy, the later of equals."""
-        return checkpoint_folder.best_step(self._folder)
-
     def save(self, step: int, state: Any, metrics: dict[str, float]) -> None:
         """Copies the state, and digests and writes the copy in a thread.
 
@@ -117,27 +117,26 @@ class Checkpoints:
             self._thread.shutdown()
             self._close_manager()
 
-    def restore(self, template: Any, step: int | str | None = None) -> tuple[int, Any] | None:
+    def restore(self, template: Any, which: int | str = "newest") -> tuple[int, Any] | None:
         """Reads a checkpoint into the structure, and onto the devices, of `template`.
 
-        `template` is a state, or its ShapeDtypeStructs with shardings; `step` is None for the
-        newest, "best", or a number. Returns the step and the state, or None if there is none yet.
-        If that checkpoint is damaged, the newest (or best) of the others is used. Raises
-        JaxcmpError if none is sound, if the one requested by number is not, or if its shape differs
-        from `template`.
+        `template` is a state, or its ShapeDtypeStructs with shardings; `which` is "newest", "best"
+        or a step. Returns the step and the state, or None if there is none yet. If that checkpoint
+        is damaged, the newest (or best) of the others is used. Raises JaxcmpError if none is sound,
+        if the one requested by number is not, or if its shape differs from `template`.
         """
-        if (restored := self.read(step)) is None:
+        if (restored := self.read(which)) is None:
             return None
         step, arrays = restored
         return step, trees.onto(template, arrays, f"checkpoint {self._folder / str(step)}")
 
-    def read(self, step: int | str | None = None) -> tuple[int, trees.Arrays] | None:
+    def read(self, which: int | str = "newest") -> tuple[int, trees.Arrays] | None:
         """Reads a checkpoint, chosen as in `restore`; returns its step and host arrays by path."""
         self.wait()
         _gather(0)  # By now the first process has written the last save.
         damaged: dict[int, str] = {}
         while True:
-            chosen = checkpoint_folder.choose(self._folder, step, damaged)
+            chosen = checkpoint_folder.choose(self._folder, which, damaged)
             # Processes may see a shared folder differently: the first one decides.
             chosen = _gather(-1 if chosen is None else chosen)[0]
             if chosen < 0:
@@ -156,7 +155,7 @@ class Checkpoints:
         if damaged:
             faults = ", ".join(f"step {step} ({fault})" for step, fault in damaged.items())
             raise JaxcmpError(f"no sound checkpoint in {self._folder}: {faults}")
-        if step is None and any(self._folder.glob("damaged-*")):
+        if which == "newest" and any(self._folder.glob("damaged-*")):
             raise JaxcmpError(
                 f"{self._folder} holds only damaged checkpoints; delete it to start anew, or give "
                 "another --workdir"
@@ -249,20 +248,30 @@ class _Manager(ocp.CheckpointManager):
         return False
 
 
+def read_only(folder: str | Path, which: int | str = "newest") -> tuple[int, trees.Arrays]:
+    """Returns the step and the host arrays of a checkpoint by path, and changes nothing there.
+
+    `which` is "newest", "best" or a step. Raises JaxcmpError as `Checkpoints.restore` does, and if
+    there is no checkpoint.
+    """
+    with Checkpoints(folder, read_only=True) as checkpoints:
+        restored = checkpoints.read(which)
+    if restored is None:
+        raise JaxcmpError(
+            f"there is no checkpoint in {folder}: train that run first, or name another"
+        )
+    return restored
+
+
 def restore_variables(
     folder: str | Path, which: int | str = "newest"
 ) -> tuple[int, dict[str, Any]]:
-    """Returns the step and the variables of a checkpoint, for any optimizer and number of devices.
+    """Reads a checkpoint as `read_only` does, for any optimizer and number of devices.
 
-    `which` is "newest", "best" or a step. The variables are nested dicts of arrays on the default
-    device: "params", "batch_stats" (may be empty) and, if there is one, "average". Raises
-    JaxcmpError as `Checkpoints.restore` does, and if there is no checkpoint.
+    Returns its step and its variables, nested dicts of arrays on the default device: "params",
+    "batch_stats" (may be empty) and, if there is one, "average".
     """
-    with Checkpoints(folder, keep_every=0, keep_best=False, read_only=True) as checkpoints:
-        restored = checkpoints.read(None if which == "newest" else which)
-    if restored is None:
-        raise JaxcmpError(f"there is no checkpoint in {folder}: train first, or name another run")
-    step, arrays = restored
+    step, arrays = read_only(folder, which)
     return step, trees.variables(arrays)
 
 
@@ -300,4 +309,4 @@ def _gather(value: int) -> list[int]:
 def _one_line(error: BaseException) -> str:
     if "No space left" in str(error):
         return "no space left on the disk"
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return first_line(error)[:200]

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from flax.traverse_util import unflatten_dict
 
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.packing import repack, unpack
@@ -34,14 +35,7 @@ def index_of(arrays: Arrays) -> Index:
 
 def nest(arrays: Arrays) -> dict[str, Any]:
     """Converts paths to nested dicts, the form that other programs read from a checkpoint."""
-    tree: dict[str, Any] = {}
-    for name, array in arrays.items():
-        *parents, last = name.split("/")
-        node = tree
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[last] = array
-    return tree
+    return unflatten_dict(arrays, sep="/")
 
 
 def verified(index: Index, tree: Any) -> Arrays:

@@ -12,7 +12,7 @@ from jaxcmp.data.normalisation import channel_statistics, given_statistics
 from jaxcmp.data.placement import GIVEN, Placement, choose
 from jaxcmp.data.random_streams import stream
 from jaxcmp.data.source import Size, Source, choose_split, choose_splits
-from jaxcmp.data.splits import check_classes, held_out, select_classes, stratified_fraction
+from jaxcmp.data.splits import held_out, select_classes, stratified_fraction
 from jaxcmp.data.streaming import Images, StoredImages
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.settings import Data
@@ -101,12 +101,16 @@ def load(options: Data, *, free_bytes: int, seed: int, num_devices: int = 1) -> 
       CommandError: a name or value does not fit the data.
       JaxcmpError: the data is missing, damaged, or cannot be written to the cache.
     """
-    source = _open(options)
-    check_classes(options.classes, source.class_names)
+    source = open_source(options)
     loaded = _load_splits(source, options, free_bytes, num_devices)
     notes = (*source.notes, *_find_leaks(loaded), *loaded.notes)
-    loaded, class_names = _in_use(loaded, source, options)
-    train, validation = loaded.train, loaded.validation
+    class_names = _names_in_use(source, options)
+
+    def keep(split: Split, what: str) -> Split:
+        return _keep_classes(split, options, class_names, f"{what} image of {source.name}")
+
+    train, test = keep(loaded.train, "training"), keep(loaded.test, "test")
+    validation = loaded.validation and keep(loaded.validation, "validation")
     kept, held = held_out(stream("validation", seed), train.labels, options.validation_fraction)
     if options.validation_fraction:
         validation = train.take(held)
@@ -120,7 +124,7 @@ def load(options: Data, *, free_bytes: int, seed: int, num_devices: int = 1) -> 
         class_names=class_names,
         train=used,
         validation=validation,
-        test=loaded.test,
+        test=test,
         mean=mean,
         std=std,
         placement=loaded.placement,
@@ -134,8 +138,7 @@ def load_split(options: Data, wanted: str, *, free_bytes: int) -> OneSplit:
     `wanted` is "test" for the images that `load` tests on, or the name of any split. Raises as
     `load` does.
     """
-    source = _open(options, for_tests=True)
-    check_classes(options.classes, source.class_names)
+    source = open_source(options, for_tests=True)
     name, is_held_out = choose_split(source, wanted, test_fraction=options.test_fraction)
     share = options.test_fraction if is_held_out else 1.0
     num_bytes = round(len(source.ids(name)) * share * _image_bytes(source, name, options))
@@ -143,11 +146,8 @@ def load_split(options: Data, wanted: str, *, free_bytes: int) -> OneSplit:
     split = _load_split(source, name, options, placement)
     if is_held_out:
         _, split = _hold_out_test(source, split, options)
-    class_names = source.class_names
-    if options.classes:
-        class_names = tuple(class_names[index] for index in options.classes)
-        what = f"image of {source.name}, split {name},"
-        split = _keep_classes(split, options.classes, class_names, what)
+    class_names = _names_in_use(source, options)
+    split = _keep_classes(split, options, class_names, f"image of {source.name}, split {name},")
     # Of a data set without a test split, all images are tested on.
     split_name = "test" if is_held_out or (wanted, name) == ("test", "train") else name
     return OneSplit(source.name, source.version, class_names, split_name, split)
@@ -159,13 +159,7 @@ def outline(options: Data) -> tuple[int, Size | None]:
     The size is None if only images tell it. Raises CommandError if there is no such data set, no
     such class in it, or if its images have several sizes.
     """
-    known = describe(
-        options.name,
-        data_dir=options.dir,
-        image_size=options.image_size,
-        skip_bad=options.skip_bad,
-    )
-    check_classes(options.classes, known.class_names)
+    known = describe(options)
     return len(options.classes or known.class_names), known.image_size
 
 
@@ -177,16 +171,6 @@ class _Loaded(NamedTuple):
     test: Split
     placement: Placement
     notes: tuple[str, ...]
-
-
-def _open(options: Data, *, for_tests: bool = False) -> Source:
-    return open_source(
-        options.name,
-        data_dir=options.dir,
-        manual_dir=options.manual_dir,
-        skip_bad=options.skip_bad,
-        for_tests=for_tests,
-    )
 
 
 def _load_splits(source: Source, options: Data, free_bytes: int, num_devices: int) -> _Loaded:
@@ -246,18 +230,8 @@ def _image_bytes(source: Source, name: str, options: Data) -> int:
     return first.nbytes
 
 
-def _in_use(loaded: _Loaded, source: Source, options: Data) -> tuple[_Loaded, tuple[str, ...]]:
-    """Keeps the classes of the settings, and returns their names."""
-    if not options.classes:
-        return loaded, source.class_names
-    names = tuple(source.class_names[index] for index in options.classes)
-
-    def keep(split: Split, what: str) -> Split:
-        return _keep_classes(split, options.classes, names, f"{what} image of {source.name}")
-
-    train, test = keep(loaded.train, "training"), keep(loaded.test, "test")
-    validation = loaded.validation and keep(loaded.validation, "validation")
-    return loaded._replace(train=train, validation=validation, test=test), names
+def _names_in_use(source: Source, options: Data) -> tuple[str, ...]:
+    return tuple(source.class_names[n] for n in options.classes) or source.class_names
 
 
 def _find_leaks(loaded: _Loaded) -> list[str]:
@@ -306,11 +280,11 @@ def _load_split(source: Source, name: str, options: Data, placement: Placement) 
     return Split(images, labels, source.ids(name), source.contents(name))
 
 
-def _keep_classes(
-    split: Split, classes: Sequence[int], class_names: Sequence[str], what: str
-) -> Split:
-    """Keeps the images of some classes; raises CommandError if there are none."""
-    positions, labels = select_classes(split.labels, classes)
+def _keep_classes(split: Split, options: Data, class_names: Sequence[str], what: str) -> Split:
+    """Keeps the images of the classes in use; raises CommandError if there are none."""
+    if not options.classes:
+        return split
+    positions, labels = select_classes(split.labels, options.classes)
     if len(labels) == 0:
         raise CommandError(
             f"no {what} is of one of the classes {', '.join(class_names)}: name others in "

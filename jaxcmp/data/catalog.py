@@ -3,7 +3,9 @@
 from typing import NamedTuple
 
 from jaxcmp.data.source import Size, Source
+from jaxcmp.data.splits import check_classes
 from jaxcmp.errors import CommandError
+from jaxcmp.settings import Data
 from jaxcmp.settings.keys import OWN_DATA
 
 # What data.dir is for the user's own images.
@@ -23,75 +25,65 @@ class Description(NamedTuple):
     image_size: Size | None
 
 
-def open_source(
-    name: str,
-    *,
-    data_dir: str,
-    manual_dir: str,
-    skip_bad: bool = False,
-    for_tests: bool = False,
-) -> Source:
+def open_source(options: Data, *, for_tests: bool = False) -> Source:
     """Opens a data set by its name, and prepares it first if necessary.
 
     With `skip_bad`, images that cannot be read are left out; `for_tests` the user's own images need
-    no training split. Raises CommandError if there is no such data set, JaxcmpError if it cannot be
-    prepared.
+    no training split. Raises CommandError if there is no such data set or no such class in it, and
+    JaxcmpError if it cannot be prepared.
     """
-    if name == "digits":
-        from jaxcmp.data.digits import Digits
-
-        return Digits()
-    if name in OWN_DATA:
-        source = _open_own(name, data_dir, skip_bad=skip_bad, for_tests=for_tests)
-    else:
+    source = _open_at_hand(options, for_tests=for_tests)
+    if source is None:
         # TFDS takes a second to import.
         from jaxcmp.data import prepared
         from jaxcmp.data.tfds_source import TfdsSource
 
-        source = TfdsSource(
-            prepared.find_or_prepare(name, data_dir=data_dir, manual_dir=manual_dir)
-        )
-    if not skip_bad:
+        places = {"data_dir": options.dir, "manual_dir": options.manual_dir}
+        source = TfdsSource(prepared.find_or_prepare(options.name, **places))
+    check_classes(options.classes, source.class_names)
+    if not options.skip_bad or options.name == "digits":
         return source
     from jaxcmp.data.sound import Sound
 
     return Sound(source)
 
 
-def describe(
-    name: str, *, data_dir: str, image_size: int = 0, skip_bad: bool = False
-) -> Description:
+def describe(options: Data) -> Description:
     """Describes a data set without preparing it.
 
-    `image_size` is the side to which images are brought, 0 for the stored size. Raises CommandError
-    if there is no such data set, or if its images have several sizes and `image_size` is 0.
+    Raises CommandError if there is no such data set, no such class in it, or if its images have
+    several sizes and the options none.
     """
     num_train = None
-    if name == "digits":
-        from jaxcmp.data.digits import Digits
-
-        source = Digits()
-    elif name in OWN_DATA:
-        source = _open_own(name, data_dir, skip_bad=skip_bad, for_tests=False)
-    else:
+    source = _open_at_hand(options)
+    if source is None:
         from jaxcmp.data import prepared
         from jaxcmp.data.tfds_source import TfdsSource
 
-        builder = prepared.find(name, data_dir)
+        builder = prepared.find(options.name, options.dir)
         source = TfdsSource(builder)
         if not prepared.is_prepared(builder):
             num_train = prepared.NUM_TRAIN.get(builder.name)
-    size = (image_size, image_size) if image_size else source.stored_size()
+    check_classes(options.classes, source.class_names)
+    size = (options.image_size, options.image_size) if options.image_size else source.stored_size()
     return Description(source.class_names, source.num_channels, num_train, size)
 
 
-def _open_own(name: str, data_dir: str, *, skip_bad: bool, for_tests: bool) -> Source:
+def _open_at_hand(options: Data, *, for_tests: bool = False) -> Source | None:
+    """Opens the digits or the user's own images, which need no preparation; None for others."""
+    name, data_dir = options.name, options.dir
+    if name == "digits":
+        from jaxcmp.data.digits import Digits
+
+        return Digits()
+    if name not in OWN_DATA:
+        return None
     if not data_dir:
         raise CommandError(f"--config.data.name={name} needs --config.data.dir, {PLACES[name]}")
     if name == "folder":
         from jaxcmp.data.folder import Folder
 
-        return Folder(data_dir, skips_bad=skip_bad, for_tests=for_tests)
+        return Folder(data_dir, skips_bad=options.skip_bad, for_tests=for_tests)
     if name == "npz":
         from jaxcmp.data.npz import Npz
 

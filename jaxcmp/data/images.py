@@ -8,7 +8,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from jaxcmp.data.source import Size
-from jaxcmp.errors import JaxcmpError
+from jaxcmp.errors import JaxcmpError, first_line
 
 # Increase it when the same bytes decode to other pixels: it invalidates caches.
 VERSION = 2
@@ -151,7 +151,7 @@ def _upright(image: Image.Image, original: Image.Image) -> Image.Image:
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return "it is no image that Pillow knows"
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return first_line(error)
 
 
 def _to_array(image: Image.Image) -> np.ndarray:

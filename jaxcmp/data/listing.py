@@ -13,17 +13,19 @@ from jaxcmp import files
 from jaxcmp.errors import CommandError, JaxcmpError
 
 # Endings of pictures that Pillow reads, in any case.
-ENDINGS = {
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".gif", ".avif"),
-    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
-}
+ENDINGS = set(
+    ".jpg .jpeg .jpe .jfif .mpo .png .webp .bmp .gif .avif .tif .tiff .ppm .pgm .pbm .pnm".split()
+)
 # Pictures of phones that Pillow does not read.
 UNKNOWN_PICTURES = (".heic", ".heif")
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 # Splits by the name of their folder, in any case.
 SPLITS = {
-    **{"train": "train", "test": "test"},
-    **{"val": "validation", "valid": "validation", "validation": "validation"},
+    "train": "train",
+    "test": "test",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
 }
 # Folders that software leaves beside pictures.
 _OF_SOFTWARE = ("__MACOSX", "@eaDir")

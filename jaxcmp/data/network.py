@@ -10,7 +10,7 @@ def is_reachable(url: str, *, seconds: float = 5.0) -> bool:
 
     Uses the proxies that are set in the environment, as a download does.
     """
-    answered, done = threading.Event(), threading.Event()
+    answered = threading.Event()
 
     def ask() -> None:
         try:
@@ -21,10 +21,9 @@ def is_reachable(url: str, *, seconds: float = 5.0) -> bool:
             answered.set()
         except (OSError, ValueError):
             pass
-        finally:
-            done.set()
 
     # A name lookup has no timeout, so it runs in a thread that is abandoned in the end.
-    threading.Thread(target=ask, daemon=True).start()
-    done.wait(seconds)
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
     return answered.is_set()

@@ -16,7 +16,7 @@ from jaxcmp.data import cache
 from jaxcmp.data.headers import number_content
 from jaxcmp.data.labels import number_labels
 from jaxcmp.data.source import Example, Size
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import CommandError, JaxcmpError, first_line
 
 # The names of images and labels by split, in order of preference.
 NAMES = {
@@ -133,9 +133,9 @@ class Npz:
         except JaxcmpError:
             raise
         except Exception as error:  # Parsers of damaged files raise nearly anything.
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise JaxcmpError(
-                f"{self.place} cannot be read as .npz: {reason}; write it with numpy.savez"
+                f"{self.place} cannot be read as .npz: {first_line(error)}; write it with "
+                "numpy.savez"
             ) from error
 
 

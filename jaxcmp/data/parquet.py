@@ -20,7 +20,7 @@ from jaxcmp.data.headers import number_content, read_headers
 from jaxcmp.data.labels import number_labels
 from jaxcmp.data.listing import SPLITS
 from jaxcmp.data.source import Example, Size
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import CommandError, JaxcmpError, first_line
 
 IMAGES, LABELS = ("image", "img"), ("label", "labels")
 # How a name begins: train-00000-of-00002.parquet.
@@ -156,8 +156,7 @@ class Parquet:
         try:
             yield
         except Exception as error:  # Parsers of damaged files raise nearly anything.
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise JaxcmpError(f"{path} cannot be read as Parquet: {reason}") from error
+            raise JaxcmpError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
 
 
 def find_files(root: Path) -> dict[str, list[Path]]:

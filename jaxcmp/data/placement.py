@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from jaxcmp.runtime.memory_errors import size
+
 # The rest is for the model, the optimizer and a step's activations.
 _LARGEST_SHARE = 0.5
 # Of a device's memory, for a copy on each of several devices. Divided images would take less, but
@@ -38,18 +40,11 @@ def choose(placement: str, *, num_bytes: int, free_bytes: int, num_devices: int 
         words = f"copied to each of {num_devices}" if is_copied else f"divided among {num_devices}"
         words += " devices"
     if placement == "stream":
-        return Placement(True, f"images streamed, as data.placement says: {_size(num_bytes)}")
+        return Placement(True, f"images streamed, as data.placement says: {size(num_bytes)}")
     if placement == "device":
-        reason = f"images {words}, as data.placement says: {_size(num_bytes)}"
+        reason = f"images {words}, as data.placement says: {size(num_bytes)}"
         return Placement(False, reason, is_copied)
-    sizes = f"{_size(num_bytes)}, and {_size(free_bytes)} are free there"
+    sizes = f"{size(num_bytes)}, and {size(free_bytes)} are free there"
     if num_bytes <= _LARGEST_SHARE * free_bytes:
         return Placement(False, f"images {words}: {sizes}", is_copied)
     return Placement(True, f"images streamed, too large for the devices: {sizes}")
-
-
-def _size(num_bytes: int) -> str:
-    for factor, unit in ((1e9, "GB"), (1e6, "MB")):
-        if num_bytes >= factor:
-            return f"{num_bytes / factor:,.1f} {unit}"
-    return f"{num_bytes / 1e3:,.1f} kB"

@@ -15,7 +15,7 @@ from tensorflow_datasets.core.download.download_manager import NonMatchingChecks
 
 from jaxcmp.data import cifar10, network
 from jaxcmp.data.tfds_source import Builder, feature_keys
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import CommandError, JaxcmpError, first_line
 
 # name, name/config, name:version or name/config:version; a namespace would download code.
 _NAME = re.compile(r"[A-Za-z]\w*(/\w[\w.\-]*)?(:[\d.*]+)?")
@@ -168,9 +168,9 @@ def _prepare(builder: Builder, root: Path, manual: Path) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    lines = str(error).strip().splitlines() or [type(error).__name__]
     # Drop TFDS's own call before the reason, and names of other configs after it.
-    return re.sub(r'^Failed to construct dataset .*?}": ', "", lines[0]).split(". Here are")[0]
+    own_call = r'^Failed to construct dataset .*?}": '
+    return re.sub(own_call, "", first_line(error)).split(". Here are")[0]
 
 
 @contextlib.contextmanager

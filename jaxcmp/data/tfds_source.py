@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from jaxcmp.data.source import Example, Size
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import CommandError, JaxcmpError, first_line
 
 Builder = tfds.core.DatasetBuilder
 # The classes of test sets for which TFDS has numbers alone (Recht et al. 2018, Hendrycks and
@@ -95,9 +95,8 @@ class TfdsSource:
                 "--out_file_format=array_record`, or set data.dir to another folder"
             ) from error
         except Exception as error:  # TFDS passes on any error of its parsers.
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise JaxcmpError(
-                f"split {split} in {self.place} cannot be read ({reason}): "
+                f"split {split} in {self.place} cannot be read ({first_line(error)}): "
                 "remove that folder and prepare the data set again"
             ) from error
 

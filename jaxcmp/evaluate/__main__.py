@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxcmp import cli
-from jaxcmp.cli import Parser, add_run_folders, carry_out, checkpoint_argument
+from jaxcmp.cli import Parser, add_checkpoint, add_run_folders, carry_out
 from jaxcmp.errors import CommandError
 from jaxcmp.run_by_run import Report, find_runs, for_each_run
 from jaxcmp.runtime import host_memory
@@ -54,12 +54,7 @@ def make_parser() -> Parser:
         help="test (default); train or validation, of the run's own data set as the run divided "
         "it; or any split of the data set",
     )
-    parser.add_argument(
-        "--checkpoint",
-        type=checkpoint_argument,
-        default="newest",
-        help="newest (default), best, or a step",
-    )
+    add_checkpoint(parser)
     parser.add_argument("--name", default="", help="the evaluation's folder (default: its images)")
     parser.add_argument(
         "--by_position",

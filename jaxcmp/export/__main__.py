@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxcmp import files
-from jaxcmp.cli import Parser, carry_out, checkpoint_argument
+from jaxcmp.cli import Parser, add_checkpoint, carry_out
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.files import path_argument
 from jaxcmp.runs import Run, read_run
@@ -42,12 +42,7 @@ def make_parser() -> Parser:
         type=path_argument,
         help="the file (default: <arm>-seed-<seed>.<format>, in this folder)",
     )
-    parser.add_argument(
-        "--checkpoint",
-        type=checkpoint_argument,
-        default="newest",
-        help="newest (the default), best, or a step",
-    )
+    add_checkpoint(parser)
     return parser
 
 

@@ -10,14 +10,12 @@ from scipy import stats
 
 from jaxcmp.augment import unaugmented
 from jaxcmp.inspect.networks import attention_weights, position_embeddings
-from jaxcmp.inspect.subject import Subject
+from jaxcmp.inspect.subject import MAX_BATCH, Subject
 from jaxcmp.models import ViT
 from jaxcmp.runs.inspections import STATES
 
 # Of more patches, every second, third, ... is kept of a map, in both directions.
 MAX_MAP = 8
-# Images at a time: the weights of all blocks and heads take memory.
-MAX_BATCH = 100
 
 
 def measure_attention(subject: Subject, model: ViT) -> dict[str, Any]:
@@ -26,7 +24,7 @@ def measure_attention(subject: Subject, model: ViT) -> dict[str, Any]:
     "uniform" and "window" are what attention to all patches alike, and to the 3x3 patches around
     each, would have.
     """
-    distances = patch_distances(model)
+    trained, distances = subject.trained, patch_distances(model)
     uniform = np.ones((1, *distances.shape))
     window = (distances < 1.5 * model.patch_size).astype(np.float64)[None]
     found: dict[str, Any] = {"patch_size": model.patch_size}
@@ -36,10 +34,12 @@ def measure_attention(subject: Subject, model: ViT) -> dict[str, Any]:
         distance, entropy = attention_statistics(jnp.asarray(padded), jnp.asarray(distances))
         found[name] = {"distance": float(distance[0]), "entropy": min(float(entropy[0]), 1.0)}
     for state in STATES:
-        parts = []
-        for images, _ in subject.batches:
-            for start in range(0, len(images), MAX_BATCH):
-                parts.append(_statistics(model, subject, state, images[start : start + MAX_BATCH]))
+        variables, given = subject.variables[state], (trained.mean, trained.std, distances)
+        parts = [
+            _image_statistics(model, variables, images[start : start + MAX_BATCH], *given)
+            for images, _ in subject.batches
+            for start in range(0, len(images), MAX_BATCH)
+        ]
         distance, entropy = (
             np.concatenate([np.asarray(part[i]) for part in parts])[: len(subject.labels)]
             for i in (0, 1)
@@ -49,13 +49,6 @@ def measure_attention(subject: Subject, model: ViT) -> dict[str, Any]:
             "entropy": np.clip(entropy.mean(axis=0, dtype=np.float64), 0, 1).tolist(),
         }
     return found
-
-
-def _statistics(model: ViT, subject: Subject, state: str, images: Array) -> tuple[Array, Array]:
-    trained = subject.trained
-    return _image_statistics(
-        model, subject.variables[state], images, trained.mean, trained.std, patch_distances(model)
-    )
 
 
 @jax.jit(static_argnums=0)

@@ -102,7 +102,7 @@ class Paste:
 
 def pastes(height: int, width: int) -> list[Paste]:
     """Lists the places of a square grid: 20 of 32 pixels, at 7 x 7 places."""
-    margin = max(in_proportion((MARGIN,), min(height, width)) or [1])
+    margin = _margin(height, width)
     num = num_places(height, width)
     places = [int(2 * margin * i / (num - 1) + 0.5) for i in range(num)]
     size = (height - 2 * margin, width - 2 * margin)
@@ -115,8 +115,11 @@ def pastes(height: int, width: int) -> list[Paste]:
 
 def num_places(height: int, width: int) -> int:
     """Returns the places on a side of the grid: an odd number, so that one is the centre."""
-    margin = max(in_proportion((MARGIN,), min(height, width)) or [1])
-    return min(GRID, 2 * margin + 1)
+    return min(GRID, 2 * _margin(height, width) + 1)
+
+
+def _margin(height: int, width: int) -> int:
+    return max(in_proportion((MARGIN,), min(height, width)) or [1])
 
 
 @partial(jax.jit, static_argnames="size")

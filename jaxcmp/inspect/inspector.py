@@ -17,6 +17,7 @@ from jaxcmp.inspect.maps import measure_maps
 from jaxcmp.inspect.similarity import measure_similarity
 from jaxcmp.inspect.subject import Subject, load_subject
 from jaxcmp.models import ViT
+from jaxcmp.run_by_run import Report
 from jaxcmp.runs.inspections import (
     COUNTED,
     digest_of,
@@ -30,8 +31,6 @@ from jaxcmp.runs.inspections import (
 CPU_IMAGES = 1000
 # With fewer, there are no distances to tell apart: the class token and 2x2 patches.
 MIN_TOKENS = 5
-# Shows a name, and how many of how many changes are done.
-Report = Callable[[str, int, int], None]
 
 
 def default_num_images() -> int:

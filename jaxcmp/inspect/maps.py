@@ -10,16 +10,15 @@ from jax import Array
 from jaxcmp.augment import unaugmented
 from jaxcmp.data import images as image_ops
 from jaxcmp.inspect.networks import attention_weights, last_maps
-from jaxcmp.inspect.subject import Subject
+from jaxcmp.inspect.subject import MAX_BATCH, Subject
+from jaxcmp.logits import padded_batches
 from jaxcmp.models import ResNet, ViT
 from jaxcmp.runs.inspections import STATES
 
 # Images that have maps, and mistakes that have pictures, at most: the file stays small.
 MAX_MAPS, MAX_PICTURES = 1000, 100
-# A longer side is made smaller.
+# A longer shorter side is shrunk to this.
 MAX_SIDE = 64
-# Images at a time: the weights of all blocks and heads take memory.
-MAX_BATCH = 100
 
 
 def measure_maps(subject: Subject) -> dict[str, np.ndarray]:
@@ -51,15 +50,12 @@ def measure_maps(subject: Subject) -> dict[str, np.ndarray]:
 
 def _collect(subject: Subject, state: str, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     trained, variables = subject.trained, subject.variables[state]
-    maps, answers = [], []
-    for start in range(0, len(images), MAX_BATCH):
-        part = images[start : start + MAX_BATCH]
-        # One size for all parts: another would be compiled anew.
-        padded = np.pad(part, ((0, min(MAX_BATCH, len(images)) - len(part)), *[(0, 0)] * 3))
-        found, classes = _maps(trained.model, variables, padded, trained.mean, trained.std)
-        maps.append(np.asarray(found)[: len(part)])
-        answers.append(np.asarray(classes)[: len(part)])
-    return np.rint(255 * np.concatenate(maps)).astype(np.uint8), np.concatenate(answers)
+    parts = [
+        _maps(trained.model, variables, images[rows], trained.mean, trained.std)
+        for rows in padded_batches(len(images), min(MAX_BATCH, len(images)))
+    ]
+    maps, answers = (np.concatenate(part)[: len(images)] for part in zip(*parts, strict=True))
+    return np.rint(255 * maps).astype(np.uint8), answers
 
 
 @jax.jit(static_argnums=0)

@@ -14,14 +14,17 @@ from jaxcmp import data, models
 from jaxcmp.data import Split
 from jaxcmp.data.random_streams import stream
 from jaxcmp.errors import JaxcmpError
-from jaxcmp.logits import padded_batches, predict_logits
-from jaxcmp.predict import Trained, restore
+from jaxcmp.logits import padded_batches
+from jaxcmp.predict import Trained, logits_of, restore
+from jaxcmp.runner import keys_of_run
 from jaxcmp.runs import Run, read_run
 from jaxcmp.runtime import devices
 from jaxcmp.settings.configuration import settings_of
 
 # Another device rounds otherwise, so that an image between two classes may change its answer.
 MAX_CHANGED = 0.02
+# Images at a time where the weights of all blocks and heads take memory.
+MAX_BATCH = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +60,9 @@ class Subject:
 
     def answers(self, images: Array) -> dict[str, Array]:
         """Returns the class that the model gives to each image [batch], by state."""
-        trained = self.trained
+        model, scale = self.trained.model, {"mean": self.trained.mean, "std": self.trained.std}
         return {
-            state: _answers(trained.model, variables, images, trained.mean, trained.std)
+            state: jnp.argmax(logits_of(model, variables, images, **scale), axis=-1)
             for state, variables in self.variables.items()
         }
 
@@ -107,9 +110,8 @@ def choose(split: Split, num_images: int) -> np.ndarray:
 def initial_variables(
     model: models.ViT | models.ResNet, seed: int, num_channels: int
 ) -> dict[str, Any]:
-    """Draws the random variables with which a run of this seed begins."""
-    # Split as in `Runner`.
-    key, _ = jax.random.split(jax.random.key(seed))
+    """Draws a seed's random variables, with which a run without pretrained weights begins."""
+    key, _ = keys_of_run(seed)
     return _init(key, model, num_channels)
 
 
@@ -130,14 +132,3 @@ def _check_answers(subject: Subject) -> None:
             f"{subject.run.folder}: its newest checkpoint answers {changed:.0%} of the test images "
             "otherwise than its predictions.npz"
         )
-
-
-@jax.jit(static_argnums=0)
-def _answers(
-    model: models.ViT | models.ResNet,
-    variables: dict[str, Any],
-    images: Array,
-    mean: np.ndarray,
-    std: np.ndarray,
-) -> Array:
-    return jnp.argmax(predict_logits(model, variables, images, mean=mean, std=std), axis=-1)

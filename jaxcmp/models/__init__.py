@@ -73,8 +73,6 @@ def features(model: ViT | ResNet, variables: Any, images: Array) -> Array:
 
 
 def _check_value(field: str, value: Any) -> None:
-    if field.endswith("_rate") and not 0 <= value < 1:
-        raise CommandError(f"model.{field}={value} must be at least 0 and below 1")
     if isinstance(value, (int, tuple)) and not isinstance(value, bool):
         sizes = value if isinstance(value, tuple) else (value,)
         if not all(isinstance(size, int) and size >= 1 for size in sizes):

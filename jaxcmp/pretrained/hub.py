@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from absl import logging
 
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import CommandError, JaxcmpError, first_line
 from jaxcmp.pretrained.weight_files import PICKLE_SUFFIXES
 from jaxcmp.settings.hub_address import HubAddress
 
@@ -165,7 +165,7 @@ def _explain(hub: ModuleType, error: Exception, address: HubAddress) -> JaxcmpEr
         return CommandError(f"{name} may not be read ({status}): set HF_TOKEN to a token that may")
     if isinstance(error, NoChoiceError):
         return CommandError(f"{name} {error}")
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    reason = first_line(error)
     if isinstance(error, errors.HFValidationError):
         return CommandError(f"{name} is no address: {reason}")
     # Of other errors of the system, such as a full disk, the hub knows nothing.

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.experimental import multihost_utils
 
 from jaxcmp.checkpoint import trees
-from jaxcmp.checkpoint.manager import Checkpoints
+from jaxcmp.checkpoint.manager import read_only
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.pretrained import hub
 from jaxcmp.pretrained.fit import PATCH_KERNEL, STEM_KERNEL, Loaded, Source, fit
@@ -148,16 +148,7 @@ def _read_run(folder: Path, checkpoint: str) -> Source:
         raise CommandError(f"{folder} is a folder but no run: it has no {CONFIG}")
     run = read_run(folder)
     wanted = int(checkpoint) if checkpoint.isdecimal() else checkpoint
-    with Checkpoints(
-        folder / CHECKPOINTS, keep_every=0, keep_best=False, read_only=True
-    ) as checkpoints:
-        restored = checkpoints.read(None if wanted == "newest" else wanted)
-    if restored is None:
-        raise JaxcmpError(
-            f"there is no checkpoint in {folder / CHECKPOINTS}: train that run first, or name "
-            "another"
-        )
-    step, state = restored
+    step, state = read_only(folder / CHECKPOINTS, wanted)
     averaged = {k.removeprefix(AVERAGE): v for k, v in state.items() if k.startswith(AVERAGE)}
     latest = {k: v for k, v in state.items() if k.startswith(("params/", "batch_stats/"))}
     arrays = averaged or latest

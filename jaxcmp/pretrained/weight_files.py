@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors
 
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import CommandError, JaxcmpError, first_line
 
 PICKLE_SUFFIXES = (".pth", ".pt", ".bin", ".pkl", ".pickle", ".ckpt")
 # How pickles of protocols 2 to 5 begin; those of 0 and 1 begin with anything.
@@ -34,7 +34,7 @@ def read_file(path: Path) -> tuple[str, dict[str, np.ndarray], Mapping[str, str]
         with path.open("rb") as file:
             first_bytes = file.read(9)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or _reason(error)
+        reason = getattr(error, "strerror", None) or first_line(error)
         raise CommandError(f"{path} cannot be read: {reason}") from error
     if first_bytes.startswith(PICKLE_BEGINNINGS):
         _refuse_pickle(path)
@@ -74,7 +74,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     except zipfile.BadZipFile as error:
         raise JaxcmpError(f"{path} cannot be read: it ends early, or is no .npz file") from error
     except Exception as error:  # A damaged archive raises nearly anything.
-        raise JaxcmpError(f"{path} cannot be read: it is damaged: {_reason(error)}") from error
+        raise JaxcmpError(f"{path} cannot be read: it is damaged: {first_line(error)}") from error
 
 
 def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
@@ -111,7 +111,7 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
             ) from error
         is_large = isinstance(error, MemoryError)
         fault = "takes more memory than there is" if is_large else "is damaged"
-        raise JaxcmpError(f"{path} cannot be read: {name} {fault}: {_reason(error)}") from error
+        raise JaxcmpError(f"{path} cannot be read: {name} {fault}: {first_line(error)}") from error
     # NumPy stores bfloat16 as two bytes without a type.
     is_bfloat16 = array.dtype.str == "|V2" and array.dtype.names is None
     return array.view(jnp.bfloat16) if is_bfloat16 else array
@@ -130,7 +130,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], Mapping[str, s
     except Exception as error:  # The library raises several kinds for a damaged file.
         raise JaxcmpError(
             f"{path} cannot be read: it ends early, is damaged or is no .safetensors file: "
-            f"{_reason(error)}"
+            f"{first_line(error)}"
         ) from error
 
 
@@ -162,8 +162,3 @@ def _check_name(path: Path, name: str) -> None:
     """Refuses a name that would break a line, or hide in it."""
     if not name.isprintable():
         raise JaxcmpError(f"{path} cannot be used: {name!r} is no name of an array")
-
-
-def _reason(error: Exception) -> str:
-    """The first line of an error, or its kind where it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -31,7 +31,7 @@ from jaxcmp.runs.predictions import (
 )
 from jaxcmp.settings import Role
 from jaxcmp.settings.configuration import NOTHING_GIVEN, ConfigWords
-from jaxcmp.settings.keys import FOLLOWS_DATA, with_role
+from jaxcmp.settings.keys import FOLLOWS_DATA, flatten, with_role
 
 CONFIG = "config.json"
 INIT = "init.json"
@@ -291,15 +291,6 @@ def refuse_other_images(folder: Path, data: Mapping[str, Any]) -> None:
             f"{data['name']}, and it is {data['version']} now; bring the images back, give another "
             "--workdir, or delete that folder"
         )
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns the values by dotted key; an empty section is a value."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        is_section = isinstance(value, Mapping) and value
-        flat |= flatten(value, f"{prefix}{key}.") if is_section else {f"{prefix}{key}": value}
-    return flat
 
 
 def _value(flat: Mapping[str, Any], key: str) -> str:

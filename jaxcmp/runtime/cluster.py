@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from jaxcmp.errors import CommandError, Interrupted, JaxcmpError
+from jaxcmp.errors import CommandError, Interrupted, JaxcmpError, first_line
 from jaxcmp.runtime import interrupt, shutdown
 
 # A process counts as lost after this long without a heartbeat.
@@ -47,12 +47,12 @@ def _join() -> None:
     try:
         jax.distributed.initialize(heartbeat_timeout_seconds=HEARTBEAT_SECONDS, **process_options())
     except jax.errors.JaxRuntimeError as error:
-        raise Interrupted(f"the processes could not connect: {_first_line(error)}") from error
+        raise Interrupted(f"the processes could not connect: {_reason(error)}") from error
     except Exception as error:  # Variables that JAX reads may be missing, or not be numbers.
         raise CommandError(
             "--distributed found no cluster: start it through SLURM or Open MPI, or set "
             "JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID as "
-            f"launch/kubernetes/run.yaml does; JAX says: {_first_line(error)}"
+            f"launch/kubernetes/run.yaml does; JAX says: {_reason(error)}"
         ) from error
 
 
@@ -76,7 +76,7 @@ def process_options() -> dict[str, Any]:
     }
 
 
-def _first_line(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, KeyError):
         return f"{error.args[0]} is not set"
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return first_line(error)

@@ -13,8 +13,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.runtime import host_memory, memory_errors
-from jaxcmp.runtime.environment import cpu_model
+from jaxcmp.runtime import environment, host_memory, memory_errors
 
 Result = TypeVar("Result")
 # With 440 MB the compiler crashed (SIGSEGV or SIGABRT), with 740 MB it did not.
@@ -33,13 +32,21 @@ def describe() -> str:
     device = jax.local_devices()[0]
     if device.platform == "cpu":
         memory = f"{host_memory.total_bytes() / 2**30:.0f} GiB"
-        host = f"{cpu_model()} with {os.cpu_count()} cores and {memory}"
+        host = f"{environment.cpu_model()} with {os.cpu_count()} cores and {memory}"
         return host if jax.device_count() == 1 else f"{jax.device_count()} devices of {host}"
     memory = (device.memory_stats() or {}).get("bytes_limit")
     size = f" with {memory / 2**30:.0f} GiB" if memory else ""
     if jax.device_count() == 1:
         return f"one {device.device_kind}{size}"
     return f"{jax.device_count()} x {device.device_kind}{size}{' each' if size else ''}"
+
+
+def describe_environment(precision: str) -> dict[str, Any]:
+    """Describes source, packages and machine as environment.json does, for a computation in it."""
+    device = jax.devices()[0].device_kind
+    return environment.describe_environment(
+        device=device, device_count=jax.device_count(), precision=precision
+    )
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -188,8 +195,6 @@ def broadcast_from_first(value: bool) -> bool:
 
 def check_batch_size(batch_size: int, *, num_devices: int, accumulation: int) -> None:
     """Raises CommandError if a batch cannot be divided into equal parts."""
-    if accumulation < 1:
-        raise CommandError(f"accumulation={accumulation} must be at least 1")
     parts = num_devices * accumulation
     if batch_size % parts:
         below = batch_size // parts * parts

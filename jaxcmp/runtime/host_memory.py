@@ -14,27 +14,19 @@ M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 
 
 def keep_for_steps() -> None:
-    """Keeps freed memory if JAX will compute on the CPU; call it before JAX is imported."""
-    if is_cpu_only():
-        keep_freed_memory()
+    """Makes the C library keep freed memory if JAX will compute on the CPU.
 
-
-def keep_freed_memory() -> bool:
-    """Makes the C library keep freed memory, and returns whether it did.
-
-    Call it before JAX starts its threads. XLA allocates a step's temporary memory anew for each
-    step, and glibc returns it to the kernel after each: a step of ViT-Tiny then starts with 600,000
-    page faults, a fifth of its time. With this setting the process keeps its peak memory. Other C
+    Call it before JAX is imported. XLA allocates a step's temporary memory anew for each step, and
+    glibc returns it to the kernel after each: a step of ViT-Tiny then starts with 600,000 page
+    faults, a fifth of its time. With this setting the process keeps its peak memory. Other C
     libraries are left alone.
     """
-    if sys.platform != "linux":
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return False
-    # One heap for all threads, without separate mappings, that never shrinks.
-    settings = ((M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, -1))
-    return all(mallopt(name, value) == 1 for name, value in settings)
+    if sys.platform != "linux" or not is_cpu_only():
+        return
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        # One heap for all threads, without separate mappings, that never shrinks.
+        for name, value in ((M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, -1)):
+            mallopt(name, value)
 
 
 def available_bytes() -> int:

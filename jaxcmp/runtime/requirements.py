@@ -1,9 +1,9 @@
 """The least memory that training takes, estimated from sizes without allocating anything."""
 
-import math
 from typing import assert_never
 
 from jaxcmp.errors import CommandError
+from jaxcmp.runtime.memory_errors import size
 from jaxcmp.settings import ResNet, Settings, ViT
 
 # Weights, gradients and the optimizer's moments, all of the same size.
@@ -30,10 +30,10 @@ def check_memory(
         return
     model = settings.model
     raise CommandError(
-        f"training takes at least {in_words(needed)} of memory and {in_words(free)} are free: "
+        f"training takes at least {size(needed)} of memory and {size(free)} are free: "
         f"model.image_size={model.image_size}, batch_size={settings.batch_size} in "
         f"{settings.accumulation} part{'' if settings.accumulation == 1 else 's'}, "
-        f"{in_words(4 * num_parameters(model, num_channels))} of weights; lower one of these"
+        f"{size(4 * num_parameters(model, num_channels))} of weights; lower one of these"
     )
 
 
@@ -95,10 +95,3 @@ def block_values(model: ViT | ResNet, *, keeps_scores: bool = True) -> list[int]
 
 def num_tokens(model: ViT) -> int:
     return (model.image_size // model.patch_size) ** 2 + 1
-
-
-def in_words(num_bytes: int) -> str:
-    """Formats bytes with three digits and a unit: 18.8 GB."""
-    units = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB")
-    power = min(int(math.log10(max(num_bytes, 1)) // 3), len(units) - 1)
-    return f"{num_bytes / 1000**power:.3g} {units[power]}"

@@ -93,6 +93,15 @@ def tag_of(section: type[Section]) -> str:
     return str(section.__struct_config__.tag)
 
 
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns the values by dotted key; an empty section is a value."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        is_section = isinstance(value, Mapping) and value
+        flat |= flatten(value, f"{prefix}{key}.") if is_section else {f"{prefix}{key}": value}
+    return flat
+
+
 KEYS = keys()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from jaxcmp.settings import Settings
 from jaxcmp.settings.configuration import describe_type
 from jaxcmp.settings.grid import Grid
-from jaxcmp.settings.keys import Key, keys, sections_of, tag_of, unwrap
+from jaxcmp.settings.keys import Key, flatten, keys, sections_of, tag_of, unwrap
 
 WIDTH, INDENT = 79, " " * 6
 AXES = (
@@ -29,15 +29,16 @@ def list_settings(config: Mapping[str, Any] | None = None) -> str:
     elif "arms" in config:
         lines = ["Settings of a study:"]
         for name, grid in config["grids"].items():
-            values = _flat(grid)
-            own = {k: key for k, key in keys(Grid).items() if k in values or not _is_axis(k)}
+            values = flatten(grid)
+            known = keys(Grid).items()
+            own = {k: key for k, key in known if k in values or not k.startswith("axes.")}
             lines += _lines(own, f"--config.grids.{name}.", values)
         lines += ["", "  --config.grids.GRID.axes.KEY=VALUE,VALUE", *_wrap(AXES)]
         lines += ["", "Settings of each arm, ARM being one of " + ", ".join(config["arms"]) + ":"]
         lines += _lines(keys(), "--config.arms.ARM.", None)
     else:
         lines = ["Settings, with the values of the configuration:"]
-        lines += _lines(keys(given=config), "--config.", _flat(config))
+        lines += _lines(keys(given=config), "--config.", flatten(config))
     return "\n".join(lines)
 
 
@@ -63,10 +64,6 @@ def _wrap(words: str) -> list[str]:
     )
 
 
-def _is_axis(name: str) -> bool:
-    return name.startswith("axes.")
-
-
 def _is_in(name: str, values: Mapping[str, Any]) -> bool:
     """Returns whether a key applies to a configuration, which may leave it out."""
     section, _, last = name.rpartition(".")
@@ -89,14 +86,6 @@ def _owners(name: str) -> list[str]:
     if len(sections) < 2:
         return []
     return [tag_of(section) for section in sections if last in section.__struct_fields__]
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in config.items():
-        is_section = isinstance(value, Mapping)
-        flat |= _flat(value, f"{prefix}{name}.") if is_section else {f"{prefix}{name}": value}
-    return flat
 
 
 def _word(value: Any) -> str:

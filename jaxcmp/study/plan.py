@@ -1,6 +1,7 @@
 """A plan: which runs a study consists of, each with its folder and its configuration."""
 
 import itertools
+import operator
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -104,12 +105,7 @@ def find_sizes(study: Study, *, may_prepare: bool) -> Sizes:
     cannot be loaded.
     """
     options = study.data
-    known = describe(
-        options.name,
-        data_dir=options.dir,
-        image_size=options.image_size,
-        skip_bad=options.skip_bad,
-    )
+    known = describe(options)
     if known.num_train is not None and not may_prepare:
         num_classes, image_size = data.outline(options)
         num_channels = known.num_channels
@@ -187,7 +183,7 @@ def _differences(own: Settings, tried: Settings, point: Point) -> list[str]:
     return [
         f"{_short(key)}-{_word(value)}"
         for key, value in point.items()
-        if _value(own, key) != _value(tried, key)
+        if (value_of := operator.attrgetter(key))(own) != value_of(tried)
     ]
 
 
@@ -201,11 +197,6 @@ def _short(key: str) -> str:
 def _word(value: Value) -> str:
     text = "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
     return re.sub(r"[^\w.+-]+", "_", text).strip("._")[-MAX_WORD:] or "none"
-
-
-def _value(settings: Settings, key: str) -> object:
-    section, _, last = key.rpartition(".")
-    return getattr(getattr(settings, section) if section else settings, last)
 
 
 def with_recipe(config: Settings, other: Settings) -> Settings:
@@ -260,9 +251,9 @@ def _flops(config: Settings, sizes: Sizes) -> int:
     fields["image_size"] = fields["image_size"] or sizes.image_size
     model = models.build(**fields)
     counts = model.multiply_adds(sizes.num_channels)
-    trained = counts["head"] if config.frozen_trunk else None
     steps = _clock(config, sizes, config.data.train_fraction).total_steps
-    return training_flops(sum(counts.values()), steps * config.batch_size, trained=trained)
+    num_images = steps * config.batch_size
+    return training_flops(counts, num_images, is_trunk_frozen=config.frozen_trunk)
 
 
 def refuse_another(workdir: Path, planned: Sequence[PlannedRun]) -> None:

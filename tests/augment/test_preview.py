@@ -9,7 +9,7 @@ from trials import PLAIN
 from jaxcmp.augment import Augment, preview
 from jaxcmp.errors import CommandError, JaxcmpError
 
-GAP = preview.GAP
+GAP, SCALE = preview.GAP, preview.SCALE
 LABELS = np.array([0, 1])
 
 
@@ -30,27 +30,26 @@ def test_the_sheet_shows_each_image_and_its_augmented_copies(channels, tmp_path)
         mean=mean,
         std=std,
         path=path,
-        num_draws=3,
-        scale=2,
     )
     with Image.open(path) as sheet:
         pixels = np.asarray(sheet).reshape(sheet.height, sheet.width, channels)
-    assert pixels.shape[:2] == (2 * (12 + GAP) + GAP, 4 * (10 + GAP) + GAP)
+    height, width = 6 * SCALE, 5 * SCALE
+    assert pixels.shape[:2] == (2 * (height + GAP) + GAP, 9 * (width + GAP) + GAP)
     for row in range(2):
-        for column in range(4):
-            top, left = GAP + row * (12 + GAP), GAP + column * (10 + GAP)
-            tile = pixels[top : top + 12 : 2, left : left + 10 : 2]
+        for column in range(9):
+            top, left = GAP + row * (height + GAP), GAP + column * (width + GAP)
+            tile = pixels[top : top + height : SCALE, left : left + width : SCALE]
             # With every option off, the draws are the image itself.
             np.testing.assert_array_equal(tile, images[row])
     assert [file.name for file in path.parent.iterdir()] == ["sheet.png"]
 
 
 def test_an_incomplete_last_row_stays_white():
-    sheet = preview.contact_sheet(np.zeros((3, 4, 4, 3), np.uint8), columns=2, scale=1)
-    pixels = np.asarray(sheet)
-    assert pixels.shape == (2 * (4 + GAP) + GAP, 2 * (4 + GAP) + GAP, 3)
-    assert (pixels[-GAP - 4 :, -GAP - 4 :] == 255).all()
-    assert (pixels == 0).all(axis=2).sum() == 3 * 16
+    sheet = preview.contact_sheet(np.zeros((3, 4, 4, 3), np.uint8), columns=2)
+    pixels, side = np.asarray(sheet), 4 * SCALE
+    assert pixels.shape == (2 * (side + GAP) + GAP, 2 * (side + GAP) + GAP, 3)
+    assert (pixels[-GAP - side :, -GAP - side :] == 255).all()
+    assert (pixels == 0).all(axis=2).sum() == 3 * side**2
 
 
 def test_a_file_that_cannot_be_written_is_named_in_one_line(tmp_path):

@@ -70,10 +70,3 @@ def test_a_wrong_command_is_one_line(arguments, message):
     code, out, err = bench(*arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("jaxcmp: ") and message in err
-
-
-def test_help_shows_the_command_and_its_flags():
-    code, out, _ = bench("--help")
-    assert code == 0
-    assert "python -m jaxcmp.bench --config=configs/" in out
-    assert "--rounds" in out and "--workdir" not in out

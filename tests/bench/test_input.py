@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from bench_configs import small
+from sample_data import options
 
 from jaxcmp.bench import input as bench_input
 from jaxcmp.bench import timing
@@ -14,7 +15,7 @@ def test_made_up_images_are_a_prepared_data_set(tmp_path, monkeypatch):
     monkeypatch.setenv("JAXCMP_CACHE", str(tmp_path / "cache"))
     record_bytes = bench_input.make_images(str(tmp_path), num_images=6, size=40, num_classes=4)
     assert 300 < record_bytes < 40 * 40 * 3
-    source = open_source(bench_input.NAME, data_dir=str(tmp_path), manual_dir="")
+    source = open_source(options(bench_input.NAME, dir=str(tmp_path)))
     images, labels = read_decoded(SplitReader(source, "train", image_size=32))
     assert images.shape == (6, 32, 32, 3)
     assert len(np.unique(images.reshape(6, -1), axis=0)) == 6

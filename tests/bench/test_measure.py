@@ -30,10 +30,8 @@ def test_everything_is_measured_and_agrees_with_itself():
     assert total == pytest.approx(1)
     assert 0 < measured["input"]["share"] < 1
     assert measured["memory"]["host_bytes"] > measured["memory"]["step_temporary_bytes"] > 0
-    multiply_adds = (
-        prepare(settings, measure.random_images(settings)).model.multiply_adds(1).values()
-    )
-    flops = costs.training_flops(sum(multiply_adds), 16) / step["median"]
+    multiply_adds = prepare(settings, measure.random_images(settings)).model.multiply_adds(1)
+    flops = costs.training_flops(multiply_adds, 16) / step["median"]
     assert measured["model_flops_per_second"] == pytest.approx(flops)
     assert measured["evaluation"]["seconds"]["n"] == 3
 

@@ -41,11 +41,6 @@ def test_a_file_in_place_of_the_folder_is_one_line(tmp_path):
         record.write_record(str(tmp_path / "file" / "x.json"), {})
 
 
-def test_a_dash_is_standard_output(capsys):
-    record.write_record("-", {"kind": "peer"})
-    assert json.loads(capsys.readouterr().out) == {"kind": "peer"}
-
-
 @pytest.mark.parametrize("content", ["[]", "{}", '{"kind": "peer", "schema": 0}', "no"])
 def test_another_file_is_refused(tmp_path, content):
     (tmp_path / "x.json").write_text(content)

@@ -16,6 +16,8 @@ from jaxcmp.checkpoint import folder as checkpoint_folder
 from jaxcmp.checkpoint.manager import Checkpoints, restore_variables
 from jaxcmp.errors import JaxcmpError
 
+Damage = Callable[[Path], object]
+
 NOISE = np.random.default_rng(0).normal(size=20_000).astype(np.float32)
 TEMPLATE = {"params": {"kernel": NOISE}}
 
@@ -28,14 +30,19 @@ def open_checkpoints(folder: Path, *, read_only: bool = False) -> Checkpoints:
     return Checkpoints(folder, keep_every=1, keep_best=True, read_only=read_only)
 
 
-def restore(checkpoints: Checkpoints, step: int | str | None = None) -> int:
+def restore(checkpoints: Checkpoints, which: int | str = "newest") -> int:
     """Returns the step restored, after checking its values."""
-    restored = checkpoints.restore(TEMPLATE, step)
+    restored = checkpoints.restore(TEMPLATE, which)
     assert restored is not None
     np.testing.assert_array_equal(
         np.asarray(restored[1]["params"]["kernel"]), make_state(restored[0])["params"]["kernel"]
     )
     return restored[0]
+
+
+def best_step(folder: Path) -> int:
+    step, _ = checkpoint_folder.identify(folder, "best") or (0, "")
+    return step
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +77,7 @@ def truncate(step: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
-def flip_bytes_at(position: float) -> Callable[[Path], None]:
+def flip_bytes_at(position: float) -> Damage:
     def flip_bytes(step: Path) -> None:
         content = bytearray(array_bytes(step).read_bytes())
         start = int(position * (len(content) - 8))
@@ -80,41 +87,24 @@ def flip_bytes_at(position: float) -> Callable[[Path], None]:
     return flip_bytes
 
 
-def delete_metadata(step: Path) -> None:
-    (step / "state" / "_METADATA").unlink()
+def delete(name: str) -> Damage:
+    def delete_it(step: Path) -> None:
+        shutil.rmtree(step / name) if (step / name).is_dir() else (step / name).unlink()
+
+    return delete_it
 
 
-def delete_arrays(step: Path) -> None:
-    shutil.rmtree(step / "state" / "ocdbt.process_0")
+def write(name: str, text: str) -> Damage:
+    return lambda step: (step / name).write_text(text)
 
 
-def delete_manifest(step: Path) -> None:
-    (step / "state" / "manifest.ocdbt").unlink()
-
-
-def delete_index(step: Path) -> None:
-    shutil.rmtree(step / "index")
+def accuracy_of(value: str) -> Damage:
+    return write("metrics/metrics", f'{{"validation_accuracy": {value}}}')
 
 
 def change_digest(step: Path) -> None:
     path = step / "index" / "metadata"
     path.write_text(path.read_text().replace('"sha256": "', '"sha256": "0'))
-
-
-def make_index_another_thing(step: Path) -> None:
-    (step / "index" / "metadata").write_text('{"params/kernel": 3}')
-
-
-def garble_metrics(step: Path) -> None:
-    (step / "metrics" / "metrics").write_text('{"validation_acc')
-
-
-def put_into_metrics(value: str) -> Callable[[Path], None]:
-    def put(step: Path) -> None:
-        text = f'{{"validation_accuracy": {value}}}'
-        (step / "metrics" / "metrics").write_text(text)
-
-    return put
 
 
 def make_metrics_a_folder(step: Path) -> None:
@@ -128,25 +118,27 @@ def empty_it(step: Path) -> None:
 
 
 flip_bytes = flip_bytes_at(0.5)
+delete_arrays, delete_manifest = delete("state/ocdbt.process_0"), delete("state/manifest.ocdbt")
+garble_metrics = write("metrics/metrics", '{"validation_acc')
 DAMAGES = {
     "truncated": truncate,
     "flipped early": flip_bytes_at(0.1),
     "flipped": flip_bytes,
     "flipped late": flip_bytes_at(0.9),
-    "no metadata": delete_metadata,
+    "no metadata": delete("state/_METADATA"),
     "no arrays": delete_arrays,
     "no manifest": delete_manifest,
-    "no index": delete_index,
+    "no index": delete("index"),
     "wrong digest": change_digest,
-    "another index": make_index_another_thing,
+    "another index": write("index/metadata", '{"params/kernel": 3}'),
     "garbled metrics": garble_metrics,
     "empty": empty_it,
-    "a word": put_into_metrics('"high"'),
-    "nothing": put_into_metrics("null"),
-    "a truth": put_into_metrics("true"),
-    "a list": put_into_metrics("[0.5]"),
-    "beyond floats": put_into_metrics("1" + "0" * 400),
-    "deep": put_into_metrics("[" * 100_000),
+    "a word": accuracy_of('"high"'),
+    "nothing": accuracy_of("null"),
+    "a truth": accuracy_of("true"),
+    "a list": accuracy_of("[0.5]"),
+    "beyond floats": accuracy_of("1" + "0" * 400),
+    "deep": accuracy_of("[" * 100_000),
     "metrics a folder": make_metrics_a_folder,
 }
 
@@ -193,7 +185,7 @@ def test_the_latest_damaged_checkpoint_of_a_step_is_kept(folder, warned):
 
 
 @pytest.mark.parametrize(
-    "damage", [delete_arrays, delete_manifest, flip_bytes, truncate, put_into_metrics('"high"')]
+    "damage", [delete_arrays, delete_manifest, flip_bytes, truncate, accuracy_of('"high"')]
 )
 def test_an_incomplete_old_checkpoint_is_set_aside_before_the_next_save(folder, warned, damage):
     damage(folder / "1")
@@ -227,13 +219,13 @@ def test_a_folder_not_named_after_a_step_is_no_checkpoint(folder, warned, name, 
 
 
 def test_a_deleted_checkpoint_is_never_half_there(folder, warned):
-    with Checkpoints(folder, keep_every=0, keep_best=False) as checkpoints:
+    with Checkpoints(folder) as checkpoints:
         for step in (4, 5):
             checkpoints.save(step, make_state(step), {})
     assert sorted(os.listdir(folder)) == ["4", "5"]
     # What a process that was killed had still to delete.
     shutil.copytree(folder / "4", folder / "deleted" / "3")
-    with Checkpoints(folder, keep_every=0, keep_best=False) as checkpoints:
+    with Checkpoints(folder) as checkpoints:
         assert checkpoints.steps == [4, 5]
         checkpoints.save(6, make_state(6), {})
     assert sorted(os.listdir(folder)) == ["5", "6"] and not warned()
@@ -296,7 +288,7 @@ def test_an_unreadable_file_is_named_and_stays(folder, name):
 
 @pytest.mark.parametrize("damage", [flip_bytes, garble_metrics])
 def test_the_next_best_follows_a_damaged_best(folder, warned, damage):
-    assert checkpoint_folder.best_step(folder) == 2
+    assert best_step(folder) == 2
     damage(folder / "2")
     with open_checkpoints(folder) as checkpoints:
         assert restore(checkpoints, "best") == 3
@@ -346,7 +338,7 @@ def test_a_folder_without_checkpoints_has_nothing_to_restore(tmp_path):
     with open_checkpoints(tmp_path) as checkpoints:
         assert checkpoints.restore(TEMPLATE) is None
         assert checkpoints.restore(TEMPLATE, "best") is None
-        assert (checkpoints.latest_step, checkpoints.best_step) == (None, None)
+        assert checkpoints.latest_step is None
     with pytest.raises(JaxcmpError, match="there is no checkpoint in"):
         restore_variables(tmp_path)
     with pytest.raises(JaxcmpError, match="there is no checkpoint in"):

@@ -18,7 +18,7 @@ import sys
 import numpy as np
 from jaxcmp.checkpoint.manager import Checkpoints
 noise = np.random.default_rng(0).normal(size=500_000).astype(np.float32)
-with Checkpoints(sys.argv[1], keep_every=0, keep_best=False) as checkpoints:
+with Checkpoints(sys.argv[1]) as checkpoints:
     for step in range(1, 100_000):
         checkpoints.save(step, {"params": {"kernel": noise + step, "step": np.full(3, step)}}, {})
 """
@@ -45,7 +45,7 @@ def test_a_run_killed_while_saving_leaves_sound_checkpoints(tmp_path):
             child.kill()
             child.wait()
     for folder in folders:
-        with Checkpoints(folder, keep_every=0, keep_best=False) as checkpoints:
+        with Checkpoints(folder) as checkpoints:
             restored = checkpoints.read()
             assert restored is not None
             step, arrays = restored
@@ -76,7 +76,7 @@ total = jax.jit(lambda x: x.sum(), out_shardings=sharding)
 def holds(restored, step):
     kernel = restored["kernel"]
     return kernel.sharding == sharding and np.array_equal(kernel, np.arange(1000) * step)
-with Checkpoints(folder, keep_every=0, keep_best=True) as checkpoints:
+with Checkpoints(folder, keep_best=True) as checkpoints:
     for step in (1, 2, 3):
         checkpoints.save(step, state(step), {"validation_accuracy": 1 / step})
         for _ in range(20):  # Steps go on in both processes while the first one writes.
@@ -109,7 +109,7 @@ def noise(step):
     return np.random.default_rng(step).normal(size=1000).astype(np.float32)
 def state(step):
     return {"kernel": devices.place(noise(step), everywhere)}
-with Checkpoints(folder, keep_every=0, keep_best=False) as checkpoints:
+with Checkpoints(folder) as checkpoints:
     restored = checkpoints.restore(state(0))
     assert (restored[0] if restored else 0) == step
     if restored:
@@ -147,7 +147,7 @@ def test_two_processes_write_one_checkpoint(tmp_path):
         for child in children:
             child.kill()
     assert sorted(os.listdir(tmp_path)) == ["1", "2", "3", "damaged-3"]
-    with Checkpoints(tmp_path, keep_every=0, keep_best=True) as checkpoints:
+    with Checkpoints(tmp_path) as checkpoints:
         restored = checkpoints.restore({"kernel": jnp.zeros(1000)})
     assert restored is not None and restored[0] == 3
     np.testing.assert_array_equal(np.asarray(restored[1]["kernel"]), np.arange(1000) * 3)

@@ -18,6 +18,7 @@ import pytest
 from absl import logging
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from jaxcmp.checkpoint.folder import identify
 from jaxcmp.checkpoint.manager import Checkpoints, restore_variables
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.packing import pack, unpack
@@ -56,6 +57,11 @@ def assert_same(left: Any, right: Any) -> None:
 
 def open_checkpoints(folder: Path, *, keep_every: int = 0, keep_best: bool = True) -> Checkpoints:
     return Checkpoints(folder, keep_every=keep_every, keep_best=keep_best)
+
+
+def best_step(folder: Path) -> int:
+    step, _ = identify(folder, "best") or (0, "")
+    return step
 
 
 def restore(checkpoints: Checkpoints, template: Any) -> tuple[int, Any]:
@@ -111,7 +117,7 @@ def test_an_error_of_a_save_is_raised_by_the_next_one(tmp_path):
         shutil.rmtree(tmp_path / "gone")
         (tmp_path / "gone").write_text("")
         checkpoints.save(2, SMALL, {})
-        with pytest.raises(JaxcmpError, match="step 2 cannot be written .* none before"):
+        with pytest.raises(JaxcmpError, match="step 2 cannot be written [^\n]* none before"):
             checkpoints.save(3, SMALL, {})
         (tmp_path / "gone").unlink()
         (tmp_path / "gone").mkdir()
@@ -151,7 +157,7 @@ def test_newest_two_best_and_every_nth_are_kept(tmp_path):
             for step in range(first, last + 1):
                 checkpoints.save(step, SMALL, {"validation_accuracy": accuracies[step - 1]})
     assert checkpoints.steps == [3, 4, 7, 8]
-    assert (checkpoints.latest_step, checkpoints.best_step) == (8, 3)
+    assert (checkpoints.latest_step, best_step(tmp_path)) == (8, 3)
 
 
 def test_a_save_without_the_metric_is_never_the_best(tmp_path):
@@ -161,7 +167,7 @@ def test_a_save_without_the_metric_is_never_the_best(tmp_path):
             checkpoints.save(step, SMALL, {})
         checkpoints.save(5, SMALL, {"validation_accuracy": float("nan")})
     assert checkpoints.steps == [1, 4, 5]
-    assert checkpoints.best_step == 1
+    assert best_step(tmp_path) == 1
 
 
 def test_without_a_best_only_the_newest_two_are_kept(tmp_path):
@@ -185,16 +191,10 @@ def test_a_step_is_saved_once_and_never_skipped_silently(tmp_path):
         assert_same(restore(checkpoints, make_state(0))[1], make_state(3))
 
 
-def test_a_failed_save_is_one_line(tmp_path):
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(JaxcmpError, match="cannot be made: Not a directory"):
+    with pytest.raises(JaxcmpError, match="cannot be made: Not a directory") as caught:
         open_checkpoints(tmp_path / "file" / "checkpoints")
-    with open_checkpoints(tmp_path / "gone") as checkpoints:
-        (tmp_path / "gone").rmdir()
-        (tmp_path / "gone").write_text("")
-        with pytest.raises(JaxcmpError, match="step 1 cannot be written .* none before") as caught:
-            checkpoints.save(1, SMALL, {})
-            checkpoints.wait()
     assert "\n" not in str(caught.value)
 
 

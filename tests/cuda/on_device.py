@@ -41,16 +41,10 @@ def main(words: Sequence[str]) -> None:
 
 def about(words: Sequence[str]) -> dict[str, Any]:
     """Describes the devices and the packages."""
-    import jax
+    from jaxcmp.runtime import cuda, devices
 
-    from jaxcmp.runtime import cuda
-    from jaxcmp.runtime.environment import describe_environment
-
-    described = describe_environment(
-        device=jax.devices()[0].device_kind, device_count=jax.device_count(), precision="bfloat16"
-    )
     return {
-        **described,
+        **devices.describe_environment("bfloat16"),
         "compute_capability": cuda.compute_capability(),
         "cores": os.cpu_count(),
     }

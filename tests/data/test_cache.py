@@ -51,57 +51,6 @@ def test_permissions_of_the_cache_follow_the_umask(entry):
     assert entry.stat().st_mode == entry.parent.stat().st_mode
 
 
-def test_an_entry_of_another_length_is_not_used(entry):
-    cache.write(entry, blocks(), num_examples=6)
-    assert cache.read(entry, num_examples=7) is None
-
-
-def append_a_byte(entry):
-    with open(entry / "images.npy", "ab") as file:
-        file.write(b"\0")
-
-
-def cut_labels(entry):
-    os.truncate(entry / "labels.npy", 60)
-
-
-def write_other_labels(entry):
-    np.save(entry / "labels.npy", np.zeros(6, np.int32))
-
-
-def remove_check_sums(entry):
-    (entry / "check_sums.json").unlink()
-
-
-def empty_check_sums(entry):
-    (entry / "check_sums.json").write_text("{}")
-
-
-def nest_check_sums(entry):
-    (entry / "check_sums.json").write_text("[" * 100_000)
-
-
-DAMAGES = [
-    append_a_byte,
-    cut_labels,
-    write_other_labels,
-    remove_check_sums,
-    empty_check_sums,
-    nest_check_sums,
-]
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_an_entry_with_wrong_check_sums_is_written_again(entry, damage):
-    cache.write(entry, blocks(), num_examples=6)
-    damage(entry)
-    assert cache.read(entry, num_examples=6) is None
-    cache.write(entry, blocks(), num_examples=6)
-    assert only(entry.parent) == ["train"]
-    _, labels = cache.read(entry, num_examples=6) or pytest.fail("no entry")
-    np.testing.assert_array_equal(labels, [0, 0, 0, 1, 1, 1])
-
-
 def test_any_changed_byte_is_detected(entry):
     cache.write(entry, blocks(), num_examples=6)
     for name in ("images.npy", "labels.npy"):

@@ -1,6 +1,5 @@
 """CIFAR-10's archive: only the official file is read, in the official order."""
 
-import hashlib
 import io
 import tarfile
 from pathlib import Path
@@ -11,7 +10,6 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.image_classification import cifar
 
 from jaxcmp.data import cifar10
-from jaxcmp.errors import JaxcmpError
 
 CLASS_NAMES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
@@ -60,30 +58,6 @@ def test_the_official_checksum_is_tfdss():
 def test_the_builder_equals_tfdss():
     assert cifar10.Cifar10.name == cifar.Cifar10.name == "cifar10"
     assert cifar10.Cifar10.VERSION == cifar.Cifar10.VERSION
-
-
-def test_an_archive_is_read_with_its_names_in_order(tmp_path):
-    archive, records = write_archive(tmp_path)
-    read, names = cifar10.read_archive(archive)
-    assert tuple(names) == CLASS_NAMES
-    assert set(read) == set(records)
-    for name, batch in records.items():
-        np.testing.assert_array_equal(read[name], batch)
-
-
-def test_the_first_folder_with_the_archive_is_used(tmp_path, monkeypatch):
-    archive, _ = write_archive(tmp_path / "second")
-    make_official(monkeypatch, archive)
-    assert cifar10.find_archive([tmp_path / "first", tmp_path / "second"]) == archive
-    assert cifar10.find_archive([tmp_path / "first"]) is None
-
-
-def test_another_file_in_its_place_is_refused_with_both_checksums(tmp_path):
-    archive, _ = write_archive(tmp_path)
-    actual = hashlib.sha256(archive.read_bytes()).hexdigest()[:12]
-    with pytest.raises(JaxcmpError, match=f"{archive} .*{actual}.*c4a38c50a1bc") as caught:
-        cifar10.find_archive([tmp_path])
-    assert "\n" not in str(caught.value) and caught.value.exit_code == 1
 
 
 def test_an_archive_that_was_downloaded_before_is_found(tmp_path):

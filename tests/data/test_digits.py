@@ -29,12 +29,6 @@ def test_digits_are_those_of_scikit_learn(digits):
         np.testing.assert_allclose(split.images[..., 0], levels, rtol=0, atol=0.5)
 
 
-def test_grey_levels_are_spread_over_the_whole_range(digits):
-    levels = np.unique(digits.train.images)
-    assert len(levels) == 17 and levels[0] == 0 and levels[-1] == 255
-    assert set(np.diff(levels)) <= {15, 16}
-
-
 def test_a_fifth_of_each_digit_is_the_test_split_at_any_size(digits):
     held, kept = (np.bincount(split.labels) for split in (digits.test, digits.train))
     np.testing.assert_allclose(held, 0.2 * (held + kept), atol=0.5)

@@ -45,19 +45,6 @@ def test_an_oblong_image_is_kept_without_a_size():
     np.testing.assert_array_equal(decoded, pixels[..., None])
 
 
-@pytest.mark.parametrize("shape", [(10, 31, 3), (31, 10, 3), (9, 10, 3), (3, 2, 3)])
-def test_any_shape_is_resized_to_the_requested_size(shape):
-    decoded = decode(encode(random_pixels(*shape)), num_channels=3, image_size=8)
-    assert decoded.shape == (8, 8, 3) and decoded.dtype == np.uint8
-
-
-def test_the_crop_takes_the_centre():
-    pixels = np.zeros((8, 24, 3), np.uint8)
-    pixels[:, 8:16] = 200
-    decoded = decode(encode(pixels), num_channels=3, image_size=8)
-    np.testing.assert_array_equal(decoded, np.full((8, 8, 3), 200, np.uint8))
-
-
 def test_a_smaller_image_averages_rather_than_skips_pixels():
     checkerboard = (np.indices((32, 32)).sum(axis=0) % 2 * 255).astype(np.uint8)
     small = resize(checkerboard[..., None], image_size=8)

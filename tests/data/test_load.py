@@ -203,7 +203,7 @@ def test_the_held_out_test_set_does_not_depend_on_other_settings(train_alone):
 
 def test_held_out_test_images_keep_their_labels(train_alone):
     resident, streamed = (load(**train_alone, placement=each) for each in ("device", "stream"))
-    source = open_source("tiny", data_dir=train_alone["dir"], manual_dir="")
+    source = open_source(sample_data.options("tiny", dir=train_alone["dir"]))
     whole, labels = read_decoded(SplitReader(source, "train", image_size=0))
     for loaded in (resident, streamed):
         for split in loaded.splits().values():
@@ -211,17 +211,10 @@ def test_held_out_test_images_keep_their_labels(train_alone):
             np.testing.assert_array_equal(split.labels, labels[split.ids])
 
 
-@pytest.mark.parametrize(
-    ("fraction", "words"),
-    [
-        (0.001, "data.test_fraction=0.001 of 60 images rounds to none"),
-        (0.0, "the split train alone.*--config.data.test_fraction=0.2"),
-    ],
-)
-def test_a_fraction_too_small_for_a_test_set_is_one_line(train_alone, fraction, words):
-    with pytest.raises(CommandError, match=words) as caught:
-        load(**{**train_alone, "test_fraction": fraction})
-    assert "\n" not in str(caught.value)
+def test_a_fraction_too_small_for_a_test_set_is_one_line(train_alone):
+    words = "^data.test_fraction=0.001 of 60 images rounds to none[^\n]*$"
+    with pytest.raises(CommandError, match=words):
+        load(**{**train_alone, "test_fraction": 0.001})
 
 
 def test_splits_of_different_sizes_need_a_size(tmp_path):

@@ -27,11 +27,6 @@ def test_an_epoch_visits_no_example_twice_and_drops_less_than_a_batch(seed, n, b
     assert visited.min() >= 0 and visited.max() < n
 
 
-def test_a_batch_size_that_divides_the_data_visits_all_of_it():
-    visited = np.concatenate(epoch_of(0, 3, num_examples=12, batch_size=4))
-    assert sorted(visited) == list(range(12))
-
-
 def test_a_batch_depends_only_on_seed_and_step():
     steps = [7, 1, 30, 2, 7]
     batches = [batch_indices(5, step, num_examples=10, batch_size=3) for step in steps]

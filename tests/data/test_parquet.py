@@ -197,11 +197,3 @@ def test_a_damaged_file_is_named(tmp_path, change):
     path.write_bytes(change(path.read_bytes()))
     line = refused(str(tmp_path), error=JaxcmpError)
     assert line.startswith(f"ROOT/{TRAIN} cannot be read as Parquet: ")
-
-
-def test_the_classes_of_training_have_to_suffice(tmp_path):
-    write(tmp_path / TRAIN, range(2), [1, 1])
-    assert "ROOT has 1 class in its training split" in refused(str(tmp_path))
-    write(tmp_path / TRAIN, range(2), ["cat", "dog"])
-    write(tmp_path / TEST, [5], ["eel"])
-    assert "split test of ROOT has the class eel, and the training" in refused(str(tmp_path))

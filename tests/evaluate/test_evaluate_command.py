@@ -119,13 +119,8 @@ def test_a_part_of_the_classes_is_scored_over_all_outputs_and_among_themselves(
     assert found.result["accuracy"] == accuracy(logits, labels)
     among = np.array([1, 3, 5, 7, 9])[logits[:, 1::2].argmax(axis=1)]
     assert found.result["accuracy_among_present"] == np.mean(among == labels)
-    assert found.title == "odd, split extra, 5 classes" and found.present.tolist() == [
-        1,
-        3,
-        5,
-        7,
-        9,
-    ]
+    assert found.title == "odd, split extra, 5 classes"
+    assert found.present.tolist() == [1, 3, 5, 7, 9]
     out = capsys.readouterr().out
     assert "over all outputs of the model; " in out and "among the 5 classes of these" in out
 
@@ -229,10 +224,6 @@ def test_the_same_name_in_another_folder_is_another_set_of_images(run_folder, tm
         (("--config.data.name=odd",), "--split=test: data set odd has no such split; it has ext"),
         (("--config.data.name=odd", "--split=extr"), "has no such split; did you mean extra?"),
         (("--config.data.name=fogg",), "there is no data set 'fogg'.* did you mean fog"),
-        (
-            ("--config.data.name=odd", "--split=extra", "--by_position"),
-            "--by_position: odd has 5 classes and the model 10",
-        ),
     ],
 )
 def test_images_that_do_not_fit_are_refused_in_a_line(run_folder, sets, capsys, words, message):

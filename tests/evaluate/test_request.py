@@ -49,12 +49,10 @@ def test_many_classes_are_not_all_in_the_name():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"overrides": {"model.width": "8"}}, "--config.model.width belongs to the run"),
         ({"overrides": {"data.mean": "0.5"}}, "--config.data.mean belongs to the run"),
         ({"overrides": {"compute_dtype": "float32"}}, "--config.compute_dtype belongs to the run"),
         ({"overrides": {"data.nam": "x"}}, "'data.nam' is unknown; did you mean 'data.name'?"),
         ({"overrides": {"zzzzz": "x"}}, "'zzzzz' is unknown; there are data.name"),
-        ({"name": "a/b"}, "--name 'a/b' is no name for a file"),
     ],
 )
 def test_what_is_no_choice_of_images_is_refused(options, words):

@@ -17,7 +17,7 @@ from sample_models import draw_images
 import jaxcmp
 from jaxcmp import pretrained
 from jaxcmp.checkpoint import trees
-from jaxcmp.checkpoint.manager import Checkpoints
+from jaxcmp.checkpoint.manager import read_only
 from jaxcmp.export.__main__ import main
 from jaxcmp.predict import Trained
 
@@ -101,15 +101,11 @@ def test_the_program_has_the_probabilities_of_predict(averaged, call, tmp_path):
 def test_averaged_weights_are_what_is_exported_since_they_were_evaluated(averaged, call, tmp_path):
     path = tmp_path / "model.safetensors"
     assert call(averaged, "--format=safetensors", f"--out={path}")[0] == 0
-    with Checkpoints(
-        averaged / "checkpoints", keep_every=0, keep_best=False, read_only=True
-    ) as checkpoints:
-        found = checkpoints.read()
-    assert found is not None
+    _, found = read_only(averaged / "checkpoints")
     variables = trees.to_host(load(path, jaxcmp.restore(averaged)))
     kernel = variables["params/head/kernel"]
-    np.testing.assert_array_equal(kernel, found[1]["average/params/head/kernel"])
-    assert not np.array_equal(kernel, found[1]["params/head/kernel"])
+    np.testing.assert_array_equal(kernel, found["average/params/head/kernel"])
+    assert not np.array_equal(kernel, found["params/head/kernel"])
 
 
 def test_a_user_gets_the_file_and_its_card(unbroken, tmp_path):

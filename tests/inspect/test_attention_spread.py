@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sample_models import make_trained
 from scipy import stats
+from test_layers import make_subject
 
 from jaxcmp.inspect.attention import (
     attention_statistics,
@@ -34,12 +35,7 @@ def trained():
 @pytest.fixture(scope="module")
 def subject(trained):
     """Five images in batches of three: the last one is there twice."""
-    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
-    rows = [np.array([0, 1, 2]), np.array([3, 4, 4])]
-    batches = [(jnp.asarray(images[each]), jnp.asarray(each)) for each in rows]
-    variables = dict.fromkeys(STATES, trained.variables)
-    run = None
-    return Subject(run, trained, variables, np.arange(5), np.arange(5) % 3, batches)  # pyright: ignore[reportArgumentType]
+    return make_subject(trained, 5, size=3)[0]
 
 
 def with_class_token(weights):

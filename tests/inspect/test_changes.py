@@ -128,20 +128,3 @@ def test_a_pooled_1x1_convolution_keeps_its_answers_under_circular_shifts_and_sh
     for change in [*changes.shifts(32, 32), *changes.arrangements(32, 32)]:
         if change.kind in ("circular", "tiles"):
             np.testing.assert_allclose(pooled_pixels(applied(change)), before, atol=1e-5)
-
-
-def test_a_bag_of_tiles_keeps_its_answers_only_while_its_tiles_are_whole():
-    kernel = jax.random.normal(jax.random.key(1), (8, 8, 3, 16))
-
-    def bag_of_tiles(images):
-        dimensions = ("NHWC", "HWIO", "NHWC")
-        maps = jax.lax.conv_general_dilated(
-            images / 255.0, kernel, (8, 8), "VALID", dimension_numbers=dimensions
-        )
-        return jnp.tanh(maps).mean(axis=(1, 2))
-
-    before = bag_of_tiles(IMAGES)
-    for side in (16, 8):
-        after = bag_of_tiles(applied(changes.Shuffle(side, 0)))
-        np.testing.assert_allclose(after, before, atol=1e-5)
-    assert np.abs(bag_of_tiles(applied(changes.Shuffle(4, 0))) - before).max() > 0.1

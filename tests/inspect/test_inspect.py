@@ -2,31 +2,18 @@
 
 import json
 import shutil
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import linen as nn
 
 from jaxcmp.experiment import make_runner, prepare
 from jaxcmp.inspect import __main__ as command
-from jaxcmp.inspect.answers import count_answers
-from jaxcmp.inspect.changes import arrangements, shifts
 from jaxcmp.inspect.inspector import changes_of, inspect_run
-from jaxcmp.inspect.subject import Subject, initial_variables, load_subject
+from jaxcmp.inspect.subject import initial_variables, load_subject
 from jaxcmp.packing import unpack
-from jaxcmp.predict import Trained
 from jaxcmp.runs import read_run
-from jaxcmp.runs.inspections import (
-    ARRAYS,
-    COUNTED,
-    INSPECTION,
-    STATES,
-    read_arrays,
-    read_inspection,
-)
+from jaxcmp.runs.inspections import ARRAYS, COUNTED, INSPECTION, read_arrays, read_inspection
 from jaxcmp.runtime import devices
 from jaxcmp.settings.configuration import settings_of
 
@@ -178,41 +165,6 @@ def test_an_inspection_that_does_not_fit_is_named(copy, change, words):
     change_json(copy / INSPECTION, change)
     with pytest.raises(Exception, match=f"{INSPECTION} cannot be used: .*{words}"):
         read_inspection(copy)
-
-
-class PooledPixels(nn.Module):
-    """A network of a 1x1 convolution, pooled over all places: where a pixel is does not matter."""
-
-    image_size: int = 32
-    num_classes: int = 4
-    has_kernels: bool = False
-
-    @nn.compact
-    def __call__(self, images: Any, *, is_training: bool = False) -> Any:
-        pixels = nn.relu(nn.Conv(16, (1, 1))(images))
-        return nn.Dense(self.num_classes)(pixels.mean(axis=(1, 2)))
-
-
-def test_a_network_of_pooled_pixels_keeps_every_answer_wherever_pixels_go():
-    model: Any = PooledPixels()
-    images = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), dtype=np.uint8)
-    variables = {
-        state: model.init(jax.random.key(seed), jnp.zeros((1, 32, 32, 3)))
-        for seed, state in enumerate(STATES)
-    }
-    half = np.full(3, 0.5, np.float32)
-    names = ("a", "b", "c", "d")
-    trained = Trained(model, variables["trained"], names, half, half, (32, 32), 0)
-    batches = [(jnp.asarray(images), jnp.arange(24))]
-    run: Any = None
-    subject = Subject(run, trained, variables, np.arange(24), np.arange(24) % 4, batches)
-    found = count_answers(subject, [*shifts(32, 32), *arrangements(32, 32)], lambda: None)
-    kept = {(e["kind"], e["level"]): e["trained"]["kept"] for e in found}
-    variants = {"circular": 8, "tiles": 3}
-    for (kind, level), counts in kept.items():
-        if kind in variants:
-            assert counts == [6 * variants[kind]] * 4, (kind, level)
-    assert kept["black", 8] != [48] * 4
 
 
 def test_the_inside_of_a_vit_is_measured_too_and_written_with_its_sizes(run_folder):

@@ -123,7 +123,6 @@ def test_multiply_adds_hold_for_other_sizes(model):
         ),
         ({"name": "vit", "stem": "cifar"}, "model.stem='cifar' is unknown; there are patch, conv"),
         ({"name": "vit", "widht": 5}, "model.widht is unknown to 'vit'; did you mean 'width'?"),
-        ({"name": "vit", "dropout_rate": 1.0}, "dropout_rate=1.0 must be at least 0 and below 1"),
         ({"name": "vit", "depth": 0}, "depth=0 takes only whole numbers from 1 on"),
         ({"name": "vit", "num_heads": 0}, "num_heads=0 takes only whole numbers from 1 on"),
         ({"name": "resnet", "stage_depths": (2, 2)}, "stage_widths has 4 stages"),

@@ -252,12 +252,6 @@ def test_a_run_with_another_number_of_heads_is_refused_although_shapes_agree():
     assert "another number of heads; --config.model.num_heads=4 would fit" in refusal(source, VIT)
 
 
-@pytest.mark.parametrize(("layout", "model"), LAYOUTS.items(), ids=LAYOUTS)
-def test_images_of_another_number_of_channels_are_refused(layout, model):
-    with pytest.raises(CommandError, match="is for 3 channels and they have 1; take weights for 1"):
-        fit(source_of(layout), shapes_of(model, num_channels=1), model)
-
-
 @pytest.mark.parametrize(
     ("array", "error", "words"),
     [

@@ -217,11 +217,6 @@ def test_weights_of_another_layout_are_refused_by_their_address():
         read("hf:o/usual")
 
 
-def test_a_checkpoint_is_no_part_of_an_address():
-    with pytest.raises(CommandError, match="checkpoint=best is for run folders, which hf:o/usual"):
-        read("hf:o/usual", checkpoint="best")
-
-
 def test_a_run_that_begins_again_takes_the_commit_that_it_began_from(hub):
     first = read("hf:o/vit", seen="ImageNet-21k")
     loaded = fit(first, shapes_of(VIT), VIT).description

@@ -120,12 +120,6 @@ def test_other_numberings_and_prefixes_are_read_as_the_published_ones(prefix, is
     assert layout.fields(shapes) == sizes
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_file_is_recognised_by_its_names(layout):
-    assert recognise(published(layout)) is layout_of(layout)
-    assert recognise(["encoder.weight", "pos_embed"]) is None
-
-
 @pytest.mark.parametrize(
     ("layout", "model", "fields"),
     [

@@ -27,30 +27,11 @@ def test_a_grid_of_positions_is_resized_as_an_image_is(side, new_side):
     np.testing.assert_allclose(found[0, 1:], expected.reshape(-1, 5), atol=1e-5)
 
 
-def test_positions_without_a_class_token_are_added_to_patches_alone():
-    positions = random(1, 196, 5)
-    found = resize_positions(positions, 197)
-    np.testing.assert_array_equal(found[:, 1:], positions)
-    assert not found[:, 0].any()
-    assert resize_positions(positions, 65).shape == (1, 65, 5)
-
-
-def test_positions_on_the_same_grid_stay_to_the_bit():
-    positions = random(1, 197, 5)
-    np.testing.assert_array_equal(resize_positions(positions, 197), positions)
-
-
 @pytest.mark.parametrize(
     ("num_tokens", "grid"), [(197, (14, True)), (196, (14, False)), (2, (1, True)), (1, (1, False))]
 )
 def test_the_number_of_positions_tells_whether_the_class_token_has_one(num_tokens, grid):
     assert grid_of(num_tokens) == grid
-
-
-@pytest.mark.parametrize("num_tokens", [3, 12, 198, 14 * 15 + 1])
-def test_a_grid_that_is_not_square_is_refused(num_tokens):
-    with pytest.raises(ValueError, match=f"{num_tokens} positions are no square grid"):
-        grid_of(num_tokens)
 
 
 @pytest.mark.parametrize(("size", "new_size"), [(4, 8), (4, 16), (16, 32), (3, 4)])
@@ -76,11 +57,6 @@ def test_no_other_kernel_for_a_smaller_patch_is_better():
     rng = np.random.default_rng(2)
     best = error(found)
     assert all(error(found + 0.01 * rng.standard_normal(16)) > best for _ in range(50))
-
-
-def test_a_patch_of_the_same_size_keeps_its_kernel():
-    kernel = random(4, 4, 3, 7)
-    np.testing.assert_allclose(resize_patches(kernel, 4), kernel, atol=1e-6)
 
 
 @pytest.fixture(scope="module")

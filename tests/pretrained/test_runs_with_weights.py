@@ -118,3 +118,5 @@ def test_what_init_json_holds_is_strict_json(other):
     folder = write_run(other.parent / "small", random_variables(VIT))
     description = load(folder, VIT).description
     assert json.loads(json.dumps(description, allow_nan=False)) == description
+    head = {"name": "params/head/bias", "what": "loaded", "from": [3], "to": [3], "note": ""}
+    assert head in description["rows"]

@@ -1,7 +1,6 @@
 """The summary of what was loaded: short enough to read, whole in the file."""
 
 import io
-import json
 
 from jaxcmp.pretrained.summary import MAX_LINES, Row, summarise, table
 from jaxcmp.text import PlainConsole
@@ -53,16 +52,3 @@ def test_a_table_has_no_more_lines_than_can_be_read():
     lines = printed([*rows, loaded("params/cls")]).splitlines()
     assert len(lines) == MAX_LINES + 1 and max(map(len, lines)) <= 80
     assert lines[-1].split() == "and 3 lines more 3 they are in init.json".split()
-
-
-def test_a_row_is_plain_json():
-    row = Row("params/positions", "resized", (1, 197, 8), (1, 65, 8), "grid 14x14 to 8x8")
-    assert json.loads(json.dumps(row.to_json())) == {
-        "name": "params/positions",
-        "what": "resized",
-        "from": [1, 197, 8],
-        "to": [1, 65, 8],
-        "note": "grid 14x14 to 8x8",
-    }
-    assert Row("x", "unused", (), None).to_json()["from"] == []
-    assert Row("x", "new", None, (3,)).to_json()["from"] is None

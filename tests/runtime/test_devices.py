@@ -14,12 +14,6 @@ from jaxcmp.errors import CommandError
 from jaxcmp.runtime import devices, host_memory
 
 
-def test_the_mesh_has_every_device_on_one_axis():
-    mesh = devices.make_mesh()
-    assert mesh.axis_names == ("data",)
-    assert mesh.size == len(jax.devices()) == 8
-
-
 def test_sharding_cuts_an_axis_and_replicating_copies_it():
     mesh = devices.make_mesh()
     value = np.arange(16, dtype=np.int32)
@@ -82,33 +76,12 @@ def test_a_lookup_needs_no_copy_of_all_rows():
     assert "reduce-scatter" in text and "all-reduce" not in text
 
 
-@pytest.mark.parametrize("num_devices", [1, 3, 8])
-def test_copied_rows_are_looked_up_without_an_exchange_between_devices(num_devices):
-    mesh = devices.make_mesh(jax.devices()[:num_devices])
-    images = np.random.default_rng(0).integers(0, 256, (21, 2, 2, 3), dtype=np.uint8)
-    indices = np.random.default_rng(1).permutation(np.arange(24, dtype=np.int32) % 21)
-    rows = devices.place(images, devices.replicated(mesh))
-    placed = devices.place(indices, devices.sharded(mesh))
-    take = jax.jit(partial(devices.take_copied_rows, mesh), out_shardings=devices.sharded(mesh))
-    np.testing.assert_array_equal(take(rows, placed), images[indices])
-    text = take.lower(rows, placed).compile().as_text() or ""
-    assert "gather" in text and not re.search(r"\b(all|reduce|collective)-", text)
-
-
-def test_a_key_is_placed_as_a_key():
-    key = jax.random.key(7)
-    placed = devices.place(key, devices.replicated(devices.make_mesh()))
-    assert placed.dtype == key.dtype
-    np.testing.assert_array_equal(jax.random.key_data(placed), jax.random.key_data(key))
-
-
 @pytest.mark.parametrize(
     ("batch_size", "num_devices", "accumulation", "message"),
     [
         (100, 8, 1, "not divisible by 8 devices x accumulation 1; 96 or 104 would be"),
         (4, 8, 1, "; 8 would be"),
         (128, 8, 3, "8 devices x accumulation 3; 120 or 144 would be"),
-        (128, 8, 0, "accumulation=0 must be at least 1"),
     ],
 )
 def test_an_indivisible_batch_is_refused(batch_size, num_devices, accumulation, message):

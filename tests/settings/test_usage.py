@@ -58,5 +58,6 @@ def test_the_list_fits_80_columns(config):
 def test_help_lists_settings_and_options(given):
     code, out, err = processes.run(*given, "--help")
     assert (code, err) == (0, "")
-    assert "--workdir" in out
+    for word in ("--workdir", "--distributed", "--preview", "JAX_COMPILATION_CACHE_DIR"):
+        assert word in out
     assert "--config.num_epochs=10\n" in out if given else "--config.num_epochs\n" in out
