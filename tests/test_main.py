@@ -82,6 +82,11 @@ def call(monkeypatch, capsys, tmp_path):
         ([f"{VIT}:digits", "--config.checkpoint.every_epochs=-1"], "must be at least 0"),
         ([f"{VIT}:digits", "--config.log.every_steps=-1"], "log.every_steps=-1 must be at least 0"),
         ([f"{VIT}:digits", "--preview="], "not the name of a PNG file"),
+        (
+            # Missing data would be reported later.
+            [VIT, "--config.data.name=none", "--preview=sheet.txt"],
+            "sheet.txt is not the name of a PNG file",
+        ),
         ([f"{VIT}:digits", "--workdir"], "argument --workdir: expected one argument"),
         ([f"{VIT}:digits", "--config.eval_batch_size=0"], "eval_batch_size=0 must be at least 1"),
     ],

@@ -31,12 +31,9 @@ def preview(
     """Writes a PNG with one row for each image uint8 [n, H, W, C]: itself and augmented copies.
 
     The `num_draws` copies are de-normalised by `mean` and `std` [C]. Each column is one batch, so a
-    mixed image shows parts of the row above. Raises CommandError if `path` does not end in .png,
-    and JaxcmpError if it cannot be written.
+    mixed image shows parts of the row above. Raises JaxcmpError if `path` cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise CommandError(f"{path} is not the name of a PNG file: it must end in .png")
     jitted = jax.jit(augment)
     columns = [np.asarray(images)]
     for draw_key in jax.random.split(key, num_draws):
@@ -49,6 +46,12 @@ def preview(
     with files.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     files.replace_file(path, content.getbuffer())
+
+
+def check_name(path: Path) -> None:
+    """Raises CommandError unless a path ends in .png."""
+    if path.suffix.lower() != ".png":
+        raise CommandError(f"{path} is not the name of a PNG file: it must end in .png")
 
 
 def contact_sheet(images: np.ndarray, columns: int, scale: int) -> Image.Image:
