@@ -107,7 +107,7 @@ def choose(split: Split, num_images: int) -> np.ndarray:
 def initial_variables(
     model: models.ViT | models.ResNet, seed: int, num_channels: int
 ) -> dict[str, Any]:
-    """Draws the random variables with which a run of this seed begins."""
+    """Draws a seed's random variables, with which a run without pretrained weights begins."""
     # Split as in `Runner`.
     key, _ = jax.random.split(jax.random.key(seed))
     return _init(key, model, num_channels)
