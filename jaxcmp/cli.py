@@ -6,8 +6,8 @@ If an argument is given twice, the last one counts.
 """
 
 import argparse
+import contextlib
 import difflib
-import os
 import re
 import runpy
 import sys
@@ -50,9 +50,7 @@ def carry_out(command: Callable[[], int | None], *, interrupted: str = "interrup
         except KeyboardInterrupt:
             line, code = interrupted, 130
         except BrokenPipeError:
-            # The reader of our output is gone. Python would report that once more when it exits.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = 1
+            code = 1  # The reader of our output is gone.
         except OSError as error:
             line, code = _line_of(error), 1
         except (MemoryError, RuntimeError) as error:
@@ -60,7 +58,10 @@ def carry_out(command: Callable[[], int | None], *, interrupted: str = "interrup
                 raise
             line, code = memory_errors.describe(error), 1
         if line is not None:
-            say(f"jaxcmp: {line}", to_stderr=True)
+            # The code tells as much where nobody reads any more, as after `2>&1 | tee` and Ctrl-C.
+            with contextlib.suppress(BrokenPipeError):
+                say(f"jaxcmp: {line}", to_stderr=True)
+        console.discard_unread()
         # Python still has to exit; a signal during that keeps this exit code.
         interrupt.end_with(None, code)
     return code

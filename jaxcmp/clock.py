@@ -1,5 +1,6 @@
 """Epochs and steps: how many there are, and what is due after which step."""
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -99,6 +100,13 @@ class Stopwatch:
         """Restarts the epoch's time; time since the last lap is not counted."""
         self._started = time.perf_counter()
         self._epoch_seconds, self._epoch_step = 0.0, self._last_step
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leaves out the time spent inside, in which no step is taken."""
+        before = time.perf_counter()
+        yield
+        self._started += time.perf_counter() - before
 
     def lap(self, step: int) -> float:
         """Returns the mean seconds of a step since the last lap."""

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import stat
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from io import BufferedReader
@@ -56,6 +57,14 @@ def replace_file(path: Path, content: bytes | memoryview) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def check_writable(path: Path) -> None:
+    """Raises JaxcmpError if `replace_file` could not write there: before the work, not after it."""
+    if path.is_dir():
+        raise JaxcmpError(f"{path} cannot be written: it is a folder")
+    with writing(path), tempfile.TemporaryFile(dir=path.parent):
+        pass
 
 
 @contextlib.contextmanager
@@ -341,7 +350,10 @@ def expand_user(given: str | Path, name: str = "") -> str:
 
 
 def cache_folder() -> Path:
-    """Returns the cache folder: $JAXCMP_CACHE, or jaxcmp in the user's cache folder."""
+    """Returns the cache folder: $JAXCMP_CACHE, or jaxcmp in the user's cache folder.
+
+    Raises CommandError as `user_path` does.
+    """
     if folder := os.environ.get("JAXCMP_CACHE"):
-        return Path(folder).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxcmp"
+        return user_path(folder, "JAXCMP_CACHE")
+    return user_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "XDG_CACHE_HOME") / "jaxcmp"

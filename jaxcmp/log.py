@@ -1,8 +1,10 @@
 """The log of a run: records for its folder and for viewers, lines and a bar for the terminal."""
 
+import contextlib
 import os
 import secrets
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -21,9 +23,17 @@ from jaxcmp import files
 from jaxcmp.errors import JaxcmpError, first_line
 from jaxcmp.pretrained import Loaded, table
 from jaxcmp.runs import INIT, RunWriter
+from jaxcmp.runtime import console
 from jaxcmp.runtime.entry_points import shown
 from jaxcmp.settings import Settings
 from jaxcmp.text import PlainConsole, printable
+
+
+class TrainingConsole(PlainConsole):
+    """A console whose reader may go: training goes on without it, and its saves with it."""
+
+    def on_broken_pipe(self) -> None:
+        console.discard(sys.stdout)
 
 
 class Reporter:
@@ -31,7 +41,7 @@ class Reporter:
 
     def __init__(self, title: str, *, num_epochs: int, total_steps: int, is_quiet: bool) -> None:
         self._num_epochs = num_epochs
-        self._console = PlainConsole(quiet=is_quiet, soft_wrap=True)
+        self._console = TrainingConsole(quiet=is_quiet, soft_wrap=True)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -178,8 +188,10 @@ class Log:
         self._reporter.say(f"compare runs: {compare_command(folder)}")
 
     def close(self) -> None:
-        for viewer in self._viewers:
-            viewer.close()
+        """Closes every viewer, even if one of them fails, and raises its error then."""
+        with contextlib.ExitStack() as stack:
+            for viewer in self._viewers:
+                stack.callback(viewer.close)
 
     def _write(self, record: dict[str, Any]) -> None:
         if self._run is None:
@@ -194,10 +206,13 @@ class Log:
 def open_viewers(settings: Settings, workdir: Path) -> list[Viewer]:
     """Opens the viewers that the settings ask for; the records of metrics.jsonl go to each."""
     viewers: list[Viewer] = []
-    if settings.log.tensorboard:
-        viewers.append(TensorBoard(workdir / "tensorboard"))
-    if settings.log.wandb:
-        viewers.append(WeightsAndBiases(workdir, settings))
+    with contextlib.ExitStack() as opened:
+        if settings.log.tensorboard:
+            viewers.append(TensorBoard(workdir / "tensorboard"))
+            opened.callback(viewers[0].close)
+        if settings.log.wandb:
+            viewers.append(WeightsAndBiases(workdir, settings))
+        opened.pop_all()
     return viewers
 
 

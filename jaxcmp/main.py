@@ -102,9 +102,12 @@ def preview(settings: Settings, path: Path) -> None:
     """Writes a contact sheet of training images beside augmented copies of them."""
     import jax
 
+    from jaxcmp.augment.preview import check_name
     from jaxcmp.augment.preview import preview as write_preview
     from jaxcmp.experiment import prepare
 
+    # Before data is read, which may take minutes.
+    check_name(path)
     experiment = prepare(settings)
     train = experiment.dataset.train
     num_images = min(16, len(train.labels))

@@ -70,10 +70,12 @@ def run(words: Sequence[str]) -> None:
     show_messages()
     interrupt.watch()
     compilation_cache.enable()
+    path = None if options.json is None else files.user_path(options.json, "--json")
+    if path is not None:
+        files.check_writable(path)
     results = probe(settings_of(options.config), num_train=options.num_train)
     show(results)
-    if options.json is not None:
-        path = files.user_path(options.json, "--json")
+    if path is not None:
         files.replace_file(path, files.to_json(results, indent=1).encode() + b"\n")
 
 
@@ -122,9 +124,15 @@ def take(split: Split, num_images: int, seed: int) -> Split:
 
     Raises CommandError for more images than there are, or too few of a class.
     """
+    num_there, sizes = len(split.labels), np.unique(split.labels, return_counts=True)[1]
+    if sizes.max() < MIN_IMAGES_OF_A_CLASS:
+        raise CommandError(
+            f"no class has {MIN_IMAGES_OF_A_CLASS} training images, and a probe holds some out to "
+            "choose the strength of its penalty"
+        )
     if not num_images:
         return split
-    num_there, num_classes = len(split.labels), len(np.unique(split.labels))
+    num_classes = len(sizes)
     fewest = MIN_IMAGES_OF_A_CLASS * num_classes
     if not fewest <= num_images <= num_there:
         raise CommandError(

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxcmp import costs, files, runs
@@ -64,7 +65,8 @@ def measure(
     test = predictions["test"]
     speed = costs.speed(metrics, batch_size=batch_size)
     num_channels = dataset.train.images.shape[-1]
-    sizes = costs.sizes(experiment.model, unpack(state.params), num_channels=num_channels)
+    params = jax.eval_shape(unpack, state.params)
+    sizes = costs.sizes(experiment.model, params, num_channels=num_channels)
     measured = {
         "training_flops": experiment.training_flops(int(state.step) * batch_size),
         "compile_seconds": runner.compile_seconds,

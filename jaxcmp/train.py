@@ -172,7 +172,8 @@ class Session:
             if is_evaluated:
                 scores = self._log_epoch(state, metrics, step)
             if is_saved:
-                self.checkpoints.save(step, state, scores)
+                with self.watch.paused():
+                    self.checkpoints.save(step, state, scores)
             if interrupt.is_due(count):
                 self._stop(state, step, scores)
             if is_evaluated:
@@ -187,7 +188,8 @@ class Session:
 
     def _write_trace(self, trace: Trace, metrics: Metrics, step: int) -> None:
         jax.block_until_ready(metrics)
-        trace.close()
+        with self.watch.paused():
+            trace.close()
         self.log.say(f"a trace up to step {step} is in {trace.folder}")
 
     def _is_save_due(self, step: int) -> bool:
@@ -282,7 +284,7 @@ class Session:
             f"the last good checkpoint is of step {good}" if good else "there is no checkpoint yet"
         )
         return JaxcmpError(
-            f"the loss is not finite at step {step}; {last}; a lower "
+            f"the loss or the weights are not finite at step {step}; {last}; a lower "
             "schedule.peak_learning_rate or an optimizer.clip_norm may help, with another --workdir"
         )
 
@@ -300,10 +302,15 @@ def _stopped(step: int) -> str:
 
 
 def _is_finished(workdir: Path) -> bool:
-    if runs.is_finished(workdir):
-        say(f"{workdir} is finished already; another --workdir starts another run")
-        return True
-    return False
+    """Asks the first process, so that none goes on without the others, and says so there."""
+
+    def check() -> bool:
+        is_finished = runs.is_finished(workdir)
+        if is_finished:
+            say(f"{workdir} is finished already; another --workdir starts another run")
+        return is_finished
+
+    return devices.broadcast_from_first(bool(devices.on_first_process(check)))
 
 
 def _initial_weights(settings: Settings, workdir: Path) -> pretrained.Source | None:

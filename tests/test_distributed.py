@@ -28,6 +28,10 @@ def test_devices_and_processes_do_not_change_the_losses(unbroken, tmp_path):
         assert count == (8 if name == "eight" else 2)
         actual, expected = losses(tmp_path / name)[:20], losses(unbroken)[:20]
         np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5, err_msg=name)
+    # What is finished is left alone, and one process says so.
+    ends = processes.run_together(2, *processes.TINY, f"--workdir={tmp_path / 'two'}")
+    line = f"{tmp_path / 'two'} is finished already; another --workdir starts another run\n"
+    assert [(code, out) for code, out, _ in ends] == [(0, line), (0, "")], ends
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,9 @@
 """Expected errors: one line and an exit code, for any command."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from jaxcmp.cli import carry_out
@@ -31,6 +35,26 @@ def raising(error):
 def test_an_expected_error_is_one_line_and_an_exit_code(capsys, error, code, line):
     assert carry_out(raising(error)) == code
     assert capsys.readouterr().err == line
+
+
+def test_the_exit_code_stays_where_nobody_reads_the_output_any_more():
+    code = (
+        "import sys\n"
+        "from jaxcmp.cli import carry_out\n"
+        "from jaxcmp.errors import Interrupted\n"
+        "def run():\n"
+        "    print('an epoch')\n"
+        "    raise Interrupted('stopped, saved')\n"
+        "sys.exit(carry_out(run))\n"
+    )
+    # Output that is kept until the end fails there, and other output as it is printed.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as nobody:
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, stdout=nobody, stderr=nobody, env=kept)
+    assert done.returncode == 75
 
 
 def test_a_bug_is_not_hidden():

@@ -64,6 +64,20 @@ def test_every_viewer_gets_the_numbers_of_the_records(tmp_path):
         assert viewer.scalars == [*expected, "closed"]
 
 
+class Failing(Memory):
+    """A viewer that has lost its connection."""
+
+    def close(self):
+        raise OSError("no connection")
+
+
+def test_a_viewer_that_cannot_be_closed_leaves_no_other_open():
+    first, last = Memory(), Memory()
+    with pytest.raises(OSError, match="no connection"):
+        Log(None, quiet_reporter(), [first, Failing(), last]).close()
+    assert first.scalars == last.scalars == ["closed"]
+
+
 def settings(**log):
     config = vit.get_config("digits")
     config.log.update(log)

@@ -25,7 +25,7 @@ def screen(monkeypatch):
         def make(**options):
             return PlainConsole(file=text, force_terminal=is_terminal, width=100, **options)
 
-        monkeypatch.setattr(log, "PlainConsole", make)
+        monkeypatch.setattr(log, "TrainingConsole", make)
         return text
 
     return use

@@ -71,6 +71,11 @@ def call(monkeypatch, capsys, tmp_path):
         ([f"{VIT}:digits", "--config.schedule.warmup_epochs=40"], "must be below num_epochs=40"),
         ([f"{VIT}:digits", "--config.optimizer.name=sgd"], "optimizer 'sgd' takes"),
         ([f"{VIT}:digits", "--preview="], "not the name of a PNG file"),
+        (
+            # Missing data would be reported later.
+            [VIT, "--config.data.name=none", "--preview=sheet.txt"],
+            "sheet.txt is not the name of a PNG file",
+        ),
         ([f"{VIT}:digits", "--workdir"], "argument --workdir: expected one argument"),
     ],
 )

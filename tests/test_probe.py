@@ -1,5 +1,6 @@
 """The probe: features as in evaluation, the choice of the penalty, and the command."""
 
+import dataclasses
 import importlib
 import json
 from functools import partial
@@ -79,6 +80,13 @@ def test_a_wrong_command_is_one_line(arguments, words):
     assert err.startswith("jaxcmp: ") and words in err and err.count("\n") == 1
 
 
+def test_a_file_that_cannot_be_written_is_named_before_data_is_read(tmp_path):
+    place = tmp_path / "none" / "probe.json"
+    code, out, err = run("--config=configs/vit.py", "--config.data.name=none", f"--json={place}")
+    assert (code, out) == (1, "")
+    assert err == f"jaxcmp: {place} cannot be written: No such file or directory\n"
+
+
 def config_of(arm="resnet", **overrides):
     config = importlib.import_module(f"configs.{arm}").get_config("digits")
     small = {
@@ -137,6 +145,13 @@ def test_a_part_too_small_or_too_large_is_refused(num_images):
     message = f"--num_train={num_images} must be 0 for all, or from 30 .* to 1438"
     with pytest.raises(CommandError, match=message):
         probe.take(split, num_images, 0)
+
+
+def test_two_images_of_each_class_are_too_few_to_hold_some_out():
+    split = experiment.prepare(config_of()).dataset.train
+    two = dataclasses.replace(split.take(np.arange(20)), labels=np.arange(20) // 2)
+    with pytest.raises(CommandError, match="no class has 3 training images, and a probe holds"):
+        probe.take(two, 0, 0)
 
 
 def test_weights_of_a_run_are_the_ones_it_is_evaluated_with(unbroken):

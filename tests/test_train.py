@@ -205,7 +205,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_step(tmp_path):
         "--config.schedule.peak_learning_rate=1e38",
     )
     assert code == 1
-    assert err.startswith("jaxcmp: the loss is not finite at step ")
+    assert err.startswith("jaxcmp: the loss or the weights are not finite at step ")
     assert "checkpoint" in err
     assert err.count("\n") == 1
     assert not (tmp_path / "run" / "result.json").exists()

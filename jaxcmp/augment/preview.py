@@ -30,11 +30,8 @@ def preview(
     """Writes a PNG with one row for each image uint8 [n, H, W, C]: itself and augmented copies.
 
     The NUM_DRAWS copies are de-normalised by `mean` and `std` [C]. Each column is one batch, so a
-    mixed image shows parts of the row above. Raises CommandError if `path` does not end in .png,
-    and JaxcmpError if it cannot be written.
+    mixed image shows parts of the row above. Raises JaxcmpError if `path` cannot be written.
     """
-    if path.suffix.lower() != ".png":
-        raise CommandError(f"{path} is not the name of a PNG file: it must end in .png")
     jitted = jax.jit(augment)
     columns = [np.asarray(images)]
     for draw_key in jax.random.split(key, NUM_DRAWS):
@@ -47,6 +44,12 @@ def preview(
     with files.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     files.replace_file(path, content.getbuffer())
+
+
+def check_name(path: Path) -> None:
+    """Raises CommandError unless a path ends in .png."""
+    if path.suffix.lower() != ".png":
+        raise CommandError(f"{path} is not the name of a PNG file: it must end in .png")
 
 
 def contact_sheet(images: np.ndarray, columns: int) -> Image.Image:

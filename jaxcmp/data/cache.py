@@ -204,6 +204,6 @@ def _writing(entry: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise JaxcmpError(
-            f"decoded images cannot be written to {entry.parent} ({error.strerror}): "
-            "set JAXCMP_CACHE to a folder that can be written and has room"
+            f"the cache in {entry.parent} cannot be written ({error.strerror}): set JAXCMP_CACHE "
+            "to a folder that can be written and has room"
         ) from error

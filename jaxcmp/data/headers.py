@@ -89,8 +89,9 @@ def read_headers(
             "heads": np.array(heads, np.uint64),
         }
 
+    # A damaged file stays so, but one that could not be opened may be open to all tomorrow.
     found = cache.remember(
-        f"{what}/headers", fingerprint, find, is_lasting=lambda arrays: bool(arrays["sizes"].all())
+        f"{what}/headers", fingerprint, find, is_lasting=lambda arrays: bool(arrays["heads"].all())
     )
     return Headers(**found)
 
@@ -111,6 +112,8 @@ def _header(open_file: Callable[[int], BinaryIO], number: int) -> tuple[int, int
                 if width != height and image.getexif().get(ExifTags.Base.Orientation) in _SWAPPED:
                     height, width = width, height
                 return height, width, not _is_grey(image), head
+    except MemoryError:  # It says nothing about the file.
+        raise
     except Exception:  # Parsers of damaged images raise nearly anything.
         return 0, 0, False, head
 

@@ -54,11 +54,13 @@ def decode(
             # Loaded first, because Pillow turns a TIFF upright on loading.
             image.load()
             return _to_array(fit(_upright(_opaque(image), image).convert(mode), image_size, how))
+    except MemoryError:  # It says nothing about the image.
+        raise
     except Exception as error:  # Parsers of damaged images raise nearly anything.
         raise JaxcmpError(f"{name} cannot be read: {_reason(error)}") from error
 
 
-def resize(pixels: np.ndarray, *, image_size: int, how: Fit = "crop") -> np.ndarray:
+def resize(pixels: np.ndarray, *, image_size: int | Size, how: Fit = "crop") -> np.ndarray:
     """Resizes a uint8 image [H, W, 1 or 3] to `image_size` as `decode` does."""
     squeezed = pixels[:, :, 0] if pixels.shape[-1] == 1 else pixels
     return _to_array(fit(Image.fromarray(squeezed), image_size, how))

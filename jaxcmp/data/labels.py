@@ -16,32 +16,36 @@ def number_labels(
     """Returns the names of the classes, and each split's labels int32 [n], -1 where unknown.
 
     Classes are the different labels of the training split, numbers by value and words by alphabet,
-    unless `names` has their names in order. A negative number or an empty word is no label. Raises
-    CommandError for labels of another kind, without at least two classes, and for a class that the
-    training split lacks. `for_tests` takes the classes of all splits, and one is enough.
+    unless `names` has their names in order: labels are then numbers from 0, or these names. A
+    negative number or an empty word is no label. Raises CommandError for labels of another kind,
+    without at least two classes, for a class that the training split lacks, and for one that
+    `names` lacks. `for_tests` takes the classes of all splits, and one is enough.
     """
     given = {split: _flat(split, labels, place) for split, labels in given.items()}
+    is_named = names is not None
     if names is None:
         known = list(given.values()) if for_tests else [given.get("train", np.zeros(0, int))]
         found = {_word(label) for labels in known for label in np.unique(labels)}
         names = sorted(found - {""}, key=class_order)
-        numbers = {name: number for number, name in enumerate(names)}
-    else:
-        numbers = {str(number): number for number in range(len(names))}
     if len(names) < (1 if for_tests else 2):
         raise CommandError(
             f"{place} has {len(names)} class{'' if len(names) == 1 else 'es'} in its training "
             "split: it takes two or more"
         )
+    by_name = {name: number for number, name in enumerate(names)}
+    by_place = {str(number): number for number in range(len(names))}
+    what, lack = "class", "the training split has not: add it there, or leave those images out"
+    if is_named:
+        what, lack = "label", f"its class names are of {len(names)} classes, numbered from 0"
     numbered = {}
     for split, labels in given.items():
+        numbers = by_place if is_named else by_name
+        if is_named and labels.dtype.kind == "U":
+            numbers = by_place | by_name
         distinct, inverse = np.unique(labels, return_inverse=True)
         for word in filter(None, map(_word, distinct)):
             if word not in numbers:
-                raise CommandError(
-                    f"split {split} of {place} has the class {word}, and the training split has "
-                    "not: add it there, or leave those images out"
-                )
+                raise CommandError(f"split {split} of {place} has the {what} {word}, and {lack}")
         found = [numbers[_word(label)] if _word(label) else -1 for label in distinct]
         numbered[split] = np.array(found, np.int32)[inverse.reshape(-1)]
     return tuple(names), numbered

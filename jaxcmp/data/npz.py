@@ -1,7 +1,6 @@
 """A NumPy archive of arrays, such as Keras's or MedMNIST's, as a source of labelled images."""
 
 import contextlib
-import functools
 import hashlib
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from jaxcmp import files
 from jaxcmp.data import cache
 from jaxcmp.data.headers import number_content
 from jaxcmp.data.labels import number_labels
+from jaxcmp.data.once import once
 from jaxcmp.data.source import Example, Size
 from jaxcmp.errors import CommandError, JaxcmpError, first_line
 
@@ -68,7 +68,7 @@ class Npz:
                 )
         self.num_channels = max(shape[3] for shape in self._shapes.values())
         self.validation = "validation" if "validation" in self._keys else None
-        self._images = functools.cache(self._load_images)
+        self._images = once(self._load_images)
 
     def splits(self) -> Sequence[str]:
         return [split for split, labels in self._labels.items() if len(labels)]
@@ -130,7 +130,7 @@ class Npz:
         """Turns errors of a damaged file into one line."""
         try:
             yield
-        except JaxcmpError:
+        except (JaxcmpError, MemoryError):
             raise
         except Exception as error:  # Parsers of damaged files raise nearly anything.
             raise JaxcmpError(

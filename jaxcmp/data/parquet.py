@@ -1,7 +1,6 @@
 """Image data sets as Parquet files, as Hugging Face stores them, as a source of labelled images."""
 
 import contextlib
-import functools
 import hashlib
 import io
 import json
@@ -19,6 +18,7 @@ from jaxcmp.data import cache
 from jaxcmp.data.headers import number_content, read_headers
 from jaxcmp.data.labels import number_labels
 from jaxcmp.data.listing import SPLITS
+from jaxcmp.data.once import once
 from jaxcmp.data.source import Example, Size
 from jaxcmp.errors import CommandError, JaxcmpError, first_line
 
@@ -57,7 +57,7 @@ class Parquet:
             labels, names, place=data_dir, for_tests=for_tests
         )
         self.validation = "validation" if "validation" in self._files else None
-        self._tables = functools.cache(self._read_images)
+        self._tables = once(self._read_images)
         self._headers = self._read_headers()
         self.num_channels = self._headers.num_channels
 
@@ -132,7 +132,8 @@ class Parquet:
         column = self._read(split, self._label_key)
         is_word = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
         values: Any = column.fill_null("" if is_word else -1).to_pylist()
-        return np.array(values, np.str_) if is_word else np.array(values)
+        # Of an empty split NumPy would make real numbers.
+        return np.array(values, np.str_ if is_word else None if values else np.int64)
 
     def _read_images(self, split: str) -> Any:
         column = self._read(split, self._image_key)
@@ -143,18 +144,21 @@ class Parquet:
         return column
 
     def _read(self, split: str, column: str) -> Any:
-        parts = []
+        columns = []
         for path in self._files[split]:
             with self._reading(path):
-                parts += pq.read_table(path, columns=[column]).column(column).chunks
+                columns.append(pq.read_table(path, columns=[column]).column(column))
         with self._reading(self._root):
-            return pa.chunked_array(parts)
+            chunks = [chunk for part in columns for chunk in part.chunks]
+            return pa.chunked_array(chunks, columns[0].type)
 
     @contextlib.contextmanager
     def _reading(self, path: Path) -> Iterator[None]:
         """Turns errors of a damaged file into one line."""
         try:
             yield
+        except MemoryError:  # It says nothing about the file.
+            raise
         except Exception as error:  # Parsers of damaged files raise nearly anything.
             raise JaxcmpError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
 

@@ -94,6 +94,8 @@ class TfdsSource:
                 f"where TensorFlow is, run `tfds convert_format --dataset_version_dir={self.place} "
                 "--out_file_format=array_record`, or set data.dir to another folder"
             ) from error
+        except MemoryError:  # It says nothing about the files.
+            raise
         except Exception as error:  # TFDS passes on any error of its parsers.
             raise JaxcmpError(
                 f"split {split} in {self.place} cannot be read ({first_line(error)}): "

@@ -11,7 +11,7 @@ from jaxcmp.evaluate.matching import match_classes
 from jaxcmp.evaluate.request import Plan
 from jaxcmp.predict import Trained
 from jaxcmp.runs import Run
-from jaxcmp.runs.predictions import Predictions
+from jaxcmp.runs.predictions import Pictures, Predictions
 from jaxcmp.runtime import devices
 from jaxcmp.settings import Data
 
@@ -77,7 +77,9 @@ def own_predictions(plan: Plan, run: Run, found: OneSplit) -> Predictions | None
     }.get(plan.request.split, lambda: None)()
     if stored is None:
         return None
-    if _is_same(run, stored, found.split):
+    # The stored pictures are of test images: of other splits there are none.
+    pictures = run.load_pictures() if plan.request.split == "test" else None
+    if _is_same(stored, pictures, found.split):
         return stored
     if plan.is_moved:
         # The same data set in another folder, with other images.
@@ -88,7 +90,7 @@ def own_predictions(plan: Plan, run: Run, found: OneSplit) -> Predictions | None
     )
 
 
-def _is_same(run: Run, stored: Predictions, split: Split) -> bool:
+def _is_same(stored: Predictions, pictures: Pictures | None, split: Split) -> bool:
     if len(stored.ids) != len(split.ids):
         return False
     place = {name: row for row, name in enumerate(split.ids.tolist())}
@@ -96,9 +98,7 @@ def _is_same(run: Run, stored: Predictions, split: Split) -> bool:
         zip(place, split.labels.tolist(), strict=True)
     ):
         return False
-    pictures = run.load_pictures()
     if pictures is None or not set(pictures.ids.tolist()) <= set(place):
-        # Pictures are of test images: of other splits there are none.
         return True
     rows = np.array([place[name] for name in pictures.ids.tolist()], np.int64)
     return np.array_equal(np.asarray(split.images[rows]), pictures.images)

@@ -3,9 +3,10 @@
 python -m jaxcmp.inspect runs/*
 python -m jaxcmp.inspect runs/* --images=0        on all test images
 
-Each run is measured after its last step, and as it was before its first one, on the same test
-images for all runs. The results are written to inspect.json in its folder, one measure after the
-other; the same command goes on with what is missing.
+Each run is measured after its last step, and untrained, with the random weights of its seed (also
+if it began with pretrained ones), on the same test images for all runs. The results are written to
+inspect.json in its folder, one measure after the other; the same command goes on with what is
+missing.
 """
 
 import sys

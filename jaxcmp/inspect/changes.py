@@ -201,9 +201,11 @@ def keep_frequencies(images: Array, kept: Array | np.ndarray) -> Array:
 def arrangements(height: int, width: int) -> list[Shuffle | Filter]:
     """Lists what destroys the arrangement of an image, or its details, or all but them."""
     side = min(height, width)
+    # Rounding up an odd side's half would leave a single tile, which cannot change its place.
+    sizes = {min(tile, side // 2) for tile in in_proportion(TILES, side)} - {0}
     tiles = [
         Shuffle(tile, number)
-        for tile in in_proportion(TILES, side)
+        for tile in sorted(sizes, reverse=True)
         for number in range(NUM_PERMUTATIONS)
     ]
     radii = in_proportion(RADII, side)

@@ -104,7 +104,12 @@ def class_activation(outputs: Array, kernel: Array, classes: Array) -> Array:
 
 
 def _small(image: np.ndarray) -> np.ndarray:
-    """Shrinks an image uint8 [height, width, channels] whose shorter side is above `MAX_SIDE`."""
-    if min(image.shape[:2]) <= MAX_SIDE:
+    """Shrinks an image uint8 [height, width, channels] until its shorter side is `MAX_SIDE`.
+
+    It stays whole, as its map covers all of it. An image that is small already is unchanged.
+    """
+    height, width = image.shape[:2]
+    scale = MAX_SIDE / min(height, width)
+    if scale >= 1:
         return image
-    return image_ops.resize(image, image_size=MAX_SIDE)
+    return image_ops.resize(image, image_size=(round(height * scale), round(width * scale)))

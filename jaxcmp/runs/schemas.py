@@ -214,7 +214,7 @@ class Counts(TypedDict):
 class Changed(TypedDict):
     """The answers to images after changes of one kind and level, added up over its variants.
 
-    "trained" is the last checkpoint, "initial" the random model before the first step.
+    "trained" is the last checkpoint, "initial" the model with the seed's random weights.
     """
 
     kind: str

@@ -55,10 +55,16 @@ def processor() -> str:
 
 def prune(folder: Path, *, max_bytes: int) -> None:
     """Deletes the oldest files until the rest fits; raises OSError."""
-    files = [entry for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False)]
-    num_bytes = sum(entry.stat().st_size for entry in files)
-    for entry in sorted(files, key=lambda entry: entry.stat().st_mtime):
+    programs = []
+    for entry in os.scandir(folder):
+        # Another run may delete it at any moment.
+        with contextlib.suppress(FileNotFoundError):
+            if entry.is_file(follow_symlinks=False):
+                status = entry.stat()
+                programs.append((status.st_mtime, status.st_size, entry.path))
+    num_bytes = sum(size for _, size, _ in programs)
+    for _, size, path in sorted(programs):
         if num_bytes <= max_bytes:
             break
-        num_bytes -= entry.stat().st_size
-        Path(entry.path).unlink(missing_ok=True)
+        num_bytes -= size
+        Path(path).unlink(missing_ok=True)

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import sys
+from typing import TextIO
 
 from jaxcmp.text import say
 
@@ -20,6 +21,25 @@ def escape_unencodable() -> None:
         if isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(ValueError, OSError):  # It may be closed.
                 stream.reconfigure(errors="backslashreplace")
+
+
+def discard(stream: TextIO) -> None:
+    """Drops all further output to a stream whose reader is gone: writing to it would raise."""
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def discard_unread() -> None:
+    """Drops output whose reader is gone; Python would end with an exit code of its own.
+
+    What cannot be written for another reason stays for Python to report.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(ValueError, OSError):  # It may be closed.
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                discard(stream)
 
 
 def force_float32() -> None:

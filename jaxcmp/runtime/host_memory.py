@@ -6,11 +6,31 @@ import importlib.util
 import os
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 # glibc's <malloc.h>
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
+# Where Linux mounts control groups, and where it names those of this process.
+CONTROL_GROUPS, OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
+
+class ControlGroups(NamedTuple):
+    """The names of a version of Linux's control groups; `folder` is that of the topmost group."""
+
+    folder: str
+    limit: str
+    used: str
+    unused_files: str
+
+
+VERSIONS = (
+    ControlGroups("", "memory.max", "memory.current", "inactive_file"),
+    ControlGroups(
+        "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+    ),
+)
 
 
 def keep_for_steps() -> None:
@@ -32,14 +52,14 @@ def keep_for_steps() -> None:
 def available_bytes() -> int:
     """Returns the memory that this process can still allocate on this host.
 
-    It is at most the limit of its container and what `ulimit` leaves. If the system does not report
-    free memory, all memory counts as free.
+    It is at most what its container and `ulimit` leave. If the system does not report free memory,
+    all memory counts as free.
     """
     try:
         available = _kernel_bytes("/proc/meminfo", "MemAvailable:")
     except (OSError, StopIteration):
         available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(0, min(available, container_bytes(), left_by_limits()))
+    return max(0, min(available, left_in_container(), left_by_limits()))
 
 
 def total_bytes() -> int:
@@ -52,14 +72,55 @@ def total_bytes() -> int:
     return max(0, min(total, container_bytes(), left_by_limits()))
 
 
-def container_bytes(root: Path = Path("/sys/fs/cgroup")) -> int:
-    """Returns the memory limit of control groups, version 1 or 2; sys.maxsize without one."""
-    limits = [sys.maxsize]
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        # Without a limit, version 2 has "max" and version 1 a number larger than any memory.
-        with contextlib.suppress(OSError, ValueError):
-            limits.append(int((root / name).read_text(encoding="utf-8")))
-    return min(limits)
+def container_bytes(root: Path = CONTROL_GROUPS, own: Path = OWN_GROUPS) -> int:
+    """Returns the least limit of this process's control groups; sys.maxsize without one."""
+    return min([limit for limit, _ in _limits(root, own)], default=sys.maxsize)
+
+
+def left_in_container(root: Path = CONTROL_GROUPS, own: Path = OWN_GROUPS) -> int:
+    """Returns the memory that the control groups leave; sys.maxsize without a limit."""
+    return max(0, min([limit - used for limit, used in _limits(root, own)], default=sys.maxsize))
+
+
+def _limits(root: Path, own: Path) -> Iterator[tuple[int, int]]:
+    """Yields the limit and the used bytes of the process's groups and of those above them."""
+    for version in VERSIONS:
+        top = root / version.folder
+        inner = top / _own_group(own, version.folder)
+        for group in (inner, *inner.parents):
+            if (limit := _read_number(group / version.limit)) is not None:
+                yield limit, _used_bytes(group, version)
+            if group == top:
+                break
+
+
+def _own_group(own: Path, controller: str) -> str:
+    """Returns the path of the process's group below the topmost; empty if it is not known."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in own.read_text(encoding="utf-8", errors="replace").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controller in controllers.split(","):
+                return path.strip("/")
+    return ""
+
+
+def _used_bytes(group: Path, version: ControlGroups) -> int:
+    """Returns the memory in use by a group, 0 if it is not known.
+
+    Pages of files that nobody has used lately are free: the kernel drops them when it needs them.
+    """
+    used = _read_number(group / version.used) or 0
+    with contextlib.suppress(OSError, ValueError):
+        words = (group / "memory.stat").read_text(encoding="utf-8").split()
+        used -= int(words[words.index(version.unused_files) + 1])
+    return max(0, used)
+
+
+def _read_number(path: Path) -> int | None:
+    # Without a limit, version 2 has "max" and version 1 a number larger than any memory.
+    with contextlib.suppress(OSError, ValueError):
+        return int(path.read_text(encoding="utf-8"))
+    return None
 
 
 def peak_bytes() -> int:

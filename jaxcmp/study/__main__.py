@@ -71,6 +71,8 @@ def study(words: Sequence[str]) -> int:
         raise CommandError(f"--jobs={options.jobs} must be at least 0")
     if not {"arms", "grids"} <= set(options.config):
         raise CommandError("the configuration is no study: it has no arms or grids")
+    if task is not None:
+        host_memory.keep_for_steps()
     # JAX takes seconds to import: a mistyped flag need not wait for it.
     from jaxcmp.study import plan
 
@@ -99,7 +101,6 @@ def study(words: Sequence[str]) -> int:
 
 
 def train_task(config: Settings, folder: Path, given: ConfigWords) -> None:
-    host_memory.keep_for_steps()
     from jaxcmp import train
     from jaxcmp.runtime import compilation_cache
     from jaxcmp.runtime.messages import show_messages

@@ -218,7 +218,7 @@ def stretch(config: Settings, *, num_epochs: int) -> Settings:
         num_epochs=num_epochs,
         eval_every_epochs=stretched(config.eval_every_epochs),
         schedule=replace(schedule, warmup_epochs=schedule.warmup_epochs * factor),
-        augment=replace(augment, mixing_epochs=round(augment.mixing_epochs * factor)),
+        augment=replace(augment, mixing_epochs=stretched(augment.mixing_epochs)),
         checkpoint=replace(
             checkpoint,
             every_epochs=stretched(checkpoint.every_epochs),

@@ -7,7 +7,7 @@ from PIL import Image
 from trials import PLAIN
 
 from jaxcmp.augment import Augment, preview
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import JaxcmpError
 
 GAP, SCALE = preview.GAP, preview.SCALE
 LABELS = np.array([0, 1])
@@ -57,11 +57,6 @@ def test_a_file_that_cannot_be_written_is_named_in_one_line(tmp_path):
     mean, std = np.zeros(1, np.float32), np.ones(1, np.float32)
     augment = make_plain(mean, std)
     (tmp_path / "file").write_text("in the way")
-    for path, error, message in (
-        (tmp_path / "file" / "sheet.png", JaxcmpError, "cannot be written"),
-        (tmp_path / "sheet.txt", CommandError, "end in .png"),
-    ):
-        with pytest.raises(error, match=message):
-            preview.preview(
-                augment, jax.random.key(0), images, LABELS, mean=mean, std=std, path=path
-            )
+    path = tmp_path / "file" / "sheet.png"
+    with pytest.raises(JaxcmpError, match="cannot be written"):
+        preview.preview(augment, jax.random.key(0), images, LABELS, mean=mean, std=std, path=path)

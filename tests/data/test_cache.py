@@ -15,7 +15,7 @@ import pytest
 
 from jaxcmp import files
 from jaxcmp.data import cache
-from jaxcmp.errors import JaxcmpError
+from jaxcmp.errors import CommandError, JaxcmpError
 
 
 def blocks(fill=None):
@@ -109,7 +109,9 @@ def test_a_source_that_fails_leaves_nothing(entry):
 
 def test_a_folder_that_cannot_be_made_is_named_in_one_line(tmp_path):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(JaxcmpError, match="file/set.*JAXCMP_CACHE") as caught:
+    with pytest.raises(
+        JaxcmpError, match="^the cache in .*/file/set cannot be written .*JAXCMP_CACHE"
+    ) as caught:
         cache.write(tmp_path / "file" / "set" / "train", blocks(), num_examples=6)
     assert "\n" not in str(caught.value)
 
@@ -185,6 +187,9 @@ def test_the_environment_sets_the_cache_folder(monkeypatch, tmp_path):
     assert files.cache_folder() == tmp_path / "xdg" / "jaxcmp"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert files.cache_folder() == tmp_path / ".cache" / "jaxcmp"
+    monkeypatch.setenv("JAXCMP_CACHE", "~nobody-here/mine")
+    with pytest.raises(CommandError, match="^JAXCMP_CACHE=~nobody-here/mine: the home folder of"):
+        files.cache_folder()
 
 
 def test_arrays_are_read_back_as_written_and_a_cut_file_is_none(tmp_path):

@@ -286,6 +286,12 @@ def test_a_size_that_would_exhaust_the_memory_is_refused(size, image_size):
     assert "would be resized to" in one_line(encoded, image_size=image_size)
 
 
+def test_a_lack_of_memory_does_not_make_a_picture_damaged():
+    encoded = file_of(Image.new("L", (4, 4)))
+    with pytest.raises(MemoryError):
+        decode(encoded, num_channels=1, image_size=(1, 10**9), how="stretch")
+
+
 @pytest.mark.parametrize(
     "encoded", [b"", b"no image", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8"]
 )

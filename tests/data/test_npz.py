@@ -75,8 +75,13 @@ def test_classes_may_be_any_numbers_or_words(tmp_path):
 
 
 def test_an_array_names_the_classes(tmp_path):
-    path = written(tmp_path, class_names=np.array(["cat", "dog", "eel", "fly"]))
-    assert load("npz", dir=path).class_names == ("cat", "dog", "eel", "fly")
+    names = np.array(["fly", "eel", "dog", "cat"])
+    loaded = load("npz", dir=written(tmp_path, class_names=names))
+    assert loaded.class_names == ("fly", "eel", "dog", "cat")
+    assert loaded.train.labels.tolist() == [0, 1, 2] * 3
+    words = {"y_train": names[np.arange(9) % 3], "y_test": np.array(["cat"] * 3)}
+    loaded = load("npz", dir=written(tmp_path, class_names=names, **words))
+    assert loaded.train.labels.tolist() == [0, 1, 2] * 3 and loaded.test.labels.tolist() == [3] * 3
 
 
 def test_classes_and_size_are_known_without_images(tmp_path, decoded):
@@ -142,6 +147,11 @@ def test_test_images_that_are_training_images_are_counted(tmp_path):
         (
             {"y_test": np.array([0, 1, 9])},
             "split test of SET.npz has the class 9, and the training",
+        ),
+        (
+            {"y_train": np.arange(1, 10) % 4, "class_names": np.array(["cat", "dog", "eel"])},
+            "split train of SET.npz has the label 3, and its class names are of 3 classes, "
+            "numbered from 0",
         ),
     ],
 )

@@ -124,6 +124,17 @@ def test_the_version_depends_on_the_content(tmp_path):
     assert first == second != third
 
 
+@pytest.mark.parametrize("row_groups", [0, 1])
+def test_an_empty_split_is_none(tmp_path, row_groups):
+    make(tmp_path)
+    schema = pq.read_schema(tmp_path / TEST)
+    with pq.ParquetWriter(tmp_path / TEST, schema) as writer:
+        for _ in range(row_groups):
+            writer.write_table(schema.empty_table())
+    assert "has the split train alone, and nothing to test on" in refused(str(tmp_path))
+    assert len(load("parquet", dir=str(tmp_path), test_fraction=0.5).test.labels) == 3
+
+
 def test_pictures_of_several_sizes_need_one(tmp_path):
     make(tmp_path)
     write(tmp_path / TEST, range(3), [0, 1, 2], size=(60, 40))

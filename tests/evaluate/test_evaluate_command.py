@@ -277,6 +277,22 @@ def test_the_held_out_images_of_a_run_are_evaluated_as_it_did_with_the_best_chec
     assert not found.is_repetition
 
 
+def test_a_validation_split_of_the_data_sets_own_is_told_from_its_test_split(tmp_path):
+    """Ids are positions in both, and the run folder has pictures of test images."""
+    rng, arrays = np.random.default_rng(0), {}
+    for split, num in (("train", 128), ("val", 30), ("test", 20)):
+        arrays[f"x_{split}"] = rng.integers(0, 256, (num, SIDE, SIDE), dtype=np.uint8)
+        arrays[f"y_{split}"] = np.arange(num) % 10
+    np.savez(tmp_path / "set.npz", **arrays)
+    changes = ("--config.data.name=npz", f"--config.data.dir={tmp_path / 'set.npz'}")
+    code, _, err = processes.run(*processes.TINY, *changes, f"--workdir={tmp_path / 'run'}")
+    assert code == 0, err
+    for split in ("validation", "test"):
+        words = (str(tmp_path / "run"), f"--split={split}")
+        code, out, err = processes.run(*words, module="jaxcmp.evaluate")
+        assert code == 0 and "the same as the run's own" in out, out + err
+
+
 def test_the_splits_of_the_run_are_those_that_it_trained_on_and_held_out(run_folder):
     change_json(
         run_folder / "config.json",

@@ -41,6 +41,9 @@ def test_lengths_are_those_for_32_pixels_and_in_proportion_for_other_images():
     assert levels(changes.arrangements(32, 40), "tiles") == [16, 8, 4, 2]
     assert levels(changes.arrangements(8, 8), "tiles") == [4, 2, 1]
     assert levels(changes.arrangements(8, 8), "low-pass") == [1, 2, 3, 4]
+    # Half of an odd side is rounded down: two tiles at least.
+    assert levels(changes.arrangements(31, 31), "tiles") == [15, 8, 4, 2]
+    assert levels(changes.arrangements(65, 65), "tiles") == [32, 16, 8, 4]
     assert len(of_level(changes.shifts(32, 32), "black", 8)) == 8
     assert len(of_level(changes.arrangements(32, 32), "tiles", 4)) == 3
 

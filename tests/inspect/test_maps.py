@@ -80,7 +80,10 @@ def test_maps_and_mistakes_are_of_the_first_images_by_id(name, monkeypatch):
     assert np.abs(again["maps_trained"].astype(int) - found["maps_trained"]).max() <= 1
 
 
-def test_large_pictures_are_shrunk():
+def test_large_pictures_are_shrunk_and_stay_whole():
     image = np.zeros((200, 300, 3), np.uint8)
-    assert maps._small(image).shape == (maps.MAX_SIDE, maps.MAX_SIDE, 3)
+    image[:, :20] = image[:, -20:] = 255
+    small = maps._small(image)
+    assert small.shape == (64, 96, 3)
+    assert small[:, 0].min() == small[:, -1].min() == 255 and small[:, 48].max() == 0
     assert maps._small(image[:64, :64]).shape == (64, 64, 3)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import processes
 
@@ -78,6 +79,18 @@ def test_the_oldest_programs_are_deleted_when_there_are_too_many(tmp_path):
     assert names(tmp_path) == ["a", "b", "c"]
     compilation_cache.prune(tmp_path, max_bytes=20)
     assert names(tmp_path) == ["a", "b"]
+
+
+def test_programs_that_another_run_deletes_meanwhile_are_no_error(tmp_path):
+    paths = [tmp_path / str(number) for number in range(3000)]
+    for path in paths:
+        path.touch()
+    with ThreadPoolExecutor(1) as other:
+        deleting = other.submit(lambda: [path.unlink() for path in paths])
+        while not deleting.done():
+            compilation_cache.prune(tmp_path, max_bytes=100)
+        deleting.result()
+    assert names(tmp_path) == []
 
 
 def test_the_name_of_a_processor_is_stable():

@@ -6,7 +6,13 @@ import sys
 
 import pytest
 
-from jaxcmp.runtime.host_memory import available_bytes, container_bytes, is_cpu_only, peak_bytes
+from jaxcmp.runtime.host_memory import (
+    available_bytes,
+    container_bytes,
+    is_cpu_only,
+    left_in_container,
+    peak_bytes,
+)
 
 # Takes and touches 256 MB three times, and prints the page faults of each time.
 TOUCH = """
@@ -55,16 +61,26 @@ def test_freed_memory_is_kept_only_without_an_accelerator(monkeypatch, tmp_path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the C library's own setting, on Linux alone")
-def test_a_run_keeps_its_memory():
+@pytest.mark.parametrize(
+    ("module", "words", "said"),
+    [
+        (
+            "jaxcmp.main",
+            ("--config=configs/vit.py:digits", "--config.init.checkpoint=best"),
+            "vit, seed 0: loading JAX and the images\n",
+        ),
+        ("jaxcmp.study", ("--config=configs/study.py:digits", "--task=999"), ""),
+    ],
+)
+def test_a_run_keeps_its_memory(module, words, said):
     # The command's own way: JAX is imported after it, and by nothing before.
     code = (
-        "import sys, jaxcmp.runtime.host_memory as memory\n"
+        "import runpy, sys, jaxcmp.runtime.host_memory as memory\n"
         "memory.keep_for_steps = lambda: print('jax' in sys.modules)\n"
-        "from jaxcmp.main import main\n"
-        "main(['', '--config=configs/vit.py:digits', '--config.init.checkpoint=best'])\n"
+        f"sys.argv[1:] = {words}\n"
+        f"runpy.run_module('{module}', run_name='__main__')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    said = "vit, seed 0: loading JAX and the images\n"
     assert done.stdout == f"False\n{said}", done.stderr
 
 
@@ -76,8 +92,45 @@ def test_free_memory_is_less_than_total_memory():
 @pytest.mark.parametrize("name", ["memory.max", "memory/memory.limit_in_bytes"])
 def test_a_container_limits_the_memory(tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
-    assert container_bytes(tmp_path) == sys.maxsize
+    assert container_bytes(tmp_path) == left_in_container(tmp_path) == sys.maxsize
     (tmp_path / name).write_text("1000000\n")
     assert container_bytes(tmp_path) == 1_000_000
     (tmp_path / name).write_text("max\n")
     assert container_bytes(tmp_path) == sys.maxsize
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "limit", "used", "unused"),
+    [
+        ("0::", "", "memory.max", "memory.current", "inactive_file"),
+        (
+            "4:cpu,memory:",
+            "memory",
+            "memory.limit_in_bytes",
+            "memory.usage_in_bytes",
+            "total_inactive_file",
+        ),
+    ],
+)
+def test_memory_that_a_container_uses_is_not_free_but_unused_pages_of_files_are(
+    tmp_path, line, folder, limit, used, unused
+):
+    def write(place, most, taken, pages):
+        group = tmp_path / folder / place
+        group.mkdir(parents=True, exist_ok=True)
+        (group / limit).write_text(f"{most}\n")
+        (group / used).write_text(f"{taken}\n")
+        (group / "memory.stat").write_text(f"anon 5\n{unused} {pages}\nfile 9\n")
+
+    own = tmp_path / "own"
+    own.write_text(f"9:pids:/other\n{line}/outer/inner\n")
+    write("outer/inner", 1000, 700, 100)
+    assert container_bytes(tmp_path, own) == 1000
+    assert left_in_container(tmp_path, own) == 400
+    # A group above leaves less.
+    write("outer", 5000, 4700, 0)
+    assert container_bytes(tmp_path, own) == 1000
+    assert left_in_container(tmp_path, own) == 300
+    # Another process's group does not count.
+    write("other", 10, 10, 0)
+    assert left_in_container(tmp_path, own) == 300

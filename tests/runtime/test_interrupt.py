@@ -206,3 +206,15 @@ def test_a_run_whose_terminal_is_lost_is_saved(unbroken, tmp_path):
     code, _, err = processes.run(*processes.TINY, f"--workdir={folder}")
     assert code == 0, err
     assert processes.values(folder) == processes.values(unbroken)
+
+
+def test_a_run_whose_output_nobody_reads_any_more_trains_to_its_end(unbroken, tmp_path):
+    """As after `2>&1 | tee log`, if tee has ended."""
+    folder = tmp_path / "run"
+    process = processes.start(*processes.TINY, f"--workdir={folder}")
+    assert process.stdout is not None and process.stderr is not None
+    processes.wait_for_lines(folder / "metrics.jsonl", 3, process)
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(timeout=240) == 0
+    assert processes.values(folder) == processes.values(unbroken)

@@ -73,6 +73,17 @@ def test_equal_steps_are_as_many_as_on_all_images_and_end_their_warm_up_alike():
     assert equal_epochs.config.num_epochs == 100 and equal_epochs.entry.steps == 7 * 100
 
 
+def test_a_short_run_mixes_for_an_epoch_at_least_and_not_to_its_end():
+    config = study.get_config()
+    config.arms.vit.augment.mixing_epochs = 40
+    only(config, "short", axes={"num_epochs": (1, 50, 100)})
+    config.arms.vit.data.validation_fraction = config.arms.resnet.data.validation_fraction = 0.1
+    mixing = [
+        run.config.augment.mixing_epochs for run in planned(config) if run.config.arm == "vit"
+    ]
+    assert sorted(mixing) == [1, 20, 40]
+
+
 def test_equal_flops_are_equal():
     runs = expanded(study.get_config())
     resnet, vit = runs["resnet/seed-0"], runs["vit-equal-flops/seed-0"]

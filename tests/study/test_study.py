@@ -154,7 +154,7 @@ def test_a_run_that_cannot_be_stops_no_other_and_is_named(tmp_path):
         f"--workdir={tmp_path}",
     )
     assert code == 1 and out.count("vit/seed-0: failed") == 3
-    assert "vit/seed-0 is missing, failed: the loss is not finite" in err
+    assert "vit/seed-0 is missing, failed: the loss or the weights are not finite" in err
     assert (tmp_path / "report" / "index.html").exists()
 
 

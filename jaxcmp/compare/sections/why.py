@@ -30,9 +30,9 @@ INSPECT = "jaxcmp.inspect"
 NOTE = (
     "Mean over seeds with its 95 % t-interval; of fewer than three seeds, each is shown. Gaps in "
     "the text are on the same images, with Welch's interval over seeds, each of its question "
-    "alone; Holm's correction of p is over the questions. Untrained: the random weights that each "
-    "seed begins with. Such a model gives nearly all images one answer, and so keeps it: keeping "
-    "answers is a merit only beside being right."
+    "alone; Holm's correction of p is over the questions. Untrained: random weights, drawn with "
+    "the seed of each run, even if the run began with pretrained ones. Such a model gives nearly "
+    "all images one answer, and so keeps it: keeping answers is a merit only beside being right."
 )
 FOLDED = "corruptions, attention, positions, layers"
 STATES: tuple[State, State] = ("trained", "initial")

@@ -1,0 +1,46 @@
+"""The headers of image files: what is kept of those that are damaged or cannot be opened."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from jaxcmp.data.headers import read_headers
+
+
+def encoded():
+    buffer = io.BytesIO()
+    Image.new("L", (5, 4)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def read_twice(contents):
+    """Reads the headers twice; returns those of the second time, and how often a file opened."""
+    opened = []
+
+    def open_file(number):
+        opened.append(number)
+        if isinstance(contents[number], Exception):
+            raise contents[number]
+        return io.BytesIO(contents[number])
+
+    for _ in range(2):
+        headers = read_headers("as before", len(contents), open_file, what="made")
+    return headers, len(opened)
+
+
+def test_a_damaged_file_is_found_once_and_the_others_are_not_read_again():
+    headers, num_opened = read_twice([encoded(), b"no image", encoded()])
+    assert headers.sizes.tolist() == [[4, 5], [0, 0], [4, 5]]
+    assert num_opened == 3
+
+
+def test_a_file_that_cannot_be_opened_may_be_opened_later():
+    headers, num_opened = read_twice([encoded(), PermissionError("not today")])
+    assert headers.is_readable.tolist() == [True, False]
+    assert num_opened == 4
+
+
+def test_a_lack_of_memory_does_not_make_a_file_damaged():
+    with pytest.raises(MemoryError):
+        read_twice([encoded(), MemoryError()])
