@@ -11,7 +11,7 @@ from jaxcmp.evaluate.matching import match_classes
 from jaxcmp.evaluate.request import Plan
 from jaxcmp.predict import Trained
 from jaxcmp.runs import Run
-from jaxcmp.runs.predictions import Predictions
+from jaxcmp.runs.predictions import Pictures, Predictions
 from jaxcmp.runtime import devices
 from jaxcmp.settings import Data
 
@@ -69,16 +69,14 @@ def own_predictions(plan: Plan, run: Run, found: OneSplit) -> Predictions | None
     Ids, labels and the stored pictures tell whether the images are the same. Raises JaxcmpError
     where they should be, and are not.
     """
-    if not plan.is_own or plan.request.checkpoint != "newest":
+    request = plan.request
+    is_stored = request.split in ("test", "validation") and request.checkpoint == "newest"
+    if not plan.is_own or not is_stored:
         return None
-    stored = {
-        "test": run.load_predictions,
-        "validation": run.load_validation_predictions,
-    }.get(plan.request.split, lambda: None)()
-    if stored is None:
-        return None
-    if _is_same(run, stored, found.split):
-        return stored
+    stored = run.load_predictions()
+    predictions = stored.test if request.split == "test" else stored.validation
+    if predictions is None or _is_same(predictions, stored.pictures, found.split):
+        return predictions
     if plan.is_moved:
         # The same data set in another folder, with other images.
         return None
@@ -88,7 +86,7 @@ def own_predictions(plan: Plan, run: Run, found: OneSplit) -> Predictions | None
     )
 
 
-def _is_same(run: Run, stored: Predictions, split: Split) -> bool:
+def _is_same(stored: Predictions, pictures: Pictures | None, split: Split) -> bool:
     if len(stored.ids) != len(split.ids):
         return False
     place = {name: row for row, name in enumerate(split.ids.tolist())}
@@ -96,7 +94,6 @@ def _is_same(run: Run, stored: Predictions, split: Split) -> bool:
         zip(place, split.labels.tolist(), strict=True)
     ):
         return False
-    pictures = run.load_pictures()
     if pictures is None or not set(pictures.ids.tolist()) <= set(place):
         # Pictures are of test images: of other splits there are none.
         return True

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from jaxcmp import cli, files
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.runs import ENVIRONMENT, Run
-from jaxcmp.runs.schemas import lacking
 from jaxcmp.settings import Data, Settings
 from jaxcmp.settings.configuration import settings_of
 from jaxcmp.settings.keys import OWN_DATA, keys
@@ -104,8 +103,8 @@ def plan(run: Run, request: Request) -> Plan:
 
     Raises JaxcmpError where the run does not say of which size its images are.
     """
-    if lacking(run.environment, ["data.image_size"]):
-        raise JaxcmpError(f"{run.folder} cannot be evaluated: its {ENVIRONMENT} has no image_size")
+    if not run.environment:
+        raise JaxcmpError(f"{run.folder} cannot be evaluated: its {ENVIRONMENT} is missing")
     own = settings_of(run.config)
     settings = cli.override(run.config, request.overrides)
     data, given = settings.data, request.overrides

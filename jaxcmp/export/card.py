@@ -44,13 +44,13 @@ def model_card(run: Run, trained: Trained, which: int | str, file: ExportedFile)
     `which` checkpoint was asked for: "newest", "best" or a step. Raises LookupError, TypeError or
     ValueError where a run folder lacks what every run's says.
     """
-    config, environment, result = run.config, run.environment, run.result or {}
+    config, environment, result = run.config, run.environment, run.result
     data, model, step = environment["data"], trained.model, trained.step
-    epochs = [x for x in run.metrics if x["kind"] == "epoch" and x["step"] <= step]
+    epochs = [x for x in run.epochs if x["step"] <= step]
     accuracy = _accuracy(result, epochs, step)
-    num_test = (run.result or data)["num_test"]
+    num_test = (result or data)["num_test"]
     seconds = result.get("train_seconds")
-    versions = {"python": environment.get("python"), **environment.get("packages", {})}
+    versions = {"python": environment["python"], **environment["packages"]}
     try:
         return _template().render(
             run=run,

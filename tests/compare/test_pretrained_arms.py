@@ -100,13 +100,6 @@ def test_where_the_weights_lay_makes_no_other_arm():
     assert both[0].recipe == both[1].recipe
 
 
-def test_a_run_whose_init_json_is_gone_is_not_taken_for_one_that_began_at_random():
-    config = make_config() | {"init": {"path": "a.npz"}}
-    with pytest.raises(ValueError, match="names weights, and init.json is missing"):
-        make_outcome(config)
-    assert make_outcome(make_config() | {"init": {"path": ""}}).origin is None
-
-
 @pytest.mark.parametrize("content", [b'{"schema":', b"[]", b'{"schema": 1}', b'{"seen": "x"}'])
 def test_a_damaged_init_json_is_named_and_its_folder_left_out(tmp_path, content):
     folder = write_run(tmp_path / "run", pretrained("vit"))

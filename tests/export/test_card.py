@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+import sample_files
 import yaml
 from markdown_it import MarkdownIt
 from sample_models import make_trained
@@ -18,17 +19,11 @@ FILE = ExportedFile("a.npz", "npz", "Nine arrays.", "ab12", 1234)
 LAST = 2340
 
 
-INIT = {
+FATES = ("loaded", "loaded", "loaded", "loaded", "resized", "new")
+INIT = sample_files.INIT | {
     "path": "weights/Ti_16.npz",
-    "kind": "file",
-    "layout": "vit_npz",
-    "sha256": "fe98",
-    "seen": {
-        **{"name": "ImageNet-21k", "num_train": 14_000_000, "num_classes": None},
-        **{"class_names": None, "epochs": 300, "arm": None, "seed": None},
-    },
-    "rows": [{"name": f"block_{i}", "what": "loaded"} for i in range(4)]
-    + [{"name": "positions", "what": "resized"}, {"name": "head/kernel", "what": "new"}],
+    "seen": sample_files.INIT["seen"] | {"num_train": 14_000_000, "epochs": 300},
+    "rows": [sample_files.INIT["rows"][0] | {"what": fate} for fate in FATES],
 }
 
 
@@ -239,7 +234,7 @@ def test_what_a_run_began_from_is_named_with_what_became_of_it(run):
     address = f"hf:timm/vit.augreg@{'a' * 40}:model.safetensors"
     row = rows_of(changed(run, init=INIT | {"path": address}))["began from"]
     assert row.startswith(f"{address} (SHA-256 fe98), trained on ImageNet-21k")
-    silent = INIT | {"seen": {"name": ""}}
+    silent = INIT | {"seen": INIT["seen"] | {"name": ""}}
     assert rows_of(changed(run, init=silent))["began from"].startswith(
         "Ti_16.npz (SHA-256 fe98), of which nothing is said; arrays: "
     )

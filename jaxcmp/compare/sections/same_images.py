@@ -194,7 +194,7 @@ def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery | Text:
 def _stored_pictures(arms: Sequence[Arm], ids: set[int | str]) -> dict[int | str, np.ndarray]:
     found: dict[int | str, np.ndarray] = {}
     for outcome in (outcome for arm in arms for outcome in arm.outcomes):
-        if pictures := outcome.run.load_pictures():
+        if pictures := outcome.pictures:
             for number, image in zip(pictures.ids.tolist(), pictures.images, strict=True):
                 if number in ids:
                     found.setdefault(number, image)
