@@ -62,8 +62,8 @@ def test_accuracy_is_linear_between_epochs_and_unknown_before_the_first(group):
     assert accuracy_at(run, spent, 2.0 * (1 - 1e-12)) == pytest.approx(0.2)
 
 
-def test_at_equal_operations_each_arm_has_what_it_had_at_the_end_of_the_cheapest(made_up):
-    table = sections.table(cost_section(made_up), "equal training operations")
+def test_at_equal_flops_each_arm_has_what_it_had_at_the_end_of_the_cheapest(made_up):
+    table = sections.table(cost_section(made_up), "equal training FLOPs")
     assert table.title.endswith(": 4 TFLOP")
     vit, resnet = sections.row(table, "vit"), sections.row(table, "resnet")
     # 4 TFLOP are two of the ViT's five epochs: 40 % and 50 %.
@@ -103,7 +103,7 @@ def test_an_arm_whose_first_epoch_costs_more_has_no_figure(group):
         return spend(outcome, 10e12, [60.0] * 2, [0.5, 0.9])
 
     section = cost_section(alter(group, change))
-    for what in ("operations", "time"):
+    for what in ("FLOPs", "time"):
         table = sections.table(section, f"equal training {what}")
         assert sections.row(table, "vit")[AT] == Cell("not one epoch yet")
         assert sections.row(table, "resnet")[AT].value == pytest.approx(50)
@@ -111,7 +111,7 @@ def test_an_arm_whose_first_epoch_costs_more_has_no_figure(group):
 
 def test_lines_follow_the_mean_over_seeds(made_up):
     figure = sections.figure(cost_section(made_up), "cost")
-    line = sections.series(sections.plot(figure, "Training operations"), "vit")
+    line = sections.series(sections.plot(figure, "Training FLOPs"), "vit")
     assert line.x == pytest.approx([2, 4, 6, 8, 10])
     assert line.y == pytest.approx([25, 45, 65, 75, 85])
     line = sections.series(sections.plot(figure, "Training time"), "resnet")
@@ -121,7 +121,7 @@ def test_lines_follow_the_mean_over_seeds(made_up):
 
 def test_lines_meet_the_epochs_that_all_seeds_recorded(group):
     panels = [
-        sections.plot(sections.figure(cost_section(each), "cost"), "Training operations")
+        sections.plot(sections.figure(cost_section(each), "cost"), "Training FLOPs")
         for each in (group, every_other_epoch_of(group, 1))
     ]
     whole, thin = (sections.series(panel, "vit") for panel in panels)
@@ -143,10 +143,10 @@ def test_times_on_different_devices_are_never_compared(made_up):
         alter(made_up, lambda o: dataclasses.replace(o, device="T4" if o.seed else "cpu"))
     )
     assert not sections.has_table(section, "equal training time")
-    assert sections.has_table(section, "equal training operations")
+    assert sections.has_table(section, "equal training FLOPs")
     assert "several devices (T4, cpu)" in sections.texts(section)
     panels = [panel.title for panel in sections.figure(section, "cost").panels]
-    assert panels == ["Training operations"]
+    assert panels == ["Training FLOPs"]
 
 
 def test_one_arm_with_one_seed_has_curves_and_nothing_to_compare(tmp_path):

@@ -262,7 +262,7 @@ def test_layers_are_compared_over_all_pairs_of_seeds(group, answer):
     np.testing.assert_allclose(np.array(panel.values, float), 100 * expected, atol=0.1)
     assert panel.rows == ["1.1", "1.2", "2.1"] and panel.columns == ["1", "2"]
     best = np.mean([expected.max(axis=0).mean(), expected.max(axis=1).mean()])
-    words = f"most similar layer of vit have a CKA of {best:.2f}, mean over layers of both and 9 "
+    words = f"most similar layer of vit have a CKA of {100 * best:.0f} %, mean over layers of both and 9 "
     assert words in sections.texts(answer)
 
 
@@ -273,7 +273,7 @@ def test_two_seeds_of_one_arm_are_the_ceiling(group, answer):
     panel = sections.heatmap(sections.figure(answer, "why-layers-seeds"), "Two seeds of vit")
     np.testing.assert_allclose(np.array(panel.values, float), 100 * expected, atol=0.1)
     best = np.mean([expected.max(axis=0).mean(), expected.max(axis=1).mean()])
-    assert f"{best:.2f} for vit (3 pairs of seeds)" in sections.texts(answer)
+    assert f"{100 * best:.0f} % for vit (3 pairs of seeds)" in sections.texts(answer)
 
 
 def opened(picture):

@@ -91,7 +91,7 @@ def test_seconds_are_per_image_and_averaged_over_runs(group):
         (
             [0.1, 0.12, 0.08],
             2000,
-            "their seconds differ, which seeds alone can explain",
+            "whether their seconds differ is not clear",
         ),
         (
             [0.2, 0.21, None],
