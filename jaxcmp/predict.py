@@ -23,7 +23,7 @@ from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.experiment import COMPUTE_DTYPES, name_outputs
 from jaxcmp.files import path_argument
 from jaxcmp.logits import predict_logits
-from jaxcmp.runs import CHECKPOINTS, ENVIRONMENT, read_run
+from jaxcmp.runs import CHECKPOINTS, read_run
 from jaxcmp.text import say
 
 
@@ -82,9 +82,7 @@ def restore(folder: str | Path, which: int | str = "newest") -> Trained:
     folder or the checkpoint cannot be read.
     """
     run = read_run(folder)
-    if not run.environment:
-        raise JaxcmpError(f"{folder} cannot be restored: its {ENVIRONMENT} is missing")
-    config, data = run.config, run.environment["data"]
+    config, data = run.config, run.data
     model = models.build(**config["model"], dtype=COMPUTE_DTYPES[config["compute_dtype"]])
     step, restored = restore_variables(Path(folder) / CHECKPOINTS, which)
     variables = restored.get("average") or restored

@@ -292,7 +292,7 @@ def outcome_of(run: Run, stored: Stored) -> Outcome:
     recipe = recipe_of(config) + (origin.settings if origin else ())
     predictions = stored.test.by_id()
     data = dict(images_of(recipe))
-    data["version"] = json.dumps(run.environment["data"]["version"])
+    data["version"] = json.dumps(run.data["version"])
     data["num_test"] = json.dumps(result["num_test"])
     data["test_images"] = _fingerprint(predictions)
     return Outcome(

@@ -18,10 +18,9 @@ def check_run(run: Run, stored: Stored) -> None:
 
 def _faults(run: Run, stored: Stored) -> Iterator[tuple[str, str]]:
     """Yields files and what is wrong with them; each check relies on those before it."""
-    config, result = run.config, run.result
-    for file, content in ((runs.ENVIRONMENT, run.environment), (runs.COST, run.cost)):
-        if not content:
-            yield file, "it is missing"
+    config, result, data = run.config, run.result, run.data
+    if not run.cost:
+        yield runs.COST, "it is missing"
     if not run.epochs:
         yield runs.METRICS, "it has no record of an epoch"
     if config.get("init", {}).get("path") and not run.init:
@@ -31,7 +30,6 @@ def _faults(run: Run, stored: Stored) -> Iterator[tuple[str, str]]:
         yield runs.CONFIG, "model.patch_size is larger than model.image_size"
     if model["name"] == "resnet" and len(model["stage_widths"]) != len(model["stage_depths"]):
         yield runs.CONFIG, "model.stage_widths and model.stage_depths are not as many"
-    data = run.environment["data"]
     if len(data["mean"]) != len(data["std"]):
         yield runs.ENVIRONMENT, "data.mean and data.std are not as many"
     if result["train_seconds"] is None:
@@ -76,7 +74,7 @@ def _faults_of_epochs(run: Run) -> Iterator[str]:
 
 
 def _faults_of_predictions(run: Run, stored: Stored) -> Iterator[tuple[str, str]]:
-    result, data = run.result, run.environment["data"]
+    result, data = run.result, run.data
     splits = {
         "test_": (stored.test, result["num_test"]),
         "validation_": (stored.validation, data["num_validation"]),

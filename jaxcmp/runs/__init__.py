@@ -81,6 +81,13 @@ class Run:
         return [*self.environment.get("earlier", []), self.environment]
 
     @property
+    def data(self) -> dict[str, Any]:
+        """Returns what environment.json says of the images; raises JaxcmpError if it is missing."""
+        if not self.environment:
+            raise files.damaged(self.folder / ENVIRONMENT, "it is missing")
+        return self.environment["data"]
+
+    @property
     def epochs(self) -> list[dict[str, Any]]:
         """Returns the records of whole epochs, in their order."""
         return [record for record in self.metrics if record["kind"] == "epoch"]
