@@ -74,15 +74,12 @@ def _faults_of_epochs(run: Run) -> Iterator[str]:
 
 
 def _faults_of_predictions(run: Run, stored: Stored) -> Iterator[tuple[str, str]]:
-    result, data = run.result, run.data
-    splits = {
-        "test_": (stored.test, result["num_test"]),
-        "validation_": (stored.validation, data["num_validation"]),
-    }
-    for prefix, (predictions, num_images) in splits.items():
-        if predictions and (fault := predictions.contradiction(result, num_images, prefix)):
+    for split, predictions in {"test": stored.test, "validation": stored.validation}.items():
+        if predictions is None:
+            continue
+        if fault := predictions.contradiction(run.result, f"num_{split}", f"{split}_"):
             yield runs.RESULT, fault
-    if data["class_names"] != list(stored.test.class_names):
+    if run.data["class_names"] != list(stored.test.class_names):
         yield runs.ENVIRONMENT, f"its class_names are others than those of {runs.PREDICTIONS}"
     if stored.pictures and not np.isin(stored.pictures.ids, stored.test.ids).all():
         yield runs.PREDICTIONS, "a picture is none of the test images"

@@ -133,7 +133,7 @@ def read_evaluations(run: Path) -> tuple[list[Evaluation], list[str]]:
 def _faults(name: str, result: Mapping[str, Any], predictions: Predictions) -> Iterator[str]:
     if result["name"] != name:
         yield f"it is of the evaluation {result['name']!r}"
-    if fault := predictions.contradiction(result, result["num_images"]):
+    if fault := predictions.contradiction(result, "num_images"):
         yield fault
     names = result["data"]["class_names"]
     by_name = result["matched_by"] == "name"

@@ -66,12 +66,13 @@ class Predictions:
         order = np.argsort(self.ids, kind="stable")
         return type(self)(self.logits[order], self.labels[order], self.ids[order], self.class_names)
 
-    def contradiction(
-        self, result: Mapping[str, Any], num_images: int, prefix: str = ""
-    ) -> str | None:
-        """Returns what a result says that does not follow from these; None where all does."""
-        if len(self.ids) != num_images:
-            return f"{num_images:,} images, and {len(self.ids):,} in predictions.npz"
+    def contradiction(self, result: Mapping[str, Any], count: str, prefix: str = "") -> str | None:
+        """Returns what in a result does not follow from these; None where all does.
+
+        `count` is its key for the number of images, `prefix` the beginning of those for scores.
+        """
+        if result.get(count, len(self.ids)) != len(self.ids):
+            return f"{count} is {result[count]:,}, and {len(self.ids):,} by predictions.npz"
         for key in ("accuracy", "loss"):
             said, found = result.get(f"{prefix}{key}"), getattr(self, key)
             if said is not None and not math.isclose(said, found, rel_tol=EQUAL, abs_tol=EQUAL):

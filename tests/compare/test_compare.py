@@ -84,10 +84,10 @@ def damaged_arrays(name: str) -> Callable[[Path], None]:
 EMPTY = b'{"config": {"seed": 2}, "file": "", "variant": "", "overrides": {}, "module": ""}'
 DAMAGE = {
     "result.json cut off": (runs.RESULT, b'{"test_accuracy":'),
-    "result.json of another kind": (runs.RESULT, b"[]"),
     "result.json almost empty": (runs.RESULT, b'{"schema": 1}'),
     "config.json without an arm": (runs.CONFIG, EMPTY),
     "environment.json empty": (runs.ENVIRONMENT, b""),
+    "init.json cut off": (runs.INIT, b'{"schema":'),
     "predictions.npz cut off": (runs.PREDICTIONS, b"PK"),
     "metrics.jsonl without steps": (runs.METRICS, b'{"kind": "epoch"}\n{"kind": "epoch"}\n'),
     "damaged pictures": (runs.PREDICTIONS, damaged_arrays("pictures")),
