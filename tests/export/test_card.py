@@ -99,7 +99,7 @@ def test_a_step_that_nobody_evaluated_has_no_accuracy(run):
 
 
 def test_an_unfinished_run_says_so_at_the_top(run):
-    stopped = changed(run, result=None)
+    stopped = changed(run, result={})
     text = card(stopped, step=780)
     first = text.partition("## Accuracy")[0]
     assert (

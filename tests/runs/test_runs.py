@@ -190,7 +190,7 @@ def test_a_resumed_run_keeps_the_environments_of_earlier_sessions(tmp_path):
     [
         ("config.json", None, "config.json cannot be used: No such file"),
         ("config.json", "{", "config.json cannot be used: it is not JSON"),
-        ("config.json", '{"config": {}}', "Object missing required field `file`"),
+        ("config.json", '{"config": {}}', "config: Object missing required field `arm`"),
         ("environment.json", "[]", "environment.json cannot be used: it is not a JSON object"),
         ("init.json", "{", "init.json cannot be used: it is not JSON"),
         ("cost.json", "", "cost.json cannot be used: it is not JSON"),
