@@ -4,8 +4,10 @@ Each file is written whole: a key may be missing only where the type says so. A 
 type and range. Keys that no type names may be there too.
 """
 
+import operator
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NotRequired, TypedDict, Union
+from functools import reduce
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import msgspec
 from msgspec import Meta, structs
@@ -35,7 +37,7 @@ def _stored(section: type[Section]) -> Any:
     fields: list[Any] = []
     for field in structs.fields(section):
         sections = sections_of(unwrap(field.type)[0])
-        kind = Union[tuple(map(_stored, sections))] if sections else field.type  # noqa: UP007
+        kind = reduce(operator.or_, map(_stored, sections)) if sections else field.type
         fields.append((field.name, kind) if field.required else (field.name, kind, None))
     tag = section.__struct_config__
     return msgspec.defstruct(
