@@ -109,9 +109,9 @@ def _logits(
     num_images = images.shape[0]
     digest.update(repr(images.shape).encode())
     # The program of the run's own evaluation, whose batches fit all of its own images.
-    own = ("num_test", "num_validation") if planned.is_own else ()
-    sizes = [run.data[name] for name in own]
-    most = max(num_images, *sizes)
+    most = num_images
+    if planned.is_own:
+        most = max(most, run.data["num_test"], run.data["num_validation"])
     model = on_this_gpu(trained.model, planned.settings)
     batch_size = batch_for(most, planned.settings.eval_batch_size, jax.device_count())
 
