@@ -108,8 +108,9 @@ def origin_of(init: Mapping[str, Any]) -> Origin | None:
     if not init:
         return None
     seen, rows = init["seen"], init["rows"]
-    names, num_classes = _strings(seen["class_names"]), seen["num_classes"]
+    names, num_classes = seen["class_names"], seen["num_classes"]
     before = list(_before(seen))
+    names_before = [each["class_names"] for each in before]
     return Origin(
         kind=init["kind"],
         layout=init["layout"],
@@ -118,12 +119,12 @@ def origin_of(init: Mapping[str, Any]) -> Origin | None:
         name=seen["name"],
         num_train=seen["num_train"],
         num_classes=len(names) if num_classes is None and names else num_classes,
-        class_names=names,
+        class_names=None if names is None else tuple(names),
         epochs=seen["epochs"],
         arm=seen["arm"],
         seed=seen["seed"],
         before=tuple(each["name"] for each in reversed(before)),
-        classes_before=_joined([_strings(each["class_names"]) for each in before]),
+        classes_before=None if None in names_before else tuple(itertools.chain(*names_before)),
         arrays=Counter(row["what"] for row in rows),
         fitted=_digest(rows),
     )
@@ -138,16 +139,6 @@ def _before(seen: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Returns the trainings behind a run's weights before the run itself, the newest first."""
     while seen := seen["before"]:
         yield seen
-
-
-def _joined(names: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
-    """Returns all of them; None if some are unknown."""
-    known = [each for each in names if each is not None]
-    return tuple(itertools.chain(*known)) if len(known) == len(names) else None
-
-
-def _strings(names: Sequence[str] | None) -> tuple[str, ...] | None:
-    return None if names is None else tuple(names)
 
 
 def _digest(rows: Iterable[Mapping[str, Any]]) -> str:

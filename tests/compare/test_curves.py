@@ -76,7 +76,7 @@ def test_training_accuracy_under_mixing_is_named_as_such_and_explained(group, tm
     }
     assert "training, mixed targets" in labels["vit"]
     assert "training, augmented images" in labels["resnet"]
-    assert "The training accuracy of vit cannot be compared" in sections.texts(
+    assert "The dashed accuracy of vit cannot be compared" in sections.texts(
         curves_section(group)
     )
     assert not sections.texts(curves_section(make_group(tmp_path, Sample("resnet"))))

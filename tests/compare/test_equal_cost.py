@@ -44,7 +44,7 @@ def section(group: Group) -> Answer:
 
 def test_arms_are_compared_at_the_lengths_that_cost_as_much(runs):
     found = section(spend(runs, 9.1e12))
-    table = sections.table(found, "At equal training FLOPs")
+    table = sections.table(found, "At equal training FLOPs, each run planned")
     assert sections.names(table) == ["resnet", "vit (9 epochs)"]
     row = sections.row(table, "vit (9 epochs)")
     assert row["test accuracy"].value == pytest.approx(85)
@@ -65,7 +65,7 @@ def test_the_sentence_has_welchs_interval(runs):
 
 def test_a_cost_more_than_two_percent_away_is_not_equal(runs):
     found = section(spend(runs, 9.3e12))
-    assert not sections.has_table(found, "At equal training FLOPs")
+    assert not sections.has_table(found, "At equal training FLOPs, each run planned")
     assert "resnet takes 1.55 times the training FLOPs of vit; 9 epochs of vit" in sections.texts(
         found
     )
