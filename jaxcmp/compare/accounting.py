@@ -31,9 +31,9 @@ def about_recipes(group: Group) -> list[str]:
             f"The arms differ in {listed(parts)} too: a gap between two models with two recipes is "
             "one of model and recipe together."
         ]
+    names = " and ".join(arm.name for arm in arms)
     return [
-        f"{arms[0].name} and {arms[1].name} differ in {listed(parts)} too: what sets them apart is "
-        "model and recipe together."
+        f"{names} differ in {listed(parts)} too: what sets them apart is model and recipe together."
     ]
 
 

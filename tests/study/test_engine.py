@@ -23,8 +23,9 @@ def start(workdir, num_slots, *folders):
     command = [sys.executable, engine_child.__file__, str(workdir), str(num_slots), *folders]
     # So that it finds the samples.
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, **pipes, text=True, env=env)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+    )
 
 
 def finish(process):
