@@ -36,27 +36,19 @@ def training_flops(
 def speed(metrics: Sequence[Mapping[str, Any]], *, batch_size: int) -> dict[str, Any]:
     """Returns seconds and images/s of a whole run, of all its sessions, from its metrics.
 
-    Each record of kind "train" is one sample of the seconds per step. A value that was not recorded
-    is None; `train_seconds` is None too unless every epoch recorded its seconds.
+    Each record of kind "train" is one sample of the seconds per step. A value is None without a
+    record to take it from.
     """
-    samples = [batch_size / r["images_per_second"] for r in metrics if _is_known(r, "train")]
+    samples = [batch_size / r["images_per_second"] for r in metrics if r["kind"] == "train"]
     median, p95 = np.percentile(samples, [50, 95]).tolist() if samples else (None, None)
     epochs = [r for r in metrics if r["kind"] == "epoch"]
-    known = [r for r in epochs if _is_known(r, "epoch", "seconds")]
-    seconds = sum(r["seconds"] for r in known)
-    images = sum(r["seconds"] * r["images_per_second"] for r in known)
+    seconds = sum(r["seconds"] for r in epochs)
+    images = sum(r["seconds"] * r["images_per_second"] for r in epochs)
     return {
         "step_seconds": {"median": median, "p95": p95, "num_samples": len(samples)},
-        "train_seconds": seconds if known and len(known) == len(epochs) else None,
-        "images_per_second": images / seconds if known else None,
+        "train_seconds": seconds if epochs else None,
+        "images_per_second": images / seconds if epochs else None,
     }
-
-
-def _is_known(record: Mapping[str, Any], kind: str, *names: str) -> bool:
-    """Returns whether a record is of this kind, with a rate and all named numbers above 0."""
-    return record["kind"] == kind and all(
-        0 < record.get(name, 0) < np.inf for name in ("images_per_second", *names)
-    )
 
 
 def peak_memory() -> dict[str, int | None]:

@@ -23,11 +23,9 @@ from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.experiment import COMPUTE_DTYPES, name_outputs
 from jaxcmp.files import path_argument
 from jaxcmp.logits import predict_logits
-from jaxcmp.runs import CHECKPOINTS, CONFIG, ENVIRONMENT, read_run, schemas
+from jaxcmp.runs import CHECKPOINTS, read_run
 from jaxcmp.text import say
 
-# What environment.json has to say of the images.
-DATA_KEYS = ("data.class_names", "data.image_size", "data.mean", "data.std")
 # Compiled for each model and number of images.
 logits_of = jax.jit(predict_logits, static_argnums=0)
 
@@ -88,20 +86,14 @@ def restore(folder: str | Path, which: int | str = "newest") -> Trained:
     folder or the checkpoint cannot be read.
     """
     run = read_run(folder)
-    for name, content, keys in (
-        (CONFIG, run.config, ("model.name", "compute_dtype")),
-        (ENVIRONMENT, run.environment, DATA_KEYS),
-    ):
-        if key := schemas.lacking(content, keys):
-            raise JaxcmpError(f"{folder} cannot be restored: its {name} has no {key}")
-    config, data = run.config, run.environment["data"]
+    config, data = run.config, run.data
     model = models.build(**config["model"], dtype=COMPUTE_DTYPES[config["compute_dtype"]])
     step, restored = restore_variables(Path(folder) / CHECKPOINTS, which)
     variables = restored.get("average") or restored
     mean, std = np.array(data["mean"], np.float32), np.array(data["std"], np.float32)
     names = name_outputs(data["class_names"], model.num_classes)
     height, width = data["image_size"]
-    fit = config.get("data", {}).get("fit", "crop")
+    fit = config["data"].get("fit", "crop")
     return Trained(model, variables, names, mean, std, (height, width), step, fit)
 
 

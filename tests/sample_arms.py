@@ -12,7 +12,8 @@ from jaxcmp.settings.configuration import NOTHING_GIVEN
 
 
 def make_arm(name: str, accuracies: list[float], *, device: str = "cpu") -> Arm:
-    run = Run(Path(f"runs/{name}"), {}, NOTHING_GIVEN, {}, {}, [], {})
+    config = {"model": {"name": name}}
+    run = Run(Path(f"runs/{name}"), config, NOTHING_GIVEN, {}, {}, [], {})
     predictions = Predictions.of(np.eye(2), np.arange(2), np.arange(2), ("cat", "dog"))
     outcome = Outcome(
         run=run,

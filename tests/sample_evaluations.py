@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sample_files import MACHINE
 from sample_runs import make_predictions
 
 from jaxcmp.runs import read_run
@@ -44,7 +45,7 @@ def make_evaluation(
         "num_images": len(predictions.ids),
         "accuracy": predictions.accuracy,
         "loss": predictions.loss,
-        "environment": {"device": "cpu", "device_count": 1},
+        "environment": MACHINE,
         **more,
     }
 
@@ -57,12 +58,11 @@ def evaluate_sample(
     They are of 300 images of `classes`, by default all, and right with probability `share`.
     """
     run = read_run(folder)
-    names = run.load_predictions().class_names
+    names = run.load_predictions().test.class_names
     rng = np.random.default_rng([run.config["seed"], len(run.config["arm"]), len(name)])
     labels = np.resize(np.array(classes or range(len(names))), 300)
     predictions = make_predictions(rng, share, labels, names)
     present = [names[index] for index in classes][::-1]
-    step = (run.result or {})["steps"]
-    changes = {"step": step, "class_names": present} | changes
+    changes = {"step": run.result["steps"], "class_names": present} | changes
     write_evaluation(folder, name, predictions, make_evaluation(name, predictions, **changes))
     return predictions

@@ -105,7 +105,7 @@ def inspect_sample(folder: Path, shares: Shares, digest: str = "0123") -> dict[s
     is_vit = config["model"]["name"] == "vit"
     if is_vit:
         found |= make_attention(config["seed"])
-    predictions = read_run(folder).load_predictions()
+    predictions = read_run(folder).load_predictions().test
     found["arrays"] = write_arrays(folder, make_arrays(config["seed"], is_vit, predictions))
     write_inspection(folder, found)
     return found

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxcmp.compare.arms import Outcome, outcome_of
 from jaxcmp.runs import Run
-from jaxcmp.runs.predictions import Predictions
+from jaxcmp.runs.predictions import Predictions, Stored
 from jaxcmp.settings.configuration import NOTHING_GIVEN
 
 NUM_TEST = 20
@@ -52,7 +52,7 @@ def make_outcome(
     environment = {"device": "cpu", "device_count": 1, "data": {"version": "3.0.2"}}
     told = {"schema": 1, **values, **result}
     run = Run(Path(folder), config, NOTHING_GIVEN, environment, {}, [], told, init or {})
-    return outcome_of(run, predictions)
+    return outcome_of(run, Stored(predictions))
 
 
 def make_seeds(accuracies: list[float], **kwargs: Any) -> list[Outcome]:

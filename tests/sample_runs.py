@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sample_files import COST, DATA, RESULT, epoch_record, session
 
 from configs import resnet, vit
 from jaxcmp import runs
@@ -112,27 +113,13 @@ def write_run(folder: Path, sample: Sample) -> Path:
 def _environment(sample: Sample, config: dict[str, Any], num_train: int) -> dict[str, Any]:
     data = {
         "name": config["data"]["name"],
-        "version": "3.0.2",
         "class_names": list(sample.class_names),
         "num_train": num_train,
         "num_validation": sample.num_validation,
         "num_test": sample.num_test,
-        "mean": [0.5, 0.5, 0.5],
-        "std": [0.25, 0.25, 0.25],
     }
-    return {
-        "start": "2026-01-01T00:00:00+00:00",
-        "end": None,
-        "command": f"python -m jaxcmp.main --config=configs/{sample.arm}.py:cpu",
-        "git_commit": "0123456789abcdef",
-        "git_dirty": False,
-        "python": "3.12.1",
-        "packages": {"jax": "0.12.0"},
-        "device": sample.device,
-        "device_count": 1,
-        "precision": "float32",
-        "data": data,
-    }
+    command = f"python -m jaxcmp.main --config=configs/{sample.arm}.py:cpu"
+    return session(command=command, device=sample.device, data=DATA | data)
 
 
 def _records(
@@ -140,21 +127,17 @@ def _records(
 ) -> list[dict[str, Any]]:
     steps, epochs = num_train // config["batch_size"], config["num_epochs"]
     return [
-        {
-            "kind": "epoch",
-            "step": epoch * steps,
-            "epoch": epoch,
-            "train_loss": 2.0 / epoch,
-            "train_accuracy_mixed": accuracy * epoch / epochs,
-            "train_accuracy": accuracy * (epoch / epochs) ** 0.125,
-            "test_loss": 1.5 / epoch,
-            "test_accuracy": accuracy * (epoch / epochs) ** 0.25,
-            "learning_rate": 1e-3 * (1 - epoch / epochs),
-            "gradient_norm": 1.0,
-            "parameter_norm": 10.0,
-            "images_per_second": 1000.0,
-            "seconds": seconds / epochs,
-        }
+        epoch_record(
+            epoch * steps,
+            epoch,
+            train_loss=2.0 / epoch,
+            train_accuracy_mixed=accuracy * epoch / epochs,
+            train_accuracy=accuracy * (epoch / epochs) ** 0.125,
+            test_loss=1.5 / epoch,
+            test_accuracy=accuracy * (epoch / epochs) ** 0.25,
+            learning_rate=1e-3 * (1 - epoch / epochs),
+            seconds=seconds / epochs,
+        )
         for epoch in range(1, epochs + 1)
     ]
 
@@ -172,19 +155,10 @@ def _write_costs(
         sizes[name] = {"total": sum(components.values()), "components": components}
     totals = {name: sizes[name]["total"] for name in sizes}
     flops = 6 * totals["multiply_adds"] * steps * config["batch_size"]
-    speed = {"train_seconds": sample.train_seconds, "images_per_second": 1000.0}
-    step = {"median": 0.128, "p95": 0.2, "num_samples": 50}
-    cost = {"training_flops": flops, "compile_seconds": {}, "step_seconds": step}
-    run.write_json(runs.COST, {**sizes, **cost, **speed})
-    return {
-        "schema": 1,
-        "num_train": num_train,
-        "num_test": sample.num_test,
-        "epochs": config["num_epochs"],
-        "steps": steps,
-        **totals,
-        **speed,
-    }
+    seconds = {"train_seconds": sample.train_seconds}
+    run.write_json(runs.COST, COST | sizes | {"training_flops": flops} | seconds)
+    counts = {"num_train": num_train, "num_test": sample.num_test, "steps": steps}
+    return RESULT | counts | {"epochs": config["num_epochs"]} | totals | seconds
 
 
 def write_runs(root: Path, *samples: Sample) -> list[Path]:

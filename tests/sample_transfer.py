@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from sample_files import INIT, SEEN
 from sample_runs import Sample, alter, make_group
 
 from jaxcmp.compare.arms import Group, Outcome
@@ -31,28 +32,24 @@ MEANS = {
 }
 
 # What a run says that it had itself begun from: a file, of which little is known.
-IMAGENET = {"name": "ImageNet-21k, 14 million images", "class_names": None, "before": None}
+IMAGENET = {"name": "ImageNet-21k, 14 million images", **SEEN}
 
 
 def from_run(arm: str = "vit", seed: int = 0, sha256: str = "", **seen: Any) -> dict[str, Any]:
     """init.json of a run that began from a run folder."""
     told = {"name": "cifar10", "num_train": 25_000, "num_classes": 5, "class_names": OTHERS}
-    told |= {"epochs": 10, "arm": arm, "seed": seed}
+    told |= {"epochs": 10, "arm": arm, "seed": seed, "before": None}
     digest = sha256 or hashlib.sha256(f"{arm} {seed}".encode()).hexdigest()
-    where = {"path": f"runs/source/{arm}/seed-{seed}", "kind": "run", "format": "run"}
+    where = {"path": f"runs/source/{arm}/seed-{seed}", "kind": "run", "revision": None}
     rest = {"layout": "jaxcmp", "sha256": digest, "seen": told | seen, "rows": ROWS}
     return {"schema": 1, **where, **rest}
 
 
 def from_file(name: str = "ImageNet-21k", path: str = "Ti_16.npz", **seen: Any) -> dict[str, Any]:
     """init.json of a run that began from a published file, which says little."""
-    unknown = dict.fromkeys(
-        ("num_train", "num_classes", "class_names", "epochs", "arm", "seed"), None
-    )
-    where = {"path": f"/weights/{path}", "kind": "file", "format": "npz", "layout": "vit_npz"}
     digest = hashlib.sha256(path.encode()).hexdigest()
-    told = {"name": name} | unknown | seen
-    return {"schema": 1, **where, "sha256": digest, "seen": told, "rows": ROWS}
+    told = {"name": name, **SEEN, **seen}
+    return INIT | {"path": f"/weights/{path}", "sha256": digest, "seen": told, "rows": ROWS}
 
 
 def pretrained(

@@ -44,19 +44,3 @@ def test_a_speed_that_was_not_recorded_is_none():
     speed = costs.speed([], batch_size=10)
     assert speed["train_seconds"] is speed["images_per_second"] is None
     assert speed["step_seconds"] == {"median": None, "p95": None, "num_samples": 0}
-
-
-def test_a_record_that_lacks_a_number_does_not_fail_the_run():
-    metrics = [
-        {"kind": "train"},
-        {"kind": "train", "images_per_second": 0.0},
-        {"kind": "train", "images_per_second": float("nan")},
-        {"kind": "train", "images_per_second": 100.0},
-        {"kind": "epoch", "seconds": 2.0, "images_per_second": 100.0},
-    ]
-    speed = costs.speed(metrics, batch_size=10)
-    assert speed["step_seconds"] == {"median": 0.1, "p95": 0.1, "num_samples": 1}
-    assert speed["train_seconds"] == 2.0
-    # What an epoch took that says nothing of it is not known, nor is the sum.
-    speed = costs.speed([*metrics, {"kind": "epoch"}], batch_size=10)
-    assert speed["train_seconds"] is None and speed["images_per_second"] == 100

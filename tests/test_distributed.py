@@ -52,8 +52,8 @@ def test_batch_statistics_and_scores_are_those_of_one_process(number, alone, tmp
     assert here.environment["num_processes"] == number
     np.testing.assert_allclose(losses(folder)[:20], losses(alone)[:20], rtol=0, atol=1e-5)
     # The last of its batches is filled up.
-    assert len(there.load_predictions().ids) % 100
-    actual, expected = here.load_predictions(), there.load_predictions()
+    assert len(there.load_predictions().test.ids) % 100
+    actual, expected = here.load_predictions().test, there.load_predictions().test
     np.testing.assert_array_equal(actual.ids, expected.ids)
     np.testing.assert_allclose(actual.logits, expected.logits, rtol=0, atol=1e-3)
     _, arrays = processes.final_arrays(folder)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import sample_data
 from msgspec.structs import replace
+from sample_files import session
 from sample_photos import put_all
 
 from jaxcmp import experiment, runs
@@ -113,7 +114,7 @@ class TestSessions:
         given = settings("resnet", photos(tmp_path))
         prepared = experiment.prepare(given)
         with runs.open_run(tmp_path / "run", prepared.settings.to_dict()) as run:
-            run.write_environment({"device": "cpu", "data": prepared.describe_data()})
+            run.write_environment(session(data=prepared.describe_data()))
         return given, tmp_path / "run"
 
     def test_a_run_goes_on_with_sizes_that_follow_from_the_data(self, begun):

@@ -5,6 +5,7 @@ import json
 
 import processes
 import pytest
+from sample_files import CONFIG
 
 from configs import vit
 from jaxcmp.errors import CommandError
@@ -49,7 +50,7 @@ def test_a_process_without_the_run_folder_writes_nothing():
 
 def test_every_viewer_gets_the_numbers_of_the_records(tmp_path):
     viewers = [Memory(), Memory()]
-    with open_run(tmp_path, {}) as run:
+    with open_run(tmp_path, CONFIG) as run:
         log = Log(run, quiet_reporter(), viewers)
         log.step(STEP)
         log.epoch(EPOCH, seconds_left=0)
@@ -91,7 +92,7 @@ def test_no_viewer_is_opened_unless_the_settings_ask_for_it(tmp_path):
 
 def test_events_hold_the_same_values(tmp_path):
     pytest.importorskip("tensorboardX", reason="the tensorboard extra is not installed")
-    with open_run(tmp_path / "run", {}) as run:
+    with open_run(tmp_path / "run", CONFIG) as run:
         log = Log(run, quiet_reporter(), open_viewers(settings(tensorboard=True), tmp_path))
         log.step(STEP)
         log.close()
@@ -107,7 +108,7 @@ def test_weights_and_biases_without_a_network_writes_into_the_run_folder(tmp_pat
     folder = tmp_path / "run"
     for step in (5, 3):
         # Continued after step 3: the same run, whose steps go back.
-        with open_run(folder, {}) as run:
+        with open_run(folder, CONFIG) as run:
             log = Log(run, quiet_reporter(), open_viewers(settings(wandb=True), folder))
             log.step({**STEP, "step": step})
             log.close()

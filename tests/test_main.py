@@ -313,12 +313,11 @@ def test_outputs_follow_from_the_classes_and_more_are_allowed(tmp_path, given, n
         code, _, err = processes.run(*arguments, *given, f"--workdir={folder}")
         assert code == 0, err
     run = read_run(folder)
-    predictions = run.load_predictions()
+    predictions = run.load_predictions().test
     assert run.config["model"]["num_classes"] == len(names)
     assert predictions.class_names == names == jaxcmp.restore(folder).class_names
     assert predictions.logits.shape[1] == len(names)
     right = predictions.logits.argmax(axis=1) == predictions.labels
-    assert run.result is not None
     assert right.mean() == pytest.approx(run.result["test_accuracy"])
     # The folder goes on with the number said or left to the data.
     (folder / "result.json").unlink()

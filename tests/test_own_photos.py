@@ -66,7 +66,7 @@ def test_classes_and_size_follow_from_the_pictures(runs):
 
 
 def test_predictions_name_the_files(runs, photos):
-    predictions = read_run(runs / "vit").load_predictions()
+    predictions = read_run(runs / "vit").load_predictions().test
     assert len(predictions.ids) == 3 * NUM_TEST
     for name, label in zip(predictions.ids.tolist(), predictions.labels, strict=True):
         path = photos / name
@@ -91,7 +91,7 @@ def test_the_report_is_named_after_the_folder_and_its_gallery_names_files(runs, 
 
 
 def test_a_picture_of_any_size_is_predicted_as_in_the_evaluation(runs, photos):
-    stored = read_run(runs / "vit").load_predictions()
+    stored = read_run(runs / "vit").load_predictions().test
     trained = predict.restore(runs / "vit")
     for name, logits in list(zip(stored.ids.tolist(), stored.logits, strict=True))[:15]:
         image = predict.read_image(photos / name, image_size=16, num_channels=3, how=trained.fit)

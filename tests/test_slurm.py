@@ -66,7 +66,7 @@ def test_a_run_preempted_twice_ends_like_an_unbroken_one(slurm, tmp_path):
     assert [len(run.sessions) for run in runs] == [1, 3], slurm.output()
     for run in runs:
         assert [session["num_processes"] for session in run.sessions] == [2] * len(run.sessions)
-    whole, parted = (run.load_predictions() for run in runs)
+    whole, parted = (run.load_predictions().test for run in runs)
     np.testing.assert_array_equal(parted.logits, whole.logits)
     assert slurm.output(broken).count("is saved; the same command goes on") == 4
 

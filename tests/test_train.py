@@ -30,8 +30,8 @@ def assert_same_end(folder, other):
         np.testing.assert_array_equal(array, other_arrays[name], err_msg=name)
     assert processes.values(folder) == processes.values(other)
     assert (
-        read_run(folder).load_predictions().logits.tobytes()
-        == read_run(other).load_predictions().logits.tobytes()
+        read_run(folder).load_predictions().test.logits.tobytes()
+        == read_run(other).load_predictions().test.logits.tobytes()
     )
 
 
@@ -79,7 +79,6 @@ def test_a_run_prints_what_it_trains_and_then_its_result(tmp_path):
     assert code == 0, err
     (first, *lines), run = out.splitlines(), read_run(folder)
     assert first == "vit, seed 0: loading JAX and the images"
-    assert run.result is not None
     parameters = run.cost["parameters"]["total"]
     host = f"{cpu_model()} with {run.environment['host_cores']} cores and "
     start = f"vit, seed 0: {parameters:,} parameters, float32, on {host}"
@@ -127,7 +126,6 @@ def test_evaluating_less_often_changes_no_weight_and_counts_every_step(unbroken,
     code, _, err = processes.run(*processes.TINY, every, f"--workdir={seldom}")
     assert code == 0, err
     run = read_run(seldom)
-    assert run.result is not None and often.result is not None
     assert [r["epoch"] for r in run.metrics if r["kind"] == "epoch"] == [3, 4]
     for name in ("test_loss", "test_accuracy", "steps"):
         assert run.result[name] == often.result[name]

@@ -1,6 +1,5 @@
-"""Remarks on an answer: runs that it leaves out, their code and versions, and missing files."""
+"""Remarks on an answer: runs that it leaves out, and their code and versions."""
 
-from jaxcmp import runs
 from jaxcmp.compare.arms import Group, runs_of
 from jaxcmp.compare.sections import recipe
 from jaxcmp.compare.versions import about_versions
@@ -16,7 +15,7 @@ RECIPE = {
 
 def account(group: Group) -> list[str]:
     """Sentences that every run of the group is behind; none where there is nothing to be said."""
-    return [*_beside(group), *about_versions(group), *_lacking(group)]
+    return [*_beside(group), *about_versions(group)]
 
 
 def about_recipes(group: Group) -> list[str]:
@@ -32,9 +31,9 @@ def about_recipes(group: Group) -> list[str]:
             f"The arms differ in {listed(parts)} too: a gap between two models with two recipes is "
             "one of model and recipe together."
         ]
+    names = " and ".join(arm.name for arm in arms)
     return [
-        f"{arms[0].name} and {arms[1].name} differ in {listed(parts)} too: what sets them apart is "
-        "model and recipe together."
+        f"{names} differ in {listed(parts)} too: what sets them apart is model and recipe together."
     ]
 
 
@@ -52,17 +51,3 @@ def _beside(group: Group) -> list[str]:
         if arms
     ]
     return [f"Beside these arms stand {listed(told)}."] if told else []
-
-
-def _lacking(group: Group) -> list[str]:
-    """Names the runs that lack a file, so that means are over the others."""
-    outcomes = runs_of(group.all_arms)
-    files = {
-        f"epochs in its {runs.METRICS}": [each.folder for each in outcomes if not each.epochs],
-        runs.COST: [each.folder for each in outcomes if not each.run.cost],
-    }
-    return [
-        f"Without {what}, and left out of what is made from it: {listed(shortened(folders))}."
-        for what, folders in files.items()
-        if folders
-    ]

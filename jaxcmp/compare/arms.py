@@ -15,7 +15,7 @@ from jaxcmp.compare.recipe_keys import Settings, images_of, recipe_of
 from jaxcmp.runs import Run
 from jaxcmp.runs.evaluations import Evaluation, read_evaluations
 from jaxcmp.runs.inspections import COUNTED, read_arrays, read_inspection
-from jaxcmp.runs.predictions import Predictions, bytes_of
+from jaxcmp.runs.predictions import Pictures, Predictions, Stored, bytes_of
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -26,6 +26,8 @@ EQUAL = 0.02
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     """A finished run. Accuracy is of the last epoch on the test split, in [0, 1]; times in s.
+
+    `held_out` are predictions of the validation split, and `pictures` some of the test images.
 
     `predictions` are those of the test split in the order of their ids. `number` is the run's place
     in the report; `origin` is None of a run that began at random. `is_crossed` says that one model
@@ -47,6 +49,8 @@ class Outcome:
     multiply_adds: int
     train_seconds: float
     device: str
+    held_out: Predictions | None = None
+    pictures: Pictures | None = None
     number: int = 0
     origin: Origin | None = None
     is_crossed: bool = False
@@ -60,12 +64,12 @@ class Outcome:
     @property
     def epochs(self) -> list[dict[str, Any]]:
         """The records of whole epochs, in their order."""
-        return [record for record in self.run.metrics if record["kind"] == "epoch"]
+        return self.run.epochs
 
     @property
     def recipe_name(self) -> str:
         """Whose recipe it was trained with; older runs do not say, and have their own."""
-        return str(self.run.config.get("recipe") or self.name)
+        return self.run.config.get("recipe") or self.name
 
     @property
     def title(self) -> str:
@@ -77,15 +81,15 @@ class Outcome:
 
     @property
     def architecture(self) -> str:
-        return str(self.run.config.get("model", {}).get("name", self.name))
+        return self.run.config["model"]["name"]
 
     @property
     def num_epochs(self) -> int:
-        return int(self.run.config["num_epochs"])
+        return self.run.config["num_epochs"]
 
     @property
-    def steps(self) -> int | None:
-        return (self.run.result or {}).get("steps")
+    def steps(self) -> int:
+        return self.run.result["steps"]
 
     @functools.cached_property
     def evaluations(self) -> tuple[list[Evaluation], list[str]]:
@@ -106,8 +110,8 @@ class Outcome:
         return found, read_arrays(self.run.folder, found)
 
     @property
-    def training_flops(self) -> float | None:
-        return self.run.cost.get("training_flops")
+    def training_flops(self) -> float:
+        return self.run.cost["training_flops"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,9 +133,8 @@ class Arm:
     @functools.cached_property
     def held_out_accuracies(self) -> list[float] | None:
         """Returns each run's accuracy on held-out images; None where a run held none out."""
-        found = [outcome.run.load_validation_predictions() for outcome in self.outcomes]
-        shares = [each.accuracy for each in found if each is not None and len(each.labels)]
-        return shares if len(shares) == len(found) else None
+        shares = [each.held_out.accuracy for each in self.outcomes if each.held_out]
+        return shares if len(shares) == len(self.outcomes) else None
 
     @functools.cached_property
     def held_out_accuracy(self) -> float | None:
@@ -162,7 +165,7 @@ class Arm:
         How often a run is evaluated may differ between seeds.
         """
         found = [
-            dict(zip((int(epoch["epoch"]) for epoch in each.epochs), values(each), strict=True))
+            dict(zip((epoch["epoch"] for epoch in each.epochs), values(each), strict=True))
             for each in self.outcomes
         ]
         shared = [epoch for epoch in found[0] if all(epoch in each for each in found)]
@@ -191,17 +194,12 @@ def gathered(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     return found
 
 
-def with_epochs(arm: Arm) -> Arm | None:
-    """The arm with those of its runs that recorded their epochs; None where none did."""
-    return arm_of(arm, [outcome for outcome in arm.outcomes if outcome.epochs])
-
-
 def with_training_accuracy(arm: Arm) -> Arm | None:
     """The arm with its runs that recorded their training accuracy, without augmentation."""
     recorded = [
         outcome
         for outcome in arm.outcomes
-        if outcome.epochs and all("train_accuracy" in epoch for epoch in outcome.epochs)
+        if all("train_accuracy" in epoch for epoch in outcome.epochs)
     ]
     return arm_of(arm, recorded)
 
@@ -285,36 +283,34 @@ def by_held_out(arms: Sequence[Arm]) -> list[Arm]:
     return [arms[i] for i in sorted(range(len(arms)), key=lambda i: -known[i])]
 
 
-def outcome_of(run: Run, predictions: Predictions) -> Outcome:
-    """Raises KeyError, TypeError or ValueError where a run lacks what its files should say."""
-    origin = origin_of(run.init)
-    recipe = recipe_of(run.config) + (origin.settings if origin else ())
-    if origin is None and run.config.get("init", {}).get("path"):
-        raise ValueError("its configuration names weights, and init.json is missing")
-    result = run.result
-    if result is None:
-        raise ValueError("the run is not finished")
-    if len(predictions.ids) != result["num_test"]:
-        raise ValueError(f"{len(predictions.ids)} predictions for {result['num_test']} images")
-    predictions = predictions.by_id()
+def outcome_of(run: Run, stored: Stored) -> Outcome:
+    """Describes a finished run, whose files agree, with its predictions.
+
+    Raises CommandError as `origin_of` does.
+    """
+    origin, config, result = origin_of(run.init), run.config, run.result
+    recipe = recipe_of(config) + (origin.settings if origin else ())
+    predictions = stored.test.by_id()
     data = dict(images_of(recipe))
-    data["version"] = json.dumps(run.environment["data"]["version"])
+    data["version"] = json.dumps(run.data["version"])
     data["num_test"] = json.dumps(result["num_test"])
     data["test_images"] = _fingerprint(predictions)
     return Outcome(
         run=run,
         predictions=predictions,
-        name=str(run.config["arm"]),
-        seed=int(run.config["seed"]),
+        name=config["arm"],
+        seed=config["seed"],
         recipe=recipe,
         data=tuple(data.items()),
-        train_fraction=float(run.config["data"]["train_fraction"]),
-        num_train=int(result["num_train"]),
-        test_accuracy=float(result["test_accuracy"]),
-        parameters=int(result["parameters"]),
-        multiply_adds=int(result["multiply_adds"]),
-        train_seconds=float(result["train_seconds"]),
+        train_fraction=config["data"]["train_fraction"],
+        num_train=result["num_train"],
+        test_accuracy=result["test_accuracy"],
+        parameters=result["parameters"],
+        multiply_adds=result["multiply_adds"],
+        train_seconds=result["train_seconds"],
         device=devices_of(run),
+        held_out=stored.validation,
+        pictures=stored.pictures,
         origin=origin,
     )
 
@@ -333,8 +329,6 @@ def _fingerprint(predictions: Predictions) -> str:
     return digest.hexdigest()[:8]
 
 
-def is_equal(first: float | None, second: float | None) -> bool:
-    """Returns whether two costs are known and equal within 2 % of the larger."""
-    if first is None or second is None:
-        return False
+def is_equal(first: float, second: float) -> bool:
+    """Returns whether two costs are equal within 2 % of the larger."""
     return abs(first - second) <= EQUAL * max(first, second)

@@ -12,7 +12,6 @@ import msgspec
 from msgspec import Struct, field
 
 SCHEMA = 2
-SCHEMA_TITLE = "The report of a comparison, report.json"
 
 Numbers = Sequence[float | None]
 Interval = tuple[float, float]
@@ -256,16 +255,6 @@ def from_json(content: bytes | str) -> Report:
     if report.schema != SCHEMA:
         raise ValueError(f"its schema is {report.schema}, this program reads {SCHEMA}")
     return report
-
-
-def json_schema() -> dict[str, Any]:
-    """Describes report.json as a JSON schema (2020-12)."""
-    schema = msgspec.json.schema(Report)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": SCHEMA_TITLE,
-        **schema,
-    }
 
 
 def _writable(value: Any) -> Any:

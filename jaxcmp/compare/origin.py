@@ -10,7 +10,6 @@ from pathlib import PurePath
 from typing import Any
 
 from jaxcmp.compare.words import count
-from jaxcmp.errors import CommandError
 from jaxcmp.settings.hub_address import is_hub_address, parse_address
 
 
@@ -104,68 +103,46 @@ class Origin:
 def origin_of(init: Mapping[str, Any]) -> Origin | None:
     """Returns the origin of a run's weights; None for a run that began at random.
 
-    Raises KeyError, TypeError or ValueError where init.json lacks what it should say.
+    Raises CommandError where its path is a wrong address of a model hub.
     """
     if not init:
         return None
     seen, rows = init["seen"], init["rows"]
-    if not isinstance(seen, dict) or not isinstance(rows, list):
-        raise ValueError('init.json has no object "seen" and list "rows"')
-    names = seen.get("class_names")
-    num_classes = seen.get("num_classes")
+    names, num_classes = seen["class_names"], seen["num_classes"]
     before = list(_before(seen))
+    names_before = [each["class_names"] for each in before]
     return Origin(
-        kind=str(init["kind"]),
-        layout=str(init["layout"]),
+        kind=init["kind"],
+        layout=init["layout"],
         file=_file(init["path"]),
-        sha256=str(init["sha256"]),
-        name=str(seen["name"] or ""),
-        num_train=_whole(seen.get("num_train")),
-        num_classes=_whole(len(names) if num_classes is None and names else num_classes),
-        class_names=_strings(names),
-        epochs=_whole(seen.get("epochs")),
-        arm=seen.get("arm"),
-        seed=_whole(seen.get("seed")),
-        before=tuple(str(each["name"] or "") for each in reversed(before)),
-        classes_before=_joined([_strings(each.get("class_names")) for each in before]),
-        arrays=Counter(str(row["what"]) for row in rows),
+        sha256=init["sha256"],
+        name=seen["name"],
+        num_train=seen["num_train"],
+        num_classes=len(names) if num_classes is None and names else num_classes,
+        class_names=None if names is None else tuple(names),
+        epochs=seen["epochs"],
+        arm=seen["arm"],
+        seed=seen["seed"],
+        before=tuple(each["name"] for each in reversed(before)),
+        classes_before=None if None in names_before else tuple(itertools.chain(*names_before)),
+        arrays=Counter(row["what"] for row in rows),
         fitted=_digest(rows),
     )
 
 
 def _file(path: str) -> str:
-    """Returns the last name of a path; an address of a hub as it is, or ValueError for none."""
-    name = PurePath(path).name
-    if not is_hub_address(path):
-        return name
-    try:
-        return str(parse_address(path))
-    except CommandError as error:
-        raise ValueError(str(error)) from error
+    """Returns the last name of a path, and the address of a hub as it is; raises CommandError."""
+    return str(parse_address(path)) if is_hub_address(path) else PurePath(path).name
 
 
 def _before(seen: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Returns the trainings behind a run's weights before the run itself, the newest first."""
-    while seen := seen.get("before") or {}:
+    while seen := seen["before"]:
         yield seen
 
 
-def _joined(names: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
-    """Returns all of them; None if some are unknown."""
-    known = [each for each in names if each is not None]
-    return tuple(itertools.chain(*known)) if len(known) == len(names) else None
-
-
-def _strings(names: Sequence[Any] | None) -> tuple[str, ...] | None:
-    return None if names is None else tuple(map(str, names))
-
-
-def _whole(value: Any) -> int | None:
-    return None if value is None else int(value)
-
-
 def _digest(rows: Iterable[Mapping[str, Any]]) -> str:
-    told = [[row["name"], row["what"], row.get("from"), row.get("to")] for row in rows]
+    told = [[row["name"], row["what"], row["from"], row["to"]] for row in rows]
     told = sorted(json.dumps(each) for each in told)
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
 

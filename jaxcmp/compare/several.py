@@ -16,9 +16,7 @@ NO_CHOICE = (
     "The best arm is chosen on held-out images alone, and not all of these runs have some "
     "(--config.data.validation_fraction=0.1)."
 )
-NUMBERS = (
-    "± is half of the 95 % t-interval over seeds; with fewer than three seeds, each is shown."
-)
+NUMBERS = "± is half of the 95 % t-interval over seeds; with fewer than three seeds, each is shown."
 
 
 @dataclasses.dataclass(frozen=True)

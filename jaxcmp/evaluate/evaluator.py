@@ -88,7 +88,7 @@ def _done_before(run: Run, planned: Plan) -> str | None:
 def _restore(run: Run, request: Request) -> Trained:
     """Restores the checkpoint; that of the last step where the newest is asked for."""
     trained = restore(run.folder, request.checkpoint)
-    last = (run.result or {}).get("steps")
+    last = run.result["steps"]
     if request.checkpoint == "newest" and trained.step != last:
         raise JaxcmpError(
             f"{run.folder}: its newest sound checkpoint is of step {trained.step} of {last}; "
@@ -105,9 +105,9 @@ def _logits(
     num_images = images.shape[0]
     digest.update(repr(images.shape).encode())
     # The program of the run's own evaluation, whose batches fit all of its own images.
-    sizes = run.environment["data"]
-    own = [sizes.get("num_test", 0), sizes.get("num_validation", 0)]
-    most = max(num_images, *own) if planned.is_own else num_images
+    most = num_images
+    if planned.is_own:
+        most = max(most, run.data["num_test"], run.data["num_validation"])
     model = on_this_gpu(trained.model, planned.settings)
     batch_size = batch_for(most, planned.settings.eval_batch_size, jax.device_count())
 

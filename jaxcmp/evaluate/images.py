@@ -69,18 +69,16 @@ def own_predictions(plan: Plan, run: Run, found: OneSplit) -> Predictions | None
     Ids, labels and the stored pictures tell whether the images are the same. Raises JaxcmpError
     where they should be, and are not.
     """
-    if not plan.is_own or plan.request.checkpoint != "newest":
+    request = plan.request
+    is_stored = request.split in ("test", "validation") and request.checkpoint == "newest"
+    if not plan.is_own or not is_stored:
         return None
-    stored = {
-        "test": run.load_predictions,
-        "validation": run.load_validation_predictions,
-    }.get(plan.request.split, lambda: None)()
-    if stored is None:
-        return None
+    stored = run.load_predictions()
+    predictions = stored.test if request.split == "test" else stored.validation
     # The stored pictures are of test images: of other splits there are none.
-    pictures = run.load_pictures() if plan.request.split == "test" else None
-    if _is_same(stored, pictures, found.split):
-        return stored
+    pictures = stored.pictures if request.split == "test" else None
+    if predictions is None or _is_same(predictions, pictures, found.split):
+        return predictions
     if plan.is_moved:
         # The same data set in another folder, with other images.
         return None

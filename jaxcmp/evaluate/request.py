@@ -11,9 +11,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from jaxcmp import cli, files
-from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.runs import ENVIRONMENT, Run
-from jaxcmp.runs.schemas import lacking
+from jaxcmp.errors import CommandError
+from jaxcmp.runs import Run
 from jaxcmp.settings import Data, Settings
 from jaxcmp.settings.configuration import settings_of
 from jaxcmp.settings.keys import OWN_DATA, keys
@@ -102,10 +101,9 @@ class Plan:
 def plan(run: Run, request: Request) -> Plan:
     """Applies a request to a run; raises CommandError for a value that does not fit.
 
-    Raises JaxcmpError where the run does not say of which size its images are.
+    Raises JaxcmpError where the run does not say of which size its images are and the other ones
+    need it.
     """
-    if lacking(run.environment, ["data.image_size"]):
-        raise JaxcmpError(f"{run.folder} cannot be evaluated: its {ENVIRONMENT} has no image_size")
     own = settings_of(run.config)
     settings = cli.override(run.config, request.overrides)
     data, given = settings.data, request.overrides
@@ -143,7 +141,7 @@ def default_name(data: Data, request: Request) -> str:
 
 def _image_size(run: Run, own: Data) -> int:
     """Returns the size to which other images are decoded: that of the run's, if it is a square."""
-    height, width = run.environment["data"]["image_size"]
+    height, width = run.data["image_size"]
     return own.image_size or (height if height == width else 0)
 
 

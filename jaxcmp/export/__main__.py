@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jaxcmp import files
 from jaxcmp.cli import Parser, add_checkpoint, carry_out
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import CommandError
 from jaxcmp.files import path_argument
 from jaxcmp.runs import Run, read_run
 from jaxcmp.runtime.messages import show_messages
@@ -64,11 +64,7 @@ def export(folder: Path, format: str, out: Path | None, which: int | str) -> Pat
     content, note = program(trained) if is_program else named_weights(trained, format)
     digest = hashlib.sha256(content).hexdigest()
     file = ExportedFile(path.name, format, note, digest, len(content))
-    try:
-        card = model_card(run, trained, which, file)
-    except (LookupError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise JaxcmpError(f"{folder} lacks what a run's files say ({reason})") from error
+    card = model_card(run, trained, which, file)
     card_path = path.with_name(f"{path.name}.md")
     contents = {path: content, card_path: card.encode()}
     for target in [target for target in contents if _is_new(target, contents[target])]:

@@ -1,7 +1,6 @@
 """Writes the model card: what an exported file is, how it was trained and how to load it."""
 
 import dataclasses
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
@@ -10,6 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from jaxcmp import files
 from jaxcmp.compare.arms import devices_of
 from jaxcmp.compare.cells import duration
 from jaxcmp.compare.origin import origin_of
@@ -20,7 +20,7 @@ from jaxcmp.compare.statistics.paired import wilson_interval
 from jaxcmp.costs import sizes
 from jaxcmp.export.snippets import library_for, loading, new_run
 from jaxcmp.predict import Trained
-from jaxcmp.runs import Run
+from jaxcmp.runs import CONFIG, INIT, Run
 
 # Model hubs read what stands above the title; no licence, which is not ours to choose.
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
@@ -41,51 +41,48 @@ class ExportedFile:
 def model_card(run: Run, trained: Trained, which: int | str, file: ExportedFile) -> str:
     """Writes Markdown with the front matter of a model hub; every number is from the run's files.
 
-    `which` checkpoint was asked for: "newest", "best" or a step. Raises LookupError, TypeError or
-    ValueError where a run folder lacks what every run's says.
+    `which` checkpoint was asked for: "newest", "best" or a step. Raises JaxcmpError where a file of
+    the run is missing.
     """
-    config, environment, result = run.config, run.environment, run.result or {}
-    data, model, step = environment["data"], trained.model, trained.step
-    epochs = [x for x in run.metrics if x["kind"] == "epoch" and x["step"] <= step]
+    config, environment, result = run.config, run.environment, run.result
+    data, model, step = run.data, trained.model, trained.step
+    epochs = [x for x in run.epochs if x["step"] <= step]
     accuracy = _accuracy(result, epochs, step)
-    num_test = (run.result or data)["num_test"]
+    num_test = (result or data)["num_test"]
     seconds = result.get("train_seconds")
-    versions = {"python": environment.get("python"), **environment.get("packages", {})}
-    try:
-        return _template().render(
-            run=run,
-            config=config,
-            data=data,
-            trained=trained,
-            model=model,
-            file=file,
-            which=which,
-            recipe=recipe,
-            kind=type(model).__name__.lower(),
-            height=trained.image_size[0],
-            width=trained.image_size[1],
-            # The epochs recorded up to the step.
-            epoch=max((int(x["epoch"]) for x in epochs), default=0),
-            accuracy=accuracy,
-            num_test=num_test,
-            interval=None if accuracy is None else wilson_interval(accuracy * num_test, num_test),
-            counted=sizes(model, trained.variables["params"], num_channels=len(trained.mean)),
-            fraction=config["data"].get("train_fraction", 1.0),
-            beginning=_beginning(run),
-            device=devices_of(run),
-            training_time=NOT_KNOWN if seconds is None else duration(seconds),
-            commits=" and ".join(dict.fromkeys(map(_commit, run.sessions))),
-            versions=", ".join(f"{name} {version}" for name, version in versions.items()),
-            command=_without_folders(repeat_run(run)),
-            new_run=new_run(trained, file.name, config["data"]),
-            library=library_for(model, file.format),
-            loading=loading(trained, file.name, file.format),
-            digits=lambda values: ", ".join(f"{value:.4g}" for value in values),
-            code=lambda text: Markup(markdown.code(text)),
-            fenced=lambda language, text: Markup(markdown.fenced(language, text.splitlines())),
-        )
-    except jinja2.UndefinedError as error:
-        raise LookupError(str(error)) from error
+    versions = {"python": environment["python"], **environment["packages"]}
+    return _template().render(
+        run=run,
+        config=config,
+        data=data,
+        trained=trained,
+        model=model,
+        file=file,
+        which=which,
+        recipe=recipe,
+        kind=type(model).__name__.lower(),
+        height=trained.image_size[0],
+        width=trained.image_size[1],
+        # The epochs recorded up to the step.
+        epoch=max((int(x["epoch"]) for x in epochs), default=0),
+        accuracy=accuracy,
+        num_test=num_test,
+        interval=None if accuracy is None else wilson_interval(accuracy * num_test, num_test),
+        counted=sizes(model, trained.variables["params"], num_channels=len(trained.mean)),
+        fraction=config["data"]["train_fraction"],
+        beginning=_beginning(run),
+        device=devices_of(run),
+        training_time=NOT_KNOWN if seconds is None else duration(seconds),
+        commits=" and ".join(dict.fromkeys(map(_commit, run.sessions))),
+        versions=", ".join(f"{name} {version}" for name, version in versions.items()),
+        command=_without_folders(repeat_run(run)),
+        new_run=new_run(trained, file.name, config["data"]),
+        library=library_for(model, file.format),
+        loading=loading(trained, file.name, file.format),
+        digits=lambda values: ", ".join(f"{value:.4g}" for value in values),
+        code=lambda text: Markup(markdown.code(text)),
+        fenced=lambda language, text: Markup(markdown.fenced(language, text.splitlines())),
+    )
 
 
 def _template() -> jinja2.Template:
@@ -111,7 +108,7 @@ def _accuracy(
     if result.get("steps") == step:
         return result["test_accuracy"]
     measured = [record["test_accuracy"] for record in epochs if record["step"] == step]
-    return measured[-1] if measured and math.isfinite(measured[-1]) else None
+    return measured[-1] if measured else None
 
 
 def _beginning(run: Run) -> str:
@@ -120,7 +117,7 @@ def _beginning(run: Run) -> str:
     if origin is None:
         # Configurations need not have the setting.
         if run.config.get("init", {}).get("path"):
-            raise ValueError("its configuration names weights, and init.json is missing")
+            raise files.damaged(run.folder / INIT, f"it is missing, and {CONFIG} names weights")
         return "random weights"
     trained_on = f"trained on {origin.words}" if origin.name else "of which nothing is said"
     arrays = ", ".join(f"{num} {what}" for what, num in origin.arrays.items())
@@ -128,10 +125,10 @@ def _beginning(run: Run) -> str:
 
 
 def _commit(session: Mapping[str, Any]) -> str:
-    commit = session.get("git_commit")
-    if not commit:
-        return NOT_KNOWN
-    return f"{commit}, with changes of its own" if session.get("git_dirty") else str(commit)
+    commit = session["git_commit"]
+    if commit and session["git_dirty"]:
+        return f"{commit}, with changes of its own"
+    return commit or NOT_KNOWN
 
 
 def _without_folders(command: str) -> str:

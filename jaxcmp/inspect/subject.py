@@ -75,7 +75,7 @@ def load_subject(folder: Path, num_images: int) -> Subject:
     run = read_run(folder)
     if not run.is_finished:
         raise JaxcmpError(f"{folder} is not finished")
-    predictions = run.load_predictions()
+    predictions = run.load_predictions().test
     trained = restore(folder)
     settings = settings_of(run.config)
     split = data.load_split(settings.data, "test", free_bytes=devices.free_bytes()).split
@@ -122,7 +122,7 @@ def _init(key: Array, model: models.ViT | models.ResNet, num_channels: int) -> A
 
 def _check_answers(subject: Subject) -> None:
     """Raises JaxcmpError unless the checkpoint answers as the run's stored predictions do."""
-    stored = subject.run.load_predictions()
+    stored = subject.run.load_predictions().test
     rows = np.argsort(stored.ids)[np.searchsorted(np.sort(stored.ids), subject.ids)]
     answers = [subject.answers(images)["trained"] for images, _ in subject.batches]
     found = np.concatenate([np.asarray(each) for each in answers])[: len(rows)]

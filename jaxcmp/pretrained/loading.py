@@ -179,14 +179,14 @@ def _training_data(run: Run, step: int) -> dict[str, Any]:
 
     "before" is what the run itself had begun from, None for random weights.
     """
-    data, config = run.environment.get("data", {}), run.config
-    num_train, names = data.get("num_train"), data.get("class_names")
+    data, config = run.data, run.config
+    num_train, names = data["num_train"], data["class_names"]
     return {
-        "name": data.get("name", config["data"]["name"]),
+        "name": data["name"],
         "num_train": num_train,
-        "num_classes": None if names is None else len(names),
+        "num_classes": len(names),
         "class_names": names,
-        "epochs": round(step / (num_train // config["batch_size"])) if num_train else None,
+        "epochs": round(step / (num_train // config["batch_size"])),
         "arm": config["arm"],
         "seed": config["seed"],
         "before": run.init.get("seen"),

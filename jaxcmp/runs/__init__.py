@@ -24,9 +24,8 @@ from jaxcmp.runs import schemas
 from jaxcmp.runs.predictions import (
     Pictures,
     Predictions,
-    read_pictures,
+    Stored,
     read_predictions,
-    read_validation_predictions,
     write_predictions,
 )
 from jaxcmp.settings import Role
@@ -57,7 +56,7 @@ UNSET = "not set"
 
 @dataclass(frozen=True)
 class Run:
-    """The content of a run folder; files that do not exist yet are empty, and `result` is None.
+    """The content of a run folder; files that do not exist yet are empty.
 
     `metrics` has the last record of each (step, kind), ordered by step. `init` describes the origin
     of pretrained weights and the use of each array.
@@ -69,29 +68,33 @@ class Run:
     environment: dict[str, Any]
     cost: dict[str, Any]
     metrics: list[dict[str, Any]]
-    result: dict[str, Any] | None
+    result: dict[str, Any]
     init: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_finished(self) -> bool:
-        return self.result is not None
+        return bool(self.result)
 
     @property
     def sessions(self) -> list[dict[str, Any]]:
         """Returns the entries of environment.json for each session, oldest first."""
         return [*self.environment.get("earlier", []), self.environment]
 
-    def load_predictions(self) -> Predictions:
-        """Reads those of the test split; raises JaxcmpError if missing, damaged or inconsistent."""
+    @property
+    def data(self) -> dict[str, Any]:
+        """Returns what environment.json says of the images; raises JaxcmpError if it is missing."""
+        if not self.environment:
+            raise files.damaged(self.folder / ENVIRONMENT, "it is missing")
+        return self.environment["data"]
+
+    @property
+    def epochs(self) -> list[dict[str, Any]]:
+        """Returns the records of whole epochs, in their order."""
+        return [record for record in self.metrics if record["kind"] == "epoch"]
+
+    def load_predictions(self) -> Stored:
+        """Reads predictions.npz; raises JaxcmpError if it is missing, damaged or inconsistent."""
         return read_predictions(self.folder / PREDICTIONS)
-
-    def load_validation_predictions(self) -> Predictions | None:
-        """Reads those of the validation split, or None; raises as `load_predictions` does."""
-        return read_validation_predictions(self.folder / PREDICTIONS)
-
-    def load_pictures(self) -> Pictures | None:
-        """Reads the stored images of mistakes, or None; raises as `load_predictions` does."""
-        return read_pictures(self.folder / PREDICTIONS)
 
 
 class RunWriter:
@@ -132,7 +135,7 @@ class RunWriter:
         earlier: list[Any] = []
         if files.exists(self.folder / ENVIRONMENT):
             before = _read(self.folder, ENVIRONMENT)
-            earlier = [*before.pop("earlier", []), before]
+            earlier = [*before.pop("earlier"), before]
         self._environment = {**environment, "earlier": earlier}
         self.write_json(ENVIRONMENT, self._environment)
 
@@ -201,7 +204,7 @@ def read_run(folder: str | Path) -> Run:
     folder = Path(folder)
     config, given = read_config(folder)
     environment, cost, result = (
-        _read(folder, name) if files.exists(folder / name) else None
+        _read(folder, name) if files.exists(folder / name) else {}
         for name in (ENVIRONMENT, COST, RESULT)
     )
     return Run(
@@ -209,8 +212,8 @@ def read_run(folder: str | Path) -> Run:
         config=config,
         given=given,
         init=read_init(folder),
-        environment=environment or {},
-        cost=cost or {},
+        environment=environment,
+        cost=cost,
         metrics=read_metrics(folder),
         result=result,
     )
@@ -284,8 +287,8 @@ def refuse_other_images(folder: Path, data: Mapping[str, Any]) -> None:
     """
     if not files.exists(folder / ENVIRONMENT):
         return
-    before = _read(folder, ENVIRONMENT).get("data", {})
-    if before.get("version", data["version"]) != data["version"]:
+    before = _read(folder, ENVIRONMENT)["data"]
+    if before["version"] != data["version"]:
         raise CommandError(
             f"{folder} holds a run on other images: version {before['version']} of "
             f"{data['name']}, and it is {data['version']} now; bring the images back, give another "

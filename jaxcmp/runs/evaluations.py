@@ -109,9 +109,9 @@ def read_evaluation(run: Path, name: str) -> Evaluation:
     result = read_result(run, name)
     if result is None:
         raise JaxcmpError(f"{folder} is not finished: the command that began it goes on")
-    predictions = read_predictions(folder / PREDICTIONS).by_id()
-    for file, fault in _faults(name, result, predictions):
-        raise files.damaged(folder / file, fault)
+    predictions = read_predictions(folder / PREDICTIONS).test.by_id()
+    for fault in _faults(name, result, predictions):
+        raise files.damaged(folder / RESULT, fault)
     return Evaluation(result, predictions)
 
 
@@ -130,20 +130,14 @@ def read_evaluations(run: Path) -> tuple[list[Evaluation], list[str]]:
     return found, faults
 
 
-def _faults(
-    name: str, result: Mapping[str, Any], predictions: Predictions
-) -> Iterator[tuple[str, str]]:
+def _faults(name: str, result: Mapping[str, Any], predictions: Predictions) -> Iterator[str]:
     if result["name"] != name:
-        yield RESULT, f"it is of the evaluation {result['name']!r}"
-    if len(predictions.ids) != result["num_images"]:
-        yield RESULT, f"{result['num_images']} images, and {len(predictions.ids)} in {PREDICTIONS}"
-    if not np.isfinite(predictions.logits).all():
-        yield PREDICTIONS, "a logit is not finite"
-    if fault := predictions.contradiction(result):
-        yield RESULT, fault
+        yield f"it is of the evaluation {result['name']!r}"
+    if fault := predictions.contradiction(result, "num_images"):
+        yield fault
     names = result["data"]["class_names"]
     by_name = result["matched_by"] == "name"
     if by_name and not set(names) <= set(predictions.class_names):
-        yield RESULT, "it names a class that the model does not know"
+        yield "it names a class that the model does not know"
     if not by_name and len(names) > len(predictions.class_names):
-        yield RESULT, "it has more classes than the model"
+        yield "it has more classes than the model"

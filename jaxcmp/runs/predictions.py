@@ -1,9 +1,8 @@
 """The file of the final evaluation: the logits and the label of each image."""
 
-import contextlib
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -67,8 +66,13 @@ class Predictions:
         order = np.argsort(self.ids, kind="stable")
         return type(self)(self.logits[order], self.labels[order], self.ids[order], self.class_names)
 
-    def contradiction(self, result: Mapping[str, Any], prefix: str = "") -> str | None:
-        """Returns which score of a result does not follow from these; None where all do."""
+    def contradiction(self, result: Mapping[str, Any], count: str, prefix: str = "") -> str | None:
+        """Returns what in a result does not follow from these; None where all does.
+
+        `count` is its key for the number of images, `prefix` the beginning of those for scores.
+        """
+        if result.get(count, len(self.ids)) != len(self.ids):
+            return f"{count} is {result[count]:,}, and {len(self.ids):,} by predictions.npz"
         for key in ("accuracy", "loss"):
             said, found = result.get(f"{prefix}{key}"), getattr(self, key)
             if said is not None and not math.isclose(said, found, rel_tol=EQUAL, abs_tol=EQUAL):
@@ -106,6 +110,18 @@ class Pictures:
         height, width, channels = self.images.shape[1:]
         if not (height and width and 1 <= channels <= 4):
             raise ValueError(f"images of {self.images.shape[1:]} are no pictures")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The content of predictions.npz: of the test and the validation split, and pictures.
+
+    The last two are None where there are none.
+    """
+
+    test: Predictions
+    validation: Predictions | None = None
+    pictures: Pictures | None = None
 
 
 def as_ids(ids: Any) -> np.ndarray:
@@ -156,39 +172,27 @@ def encode_predictions(
     return buffer.getbuffer()
 
 
-def read_predictions(path: Path) -> Predictions:
-    """Reads those of the test split; raises JaxcmpError if missing, damaged or inconsistent."""
-    with _stored(path) as stored:
-        return _predictions(stored)
-
-
-def read_validation_predictions(path: Path) -> Predictions | None:
-    """Reads those of the validation split, or None; raises as `read_predictions` does."""
-    with _stored(path) as stored:
-        return _predictions(stored, "validation_") if "validation_logits" in stored else None
-
-
-def read_pictures(path: Path) -> Pictures | None:
-    """Reads the stored images, or None; raises as `read_predictions` does."""
-    with _stored(path) as stored:
-        if "pictures" not in stored:
-            return None
-        images = _part(stored, "pictures", "u")
-        if images.dtype != np.uint8:
-            raise ValueError(f"pictures are of type {images.dtype} and not uint8")
-        return Pictures(as_ids(_part(stored, "picture_ids", "iuU")), images)
-
-
-@contextlib.contextmanager
-def _stored(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
+def read_predictions(path: Path) -> Stored:
+    """Reads what was written; raises JaxcmpError if it is missing, damaged or inconsistent."""
     try:
-        with files.reading(path) as file, np.load(file, allow_pickle=False) as stored:
-            yield stored
+        with files.reading(path) as file, np.load(file, allow_pickle=False) as arrays:
+            return Stored(
+                _predictions(arrays),
+                _predictions(arrays, "validation_") if "validation_logits" in arrays else None,
+                _pictures(arrays) if "pictures" in arrays else None,
+            )
     except JaxcmpError:
         raise
     except Exception as error:  # A damaged archive raises nearly anything.
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise files.damaged(path, reason or "it is cut off") from error
+
+
+def _pictures(stored: Mapping[str, np.ndarray]) -> Pictures:
+    images = _part(stored, "pictures", "u")
+    if images.dtype != np.uint8:
+        raise ValueError(f"pictures are of type {images.dtype} and not uint8")
+    return Pictures(as_ids(_part(stored, "picture_ids", "iuU")), images)
 
 
 def _predictions(stored: Mapping[str, np.ndarray], prefix: str = "") -> Predictions:
@@ -199,11 +203,15 @@ def _predictions(stored: Mapping[str, np.ndarray], prefix: str = "") -> Predicti
         raise ValueError(f"class_names are of shape {names.shape} and not in a row")
     for name in [*names, *(ids if ids.dtype.kind == "U" else ())]:
         str(name).encode()
-    # Values too large for float32 become infinite, which readers refuse.
+    # Values too large for float32 become infinite, and are refused below.
     with np.errstate(over="ignore"):
         predictions = Predictions.of(logits, labels, ids, tuple(names))
     if (predictions.labels != labels).any() or (predictions.ids != ids).any():
         raise ValueError("a label or an id is too large")
+    if not len(ids):
+        raise ValueError("a split of it has no images")
+    if not np.isfinite(predictions.logits).all():
+        raise ValueError("a logit is not finite")
     return predictions
 
 

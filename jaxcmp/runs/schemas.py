@@ -1,12 +1,15 @@
 """The types of the JSON files of run folders and studies, checked when they are read.
 
-A key may be missing, as a run in progress has not written everything, and others may be there;
-a key that is there must have its type and range. A reader that needs a key calls `lacking`.
+Each file is written whole: a key may be missing only where the type says so. A value must have its
+type and range. Keys that no type names may be there too.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, NotRequired, TypedDict, get_args, get_origin
+import operator
+from collections.abc import Mapping
+from functools import reduce
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
+import msgspec
 from msgspec import Meta, structs
 
 from jaxcmp.settings import Section, Settings
@@ -16,53 +19,51 @@ from jaxcmp.settings.keys import sections_of, unwrap
 LARGE = 1e30
 Number = Annotated[float, Meta(ge=-LARGE, le=LARGE)]
 Amount = Annotated[float, Meta(ge=0, le=LARGE)]
-Seconds = Annotated[float, Meta(ge=0, le=1e12)]
+# What was measured or counted and cannot be 0, so that a reader may divide by it.
+Rate = Annotated[float, Meta(gt=0, le=LARGE)]
+Seconds = Annotated[float, Meta(gt=0, le=1e12)]
+Total = Annotated[int, Meta(ge=1, le=2**53)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
-Size = Annotated[int, Meta(ge=0, le=10**6)]
 Positive = Annotated[int, Meta(ge=1, le=10**6)]
 Seed = Annotated[int, Meta(ge=0, lt=2**32)]
 
 
-def _partial(*sections: type[Section]) -> Any:
-    """Makes the type of a mapping with any of the sections' keys, each typed as in the settings."""
-    types: dict[str, Any] = {"name": str} if len(sections) > 1 else {}
-    for section in sections:
-        for field in structs.fields(section):
-            inner, _ = unwrap(field.type)
-            within = sections_of(inner)
-            own = _partial(*within) if within else field.type
-            if field.name in types and get_origin(inner) is Literal:
-                # A key of several models, such as the stem, has the values of all of them.
-                before, _ = unwrap(types[field.name])
-                own = Literal[(*get_args(before), *get_args(inner))]
-            types[field.name] = own
-    return TypedDict("Config", types, total=False)  # pyright: ignore[reportArgumentType]
+def _stored(section: type[Section]) -> Any:
+    """Makes the type of a stored section: its keys as in the settings, and any others.
 
-
-# A run's configuration: each key that is there has the type and range of the settings.
-Config = _partial(Settings)
+    A key without a default must be there.
+    """
+    fields: list[Any] = []
+    for field in structs.fields(section):
+        sections = sections_of(unwrap(field.type)[0])
+        kind = reduce(operator.or_, map(_stored, sections)) if sections else field.type
+        fields.append((field.name, kind) if field.required else (field.name, kind, None))
+    tag = section.__struct_config__
+    return msgspec.defstruct(
+        section.__name__, fields, tag_field=tag.tag_field, tag=tag.tag, kw_only=True
+    )
 
 
 class ConfigFile(TypedDict):
     """The configuration, and its origin: the command, file, variant and overrides."""
 
-    config: Config  # pyright: ignore[reportInvalidTypeForm]
+    config: _stored(Settings)  # pyright: ignore[reportInvalidTypeForm]
     file: str
     variant: str
     overrides: dict[str, str]
     module: str
 
 
-class Data(TypedDict, total=False):
+class Data(TypedDict):
     """The images, and the preprocessing that a restored model needs."""
 
     name: str
     version: str | None
     class_names: Annotated[list[str], Meta(min_length=1)]
-    num_train: Count
+    num_train: Total
     num_validation: Count
-    num_test: Count
+    num_test: Total
     image_size: Annotated[list[Positive], Meta(min_length=2, max_length=2)]
     mean: Annotated[list[Number], Meta(min_length=1, max_length=100)]
     std: Annotated[list[Number], Meta(min_length=1, max_length=100)]
@@ -70,8 +71,8 @@ class Data(TypedDict, total=False):
     placement_reason: str
 
 
-class Machine(TypedDict, total=False):
-    """The environment of one session of a run."""
+class Machine(TypedDict):
+    """The machine, the packages and the source; `end` is null until the work has ended."""
 
     start: str
     end: str | None
@@ -85,73 +86,82 @@ class Machine(TypedDict, total=False):
     device: str
     device_count: Positive
     precision: str
+
+
+class Session(Machine):
+    """The environment of one session of a run."""
+
     matmul_precision: str
     num_processes: Positive
     data: Data
 
 
-class Environment(Machine, total=False):
-    earlier: list[Machine]
+class Environment(Session):
+    """The environment of the last session, and those of earlier ones, oldest first."""
+
+    earlier: list[Session]
 
 
-class CountByComponent(TypedDict, total=False):
-    total: Count
+class CountByComponent(TypedDict):
+    total: Total
     components: dict[str, Count]
 
 
-class StepSeconds(TypedDict, total=False):
+class StepSeconds(TypedDict):
+    """The seconds of a step, null of a run that logged no steps."""
+
     median: Seconds | None
     p95: Seconds | None
     num_samples: Count
 
 
-class PeakMemory(TypedDict, total=False):
+class PeakMemory(TypedDict):
+    """The peak bytes on the device, null on a CPU, and of the process."""
+
     device_bytes: Count | None
     host_bytes: Count | None
 
 
-class Cost(TypedDict, total=False):
+class Cost(TypedDict):
+    """The costs of a finished run; null is what could not be measured."""
+
     parameters: CountByComponent
     multiply_adds: CountByComponent
-    training_flops: Amount
-    compile_seconds: dict[str, Seconds]
+    training_flops: Rate
+    compile_seconds: dict[str, Amount]
     peak_memory: PeakMemory
     step_temporary_bytes: Count | None
     step_seconds: StepSeconds
     train_seconds: Seconds | None
-    images_per_second: Amount | None
+    images_per_second: Rate | None
 
 
 class Record(TypedDict):
-    """A line of the metrics, in which a number that is not finite is null."""
+    """A line of the metrics; null is a number that is not finite, as float16 may give."""
 
-    step: Count
+    step: Total
+    epoch: Total
     kind: Literal["train", "epoch"]
+    learning_rate: Amount
+    gradient_norm: Amount | None
+    images_per_second: Rate
 
 
-class Step(Record, total=False):
-    epoch: Count
+class Step(Record):
     loss: Number | None
-    accuracy_mixed: Number | None
-    learning_rate: Amount | None
-    gradient_norm: Amount | None
-    images_per_second: Amount | None
+    accuracy_mixed: Number
 
 
-class Epoch(Record, total=False):
-    epoch: Count
+class Epoch(Record):
     train_loss: Number | None
-    train_accuracy_mixed: Share | None
-    train_accuracy: Share | None
-    test_loss: Amount | None
-    test_accuracy: Share | None
-    validation_loss: Amount | None
-    validation_accuracy: Share | None
-    learning_rate: Amount | None
-    gradient_norm: Amount | None
-    parameter_norm: Amount | None
-    images_per_second: Amount | None
-    seconds: Seconds | None
+    train_accuracy_mixed: Share
+    train_accuracy: NotRequired[Share]
+    test_loss: Amount
+    test_accuracy: Share
+    validation_loss: NotRequired[Amount]
+    validation_accuracy: NotRequired[Share]
+    parameter_norm: Amount
+    seconds: Seconds
 
 
 def record_schema(record: Mapping[str, Any]) -> Any:
@@ -159,10 +169,13 @@ def record_schema(record: Mapping[str, Any]) -> Any:
     return Epoch if kind == "epoch" else Step
 
 
-class Seen(TypedDict, total=False):
-    """The training data of pretrained weights, and of the weights before them."""
+class Seen(TypedDict):
+    """The training data of pretrained weights, and of the weights before them.
 
-    name: str | None
+    Only the name of what a file's weights had seen is ever said.
+    """
+
+    name: str
     num_train: Count | None
     num_classes: Count | None
     class_names: list[str] | None
@@ -172,15 +185,17 @@ class Seen(TypedDict, total=False):
     before: "Seen | None"
 
 
-class Row(TypedDict, total=False):
-    """The use of one array; "from" and "to" are its shapes."""
+# "from" and "to" are no names for a Python class.
+Row = TypedDict(
+    "Row",
+    {"name": str, "what": str, "from": list[Count] | None, "to": list[Count] | None},
+)
 
-    name: str
-    what: str
 
+class Init(TypedDict):
+    """The origin of pretrained weights, and the use of each array with its shapes."""
 
-class Init(TypedDict, total=False):
-    kind: str
+    kind: Literal["file", "run"]
     layout: str
     path: str
     revision: str | None
@@ -189,19 +204,21 @@ class Init(TypedDict, total=False):
     rows: list[Row]
 
 
-class Result(TypedDict, total=False):
+class Result(TypedDict):
+    """The result of a finished run; null is what its records do not give."""
+
     test_loss: Amount
     test_accuracy: Share
-    validation_loss: Amount
-    validation_accuracy: Share
-    num_train: Count
-    num_test: Count
-    epochs: Count
-    steps: Count
-    parameters: Count
-    multiply_adds: Count
+    validation_loss: NotRequired[Amount]
+    validation_accuracy: NotRequired[Share]
+    num_train: Total
+    num_test: Total
+    epochs: Total
+    steps: Total
+    parameters: Total
+    multiply_adds: Total
     train_seconds: Seconds | None
-    images_per_second: Amount | None
+    images_per_second: Rate | None
 
 
 class Counts(TypedDict):
@@ -336,7 +353,7 @@ class EvaluationResult(TypedDict):
     data: EvaluatedData
     checkpoint: EvaluatedCheckpoint
     matched_by: Literal["name", "position"]
-    num_images: Annotated[int, Meta(ge=1, le=2**53)]
+    num_images: Total
     accuracy: Share
     loss: Amount
     accuracy_among_present: NotRequired[Share]
@@ -347,14 +364,3 @@ class EvaluationResult(TypedDict):
 class Failure(TypedDict):
     reason: str
     exit_code: int
-
-
-def lacking(value: Mapping[str, Any], keys: Iterable[str]) -> str | None:
-    """Returns the first of these dotted keys that is missing."""
-    for key in keys:
-        here: Any = value
-        for name in key.split("."):
-            if not isinstance(here, Mapping) or name not in here:
-                return key
-            here = here[name]
-    return None

@@ -2,7 +2,6 @@
 
 import enum
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
@@ -145,10 +144,10 @@ def _last_step(folder: Path) -> tuple[int, float | None, str]:
     try:
         records = runs.read_metrics(folder)
         step = max((record["step"] for record in records), default=0)
-        rates = [r.get("images_per_second", 0) for r in records if r["kind"] == "train"]
-        if not rates or not rates[-1] > 0:
+        rates = [record["images_per_second"] for record in records if record["kind"] == "train"]
+        if not rates:
             return step, None, ""
-        pace = (runs.read_config(folder)[0].get("batch_size") or math.inf) / rates[-1]
+        pace = runs.read_config(folder)[0]["batch_size"] / rates[-1]
         return step, pace if pace < MAX_STEP_SECONDS else None, ""
     except JaxcmpError as error:
         return 0, None, str(error)

@@ -119,7 +119,7 @@ def _read_cost(folder: Path) -> Cost | None:
         start, end = (datetime.datetime.fromisoformat(run.environment[x]) for x in ("start", "end"))
         step_seconds = float(run.cost["step_seconds"]["median"])
         seconds = (end - start).total_seconds()
-        if len(run.sessions) > 1 and run.result is not None:
+        if len(run.sessions) > 1:
             # Of a run that was interrupted, steps alone are known to add up.
             seconds = step_seconds * run.result["steps"]
         num_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""Remarks on runs that an answer leaves out, and on what runs lack."""
+"""Remarks on runs that an answer leaves out."""
 
 from sample_outcomes import make_config, make_outcome, make_seeds
 from sample_runs import TWO_SEEDS_EACH, alter, make_group, with_files
@@ -22,22 +22,6 @@ def test_runs_beside_the_arms_are_counted_by_kind_and_named():
         "length (vit (300 epochs)) and 1 run of one model with another's recipe (vit with "
         "resnet's recipe)."
     )
-
-
-def test_a_run_without_its_epochs_or_its_costs_is_named(tmp_path):
-    whole = make_group(tmp_path, *TWO_SEEDS_EACH)
-    first, second = whole.arms[0].outcomes
-    found = alter(
-        whole,
-        lambda each: with_files(
-            each,
-            metrics=[] if each.number == first.number else each.run.metrics,
-            cost={} if each.number == second.number else each.run.cost,
-        ),
-    )
-    epochs, costs = account(found)
-    assert "metrics.jsonl" in epochs and first.folder in epochs and second.folder not in epochs
-    assert "cost.json" in costs and second.folder in costs and first.folder not in costs
 
 
 def test_arms_that_differ_in_recipe_too_are_said_to_do_so(tmp_path):

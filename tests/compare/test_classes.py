@@ -220,7 +220,10 @@ def test_each_arm_is_ahead_where_it_really_is(pair):
     vit, resnet = [0] * 20 + [0] * 20 + [2] * 19 + [0], [1] * 20 + [1] * 20 + [2] * 20
     answer = classes_section(answered(pair, labels, *NAMES, vit=vit, resnet=resnet))
     text = sections.texts(answer)
-    assert "vit scores higher than resnet in 1 of 3 classes, most in cat: by 100.00 points (95 % interval" in text
+    assert (
+        "vit scores higher than resnet in 1 of 3 classes, most in cat: by 100.00 points (95 % interval"
+        in text
+    )
     assert "resnet scores higher than vit in 1 of 3 classes, most in dog: by 100.00 points" in text
     assert answer.finding is not None and answer.finding.text in text
 

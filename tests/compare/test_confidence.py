@@ -12,7 +12,6 @@ from scipy.special import log_softmax, softmax
 
 from jaxcmp.compare.arms import Arm, Group, Outcome
 from jaxcmp.compare.sections.confidence import confidence_section
-from jaxcmp.runs.predictions import write_predictions
 
 TITLE = "Calibration on the test images"
 
@@ -59,7 +58,7 @@ def ece(outcome: Outcome, temperature: float = 1.0) -> float:
 
 
 def best_temperature(outcome: Outcome) -> float:
-    held_out = outcome.run.load_validation_predictions()
+    held_out = outcome.held_out
     assert held_out is not None
     logits = held_out.logits.astype(float)
 
@@ -124,14 +123,13 @@ def test_test_labels_have_no_say_in_a_temperature(group):
 def test_held_out_labels_have_their_say_in_a_temperature(tmp_path):
     group = make_group(tmp_path, Sample("vit", num_validation=100))
     (arm,) = group.arms
-    run = arm.outcomes[0].run
     before = temperature_of(group, arm).value
     labels = np.arange(100) % 5
     held_out = make_predictions(np.random.default_rng(9), 0.25, labels, group.class_names)
-    write_predictions(run.folder / "predictions.npz", run.load_predictions(), held_out)
-    after = temperature_of(group, arm).value
+    changed = alter(group, lambda each: dataclasses.replace(each, held_out=held_out))
+    after = temperature_of(changed, arm).value
     assert before is not None and after is not None and after > before + 0.5
-    assert after == pytest.approx(best_temperature(arm.outcomes[0]), rel=1e-4)
+    assert after == pytest.approx(best_temperature(changed.arms[0].outcomes[0]), rel=1e-4)
 
 
 def test_without_held_out_images_nothing_is_scaled_and_a_command_says_what_would_be(without):
@@ -150,9 +148,7 @@ def test_with_held_out_images_nothing_is_asked_for(section):
 
 
 def test_an_arm_is_scaled_only_if_all_of_its_runs_held_images_out(tmp_path):
-    group = make_group(tmp_path, *(Sample("vit", s, num_validation=50) for s in (0, 1)))
-    run = group.arms[0].outcomes[1].run
-    write_predictions(run.folder / "predictions.npz", run.load_predictions())
+    group = make_group(tmp_path, Sample("vit", num_validation=50), Sample("vit", 1))
     section = confidence_section(group)
     assert sections.names(sections.table(section, TITLE)) == ["vit"]
 

@@ -46,7 +46,7 @@ def spend(outcome: Outcome, flops: float, seconds: list[float], accuracies: list
         outcome.epochs[0] | {"step": 100 * i, "epoch": i, "seconds": s, "test_accuracy": a}
         for i, (s, a) in enumerate(zip(seconds, accuracies, strict=True), start=1)
     ]
-    found = with_files(outcome, metrics=records, cost={"training_flops": flops})
+    found = with_files(outcome, metrics=records, cost=outcome.run.cost | {"training_flops": flops})
     return dataclasses.replace(found, test_accuracy=accuracies[-1])
 
 
@@ -147,17 +147,6 @@ def test_times_on_different_devices_are_never_compared(made_up):
     assert "several devices (T4, cpu)" in sections.texts(section)
     panels = [panel.title for panel in sections.figure(section, "cost").panels]
     assert panels == ["Training FLOPs"]
-
-
-def test_an_arm_without_costs_is_left_out_by_name(made_up):
-    def forget(outcome: Outcome) -> Outcome:
-        return with_files(outcome, cost={}) if outcome.name == "vit" else outcome
-
-    section = cost_section(alter(made_up, forget))
-    assert "Left out" in sections.texts(section) and "of vit (" in sections.texts(section)
-    assert not sections.has_table(section, "equal")
-    panel = sections.plot(sections.figure(section, "parameters"), "Parameters")
-    assert {point.label.partition(",")[0] for point in panel.series} == {"resnet"}
 
 
 def test_one_arm_with_one_seed_has_curves_and_nothing_to_compare(tmp_path):

@@ -13,7 +13,7 @@ from jaxcmp.compare.pages.markdown import render_markdown
 from jaxcmp.compare.pages.page import render_html
 from jaxcmp.compare.report import build
 from jaxcmp.compare.sections.same_images import same_images_section
-from jaxcmp.runs.predictions import Pictures, write_predictions
+from jaxcmp.runs.predictions import Pictures
 
 IDS = [f"test/gatto/{i}.png" for i in range(20)]
 
@@ -66,8 +66,7 @@ def test_the_gallery_names_the_file_and_pages_show_the_name_as_text(tmp_path, na
         logits = 9 * np.eye(2, dtype=np.float32)[answers[each.name]]
         found = dataclasses.replace(each.predictions, logits=logits, labels=labels, ids=ids)
         pictures = Pictures(ids, np.zeros((4, 2, 2, 3), np.uint8))
-        write_predictions(each.run.folder / "predictions.npz", found, None, pictures)
-        return dataclasses.replace(each, predictions=found)
+        return dataclasses.replace(each, predictions=found, pictures=pictures)
 
     made = alter(made, with_names)
     gallery = sections.gallery(same_images_section(made))

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 from sample_outcomes import make_config, make_outcome
-from sample_runs import Sample, make_group, make_groups, write_run, write_runs
+from sample_runs import Sample, make_group, make_groups, write_runs
 from sample_transfer import from_file, from_run, make_transfer, pretrained
 
-from jaxcmp import runs
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.report import build
 from jaxcmp.compare.sources import read_outcomes
@@ -98,21 +97,6 @@ def test_where_the_weights_lay_makes_no_other_arm():
     there["init"] = {"path": "/there/a.npz"}
     both = [make_outcome(config, init=from_file()) for config in (here, there)]
     assert both[0].recipe == both[1].recipe
-
-
-def test_a_run_whose_init_json_is_gone_is_not_taken_for_one_that_began_at_random():
-    config = make_config() | {"init": {"path": "a.npz"}}
-    with pytest.raises(ValueError, match="names weights, and init.json is missing"):
-        make_outcome(config)
-    assert make_outcome(make_config() | {"init": {"path": ""}}).origin is None
-
-
-@pytest.mark.parametrize("content", [b'{"schema":', b"[]", b'{"schema": 1}', b'{"seen": "x"}'])
-def test_a_damaged_init_json_is_named_and_its_folder_left_out(tmp_path, content):
-    folder = write_run(tmp_path / "run", pretrained("vit"))
-    (folder / runs.INIT).write_bytes(content)
-    outcomes, left_out = read_outcomes([folder])
-    assert not outcomes and left_out[0].folder == str(folder)
 
 
 def test_alone_they_are_the_arms_and_their_names_say_so(tmp_path):

@@ -2,12 +2,12 @@
 
 import pytest
 import sections
-from sample_runs import CLASS_NAMES, Sample, alter, every_other_epoch_of, make_group, with_files
+from sample_runs import CLASS_NAMES, Sample, every_other_epoch_of, make_group
 from sample_study import crossed
 from sample_transfer import IMAGENET, OTHERS, from_file, from_run, keep, make_transfer, pretrained
 
 from jaxcmp.compare.arms import Group
-from jaxcmp.compare.document import Figure, Section
+from jaxcmp.compare.document import Section
 from jaxcmp.compare.sections.pretraining import pretraining_figures
 from jaxcmp.compare.sections.pretraining_arms import DATA_TITLE as TITLE
 from jaxcmp.compare.sections.pretraining_arms import (
@@ -163,11 +163,7 @@ def test_runs_that_were_evaluated_less_often_are_averaged_where_all_were(group):
     assert thin.x == [2, 4, 6] and thin.y == whole.y[1::2]
 
 
-def test_runs_without_epochs_are_named_and_those_without_a_counterpart_not_drawn(group, tmp_path):
-    silent = alter(group, lambda outcome: with_files(outcome, metrics=[]))
-    section = figures(silent)
-    assert "without a record of its epochs" in sections.texts(section)
-    assert [block.name for block in section.blocks if isinstance(block, Figure)] == ["pretraining"]
+def test_arms_without_a_counterpart_are_not_drawn(tmp_path):
     assert not figures(make_group(tmp_path, pretrained("vit"))).blocks
 
 

@@ -25,7 +25,7 @@ from jaxcmp.compare.arms import Arm, Group, Outcome
 from jaxcmp.compare.document import Gallery, Picture, Text
 from jaxcmp.compare.sections.answer import Answer
 from jaxcmp.compare.sections.same_images import NUM_PICTURES, same_images_section, seed_pairs
-from jaxcmp.runs.predictions import Pictures, write_predictions
+from jaxcmp.runs.predictions import Pictures
 
 AGREEMENT = "Agreement, and what an ensemble would gain"
 
@@ -164,16 +164,19 @@ def test_the_gallery_has_the_surest_disagreements_and_the_very_pictures(tmp_path
     group = make_group(
         tmp_path, *(Sample(arm, num_test=n, class_names=names) for arm in ("vit", "resnet"))
     )
-    ids, predictions = 10 * np.arange(n) + 3, {}
+    ids, predictions, stored = 10 * np.arange(n) + 3, {}, {}
     for arm in group.arms:
-        (outcome,) = arm.outcomes
         found = make_predictions(rng, 0.5, labels, names)
         found = dataclasses.replace(found, ids=ids)
         predictions[arm.name] = found
         kept = np.flatnonzero(rng.random(n) < 0.4)
-        pictures = Pictures(ids[kept][::-1], images[kept][::-1])
-        write_predictions(outcome.run.folder / "predictions.npz", found, None, pictures)
-    group = alter(group, lambda o: dataclasses.replace(o, predictions=predictions[o.name]))
+        stored[arm.name] = Pictures(ids[kept][::-1], images[kept][::-1])
+
+    def change(outcome: Outcome) -> Outcome:
+        parts = {"predictions": predictions[outcome.name], "pictures": stored[outcome.name]}
+        return dataclasses.replace(outcome, **parts)
+
+    group = alter(group, change)
     gallery = sections.gallery(same_images_section(group))
 
     probabilities = [
@@ -183,8 +186,7 @@ def test_the_gallery_has_the_surest_disagreements_and_the_very_pictures(tmp_path
     apart = [i for i in range(n) if answers[0][i] != answers[1][i]]
     apart.sort(key=lambda i: -min(each[i].max() for each in probabilities))
     assert len(gallery.pictures) == NUM_PICTURES < len(apart)
-    stored = [outcome.run.load_pictures() for arm in group.arms for outcome in arm.outcomes]
-    kept = {int(number) for each in stored if each is not None for number in each.ids}
+    kept = {int(number) for each in stored.values() for number in each.ids}
     assert {int(ids[i]) in kept for i in apart[:NUM_PICTURES]} == {True, False}
     for i, picture in zip(apart, gallery.pictures, strict=False):
         lines = [
@@ -221,14 +223,11 @@ def test_arms_that_never_disagree_have_a_sentence_in_place_of_a_gallery(pair, sh
 
 def test_grey_pictures_are_shown_grey(pair):
     images = np.arange(4 * 2 * 2, dtype=np.uint8).reshape(4, 2, 2, 1)
-    for arm in pair.arms:
-        run = arm.outcomes[0].run
-        predictions = run.load_predictions()
-        pictures = Pictures(np.arange(4), images)
-        write_predictions(run.folder / "predictions.npz", predictions, None, pictures)
+    pictures = Pictures(np.arange(4), images)
+    grey = alter(pair, lambda each: dataclasses.replace(each, pictures=pictures))
     labels, answers = np.array([0, 1, 0, 1]), {"vit": [0, 0, 0, 0], "resnet": [0, 1, 0, 1]}
     logits = {name: [logits_of(given, 2)] for name, given in answers.items()}
-    gallery = sections.gallery(same_images_section(with_logits(pair, logits, labels, "cat", "dog")))
+    gallery = sections.gallery(same_images_section(with_logits(grey, logits, labels, "cat", "dog")))
     assert [pixels(each).tolist() for each in gallery.pictures] == [
         images[i, :, :, 0].tolist() for i in (1, 3)
     ]
@@ -236,10 +235,8 @@ def test_grey_pictures_are_shown_grey(pair):
 
 def test_runs_that_kept_no_pictures_have_a_gallery_of_words(tmp_path):
     group = make_group(tmp_path, Sample("vit"), Sample("resnet"))
-    for arm in group.arms:
-        run = arm.outcomes[0].run
-        write_predictions(run.folder / "predictions.npz", run.load_predictions())
-    pictures = sections.gallery(same_images_section(group)).pictures
+    without = alter(group, lambda each: dataclasses.replace(each, pictures=None))
+    pictures = sections.gallery(same_images_section(without)).pictures
     assert pictures and all(each.png is None and len(each.lines) == 3 for each in pictures)
 
 

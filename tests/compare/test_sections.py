@@ -4,21 +4,18 @@ import pytest
 import sections
 from sample_evaluations import evaluate_sample
 from sample_inspections import inspect_sample
-from sample_runs import Sample, alter, make_group, with_files
+from sample_runs import Sample, make_group
 from sample_study import whole_study
 from sample_transfer import pretrained
 
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.report import SECTIONS
 from jaxcmp.compare.sections.claims import blog_post_section
-from jaxcmp.compare.sections.cost import cost_section
-from jaxcmp.compare.sections.curves import curves_section, opening_figure
 from jaxcmp.compare.sections.other_images import other_images_section
 from jaxcmp.compare.sections.pretraining import pretraining_section
 from jaxcmp.compare.sections.recipes import recipes_section
 from jaxcmp.compare.sections.settings_tried import settings_tried_section
 from jaxcmp.compare.sections.why import why_section
-from jaxcmp.compare.sections.work import work_section
 
 SHARES = {"unchanged": 0.9, "black": 0.8, "tiles": 0.4, "else": 0.6}
 
@@ -73,26 +70,6 @@ def test_what_no_run_has_is_left_out_with_the_command_that_makes_it(plain, secti
     assert answer.section is None and words in sections.texts(answer)
     (line,) = sections.commands(answer)
     assert line.startswith(f"python -m {command.format(all=folders)}")
-
-
-@pytest.mark.parametrize(
-    ("section", "missing"),
-    [
-        (curves_section, {"metrics": []}),
-        (cost_section, {"metrics": []}),
-        (cost_section, {"cost": {}}),
-        (work_section, {"cost": {}}),
-    ],
-)
-def test_runs_that_recorded_nothing_are_to_be_trained_again(plain, section, missing):
-    answer = section(alter(plain, lambda each: with_files(each, **missing)))
-    first = plain.arms[0].outcomes[0]
-    assert answer.section is None
-    assert sections.commands(answer) == [first.run.environment["command"]]
-
-
-def test_without_epochs_the_first_screen_has_no_figure(plain):
-    assert opening_figure(alter(plain, lambda each: with_files(each, metrics=[]))) is None
 
 
 def test_models_that_are_not_the_blog_posts_have_nothing_said_of_its_claims(plain):

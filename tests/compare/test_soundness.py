@@ -21,13 +21,16 @@ SMALL: dict[str, Any] = {"num_test": 40, "num_epochs": 3}
 
 
 def change(path: Path, key: str, value: Any) -> None:
-    stored = json.loads(path.read_text())
+    """Changes a value of a file, of the metrics in the last line."""
+    is_metrics = path.name == runs.METRICS
+    *before, last = path.read_text().splitlines() if is_metrics else [path.read_text()]
+    stored = json.loads(last)
     *sections, name = key.split(".")
     here = stored
     for section in sections:
         here = here[section]
     here[name] = value
-    path.write_text(json.dumps(stored))
+    path.write_text("\n".join([*before, json.dumps(stored)]))
 
 
 def change_arrays(folder: Path, **changes: np.ndarray) -> None:
@@ -105,18 +108,33 @@ def test_arrays_of_another_kind_are_never_turned_into_answers(tmp_path, arrays):
         (runs.COST, "train_seconds", 1.0, "its train_seconds is another than that of result.json"),
         (runs.RESULT, "parameters", 7, "parameters, and 7 in result.json"),
         (runs.RESULT, "epochs", 4, "4 epochs, and num_epochs=3"),
-        (runs.RESULT, "num_test", 41, "40 predictions for 41 images"),
+        (runs.RESULT, "num_test", 41, "num_test is 41, and 40 by predictions.npz"),
+        (runs.RESULT, "steps", 9, "metrics.jsonl cannot be used: it ends with step 1,170 of 9"),
+        (runs.METRICS, "train_loss", None, "train_loss of epoch 3 is not finite"),
         (runs.RESULT, "train_seconds", None, "train_seconds is not known"),
         (runs.ENVIRONMENT, "data.mean", [0.5], "data.mean and data.std are not as many"),
         (runs.CONFIG, "config.model.patch_size", 64, "patch_size is larger than"),
-        (runs.CONFIG, "config.model", {"name": "vit"}, "config.json cannot be used: it has no"),
-        (runs.ENVIRONMENT, "command", 5, "command: Expected `str`"),
+        (runs.CONFIG, "config.init.path", "a.npz", "init.json cannot be used: it is missing, and"),
     ],
 )
 def test_files_that_contradict_each_other_are_named(tmp_path, name, key, value, reason):
     _, folder = write_runs(tmp_path, Sample("resnet", **SMALL), Sample("vit", **SMALL))
     change(folder / name, key, value)
     assert reason in why_left_out(tmp_path, folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (runs.ENVIRONMENT, "it is missing"),
+        (runs.COST, "it is missing"),
+        (runs.METRICS, "it has no record of an epoch"),
+    ],
+)
+def test_a_finished_run_without_one_of_its_files_is_named(tmp_path, name, reason):
+    _, folder = write_runs(tmp_path, Sample("resnet", **SMALL), Sample("vit", **SMALL))
+    (folder / name).unlink()
+    assert why_left_out(tmp_path, folder).endswith(f"{name} cannot be used: {reason}")
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])

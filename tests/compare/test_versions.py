@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sections
+from sample_files import session
 from sample_runs import Sample, write_run
 
 from jaxcmp import runs
@@ -32,7 +33,7 @@ def write(
     stored = json.loads((folder / runs.ENVIRONMENT).read_text())
     (folder / runs.ENVIRONMENT).write_text(json.dumps(stored | environment))
     if is_repeated:
-        found = read_predictions(folder / runs.PREDICTIONS)
+        found = read_predictions(folder / runs.PREDICTIONS).test
         found.logits[:] += np.float32(0.01) * np.random.default_rng(0).normal(size=(40, 5))
         write_predictions(folder / runs.PREDICTIONS, found)
         result = json.loads((folder / runs.RESULT).read_text())
@@ -114,7 +115,7 @@ def test_several_versions_of_a_package_are_told_jax_first(tmp_path):
 
 
 def test_sessions_of_one_run_count_like_runs(tmp_path):
-    before = {"device": "cpu", "device_count": 1, "git_commit": OLD, "python": "3.11.7"}
+    before = session(git_commit=OLD, python="3.11.7")
     write(tmp_path / "a", 0, git_commit=NEW, earlier=[before])
     found = read(tmp_path)
     (outcome,) = found.arms[0].outcomes

@@ -112,7 +112,7 @@ def test_a_part_of_the_classes_is_scored_over_all_outputs_and_among_themselves(
 ):
     assert evaluate(run_folder, *named(sets, "odd"), "--split=extra") == 0
     found = read_evaluation(run_folder, "odd-extra")
-    own = read_run(run_folder).load_predictions()
+    own = read_run(run_folder).load_predictions().test
     rows = [own.ids.tolist().index(i) for i in digits.ids[:60]]
     rows = np.array([row for row in rows if own.labels[row] % 2 == 1])
     logits, labels = own.logits[rows], own.labels[rows]
@@ -131,8 +131,8 @@ def test_the_runs_own_evaluation_is_repeated_to_the_bit(run_folder):
     assert code == 0, err
     assert "the logits are the same as the run's own, bit for bit" in out
     found, own = read_evaluation(run_folder, "digits-test"), read_run(run_folder)
-    stored, order = own.load_predictions(), np.argsort(own.load_predictions().ids)
-    np.testing.assert_array_equal(found.predictions.logits, stored.logits[order])
+    stored = own.load_predictions().test.by_id()
+    np.testing.assert_array_equal(found.predictions.logits, stored.logits)
     assert found.result["repetition"] == {"largest_difference": 0.0, "num_changed_answers": 0}
     assert found.is_repetition
 
@@ -238,7 +238,7 @@ def test_images_that_do_not_fit_are_refused_in_a_line(run_folder, sets, capsys, 
 def test_by_position_names_do_not_matter(run_folder, sets):
     assert evaluate(run_folder, *named(sets, "lettered"), "--by_position") == 0
     found, own = read_evaluation(run_folder, "lettered-test"), read_run(run_folder)
-    rows = {int(i): row for row, i in enumerate(own.load_predictions().ids)}
+    rows = {int(i): row for row, i in enumerate(own.load_predictions().test.ids)}
     assert found.result["matched_by"] == "position" and len(rows) > 60
     assert 0 < found.result["accuracy"] < 1
 
@@ -343,7 +343,7 @@ def test_runs_that_cannot_be_evaluated_are_named_and_left_out(run_folder, sets, 
     for name, words in (
         ("without", "there is no checkpoint"),
         ("unfinished", "is not finished"),
-        ("vague", "its environment.json has no image_size"),
+        ("vague", "missing required field `image_size`"),
         ("older", f"checkpoint is of step {older} of {newest}; --checkpoint={older} evaluates"),
     ):
         (line,) = (line for line in out.splitlines() if str(tmp_path / name) in line)

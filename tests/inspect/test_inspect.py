@@ -47,7 +47,7 @@ def change_json(path, change):
 def test_unchanged_images_are_answered_as_in_the_runs_own_evaluation(run_folder):
     subject, found = load_subject(run_folder, NUM_IMAGES), read_inspection(run_folder)
     assert found is not None and len(subject.ids) == NUM_IMAGES
-    stored = read_run(run_folder).load_predictions()
+    stored = read_run(run_folder).load_predictions().test
     rows = [stored.ids.tolist().index(i) for i in subject.ids]
     np.testing.assert_array_equal(subject.labels, stored.labels[rows])
     is_right = stored.logits[rows].argmax(axis=1) == stored.labels[rows]

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from safetensors.numpy import save_file
+from sample_files import CONFIG, DATA, INIT, session
 
 from jaxcmp import models, runs
 from jaxcmp.checkpoint import trees
@@ -84,18 +85,12 @@ VIT_FIELDS = {
 
 def write_run(folder: Path, *states: Any, seen: dict[str, Any] | None = None) -> Path:
     """A run of the small ViT whose checkpoints, at steps 10, 20 and so on, are these states."""
-    config = {
-        "arm": "vit",
-        "seed": 3,
-        "batch_size": 16,
-        "model": VIT_FIELDS,
-        "data": {"name": "pets"},
-    }
+    config = CONFIG | {"seed": 3, "batch_size": 16, "model": VIT_FIELDS}
     data = {"name": "pets", "num_train": 80, "class_names": list(CLASS_NAMES)}
     with runs.open_run(folder, config) as run:
-        run.write_environment({"data": data})
+        run.write_environment(session(data=DATA | data))
         if seen is not None:
-            run.write_json(runs.INIT, {"seen": seen})
+            run.write_json(runs.INIT, INIT | {"seen": seen})
     with Checkpoints(folder / runs.CHECKPOINTS, keep_every=10, keep_best=True) as checkpoints:
         for number, state in enumerate(states, start=1):
             checkpoints.save(10 * number, state, {"validation_accuracy": 1 / number})

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sample_files import INIT
 from sample_weights import VIT, named, random_variables, write_run
 
 from jaxcmp import models
@@ -53,7 +54,7 @@ def test_the_model_is_known_but_for_what_is_resized(folder):
 
 
 def test_what_the_weights_have_seen_is_told(tmp_path):
-    before = {"name": "ImageNet-21k"}
+    before = INIT["seen"]
     folder = write_run(tmp_path / "run", state(1), state(2), seen=before)
     assert read(folder, checkpoint="newest").seen == {
         "name": "pets",

@@ -37,7 +37,7 @@ def test_a_run_begins_with_another_runs_weights_and_says_so(other, tmp_path):
     assert run.init["seen"]["name"] == "digits" and run.init["seen"]["epochs"] == 4
     assert {row["what"] for row in run.init["rows"]} == {"loaded"}
     # Weights that do not move answer as they did.
-    there, here = read_run(other).load_predictions(), run.load_predictions()
+    there, here = read_run(other).load_predictions().test, run.load_predictions().test
     np.testing.assert_allclose(here.logits, there.logits, atol=1e-5)
 
 

@@ -64,7 +64,7 @@ def test_an_old_result_never_stands_beside_new_predictions(tmp_path, monkeypatch
     [
         (lambda c: c.update(accuracy=0.123), "accuracy is 0.123, and "),
         (lambda c: c.update(loss=9.0), "loss is 9, and "),
-        (lambda c: c.update(num_images=8), "8 images, and 9 in predictions.npz"),
+        (lambda c: c.update(num_images=8), "num_images is 8, and 9 by predictions.npz"),
         (lambda c: c.update(name="other"), "it is of the evaluation 'other'"),
         (lambda c: c.update(accuracy=2), "accuracy: Expected"),
         (lambda c: c["data"].update(class_names=["cat", "yak"]), "the model does not know"),

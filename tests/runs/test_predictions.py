@@ -14,9 +14,7 @@ from jaxcmp.runs.predictions import (
     Predictions,
     bytes_of,
     pictures_of_mistakes,
-    read_pictures,
     read_predictions,
-    read_validation_predictions,
     write_predictions,
 )
 
@@ -40,7 +38,7 @@ MISFITS = {
 def test_predictions_are_read_as_written(tmp_path):
     path = tmp_path / "predictions.npz"
     write_predictions(path, Predictions.of(**FITTING))
-    read = read_predictions(path)
+    read = read_predictions(path).test
     for name in ("logits", "labels", "ids"):
         stored = getattr(read, name)
         np.testing.assert_array_equal(stored, FITTING[name])
@@ -56,11 +54,12 @@ def test_ids_may_be_text_of_any_script(tmp_path, width):
     predictions = Predictions.of(**{**FITTING, "ids": ids.astype("U999")})
     pictures = Pictures(predictions.ids[[2, 0]], np.zeros((2, 4, 4, 3), np.uint8))
     write_predictions(path, predictions, predictions, pictures)
-    for read in (read_predictions(path), read_validation_predictions(path)):
+    stored = read_predictions(path)
+    for read in (stored.test, stored.validation):
         assert read is not None and read.ids.tolist() == ids.tolist()
         assert read.ids.dtype == ids.dtype
-    stored = read_pictures(path)
-    assert stored is not None and stored.ids.tolist() == ["c" * width, "猫/😀.png"]
+    assert stored.pictures is not None
+    assert stored.pictures.ids.tolist() == ["c" * width, "猫/😀.png"]
 
 
 def test_a_name_twice_or_half_a_character_is_refused(tmp_path):
@@ -84,12 +83,21 @@ def test_a_held_out_split_is_kept_beside_the_test_split(tmp_path):
     parts: dict[str, Any] = FITTING | {"ids": np.array([1, 2, 4], np.int64)}
     held_out = Predictions.of(**parts)
     write_predictions(path, Predictions.of(**FITTING), held_out)
-    read = read_validation_predictions(path)
-    assert read is not None and read.ids.tolist() == [1, 2, 4]
-    assert read.class_names == ("cat", "hund")
-    assert read_predictions(path).ids.tolist() == [5, 3, 9]
+    stored = read_predictions(path)
+    assert stored.validation is not None and stored.validation.ids.tolist() == [1, 2, 4]
+    assert stored.validation.class_names == ("cat", "hund")
+    assert stored.test.ids.tolist() == [5, 3, 9]
     write_predictions(path, Predictions.of(**FITTING))
-    assert read_validation_predictions(path) is None and read_pictures(path) is None
+    stored = read_predictions(path)
+    assert stored.validation is None and stored.pictures is None
+
+
+def test_a_split_without_images_is_refused(tmp_path):
+    path = tmp_path / "predictions.npz"
+    empty = {name: FITTING[name][:0] for name in ("logits", "labels", "ids")}
+    write_predictions(path, Predictions.of(**FITTING), Predictions.of(**(FITTING | empty)))
+    with pytest.raises(JaxcmpError, match="predictions.npz cannot be used: a split of it has no"):
+        read_predictions(path)
 
 
 def test_the_surest_mistakes_are_kept_as_pictures(tmp_path):
@@ -99,7 +107,7 @@ def test_the_surest_mistakes_are_kept_as_pictures(tmp_path):
     images = np.arange(5 * 2 * 2 * 3, dtype=np.uint8).reshape(5, 2, 2, 3)
     path = tmp_path / "predictions.npz"
     write_predictions(path, predictions, pictures=pictures_of_mistakes(predictions, images))
-    pictures = read_pictures(path)
+    pictures = read_predictions(path).pictures
     assert pictures is not None and pictures.ids.tolist() == [14, 12, 11]
     np.testing.assert_array_equal(pictures.images, images[[4, 2, 1]])
 

@@ -9,18 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sample_files import CONFIG, COST, INIT, RESULT, epoch_record, session, step_record
 
 from jaxcmp import runs
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.runs.predictions import Predictions
 from jaxcmp.settings.configuration import NOTHING_GIVEN, ConfigWords
-
-CONFIG = {
-    "arm": "vit",
-    "seed": 0,
-    "data": {"name": "digits", "dir": "a", "train_fraction": 1.0},
-    "optimizer": {"learning_rate": 1e-3, "betas": (0.9, 0.999), "clip_norm": 0.0},
-}
 
 
 def changed(section: str | None = None, **values) -> dict:
@@ -36,14 +30,14 @@ def open_run(folder: Path, config=CONFIG, given=NOTHING_GIVEN) -> runs.RunWriter
 
 def write_whole_run(folder: Path) -> None:
     with open_run(folder, given=GIVEN) as run:
-        run.write_environment({"device": "cpu", "start": "2025-01-01T00:00:00+00:00", "end": None})
-        run.write_json(runs.COST, {"parameters": {"total": 5}})
-        run.write_json(runs.INIT, {"schema": 1, "path": "a.npz"})
-        run.log({"step": 1, "epoch": 1, "kind": "train", "loss": np.float32(0.5)})
-        run.log({"step": 2, "epoch": 1, "kind": "epoch", "test_accuracy": 0.25})
+        run.write_environment(session())
+        run.write_json(runs.COST, COST)
+        run.write_json(runs.INIT, INIT)
+        run.log(step_record(1, loss=np.float32(0.5)))
+        run.log(epoch_record(2))
         labels, ids = np.array([0, 1, 1]), np.arange(3)
         run.write_predictions(Predictions.of(np.zeros((3, 2)), labels, ids, ("cat", "dog")))
-        run.finish({"test_accuracy": 0.25})
+        run.finish(RESULT)
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path):
@@ -53,22 +47,19 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     assert run.config == json.loads(json.dumps(CONFIG))
     assert run.given == GIVEN
     assert run.environment["device"] == "cpu" and run.environment["end"] > "2025"
-    assert run.cost == {"parameters": {"total": 5}}
-    assert run.metrics == [
-        {"step": 1, "epoch": 1, "kind": "train", "loss": 0.5},
-        {"step": 2, "epoch": 1, "kind": "epoch", "test_accuracy": 0.25},
-    ]
-    assert run.result == {"test_accuracy": 0.25}
-    assert run.init == {"schema": 1, "path": "a.npz"}
-    assert run.load_predictions().class_names == ("cat", "dog")
-    assert run.load_validation_predictions() is None and run.load_pictures() is None
+    assert run.cost == COST and run.result == RESULT and run.init == INIT
+    assert run.metrics == [step_record(1, loss=0.5), epoch_record(2)]
+    assert run.epochs == [epoch_record(2)]
+    stored = run.load_predictions()
+    assert stored.test.class_names == ("cat", "dog")
+    assert stored.validation is None and stored.pictures is None
 
 
 def test_a_run_in_progress_can_be_read(tmp_path):
     with open_run(tmp_path):
         run = runs.read_run(tmp_path)
     assert not run.is_finished and not runs.is_finished(tmp_path)
-    assert (run.environment, run.cost, run.metrics, run.init) == ({}, {}, [], {})
+    assert not any((run.environment, run.cost, run.metrics, run.init, run.result))
     with pytest.raises(JaxcmpError, match="predictions.npz cannot be used: No such file"):
         run.load_predictions()
 
@@ -89,16 +80,16 @@ def test_the_result_is_written_after_everything_else(tmp_path, monkeypatch):
     [
         (changed(seed=1), "seed is 1 here and 0 there"),
         (
-            changed("optimizer", learning_rate=0.01),
-            "optimizer.learning_rate is 0.01 here and 0.001",
+            changed("schedule", peak_learning_rate=0.01),
+            "schedule.peak_learning_rate is 0.01 here and 0.002",
         ),
-        (changed("optimizer", clip_norm=1.0), "optimizer.clip_norm is 1.0 here and 0.0 there"),
+        (changed("optimizer", clip_norm=2.0), "optimizer.clip_norm is 2.0 here and 1.0 there"),
         (
             changed("data", name="cifar10", dir="b"),
             'data.name is "cifar10" here and "digits" there',
         ),
-        (changed(label_smoothing=0.1), "label_smoothing is 0.1 here and not set there"),
-        ({"arm": "vit", "seed": 0}, "data.name is not set here and "),
+        (changed(other=0.1), "other is 0.1 here and not set there"),
+        ({"arm": "vit", "seed": 0}, "accumulation is not set here and "),
     ],
 )
 def test_another_config_is_refused_with_the_first_difference(tmp_path, config, difference):
@@ -116,7 +107,7 @@ def test_the_same_config_resumes_with_other_data_folders(tmp_path):
     open_run(tmp_path).close()
     open_run(tmp_path, changed("data", dir="b")).close()
     # A section stands for all in it.
-    open_run(tmp_path, changed(log={"every_steps": 1, "tensorboard": True})).close()
+    open_run(tmp_path, changed("log", every_steps=7, tensorboard=True)).close()
     open_run(tmp_path, changed(steps_per_dispatch=8)).close()
     # The beginning of a name does not stand for the name.
     for config in (changed("data", directory="b"), changed(logs=1)):
@@ -139,36 +130,38 @@ def test_a_folder_that_cannot_be_written_or_claimed_is_named(tmp_path):
 
 def test_the_last_record_of_a_repeated_step_counts(tmp_path):
     with open_run(tmp_path) as run:
-        for step, kind, loss in ((1, "train", 1.0), (2, "train", 2.0), (2, "epoch", 2.5)):
-            run.log({"step": step, "kind": kind, "loss": loss})
+        for record in (step_record(1), step_record(2), epoch_record(2)):
+            run.log(record)
+    last = [step_record(2, loss=3.0), epoch_record(2, test_loss=3.5), step_record(3)]
     with open_run(tmp_path) as run:
-        for step, kind, loss in ((2, "train", 3.0), (2, "epoch", 3.5), (3, "train", 4.0)):
-            run.log({"step": step, "kind": kind, "loss": loss})
-    losses = [(r["step"], r["kind"], r["loss"]) for r in runs.read_run(tmp_path).metrics]
-    assert losses == [(1, "train", 1.0), (2, "train", 3.0), (2, "epoch", 3.5), (3, "train", 4.0)]
+        for record in last:
+            run.log(record)
+    assert runs.read_run(tmp_path).metrics == [step_record(1), *last]
 
 
 def test_a_number_that_is_not_finite_is_null_on_disk_and_nan_in_metrics(tmp_path):
     with open_run(tmp_path) as run:
-        run.log({"step": 1, "kind": "train", "loss": math.inf})
+        run.log(step_record(1, loss=math.inf))
     assert '"loss": null' in (tmp_path / runs.METRICS).read_text()
     assert math.isnan(runs.read_run(tmp_path).metrics[0]["loss"])
 
 
 LOG_FOREVER = """
-import sys
+import json, sys
 from jaxcmp import runs
-with runs.open_run(sys.argv[1], {"seed": 0}) as run:
+config, record = map(json.loads, sys.argv[2:])
+with runs.open_run(sys.argv[1], config) as run:
     for step in range(1, 10**9):
-        run.log({"step": step, "kind": "train", "text": "x" * 5000})
+        run.log(record | {"step": step, "text": "x" * 5000})
 """
 
 
 def test_a_killed_run_resumes_without_losing_lines(tmp_path):
     path = tmp_path / runs.METRICS
+    words = [tmp_path, json.dumps(CONFIG), json.dumps(step_record(1))]
     for _ in range(2):
         size = path.stat().st_size if path.exists() else 0
-        child = subprocess.Popen([sys.executable, "-c", LOG_FOREVER, tmp_path])
+        child = subprocess.Popen([sys.executable, "-c", LOG_FOREVER, *words])
         while not path.exists() or path.stat().st_size <= size:
             assert child.poll() is None
             time.sleep(0.01)
@@ -176,8 +169,8 @@ def test_a_killed_run_resumes_without_losing_lines(tmp_path):
         child.wait()
     with path.open("a") as file:
         file.write('{"step": 10000000, "kind": "tr')
-    with runs.open_run(tmp_path, {"seed": 0}) as run:
-        run.log({"step": 20_000_000, "kind": "train"})
+    with open_run(tmp_path) as run:
+        run.log(step_record(20_000_000))
     steps = [record["step"] for record in runs.read_run(tmp_path).metrics]
     assert steps == [*range(1, len(steps)), 20_000_000]
 
@@ -185,7 +178,7 @@ def test_a_killed_run_resumes_without_losing_lines(tmp_path):
 def test_a_resumed_run_keeps_the_environments_of_earlier_sessions(tmp_path):
     for device in ("first", "second", "third"):
         with open_run(tmp_path) as run:
-            run.write_environment({"device": device, "end": None})
+            run.write_environment(session(device=device))
     environment = runs.read_run(tmp_path).environment
     sessions = [*environment["earlier"], environment]
     assert [session["device"] for session in sessions] == ["first", "second", "third"]
@@ -197,13 +190,17 @@ def test_a_resumed_run_keeps_the_environments_of_earlier_sessions(tmp_path):
     [
         ("config.json", None, "config.json cannot be used: No such file"),
         ("config.json", "{", "config.json cannot be used: it is not JSON"),
-        ("config.json", '{"config": {}}', "Object missing required field `file`"),
+        ("config.json", '{"config": {}}', "config: Object missing required field `arm`"),
         ("environment.json", "[]", "environment.json cannot be used: it is not a JSON object"),
         ("init.json", "{", "init.json cannot be used: it is not JSON"),
         ("cost.json", "", "cost.json cannot be used: it is not JSON"),
         ("result.json", '{"a":', "result.json cannot be used: it is not JSON"),
-        ("metrics.jsonl", '{"step": 1.5, "kind": "train"}', "line 1: step: Expected `int`, got"),
-        ("metrics.jsonl", '{"step": 1}', "line 1: Object missing required field `kind`"),
+        (
+            "metrics.jsonl",
+            json.dumps(step_record(1) | {"step": 1.5}),
+            "line 1: step: Expected `int`, got",
+        ),
+        ("metrics.jsonl", '{"step": 1}', "line 1: Object missing required field"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path, name, content, message):

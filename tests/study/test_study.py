@@ -49,7 +49,7 @@ def logits(workdir):
     return {
         path.parent.relative_to(workdir).as_posix(): runs.read_run(path.parent)
         .load_predictions()
-        .logits.tobytes()
+        .test.logits.tobytes()
         for path in workdir.rglob("result.json")
     }
 
@@ -70,7 +70,7 @@ def test_a_study_ends_with_every_run_and_its_report(whole):
     assert {each["folder"] for each in listed} == logits(workdir).keys()
     for each in listed:
         run = runs.read_run(workdir / each["folder"])
-        assert run.result is not None and run.result["steps"] == each["steps"]
+        assert run.result["steps"] == each["steps"]
         assert run.cost["training_flops"] == each["flops"]
     assert (workdir / "report" / "index.html").exists() and "0 left" in out
     # Both arms see the same part of the data; what was free on the device is not the data's.
@@ -127,7 +127,7 @@ def test_a_task_is_one_run_of_the_plan(whole, tmp_path, call):
     run, other = (runs.read_run(at / listed[1]["folder"]) for at in (tmp_path, whole[0]))
     assert [path.parent for path in tmp_path.rglob("result.json")] == [run.folder]
     # Another number of cores adds up in another order.
-    found, expected = (each.load_predictions().logits for each in (run, other))
+    found, expected = (each.load_predictions().test.logits for each in (run, other))
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 
 

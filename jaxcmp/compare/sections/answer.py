@@ -1,9 +1,8 @@
 """A section's part of the report: itself, its finding, and the run that would fill it."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
-from jaxcmp.compare.arms import Arm, Outcome
 from jaxcmp.compare.document import Block, Finding, Section, Suggestion, Text
 
 
@@ -43,14 +42,3 @@ def texts(*said: str) -> list[Block]:
 def notes(*said: str) -> list[Block]:
     """Small paragraphs; an empty text is none."""
     return [Text(each, "note") for each in said if each]
-
-
-def left_out(arms: Iterable[Arm], is_shown: Callable[[Outcome], object], without: str) -> str:
-    """Names the runs that a section cannot show, and what they lack; "" where it shows all."""
-    runs = [
-        f"seed {outcome.seed} of {arm.name} ({outcome.folder})"
-        for arm in arms
-        for outcome in arm.outcomes
-        if not is_shown(outcome)
-    ]
-    return f"Left out, without {without}: {', '.join(runs)}." if runs else ""

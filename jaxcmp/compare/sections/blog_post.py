@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxcmp.compare.arms import Arm, Group, with_epochs
+from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.cells import durations
 from jaxcmp.compare.inspected import InspectedArm, read_inspected
 from jaxcmp.compare.origin import Origin
@@ -251,13 +251,10 @@ def _speaker(group: Group, arms: Sequence[Arm], post: BlogPost, key: str) -> Mea
 
 
 def _curves(arm: Arm) -> dict[str, dict[int, list[float]]]:
-    """The values of metrics by epoch, of each run that recorded its epochs."""
-    recorded, metrics = with_epochs(arm), ("test_accuracy", "learning_rate")
-    if recorded is None:
-        return {}
+    """The values of metrics by epoch, of each run."""
     return {
-        metric: recorded.by_epoch(lambda outcome, m=metric: [each[m] for each in outcome.epochs])
-        for metric in metrics
+        metric: arm.by_epoch(lambda outcome, m=metric: [each[m] for each in outcome.epochs])
+        for metric in ("test_accuracy", "learning_rate")
     }
 
 
@@ -278,9 +275,7 @@ def _measured_arm(group: Group, arm: Arm, post: BlogPost, key: str) -> MeasuredA
     by_class = {group.class_names[c]: is_right[:, group.labels == c] for c in set(group.labels)}
     return MeasuredArm(
         best_accuracies=[
-            max(epoch["test_accuracy"] for epoch in outcome.epochs)
-            for outcome in arm.outcomes
-            if outcome.epochs
+            max(epoch["test_accuracy"] for epoch in outcome.epochs) for outcome in arm.outcomes
         ],
         last_accuracies=arm.accuracies,
         class_accuracies={name: own.mean(axis=1).tolist() for name, own in by_class.items()},

@@ -73,9 +73,9 @@ def confidence_section(group: Group) -> Answer:
 
 def _temperatures(arm: Arm) -> list[float]:
     """Each run's temperature, which its held-out images choose; none where a run held none out."""
-    held_out = [outcome.run.load_validation_predictions() for outcome in arm.outcomes]
-    found = [fit_temperature(each.logits, each.labels) for each in held_out if each is not None]
-    return found if len(found) == len(held_out) else []
+    held_out = [outcome.held_out for outcome in arm.outcomes if outcome.held_out]
+    found = [fit_temperature(each.logits, each.labels) for each in held_out]
+    return found if len(found) == len(arm.outcomes) else []
 
 
 def _logits(arm: Arm, temperatures: Sequence[float]) -> list[np.ndarray]:

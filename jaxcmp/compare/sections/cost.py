@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of, is_equal
+from jaxcmp.compare.arms import Arm, Group, Outcome, is_equal
 from jaxcmp.compare.document import Axis, Block, Cell, Figure, Plot, Series, Suggestion, Table
 from jaxcmp.compare.sections import columns
-from jaxcmp.compare.sections.answer import Answer, answered, left_out, notes, texts, unanswered
-from jaxcmp.compare.sections.commands import at_length, repeat_run, vary
+from jaxcmp.compare.sections.answer import Answer, answered, notes, texts
+from jaxcmp.compare.sections.commands import at_length, vary
 from jaxcmp.compare.sections.over_seeds import accuracies
 from jaxcmp.compare.verdict import lead_sentence
 
@@ -42,7 +42,7 @@ class Spending:
 
 
 def _teraflops(outcome: Outcome) -> list[float]:
-    total, last = outcome.run.cost["training_flops"], outcome.epochs[-1]["step"]
+    total, last = outcome.training_flops, outcome.epochs[-1]["step"]
     return [total * epoch["step"] / last / 1e12 for epoch in outcome.epochs]
 
 
@@ -55,11 +55,7 @@ TIME = Spending("time", "training time, min", _minutes, lambda spent: cells.dura
 
 
 def cost_section(group: Group) -> Answer:
-    known = [arm_of(arm, list(filter(_can_tell, arm.outcomes))) for arm in group.arms]
-    arms = [arm for arm in known if arm]
-    if not arms:
-        text = "Cost: the runs recorded no epochs or no costs. To train again:"
-        return unanswered(text, repeat_run(group.arms[0].outcomes[0].run))
+    arms = group.arms
     devices = sorted({outcome.device for arm in arms for outcome in arm.outcomes})
     # Times on different machines have no common mean, and no common axis.
     spendings = [FLOPS, TIME] if len(devices) == 1 else [FLOPS]
@@ -70,25 +66,24 @@ def cost_section(group: Group) -> Answer:
     alternative = f"Test accuracy against parameters, for {names}."
     details: list[Block] = [_at_budget(each, arms) for each in spendings if len(arms) > 1]
     details.append(Figure("parameters", [_sizes(arms)], SIZE_CAPTION, alternative))
-    without = left_out(group.arms, _can_tell, "recorded epochs or costs")
     return answered(
         "cost",
         TITLE,
         [*equal, figure],
         finding=said[0] if said and len(group.pairs) == 1 else "",
-        details=[*details, *_notes(arms, devices, without)],
+        details=[*details, *_notes(arms, devices)],
         folded="equal operations, equal time, parameters",
         more=more,
     )
 
 
-def _notes(arms: Sequence[Arm], devices: Sequence[str], without: str) -> list[Block]:
+def _notes(arms: Sequence[Arm], devices: Sequence[str]) -> list[Block]:
     apart, listed = "", ", ".join(devices)
     if len(devices) > 1:
         apart = f"Times are not compared, as the runs were on several devices ({listed})."
     begun = " and ".join(arm.name for arm in arms if arm.outcomes[0].origin)
     uncounted = f"The cost of pretraining is not counted for {begun}." if begun else ""
-    return notes(apart, without, uncounted)
+    return notes(apart, uncounted)
 
 
 def accuracy_at(outcome: Outcome, spending: Spending, budget: float) -> float | None:
@@ -96,10 +91,6 @@ def accuracy_at(outcome: Outcome, spending: Spending, budget: float) -> float | 
     x, y = spending.spent(outcome), _accuracies(outcome)
     # Sums of the same numbers in another order differ in the last digit.
     return None if budget < x[0] * (1 - 1e-9) else float(np.interp(budget, x, y))
-
-
-def _can_tell(outcome: Outcome) -> bool:
-    return bool(outcome.epochs) and outcome.training_flops is not None
 
 
 def _accuracies(outcome: Outcome) -> list[float]:
@@ -155,8 +146,6 @@ def _equal_flops(group: Group) -> tuple[list[str], list[Block], list[Suggestion]
     more: list[Suggestion] = []
     for leader, other in group.pairs:
         one, two = (arm.outcomes[0].training_flops for arm in (leader, other))
-        if not one or not two:
-            continue
         pairs = _equal_pairs(group, leader, other)
         if is_equal(one, two):
             own = [
@@ -191,7 +180,7 @@ def _equal_pairs(group: Group, first: Arm, second: Arm) -> list[tuple[Arm, Arm]]
 def _equal_table(pairs: Sequence[tuple[Arm, Arm]]) -> Table:
     rows = []
     for arm in itertools.chain.from_iterable(pairs):
-        flops = arm.outcomes[0].training_flops or 0.0
+        flops = arm.outcomes[0].training_flops
         row = [columns.name(arm), columns.accuracy(arm), cells.count(len(arm.runs), arm.runs)]
         row.append(cells.count(arm.outcomes[0].num_epochs, arm.runs))
         rows.append([*row, cells.number(flops, _say_flops(flops), arm.runs)])
@@ -202,7 +191,7 @@ def _equal_table(pairs: Sequence[tuple[Arm, Arm]]) -> Table:
 
 def _planned(leader: Arm, other: Arm) -> Suggestion:
     """The cheaper arm, for as many epochs as the other's FLOPs pay for."""
-    flops = {arm.name: arm.outcomes[0].training_flops or 1.0 for arm in (leader, other)}
+    flops = {arm.name: arm.outcomes[0].training_flops for arm in (leader, other)}
     cheap, dear = sorted((leader, other), key=lambda arm: flops[arm.name])
     run, ratio = cheap.outcomes[0], flops[leader.name] / flops[other.name]
     num_epochs = round(run.num_epochs * flops[dear.name] / flops[cheap.name])

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from jaxcmp.compare.arms import Arm, Group, with_epochs, with_training_accuracy
+from jaxcmp.compare.arms import Arm, Group, with_training_accuracy
 from jaxcmp.compare.document import Axis, Figure, Plot
 from jaxcmp.compare.sections import recipe
-from jaxcmp.compare.sections.answer import Answer, answered, left_out, notes, unanswered
-from jaxcmp.compare.sections.commands import repeat_run
+from jaxcmp.compare.sections.answer import Answer, answered, notes
 from jaxcmp.compare.sections.over_seeds import by_epoch
 
 EPOCH = Axis("epoch")
@@ -23,20 +22,15 @@ ON_CLEAN = (
 )
 
 
-def opening_figure(group: Group) -> Figure | None:
-    """Test accuracy by epoch of all arms; None where no run recorded its epochs."""
-    arms = _arms(group)
-    if not arms:
-        return None
+def opening_figure(group: Group) -> Figure:
+    """Test accuracy by epoch of all arms."""
+    arms = group.arms
     plot = _plot("Test accuracy by epoch", "test accuracy, %", arms, "test_accuracy", 100)
     return Figure("accuracy", [plot], CAPTION, f"Test accuracy by epoch for {_names(arms)}.")
 
 
 def curves_section(group: Group) -> Answer:
-    arms = _arms(group)
-    if not arms:
-        text = "Training curves: no run recorded its epochs. To train again, in another --workdir:"
-        return unanswered(text, repeat_run(group.arms[0].outcomes[0].run))
+    arms = group.arms
     panels = [
         _plot("Test loss", "test loss, nats", arms, "test_loss"),
         _plot("Training loss", "training loss, nats", arms, "train_loss"),
@@ -47,15 +41,9 @@ def curves_section(group: Group) -> Answer:
         caption += f" {ON_CLEAN}"
     curves = Figure("curves", panels, caption, f"Losses and accuracy by epoch for {_names(arms)}.")
     mixed = " and ".join(arm.name for arm in arms if recipe.is_mixed(arm.config))
-    silent = left_out(group.arms, lambda outcome: outcome.epochs, "recorded epochs")
-    details = [_training_figure(arms), _rates(arms)]
-    details += notes(silent, MIXING.format(mixed) if mixed else "")
+    details = [_training_figure(arms), _rates(arms), *notes(MIXING.format(mixed) if mixed else "")]
     folded = "accuracy on augmented images, learning rates"
     return answered("curves", "Training curves", [curves], details=details, folded=folded)
-
-
-def _arms(group: Group) -> list[Arm]:
-    return [arm for arm in map(with_epochs, group.arms) if arm]
 
 
 def _names(arms: Sequence[Arm]) -> str:
@@ -71,7 +59,8 @@ def _training_figure(arms: Sequence[Arm]) -> Figure:
         series += by_epoch(arm, "train_accuracy_mixed", 100, label, style="dashed")
         panels.append(Plot(f"{arm.name}: accuracy", EPOCH, Axis("accuracy, %"), series))
     caption = f"{CAPTION} Dashed: accuracy on the augmented images of training."
-    alternative = f"Accuracy on test images and on augmented training images by epoch for {_names(arms)}."
+    names = _names(arms)
+    alternative = f"Accuracy on test images and on augmented training images by epoch for {names}."
     return Figure("curves-training", panels, caption, alternative)
 
 

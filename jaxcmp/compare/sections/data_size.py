@@ -207,8 +207,6 @@ def _another_size(arm: Arm) -> Suggestion:
 def _missing_steps(found: Sequence[Sized]) -> list[Suggestion]:
     """A run as long as the one on all images, on the smallest part."""
     small, whole = found[0].parts[0].outcomes[0], found[0].arm.outcomes[0]
-    if not small.steps or not whole.steps:
-        return []
     num_epochs = round(small.num_epochs * whole.steps / small.steps)
     settings = {TRAIN_FRACTION: f"{small.train_fraction:g}"}
     suffix = f"-{small.train_fraction:g}-equal-steps"

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group, with_epochs
+from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import (
     Axis,
     Block,
@@ -19,7 +19,7 @@ from jaxcmp.compare.document import (
 )
 from jaxcmp.compare.recipe_keys import TRAIN_FRACTION
 from jaxcmp.compare.sections import columns
-from jaxcmp.compare.sections.answer import Answer, answered, left_out, notes, texts, unanswered
+from jaxcmp.compare.sections.answer import Answer, answered, texts, unanswered
 from jaxcmp.compare.sections.classes import class_gaps, gap_table
 from jaxcmp.compare.sections.columns import colour
 from jaxcmp.compare.sections.commands import (
@@ -262,14 +262,13 @@ def pretraining_figures(arms: Sequence[Pretrained]) -> list[Block]:
         caption += DASHED
     names = "; ".join(dict.fromkeys(each.label for each in beside))
     alternative = f"Test accuracy from random and from pretrained weights: {names}."
-    blocks: list[Block] = [Figure("pretraining", panels, caption, alternative)]
     # On the most and on the fewest images of each architecture.
-    if shown := of_sizes([each for each in beside if with_epochs(each.arm)], min, max):
-        alternative = "Test accuracy by epoch, from random and from pretrained weights."
-        curves = [_curve(each) for each in shown]
-        blocks.append(Figure("pretraining-curves", curves, INTERVAL + DASHED, alternative))
-    drawn = [each.arm for each in beside]
-    return [*blocks, *notes(left_out(drawn, lambda run: run.epochs, "a record of its epochs"))]
+    curves = [_curve(each) for each in of_sizes(beside, min, max)]
+    by_epoch = "Test accuracy by epoch, from random and from pretrained weights."
+    return [
+        Figure("pretraining", panels, caption, alternative),
+        Figure("pretraining-curves", curves, INTERVAL + DASHED, by_epoch),
+    ]
 
 
 def _both_ways(beside: Sequence[Pretrained]) -> Plot:
@@ -306,12 +305,9 @@ def _curve(pretrained: Pretrained) -> Plot:
 
 
 def _epochs(label: str, arm: Arm, style: Style, index: int | None) -> list[Series]:
-    recorded = with_epochs(arm)
-    if recorded is None:
-        return []
-    found = recorded.by_epoch(lambda run: [100 * each["test_accuracy"] for each in run.epochs])
+    found = arm.by_epoch(lambda run: [100 * each["test_accuracy"] for each in run.epochs])
     epochs = [float(epoch) for epoch in found]
-    return over_seeds(label, epochs, list(found.values()), style, index, recorded.runs)
+    return over_seeds(label, epochs, list(found.values()), style, index, arm.runs)
 
 
 def _name(pretrained: Pretrained) -> str:

@@ -48,10 +48,11 @@ def augmentation(config: Config) -> str:
 def regularisation(config: Config) -> str:
     """Describes the regularisation beside augmentation."""
     model = config["model"]
+    dropout, drop_path = model.get("dropout_rate", 0), model.get("drop_path_rate", 0)
     return _told(
         (config["label_smoothing"], f"label smoothing {config['label_smoothing']:g}"),
-        (model["dropout_rate"], f"dropout {model['dropout_rate']:g}"),
-        (model["drop_path_rate"], f"stochastic depth {model['drop_path_rate']:g}"),
+        (dropout, f"dropout {dropout:g}"),
+        (drop_path, f"stochastic depth {drop_path:g}"),
         (config["average_decay"], f"averaged weights {config['average_decay']:g}"),
     )
 

@@ -70,7 +70,13 @@ def _agreement(group: Group, leader: Arm, other: Arm) -> tuple[Table, str]:
             rows.append(_agreement_row(group, f"{arm.name} and itself, another seed", within))
             kappas.append((f"between seeds of {arm.name}", rows[-1][2].value))
     headings = columns.of_words("runs") + columns.of_numbers(
-        *("same answer", "error consistency, kappa", "better of the two", "ensemble", "gain, points")
+        *(
+            "same answer",
+            "error consistency, kappa",
+            "better of the two",
+            "ensemble",
+            "gain, points",
+        )
     )
     title = "Agreement, and what an ensemble would gain"
     table = Table(title, headings, rows, AGREEMENT_NOTE)
@@ -194,7 +200,7 @@ def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery | Text:
 def _stored_pictures(arms: Sequence[Arm], ids: set[int | str]) -> dict[int | str, np.ndarray]:
     found: dict[int | str, np.ndarray] = {}
     for outcome in (outcome for arm in arms for outcome in arm.outcomes):
-        if pictures := outcome.run.load_pictures():
+        if pictures := outcome.pictures:
             for number, image in zip(pictures.ids.tolist(), pictures.images, strict=True):
                 if number in ids:
                     found.setdefault(number, image)

@@ -7,8 +7,7 @@ from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import Axis, Block, Cell, Column, Figure, Plot, Series, Table, Text
 from jaxcmp.compare.sections import columns
-from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
-from jaxcmp.compare.sections.commands import repeat_run
+from jaxcmp.compare.sections.answer import Answer, answered, notes, texts
 from jaxcmp.compare.statistics.means import Lead
 from jaxcmp.compare.statistics.ratios import Ratio, compare_ratio
 
@@ -30,12 +29,9 @@ UNITS = ((1e9, "billion "), (1e6, "million "), (1e3, "thousand "))
 
 
 def work_section(group: Group) -> Answer:
-    arms = [arm for arm in group.arms if all(components(arm, kind) for kind in KINDS)]
-    if not arms:
-        text = "Size and speed: no run here has counts by component. To train again:"
-        return unanswered(text, repeat_run(group.arms[0].outcomes[0].run))
+    arms = group.arms
     # Of two arms, ratios are of the more accurate to the other, as on the first screen.
-    *_, base = group.ranked if len(arms) == len(group.arms) == 2 else arms[:1]
+    *_, base = group.ranked if len(arms) == 2 else arms[:1]
     # Arms of the same sizes share the figures and tables of the first of them.
     own = [arm for i, arm in enumerate(arms) if _counts(arm) not in map(_counts, arms[:i])]
     said = [text for arm in arms if arm is not base and (text := _time_sentence(arm, base))]
@@ -58,7 +54,7 @@ def work_section(group: Group) -> Answer:
 
 def components(arm: Arm, kind: str) -> dict[str, int]:
     """The counts of a run, which are those of all, by component."""
-    return arm.outcomes[0].run.cost.get(kind, {}).get("components", {})
+    return arm.outcomes[0].run.cost[kind]["components"]
 
 
 def _counts(arm: Arm) -> list[dict[str, int]]:
@@ -146,7 +142,7 @@ def tokens_for_half(work: Mapping[str, int], tokens: int) -> int:
 
 def _milliseconds(arm: Arm) -> dict[int, float]:
     """The training step per image of each run that recorded it."""
-    medians = {o.number: o.run.cost.get("step_seconds", {}).get("median") for o in arm.outcomes}
+    medians = {o.number: o.run.cost["step_seconds"]["median"] for o in arm.outcomes}
     batch = arm.config["batch_size"]
     return {number: 1000 * each / batch for number, each in medians.items() if each is not None}
 
