@@ -1,6 +1,6 @@
 """More data: accuracy against the number of training images, and where arms change places.
 
-At equal epochs and at equal steps, as measured and by power laws.
+At equal epochs and at equal steps.
 """
 
 import dataclasses
@@ -24,16 +24,14 @@ from jaxcmp.compare.document import (
 )
 from jaxcmp.compare.recipe_keys import TRAIN_FRACTION, unsized
 from jaxcmp.compare.sections import columns, differences
-from jaxcmp.compare.sections.answer import Answer, answered, notes
+from jaxcmp.compare.sections.answer import Answer, answered, notes, texts
 from jaxcmp.compare.sections.commands import at_length, vary
 from jaxcmp.compare.sections.over_seeds import accuracies
-from jaxcmp.compare.statistics.means import MIN_RUNS, Difference, Lead
+from jaxcmp.compare.statistics.means import Difference, Lead
 from jaxcmp.compare.statistics.scaling import (
     PowerLaw,
     changes_of_lead,
     changes_of_mean,
-    crossover,
-    crossover_interval,
     fit_power_law,
     leads_by_size,
 )
@@ -49,7 +47,6 @@ MEANING = {
     STEPS: "Equal steps: every run takes as many steps as the run on all images, so that fewer "
     "images are each seen more often.",
 }
-SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +94,7 @@ def data_size_section(group: Group) -> Answer:
         by_arm = {sized.arm.index: sized for sized in each}
         pairs = [[by_arm.get(arm.index) for arm in pair] for pair in group.pairs]
         both = [(one, two) for one, two in pairs if one and two]
-        blocks += [Text(text) for pair in both for text in crossing_sentences(*pair, budget)]
+        blocks += texts(*(crossing_sentence(*pair, budget) for pair in both))
         blocks.append(_figure(each, budget))
         details += [Text(MEANING[budget]), _table(each, budget), *notes(*map(law_text, each))]
     first = blocks[0]
@@ -165,8 +162,8 @@ def _errors(sized: Sized) -> list[Series]:
     series = [Series(name, sizes, y, "points", index, runs=runs)]
     if law is not None:
         x = list(map(float, sized.sizes))
-        fit = [100 * law.coefficient * size**-law.exponent for size in x]
-        series.append(Series(f"{name}, power law", x, list(fit), "dashed", index, runs=runs))
+        fit = (100 * law.error(np.array(x))).tolist()
+        series.append(Series(f"{name}, power law", x, fit, "dashed", index, runs=runs))
     return series
 
 
@@ -238,15 +235,12 @@ def law_text(sized: Sized) -> str:
     )
 
 
-def crossing_sentences(leader: Sized, other: Sized, budget: str) -> list[str]:
-    """Says what was measured first, because the law is fitted to it."""
-    measured = _measured(leader, other, budget) if {*leader.sizes} & {*other.sizes} else ""
-    return [*filter(None, [measured]), _fitted(leader, other, budget)]
-
-
-def _measured(leader: Sized, other: Sized, budget: str) -> str:
-    names = f"{leader.arm.name} and {other.arm.name}"
+def crossing_sentence(leader: Sized, other: Sized, budget: str) -> str:
+    """Says who leads at which sizes that both arms were measured at; "" without any."""
     leads = leads_by_size(leader.points, other.points)
+    if not leads:
+        return ""
+    names = f"{leader.arm.name} and {other.arm.name}"
 
     def at(size: float) -> str:
         return _ahead(leader, other, size, leads[size])
@@ -297,27 +291,3 @@ def _ahead(leader: Sized, other: Sized, size: float, gap: Difference) -> str:
     by = differences.in_words(differences.in_points(gap), also=num)
     surely = "" if gap.lead.is_real or gap.interval is None else f", {UNCLEAR}"
     return f"{first.arm.name} {verb} by {by}{surely}"
-
-
-def _fitted(leader: Sized, other: Sized, budget: str) -> str:
-    first, second = leader.law, other.law
-    place = crossover(first, second) if first and second else None
-    # Where both were measured: elsewhere one of the two laws is a guess.
-    smallest = max(min(each.sizes) for each in (leader, other))
-    largest = min(max(each.sizes) for each in (leader, other))
-    names = f"The laws of {leader.arm.name} and {other.arm.name} at {budget}"
-    if place is None or not smallest <= place <= largest:
-        return (
-            f"{names} do not cross within the range measured, {smallest:,} to {largest:,} images; "
-            "beyond it a fitted law is no evidence."
-        )
-    is_few = min(len(part.runs) for part in (*leader.parts, *other.parts)) < MIN_RUNS
-    rng = np.random.default_rng(SEED)
-    interval = None if is_few else crossover_interval(leader.points, other.points, rng=rng)
-    if interval is None:
-        return (
-            f"{names} cross at {place:,.0f} images; these runs give no interval, more seeds at "
-            "each size would."
-        )
-    ends = " to ".join(f"{end:,.0f}" for end in interval)
-    return f"{names} cross at {place:,.0f} images (95 % bootstrap interval over runs {ends})."
