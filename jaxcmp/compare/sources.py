@@ -1,13 +1,12 @@
 """Finds, reads and checks run folders, counts each once, and says why others are left out."""
 
-import dataclasses
 import hashlib
 import os
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jaxcmp import files
-from jaxcmp.compare.arms import Outcome, outcome_of
+from jaxcmp.compare.arms import Outcome, gathered, outcome_of
 from jaxcmp.compare.document import LeftOut
 from jaxcmp.compare.soundness import check_run, check_scores
 from jaxcmp.errors import CommandError, JaxcmpError
@@ -18,7 +17,7 @@ NO_RUN = "no run folder"
 
 
 def read_outcomes(folders: Sequence[Path]) -> tuple[list[Outcome], list[LeftOut]]:
-    """The finished runs in or below these folders, numbered, and those left out with the reason.
+    """The finished runs in or below these folders, and those left out with the reason.
 
     Raises CommandError where there is no run folder at all.
     """
@@ -36,7 +35,7 @@ def read_outcomes(folders: Sequence[Path]) -> tuple[list[Outcome], list[LeftOut]
         )
     kept, copies = drop_copies(found)
     left_out += [LeftOut(copy.folder, f"the same run as {first.folder}") for copy, first in copies]
-    return [dataclasses.replace(each, number=i) for i, each in enumerate(kept)], left_out
+    return kept, left_out
 
 
 def drop_copies(
@@ -47,16 +46,14 @@ def drop_copies(
     A copy has the same bytes in its predictions and its result, whatever seed is written beside
     them. Any other run was trained by itself, be it with the same seed.
     """
-    first: dict[Hashable, Outcome] = {}
-    copies = []
-    for outcome in outcomes:
+
+    def content(outcome: Outcome) -> tuple[object, ...]:
         weights = outcome.origin.sha256 if outcome.origin else None
         digests = [_digest(outcome.run.folder / name) for name in (PREDICTIONS, RESULT)]
-        key = (outcome.recipe, outcome.data, weights, *digests)
-        if key in first:
-            copies.append((outcome, first[key]))
-        first.setdefault(key, outcome)
-    return list(first.values()), copies
+        return outcome.recipe, outcome.data, weights, *digests
+
+    same = gathered(outcomes, content).values()
+    return [own[0] for own in same], [(each, own[0]) for own in same for each in own[1:]]
 
 
 def _digest(path: Path) -> str:

@@ -1,25 +1,19 @@
-"""The code and packages behind runs: keeps arms apart by them, and warns where they differ.
-
-A seed that was trained again gives no independent run. Two such runs never share an average: what
-they differ in keeps them apart.
-"""
+"""The code and packages behind runs: keeps arms apart by them, and warns where they differ."""
 
 import dataclasses
 import difflib
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxcmp.compare.arms import Group, Outcome, gathered, runs_of
 from jaxcmp.compare.recipe_keys import flatten
-from jaxcmp.compare.words import count, shortened
+from jaxcmp.compare.words import count, listed, shortened
 from jaxcmp.errors import CommandError
 
 COMMIT, DEVICE, PYTHON = "commit", "device", "python"
-# Which training of its seed a run is, where nothing else tells two of them apart.
-REPETITION = "repetition"
 
 
 def commit_of(session: Mapping[str, Any]) -> str:
@@ -48,30 +42,24 @@ def keep_apart(outcomes: Sequence[Outcome], keys: Sequence[str]) -> list[Outcome
     return result
 
 
-def keep_repetitions_apart(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Runs of one seed as runs of other arms, each with those that are alike otherwise.
+def count_seeds_once(
+    outcomes: Sequence[Outcome],
+) -> tuple[list[Outcome], list[tuple[Outcome, Outcome]]]:
+    """The first run of each seed in an arm, and each further one with the first.
 
-    The first key that tells two of a seed apart parts an arm, and further ones each of its parts.
+    A seed that was trained again gives no independent run. Runs from other weights are independent,
+    whatever their own seed.
     """
-    result = list(outcomes)
-    waiting = list(
-        gathered(range(len(result)), lambda i: (result[i].recipe, result[i].data)).values()
-    )
-    packages = sorted({name for each in outcomes for name in packages_of(each)} - {PYTHON})
-    while waiting:
-        places = waiting.pop()
-        own = [result[i] for i in places]
-        if not _num_repetitions(own):
-            continue
-        keys = (COMMIT, *packages, PYTHON, DEVICE)
-        key = next((key for key in keys if _tells_apart(own, key)), REPETITION)
-        told = [value_of(each, key) or "none" for each in own]
-        values = dict(zip(places, _repetition_of(own) if key == REPETITION else told, strict=True))
-        for i, value in values.items():
-            repeated = (*result[i].repeated, (key, value))
-            result[i] = dataclasses.replace(_apart(result[i], key, value), repeated=repeated)
-        waiting += gathered(places, values.__getitem__).values()
-    return result
+
+    def seed_of(outcome: Outcome) -> tuple[object, ...]:
+        weights = outcome.origin.sha256 if outcome.origin else None
+        return outcome.recipe, outcome.data, outcome.seed, weights
+
+    same = [
+        sorted(own, key=lambda each: str(each.run.sessions[0].get("start")))
+        for own in gathered(outcomes, seed_of).values()
+    ]
+    return [own[0] for own in same], [(each, own[0]) for own in same for each in own[1:]]
 
 
 def value_of(outcome: Outcome, key: str) -> str | None:
@@ -159,41 +147,18 @@ def _packages(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _repetitions(group: Group) -> list[str]:
-    keys = {key for arm in group.all_arms for key, _ in arm.outcomes[0].repeated}
-    if not keys:
+    """Names the runs that do not count because their seed does already, and how they would."""
+    if not group.repeated:
         return []
-    return [
-        "Seeds were trained more than once, with other results. Such runs are not independent, and "
-        f"stand in arms of their own, by {' and '.join(sorted(keys))}."
-    ]
-
-
-def _seed_of(outcome: Outcome) -> tuple[int, str | None]:
-    """Runs from other weights are independent, whatever their own seed."""
-    return outcome.seed, outcome.origin.sha256 if outcome.origin else None
-
-
-def _num_repetitions(outcomes: Iterable[Outcome]) -> int:
-    seeds = Counter(map(_seed_of, outcomes))
-    return sum(seeds.values()) - len(seeds)
-
-
-def _tells_apart(outcomes: Sequence[Outcome], key: str) -> bool:
-    parts = gathered(outcomes, lambda each: value_of(each, key)).values()
-    return sum(map(_num_repetitions, parts)) < _num_repetitions(outcomes)
-
-
-def _repetition_of(outcomes: Sequence[Outcome]) -> list[str]:
-    """The how manieth run of its seed each one is, by when it began."""
-    order = sorted(
-        range(len(outcomes)), key=lambda i: str(outcomes[i].run.sessions[0].get("start"))
-    )
-    seen: Counter[Any] = Counter()
-    result = [""] * len(outcomes)
-    for i in order:
-        seen[_seed_of(outcomes[i])] += 1
-        result[i] = str(seen[_seed_of(outcomes[i])])
-    return result
+    keys: dict[str, None] = {}
+    for pair in group.repeated:
+        names = (COMMIT, *packages_of(pair[0]), DEVICE)
+        key = next((key for key in names if len({value_of(each, key) for each in pair}) > 1), None)
+        keys |= {key: None} if key else {}
+    folders = listed(shortened([again.folder for again, _ in group.repeated]))
+    text = f"Left out, as an earlier run of the same arm has the same seed: {folders}."
+    flags = " ".join(f"--by={key}" for key in keys)
+    return [f"{text} {flags} keeps them, as arms of their own." if flags else text]
 
 
 def _apart(outcome: Outcome, key: str, value: str) -> Outcome:

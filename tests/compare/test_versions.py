@@ -1,4 +1,4 @@
-"""Runs of several commits and versions: told, kept apart on request, and never one seed twice."""
+"""Runs of several commits and versions: told, kept apart on request, and each seed counted once."""
 
 import json
 import re
@@ -14,6 +14,7 @@ from jaxcmp import runs
 from jaxcmp.compare.__main__ import main
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.grouping import group
+from jaxcmp.compare.report import build
 from jaxcmp.compare.sections.methods import methods_section
 from jaxcmp.compare.sources import read_outcomes
 from jaxcmp.compare.versions import about_commits, about_versions, packages_of, value_of
@@ -124,25 +125,39 @@ def test_sessions_of_one_run_count_like_runs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("key", "values"),
+    ("key", "by", "names_apart"),
     [
-        ({"git_commit": NEW}, ("commit=0123456789", "commit=fedcba9876")),
-        ({"packages": {"jax": "0.10.2"}}, ("jax=0.12.0", "jax=0.10.2")),
-        ({"device": "T4"}, ("device=cpu", "device=T4")),
-        ({"start": "2027-01-01T00:00:00+00:00"}, ("repetition=1", "repetition=2")),
+        ({"git_commit": NEW}, "commit", ("commit=0123456789", "commit=fedcba9876")),
+        ({"packages": {"jax": "0.10.2"}}, "jax", ("jax=0.12.0", "jax=0.10.2")),
+        ({"device": "T4"}, "device", ("device=cpu", "device=T4")),
     ],
 )
-def test_a_seed_that_was_trained_again_is_kept_and_never_counts_as_another_seed(
-    tmp_path, key, values
+def test_a_seed_that_was_trained_again_counts_once_and_both_count_as_arms_of_their_own(
+    tmp_path, key, by, names_apart
 ):
     for seed in (0, 1):
         write(tmp_path / f"vit-{seed}", seed)
-    write(tmp_path / "again", 1, is_repeated=True, **key)
+    again = write(tmp_path / "vit-again", 1, is_repeated=True, start="2027-01-01", **key)
     found = read(tmp_path)
-    first, second = values
-    assert names(found) == {f"vit ({first})": [0, 1], f"vit ({second})": [1]}
-    told = about_versions(found)[-1]
-    assert "trained more than once" in told and first.partition("=")[0] in told
+    assert names(found) == {"vit": [0, 1]}
+    assert f"{again}. --by={by} keeps them, as arms of their own." in about_versions(found)[-1]
+    first, second = names_apart
+    apart = read(tmp_path, by)
+    assert names(apart) == {f"vit ({first})": [0, 1], f"vit ({second})": [1]}
+    assert not apart.repeated
+
+
+def test_of_runs_that_nothing_tells_apart_the_one_begun_first_counts_in_place_of_both(tmp_path):
+    later = write(tmp_path / "a", 1, start="2027-01-01T00:00:00+00:00")
+    first = write(tmp_path / "b", 1, is_repeated=True)
+    write(tmp_path / "c", 0)
+    found = read(tmp_path)
+    (arm,) = found.arms
+    assert [outcome.folder for outcome in arm.outcomes] == [str(first), str(tmp_path / "c")]
+    assert arm.runs == [0, 1] and len(build([found], []).runs) == 2
+    assert about_versions(found) == [
+        f"Left out, as an earlier run of the same arm has the same seed: {later}."
+    ]
 
 
 def test_arms_are_kept_apart_by_any_key_of_the_configuration(tmp_path):
