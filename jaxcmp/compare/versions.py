@@ -14,6 +14,7 @@ from jaxcmp.compare.words import count, listed, shortened
 from jaxcmp.errors import CommandError
 
 COMMIT, DEVICE, PYTHON = "commit", "device", "python"
+CHANGED = ", changed"
 
 
 def commit_of(session: Mapping[str, Any]) -> str:
@@ -21,7 +22,7 @@ def commit_of(session: Mapping[str, Any]) -> str:
     commit = session.get("git_commit")
     if commit is None:
         return "unknown"
-    return f"{commit[:10]}{', changed' if session.get('git_dirty') else ''}"
+    return f"{commit[:10]}{CHANGED if session.get('git_dirty') else ''}"
 
 
 def keep_apart(outcomes: Sequence[Outcome], keys: Sequence[str]) -> list[Outcome]:
@@ -105,31 +106,21 @@ def have_own_commits(group: Group) -> bool:
 def about_commits(group: Group) -> list[str]:
     """A sentence on the commits of all runs; none where all are of one, without changes."""
     outcomes = runs_of(group.all_arms)
-    sessions = [session for each in outcomes for session in each.run.sessions]
-    commits = dict.fromkeys(each["git_commit"] for each in sessions if each.get("git_commit"))
-    changed = {each["git_commit"] for each in sessions if each.get("git_dirty")} - {None}
-    is_unknown = any(each.get("git_commit") is None for each in sessions)
-    if not commits or (len(commits) == 1 and not changed and not is_unknown):
+    commits = {commit_of(session) for each in outcomes for session in each.run.sessions}
+    if len(commits) == 1 and not commits.pop().endswith(CHANGED):
         return []
-    text = f"These are runs of {count(len(commits), 'commit')}"
-    if changed:
-        some = "some" if len({commit_of(each) for each in sessions}) > 1 else ""
-        num = {True: some, False: "one" if len(changed) == 1 else f"{len(changed):,}"}
-        text += f", {num[len(commits) == 1]}".rstrip() + " with uncommitted changes"
-    text += ", and of code whose commit is unknown" if is_unknown else ""
     counts = Counter(value_of(each, COMMIT) for each in outcomes)
-    told = shortened([f"{commit} ({count(num, 'run')})" for commit, num in counts.most_common()])
+    named = shortened([f"{commit} ({count(num, 'run')})" for commit, num in counts.most_common()])
+    text = f"Commits: {'; '.join(named)}."
     if have_own_commits(group):
-        end = "; some arms have no commit in common, so that the code too may set them apart"
-    else:
-        pooled = dict.fromkeys(
-            arm.name
-            for arm in group.all_arms
-            if len({value_of(each, COMMIT) for each in arm.outcomes}) > 1
-        )
-        names, keep = ", ".join(pooled), f"--by={COMMIT} keeps them apart"
-        end = f"; seeds of several are averaged in {names}, and {keep}" if pooled else ""
-    return [f"{text}: {'; '.join(told)}{end}."]
+        return [f"{text} Some arms have none in common: the code too may set them apart."]
+    pooled = dict.fromkeys(
+        arm.name
+        for arm in group.all_arms
+        if len({value_of(each, COMMIT) for each in arm.outcomes}) > 1
+    )
+    hint = f"Seeds of several are averaged in {', '.join(pooled)}; --by={COMMIT} keeps them apart."
+    return [f"{text} {hint}" if pooled else text]
 
 
 def _packages(outcomes: Sequence[Outcome]) -> list[str]:

@@ -67,9 +67,8 @@ def test_seeds_of_several_commits_are_pooled_with_a_word_and_apart_on_request(tm
     # The seeds of an arm are averaged all the same: a word for the methods, not for the answer.
     assert about_versions(found) == []
     text = (
-        "These are runs of 2 commits, one with uncommitted changes: 0123456789 (1 run); "
-        "fedcba9876, changed (1 run); seeds of several are averaged in vit, and --by=commit keeps "
-        "them apart."
+        "Commits: 0123456789 (1 run); fedcba9876, changed (1 run). Seeds of several are averaged in "
+        "vit; --by=commit keeps them apart."
     )
     assert about_commits(found) == [text]
     assert text in sections.texts(methods_section(found))
@@ -80,7 +79,9 @@ def test_seeds_of_several_commits_are_pooled_with_a_word_and_apart_on_request(tm
     }
     # What sets these apart may be the code, so that the first screen says it.
     assert about_versions(apart) == about_commits(apart) and "averaged" not in text_of(apart)
-    assert text_of(apart).endswith("no commit in common, so that the code too may set them apart.")
+    assert text_of(apart).endswith(
+        "Some arms have none in common: the code too may set them apart."
+    )
     assert text_of(apart) not in sections.texts(methods_section(apart))
 
 
@@ -92,9 +93,9 @@ CHANGED, UNKNOWN = {"git_dirty": True}, {"git_commit": None, "git_dirty": None}
     [
         # Runs of one commit need no word, but changes do.
         (({}, {}), None),
-        (({}, CHANGED), "These are runs of 1 commit, some with uncommitted changes: "),
-        ((CHANGED, CHANGED), "These are runs of 1 commit, with uncommitted changes: "),
-        (({}, UNKNOWN), "These are runs of 1 commit, and of code whose commit is unknown: "),
+        (({}, CHANGED), "Commits: 0123456789 (1 run); 0123456789, changed (1 run). "),
+        ((CHANGED, CHANGED), "Commits: 0123456789, changed (2 runs)."),
+        (({}, UNKNOWN), "Commits: 0123456789 (1 run); unknown (1 run). "),
     ],
 )
 def test_changes_of_one_commit_and_unknown_code_are_told(tmp_path, environments, start):
@@ -121,7 +122,7 @@ def test_sessions_of_one_run_count_like_runs(tmp_path):
     (outcome,) = found.arms[0].outcomes
     assert value_of(outcome, "commit") == "0123456789 and fedcba9876"
     assert packages_of(outcome)["python"] == ["3.11.7", "3.12.1"]
-    assert "runs of 2 commits: " in text_of(found)
+    assert text_of(found) == "Commits: 0123456789 and fedcba9876 (1 run)."
 
 
 @pytest.mark.parametrize(
@@ -190,8 +191,8 @@ def test_the_word_stands_in_every_form_of_the_report(tmp_path, capsys):
     printed = re.sub(r"\s+", " ", capsys.readouterr().out)
     pages = [(out / name).read_text() for name in ("index.html", "report.md", "report.json")]
     for page in (printed, *pages):
-        assert "runs of 2 commits, one with uncommitted changes" in page
+        assert "Commits: 0123456789 (1 run); fedcba9876, changed (1 run)." in page
     # Near the top: before the first section.
-    assert pages[0].index("runs of 2 commits") < pages[0].index("<section>")
+    assert pages[0].index("Commits: ") < pages[0].index("<section>")
     assert len(json.loads(pages[2])["runs"]) == 2
     assert "--by=commit" in pages[1]
