@@ -67,8 +67,8 @@ def test_seeds_of_several_commits_are_pooled_with_a_word_and_apart_on_request(tm
     # The seeds of an arm are averaged all the same: a word for the methods, not for the answer.
     assert about_versions(found) == []
     text = (
-        "Commits: 0123456789 (1 run); fedcba9876, changed (1 run). Seeds of several are averaged in "
-        "vit; --by=commit keeps them apart."
+        "Commits: 0123456789 (1 run); fedcba9876, changed (1 run). Seeds of several are averaged "
+        "in vit; --by=commit keeps them apart."
     )
     assert about_commits(found) == [text]
     assert text in sections.texts(methods_section(found))
