@@ -1,7 +1,6 @@
 """Finds, reads and checks run folders, counts each once, and says why others are left out."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,10 +9,8 @@ from jaxcmp.compare.arms import Outcome, gathered, outcome_of
 from jaxcmp.compare.document import LeftOut
 from jaxcmp.compare.soundness import check_run, check_scores
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.runs import CONFIG, PREDICTIONS, RESULT, read_run
-from jaxcmp.runs.search import find_all_runs
-
-NO_RUN = "no run folder"
+from jaxcmp.runs import PREDICTIONS, RESULT, read_run
+from jaxcmp.runs.search import NO_RUN, find_all_runs
 
 
 def read_outcomes(folders: Sequence[Path]) -> tuple[list[Outcome], list[LeftOut]]:
@@ -23,8 +20,8 @@ def read_outcomes(folders: Sequence[Path]) -> tuple[list[Outcome], list[LeftOut]
     """
     found: list[Outcome] = []
     left_out: list[LeftOut] = []
-    for folder in find_all_runs(folders):
-        outcome = _read(folder)
+    for folder, reason in find_all_runs(folders).items():
+        outcome = reason or _read(folder)
         if isinstance(outcome, Outcome):
             found.append(outcome)
         else:
@@ -67,8 +64,6 @@ def _names_of(left_out: Sequence[LeftOut]) -> str:
 
 
 def _read(folder: Path) -> Outcome | str:
-    if reason := _why_no_run(folder):
-        return reason
     try:
         run = read_run(folder)
         if not run.is_finished:
@@ -81,18 +76,3 @@ def _read(folder: Path) -> Outcome | str:
         return str(error)
     except (KeyError, TypeError, ValueError) as error:
         return f"damaged ({type(error).__name__}: {error})"
-
-
-def _why_no_run(folder: Path) -> str:
-    """Why a folder is none of a run; "" where it is one."""
-    try:
-        if os.path.lexists(folder / CONFIG):
-            return ""
-        os.scandir(folder).close()
-    except FileNotFoundError:
-        return f"{NO_RUN}: it does not exist"
-    except NotADirectoryError:
-        return f"{NO_RUN}: it is a file"
-    except OSError as error:
-        return f"it cannot be read: {error.strerror}"
-    return NO_RUN

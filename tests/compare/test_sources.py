@@ -20,9 +20,12 @@ from jaxcmp.runs.search import find_runs
 
 def test_a_folder_stands_for_itself_or_for_the_runs_below_it(tmp_path):
     folders = write_runs(tmp_path / "runs", Sample("vit"), Sample("resnet"))
-    assert find_runs(folders[0]) == [folders[0]]
-    assert find_runs(tmp_path) == sorted(folders)
-    assert find_runs(tmp_path / "nothing") == [tmp_path / "nothing"]
+    assert find_runs(folders[0]) == {folders[0]: ""}
+    assert list(find_runs(tmp_path)) == sorted(folders)
+    nothing, empty = tmp_path / "nothing", tmp_path / "empty"
+    empty.mkdir()
+    assert find_runs(nothing) == {nothing: "no run folder: it does not exist"}
+    assert find_runs(empty) == {empty: "no run folder"}
 
 
 def test_runs_are_numbered_in_the_order_in_which_they_are_kept(tmp_path):
