@@ -104,31 +104,29 @@ class Origin:
 def origin_of(init: Mapping[str, Any]) -> Origin | None:
     """Returns the origin of a run's weights; None for a run that began at random.
 
-    Raises KeyError, TypeError or ValueError where init.json lacks what it should say.
+    Raises KeyError where init.json lacks what it should say, ValueError for an address of no hub.
     """
     if not init:
         return None
     seen, rows = init["seen"], init["rows"]
-    if not isinstance(seen, dict) or not isinstance(rows, list):
-        raise ValueError('init.json has no object "seen" and list "rows"')
-    names = seen.get("class_names")
-    num_classes = seen.get("num_classes")
+    names, num_classes = seen.get("class_names"), seen.get("num_classes")
     before = list(_before(seen))
+    names_before = [each.get("class_names") for each in before]
     return Origin(
-        kind=str(init["kind"]),
-        layout=str(init["layout"]),
+        kind=init["kind"],
+        layout=init["layout"],
         file=_file(init["path"]),
-        sha256=str(init["sha256"]),
-        name=str(seen["name"] or ""),
-        num_train=_whole(seen.get("num_train")),
-        num_classes=_whole(len(names) if num_classes is None and names else num_classes),
-        class_names=_strings(names),
-        epochs=_whole(seen.get("epochs")),
+        sha256=init["sha256"],
+        name=seen["name"] or "",
+        num_train=seen.get("num_train"),
+        num_classes=len(names) if num_classes is None and names else num_classes,
+        class_names=None if names is None else tuple(names),
+        epochs=seen.get("epochs"),
         arm=seen.get("arm"),
-        seed=_whole(seen.get("seed")),
-        before=tuple(str(each["name"] or "") for each in reversed(before)),
-        classes_before=_joined([_strings(each.get("class_names")) for each in before]),
-        arrays=Counter(str(row["what"]) for row in rows),
+        seed=seen.get("seed"),
+        before=tuple(each["name"] or "" for each in reversed(before)),
+        classes_before=None if None in names_before else tuple(itertools.chain(*names_before)),
+        arrays=Counter(row["what"] for row in rows),
         fitted=_digest(rows),
     )
 
@@ -148,20 +146,6 @@ def _before(seen: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Returns the trainings behind a run's weights before the run itself, the newest first."""
     while seen := seen.get("before") or {}:
         yield seen
-
-
-def _joined(names: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
-    """Returns all of them; None if some are unknown."""
-    known = [each for each in names if each is not None]
-    return tuple(itertools.chain(*known)) if len(known) == len(names) else None
-
-
-def _strings(names: Sequence[Any] | None) -> tuple[str, ...] | None:
-    return None if names is None else tuple(map(str, names))
-
-
-def _whole(value: Any) -> int | None:
-    return None if value is None else int(value)
 
 
 def _digest(rows: Iterable[Mapping[str, Any]]) -> str:

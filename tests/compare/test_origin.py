@@ -133,14 +133,9 @@ def test_classes_are_counted_by_their_names_and_arrays_by_what_became_of_them():
     assert found.arrays == {"loaded": 1, "resized": 1, "new": 1, "unused": 1}
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("seen", "ImageNet"), ("rows", {}), ("rows", ["head"]), ("path", None)],
-)
-def test_what_is_not_as_it_should_be_is_refused(key, value):
-    init = copy.deepcopy(from_run()) | {key: value}
-    with pytest.raises((KeyError, TypeError, ValueError)):
-        origin_of(init)
+@pytest.mark.parametrize("key", ["seen", "rows", "path"])
+def test_what_lacks_a_key_is_refused(key):
+    init = copy.deepcopy(from_run())
     del init[key]
     with pytest.raises(KeyError):
         origin_of(init)
