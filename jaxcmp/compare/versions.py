@@ -77,10 +77,10 @@ def value_of(outcome: Outcome, key: str) -> str | None:
     return value.strip('"') if value is not None else None
 
 
-def packages_of(outcome: Outcome) -> dict[str, list[str]]:
-    """The versions of each package, and of Python, in the order of the run's sessions."""
+def packages_of(*outcomes: Outcome) -> dict[str, list[str]]:
+    """The versions of each package, and of Python, in the order of the sessions of these runs."""
     found: dict[str, list[str]] = {}
-    for session in outcome.run.sessions:
+    for session in (session for each in outcomes for session in each.run.sessions):
         python = {PYTHON: session["python"]} if "python" in session else {}
         for name, version in (python | session.get("packages", {})).items():
             if version not in found.setdefault(name, []):
@@ -124,10 +124,7 @@ def about_commits(group: Group) -> list[str]:
 
 
 def _packages(outcomes: Sequence[Outcome]) -> list[str]:
-    found: dict[str, dict[str, None]] = {}
-    for each in outcomes:
-        for name, versions in packages_of(each).items():
-            found.setdefault(name, {}).update(dict.fromkeys(versions))
+    found = packages_of(*outcomes)
     # JAX first: it is what computes.
     names = sorted(found, key=lambda name: (not name.startswith("jax"), name))
     several = [name for name in names if len(found[name]) > 1]
@@ -143,7 +140,7 @@ def _repetitions(group: Group) -> list[str]:
         return []
     keys: dict[str, None] = {}
     for pair in group.repeated:
-        names = (COMMIT, *packages_of(pair[0]), DEVICE)
+        names = (COMMIT, *packages_of(*pair), DEVICE)
         key = next((key for key in names if len({value_of(each, key) for each in pair}) > 1), None)
         keys |= {key: None} if key else {}
     folders = listed(shortened([again.folder for again, _ in group.repeated]))
@@ -161,9 +158,9 @@ def _apart(outcome: Outcome, key: str, value: str) -> Outcome:
 
 
 def _unknown(key: str, outcomes: Sequence[Outcome]) -> str:
-    known = dict.fromkeys((COMMIT, DEVICE, PYTHON))
+    known = dict.fromkeys((COMMIT, DEVICE, PYTHON, *packages_of(*outcomes)))
     for each in outcomes:
-        known |= dict.fromkeys([*packages_of(each), *flatten(each.run.config)])
+        known |= dict.fromkeys(flatten(each.run.config))
     close = difflib.get_close_matches(key, known, n=1)
     hint = f"; did you mean --by={close[0]}?" if close else ""
     return (

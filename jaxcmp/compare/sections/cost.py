@@ -4,14 +4,15 @@ import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from msgspec import structs
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of, is_equal
-from jaxcmp.compare.document import Axis, Block, Figure, Plot, Series, Suggestion, Table
+from jaxcmp.compare.document import Axis, Block, Figure, Plot, Suggestion, Table
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, left_out, notes, texts, unanswered
 from jaxcmp.compare.sections.commands import at_length, repeat_run, vary
-from jaxcmp.compare.sections.over_seeds import accuracies
+from jaxcmp.compare.sections.over_seeds import accuracies, by_epoch
 from jaxcmp.compare.verdict import lead_sentence
 from jaxcmp.compare.words import count
 
@@ -78,10 +79,6 @@ def _can_tell(outcome: Outcome) -> bool:
     return bool(outcome.epochs) and outcome.training_flops is not None
 
 
-def _accuracies(outcome: Outcome) -> list[float]:
-    return [epoch["test_accuracy"] for epoch in outcome.epochs]
-
-
 def _say_flops(flops: float) -> str:
     return f"{cells.powers(flops)}FLOP"
 
@@ -91,9 +88,9 @@ def _along(
 ) -> Plot:
     series = []
     for arm in arms:
+        *_, mean = by_epoch(arm, "test_accuracy", 100, arm.name)
         x = [float(np.mean(values)) for values in arm.by_epoch(spent).values()]
-        y = [100 * float(np.mean(values)) for values in arm.by_epoch(_accuracies).values()]
-        series.append(Series(arm.name, x, list(y), "thick", arm.index, runs=arm.runs))
+        series.append(structs.replace(mean, x=x))
     return Plot(title, Axis(label), ACCURACY, series)
 
 
