@@ -1,5 +1,6 @@
 """Size and speed: where the parameters and the work are, and whether seconds follow the counts."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -151,14 +152,16 @@ def _milliseconds(arm: Arm) -> dict[int, float]:
     return {number: 1000 * each / batch for number, each in medians.items() if each is not None}
 
 
-def _device(arm: Arm) -> str:
-    return " and ".join(device for device, _, _ in cells.durations(arm))
+def _devices(*arms: Arm) -> list[str]:
+    """The devices that these arms were trained on; a run of several sessions may have several."""
+    named = [each.device.split(" and ") for arm in arms for each in arm.outcomes]
+    return list(dict.fromkeys(itertools.chain(*named)))
 
 
 def _time_ratio(arm: Arm, base: Arm) -> Ratio | None:
-    """Seconds per image over those of another arm; None if they were not measured alike."""
+    """Seconds per image over those of another arm; None where not all are of one device."""
     times, others = (list(_milliseconds(each).values()) for each in (arm, base))
-    if _device(arm) != _device(base) or not times or not others:
+    if len(_devices(arm, base)) > 1 or not times or not others:
         return None
     return compare_ratio(times, others)
 
@@ -176,10 +179,11 @@ def _time_table(arms: Sequence[Arm], base: Arm) -> Table:
     headings += columns.of_words("Device")
     rows = []
     for arm in arms:
-        found, ratio = _milliseconds(arm), _time_ratio(arm, base)
+        found, ratio, devices = _milliseconds(arm), _time_ratio(arm, base), _devices(arm)
         times, measured = list(found.values()), list(found)
         # Three digits tell, whatever the size of the model.
         digits = max(0, 2 - math.floor(math.log10(sum(times) / len(times)))) if times else 0
+        step = cells.mean(times, measured, digits=digits)
         share = _work(arm) / _work(base)
         rows.append(
             [
@@ -187,10 +191,10 @@ def _time_table(arms: Sequence[Arm], base: Arm) -> Table:
                 cells.number(share, f"{share:.2f}×", arm.runs),
                 cells.ratio(ratio, cells.times(ratio) if ratio else "–", measured),
                 cells.count(_work(arm), arm.runs),
-                cells.mean(times, measured, digits=digits),
+                step if len(devices) == 1 else Cell("on several devices", runs=measured),
                 cells.count(len(times), measured),
                 cells.count(arm.config["batch_size"], arm.runs),
-                cells.words(_device(arm)),
+                cells.words(" and ".join(devices)),
             ]
         )
     return Table("Multiply-adds beside seconds", headings, rows, TIME_NOTE)
@@ -201,7 +205,7 @@ def _time_sentence(arm: Arm, base: Arm) -> str | None:
     time = _time_ratio(arm, base)
     if time is None:
         return None
-    work = _work(arm) / _work(base)
+    work, (device,) = _work(arm) / _work(base), _devices(arm, base)
     if work == 1:
         meaning = "the counts are equal"
     elif time.lead is Lead.TIE:
@@ -219,5 +223,5 @@ def _time_sentence(arm: Arm, base: Arm) -> str | None:
         surely = f" (95 % interval {time.interval[0]:.2f} to {time.interval[1]:.2f})"
     return (
         f"{arm.name} does {work:.2f} times the multiply-adds of {base.name}, and its training "
-        f"step takes {time.mean:.2f} times as long per image on {_device(arm)}{surely}: {meaning}."
+        f"step takes {time.mean:.2f} times as long per image on {device}{surely}: {meaning}."
     )
