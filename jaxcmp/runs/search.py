@@ -12,8 +12,9 @@ NO_RUN = "no run folder"
 def find_all_runs(folders: Iterable[Path]) -> dict[Path, str]:
     """Returns what `find_runs` finds, each folder once, by whatever names it is given."""
     first: dict[str, tuple[Path, str]] = {}
-    for found in (found for given in folders for found in find_runs(given).items()):
-        first.setdefault(os.path.realpath(found[0]), found)
+    for given in folders:
+        for folder, reason in find_runs(given).items():
+            first.setdefault(os.path.realpath(folder), (folder, reason))
     return dict(first.values())
 
 

@@ -67,7 +67,7 @@ def why_section(group: Group) -> Answer:
     galleries = [block for pair in pairs for block in picture_blocks(group, pair)]
     blocks += [*galleries[:1], *notes(*inspected.faults)]
     if inspected.missing:
-        text = "These runs were not inspected, or on other images, and are not shown here:"
+        text = "These runs were not inspected as the others were, and are not shown here:"
         blocks += [Text(text), Commands([on_runs(INSPECT, inspected.missing)])]
     finding = _finding(gaps) if len(pairs) == len(group.pairs) == 1 else ""
     return answered(
@@ -101,8 +101,8 @@ def _finding(gaps: Sequence[Gap]) -> str:
         return ""
     one, two = (each.arm.name for each in gaps[0].arms)
     return (
-        f"Moved, torn, filtered or spoiled images do not set {one} and {two} apart: seeds "
-        f"alone can explain each of {len(known)} differences."
+        f"These seeds do not show that moved, torn, filtered or spoiled images set {one} and {two} "
+        f"apart: seeds alone can explain each of {len(known)} differences."
     )
 
 
