@@ -1,17 +1,17 @@
 """The inspections of a group's arms: shares of answers, one for each seed."""
 
 import dataclasses
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of, runs_of
+from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of, gathered, runs_of
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.runs.inspections import COUNTED
 
 State = Literal["trained", "initial"]
+STATES: tuple[State, State] = ("trained", "initial")
 Count = Literal["right", "kept"]
 Inspection = dict[str, Any]
 
@@ -120,11 +120,9 @@ def read_inspected(group: Group) -> Inspected:
                 found[outcome.number] = inspection
         except JaxcmpError as error:
             faults.append(str(error))
-    keys = {number: _images_and_changes(each) for number, (each, _) in found.items()}
-    commonest = Counter(keys.values()).most_common(1)
-    used = {number for number, key in keys.items() if key == commonest[0][0]}
-    missing = [each for each in outcomes if each.number not in found]
-    missing += [each for each in outcomes if each.number in found and each.number not in used]
+    alike = gathered(found, lambda number: _images_and_changes(found[number][0]))
+    used = max(alike.values(), key=len, default=[])
+    missing = [each for each in outcomes if each.number not in used]
     arms = {}
     for arm in group.arms:
         own = arm_of(arm, [outcome for outcome in arm.outcomes if outcome.number in used])

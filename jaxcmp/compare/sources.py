@@ -27,9 +27,9 @@ def read_outcomes(folders: Sequence[Path]) -> tuple[list[Outcome], list[LeftOut]
         else:
             left_out.append(LeftOut(files.shown(folder), outcome))
     if not found and all(each.reason.startswith(NO_RUN) for each in left_out):
-        raise CommandError(
-            f"no run folder given or found{_names_of(left_out)}; give some, for example: runs/*/*"
-        )
+        names = ", ".join(f"{each.folder}{each.reason.removeprefix(NO_RUN)}" for each in left_out)
+        where = f" in {names}" if names else ""
+        raise CommandError(f"{NO_RUN} given or found{where}; give some, for example: runs/*/*")
     kept, copies = drop_copies(found)
     left_out += [LeftOut(copy.folder, f"the same run as {first.folder}") for copy, first in copies]
     return kept, left_out
@@ -56,11 +56,6 @@ def drop_copies(
 def _digest(path: Path) -> str:
     with files.reading(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _names_of(left_out: Sequence[LeftOut]) -> str:
-    names = [f"{each.folder}{each.reason.removeprefix(NO_RUN)}" for each in left_out]
-    return f" in {', '.join(names)}" if names else ""
 
 
 def _read(folder: Path) -> Outcome | str:

@@ -36,10 +36,13 @@ def keep_apart(outcomes: Sequence[Outcome], keys: Sequence[str]) -> list[Outcome
         values = [value_of(each, key) for each in result]
         if result and all(value is None for value in values):
             raise CommandError(_unknown(key, result))
-        result = [
-            _apart(each, key, value or "not set")
-            for each, value in zip(result, values, strict=True)
-        ]
+        for i, value in enumerate(values):
+            each, told = result[i], value or "not set"
+            # A key of the recipe keeps arms apart by itself.
+            own = () if key in dict(each.recipe) else ((key, json.dumps(told)),)
+            result[i] = dataclasses.replace(
+                each, recipe=(*each.recipe, *own), apart=(*each.apart, (key, told))
+            )
     return result
 
 
@@ -147,14 +150,6 @@ def _repetitions(group: Group) -> list[str]:
     text = f"Left out, as an earlier run of the same arm has the same seed: {folders}."
     flags = " ".join(f"--by={key}" for key in keys)
     return [f"{text} {flags} keeps them, as arms of their own." if flags else text]
-
-
-def _apart(outcome: Outcome, key: str, value: str) -> Outcome:
-    """The run as one of an arm of its own; a key of the recipe has one already."""
-    recipe = outcome.recipe
-    if key not in dict(recipe):
-        recipe = (*recipe, (key, json.dumps(value)))
-    return dataclasses.replace(outcome, recipe=recipe, apart=(*outcome.apart, (key, value)))
 
 
 def _unknown(key: str, outcomes: Sequence[Outcome]) -> str:

@@ -9,7 +9,7 @@ from sample_runs import Sample, alter, make_group
 from sample_study import equal_steps, part
 from scipy import stats
 
-from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.arms import Group, Outcome
 from jaxcmp.compare.sections.data_size import Sized, crossing_sentence, data_size_section
 from jaxcmp.compare.sections.results import results_section
 
@@ -197,11 +197,8 @@ def test_runs_that_are_at_neither_budget_are_named(tmp_path):
 
 def sized(name: str, accuracies: dict[int, list[float]]) -> Sized:
     """An arm with these accuracies by number of training images."""
-    parts = [
-        Arm(name, tuple(dataclasses.replace(each, num_train=size) for each in arm.outcomes))
-        for size, arm in ((size, make_arm(name, own)) for size, own in accuracies.items())
-    ]
-    return Sized(parts[-1], tuple(parts))
+    parts = {size: make_arm(name, own) for size, own in accuracies.items()}
+    return Sized(parts[max(parts)], parts)
 
 
 def said(first: dict[int, list[float]], second: dict[int, list[float]]) -> str:

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jaxcmp.compare.statistics.means import compare_runs
 from jaxcmp.compare.statistics.scaling import (
     PowerLaw,
     changes_of_lead,
     changes_of_mean,
     fit_power_law,
-    leads_by_size,
 )
 
 SIZES = np.array([5_000, 12_500, 25_000, 50_000])
@@ -62,33 +62,26 @@ def test_what_no_power_law_can_be_fitted_to_is_an_error_that_says_why(sizes, err
         fit_power_law(np.array(sizes), np.array(errors))
 
 
-def points(*errors: tuple[int, list[float]]) -> np.ndarray:
-    return np.array([(size, error) for size, runs in errors for error in runs])
+def leads(first: dict[int, float], second: dict[int, float], num: int = 3) -> dict:
+    """Leads by size of arms with these errors, each of so many runs, a thousandth apart."""
 
+    def runs(error: float) -> list[float]:
+        return [1 - error + 0.001 * (run - (num - 1) / 2) for run in range(num)]
 
-def spread(*errors: tuple[int, float]) -> np.ndarray:
-    """Three runs at each size, a thousandth to either side."""
-    return points(*((size, [error - 0.001, error, error + 0.001]) for size, error in errors))
+    return {size: compare_runs(runs(first[size]), runs(second[size])) for size in first}
 
 
 def test_arms_change_places_between_the_sizes_where_their_leads_are_real():
-    first = spread((10, 0.6), (20, 0.3), (40, 0.1), (80, 0.2))
-    second = spread((10, 0.5), (20, 0.3), (40, 0.2), (80, 0.1))
+    first = {10: 0.6, 20: 0.3, 40: 0.1, 80: 0.2}
+    second = {10: 0.5, 20: 0.3, 40: 0.2, 80: 0.1}
     # Behind at 10, level at 20, ahead at 40, behind at 80.
-    for leads in (leads_by_size(first, second), leads_by_size(second, first)):
-        assert changes_of_lead(leads) == changes_of_mean(leads) == [(10, 40), (40, 80)]
-        assert leads[20].mean == 0
+    for found in (leads(first, second), leads(second, first)):
+        assert changes_of_lead(found) == changes_of_mean(found) == [(10, 40), (40, 80)]
+        assert found[20].mean == 0
 
 
 def test_means_that_change_places_by_chance_are_no_change_of_lead():
-    first, second = spread((10, 0.6), (20, 0.3)), spread((10, 0.5), (20, 0.3001))
-    leads = leads_by_size(first, second)
-    assert changes_of_lead(leads) == [] and changes_of_mean(leads) == [(10, 20)]
-    single = leads_by_size(points((10, [0.6]), (20, [0.3])), points((10, [0.5]), (20, [0.4])))
-    assert changes_of_lead(single) == [] and changes_of_mean(single) == [(10, 20)]
-
-
-def test_sizes_at_which_one_arm_was_not_measured_do_not_count():
-    first, second = spread((10, 0.5), (30, 0.1)), spread((10, 0.4), (20, 0.9), (30, 0.3))
-    assert changes_of_lead(leads_by_size(first, second)) == [(10, 30)]
-    assert leads_by_size(first, spread((20, 0.9))) == {}
+    close = leads({10: 0.6, 20: 0.3}, {10: 0.5, 20: 0.3001})
+    single = leads({10: 0.6, 20: 0.3}, {10: 0.5, 20: 0.4}, num=1)
+    for found in (close, single):
+        assert changes_of_lead(found) == [] and changes_of_mean(found) == [(10, 20)]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.arms import Arm, Group, Outcome, runs_of
 from jaxcmp.compare.document import Cell, Commands, Table, Text
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, texts
@@ -22,7 +22,7 @@ NOTE = (
 
 def methods_section(group: Group) -> Answer:
     arms = group.all_arms
-    outcomes = [outcome for arm in arms for outcome in arm.outcomes]
+    outcomes = runs_of(arms)
     flags = [*(f"--by={key}" for key in group.by), "--out=report"]
     commands = [repeat_run(outcome.run) for outcome in outcomes]
     commands.append(on_runs("jaxcmp.compare", outcomes, flags))

@@ -213,18 +213,14 @@ def _meaning(random: Difference, tuned: Difference) -> str:
 def _missing(arms: Sequence[Pretrained]) -> list[Suggestion]:
     more = []
     mixed = [each.arm for each in arms if each.baseline and differences(each, each.baseline)]
-    alone = [each.arm for each in arms if not each.baselines]
-    for found, text in (
-        (
-            mixed,
-            "The gain of {} may be partly its recipe's: a run from random weights that differs in "
-            "nothing else.",
-        ),
-        (alone, "The gain of {}: the same run from random weights."),
+    alone = [each.arm for each in arms if not each.baseline]
+    for found, what in (
+        (mixed, " may be partly its recipe's: a run from random weights, else the same."),
+        (alone, ": the same run from random weights."),
     ):
         if found:
             command = from_random(found[0].outcomes[0])
-            more.append(Suggestion(text.format(found[0].name), command))
+            more.append(Suggestion(f"The gain of {found[0].name}{what}", command))
     for architecture in PUBLISHED:
         if all(each.architecture != architecture for each in arms):
             more.append(_other_architecture(arms[0], architecture))

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group
+from jaxcmp.compare.arms import Arm, Group, runs_of
 from jaxcmp.compare.document import Block, Column, Commands, Table, Text
-from jaxcmp.compare.inspected import InspectedArm, State, read_inspected
+from jaxcmp.compare.inspected import STATES, InspectedArm, read_inspected
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.classes import class_accuracies
@@ -35,7 +35,6 @@ NOTE = (
     "answers is a merit only beside being right."
 )
 FOLDED = "corruptions, attention, positions, layers"
-STATES: tuple[State, State] = ("trained", "initial")
 # A convolutional stem takes the place of the patches and of one block, and makes another arm.
 SWAPPED = ("arm", "model.stem", "model.depth")
 
@@ -84,8 +83,7 @@ def _uninspected(group: Group, stem: Sequence[str]) -> Answer:
     if not group.pairs:
         return Answer()
     text = "Why: how both see images that are moved, torn, filtered or spoiled."
-    outcomes = [outcome for arm in group.arms for outcome in arm.outcomes]
-    missing = unanswered(text, on_runs(INSPECT, outcomes))
+    missing = unanswered(text, on_runs(INSPECT, runs_of(group.arms)))
     if not stem:
         return missing
     return answered("why", TITLE, texts(*stem), finding=stem[0], more=missing.more)

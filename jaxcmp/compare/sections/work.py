@@ -94,7 +94,7 @@ def _figure(arms: Sequence[Arm]) -> Figure:
     panels = []
     for kind in KINDS:
         most = max(max(components(arm, kind).values()) for arm in arms)
-        panels += [_panel(arm, kind, components(arm, kind), most) for arm in arms]
+        panels += [_panel(arm, kind, most) for arm in arms]
     names = " and ".join(arm.name for arm in arms)
     return Figure(
         "work",
@@ -104,7 +104,8 @@ def _figure(arms: Sequence[Arm]) -> Figure:
     )
 
 
-def _panel(arm: Arm, kind: str, counts: Mapping[str, int], most: int) -> Plot:
+def _panel(arm: Arm, kind: str, most: int) -> Plot:
+    counts = components(arm, kind)
     size, unit = next((each for each in UNITS if most >= each[0]), (1.0, ""))
     places = [float(i) for i in range(len(counts))]
     values = [count / size for count in counts.values()]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs
+from jaxcmp.compare.statistics.means import Difference, Lead
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,34 +38,17 @@ def fit_power_law(num_images: np.ndarray, errors: np.ndarray) -> PowerLaw:
     return PowerLaw(float(np.exp(fit[0])), -float(fit[1]))
 
 
-def leads_by_size(first_points: np.ndarray, second_points: np.ndarray) -> dict[float, Difference]:
-    """The mean error of the second arm minus the first's, at each size that both have, in order.
-
-    Points [m, 2] are the number of images and the error of each run of an arm. Above zero, the
-    first is ahead.
-    """
-    first, second = (np.asarray(points, np.float64) for points in (first_points, second_points))
-    return {
-        float(size): compare_runs(_errors(second, size), _errors(first, size), most=1)
-        for size in np.intersect1d(first[:, 0], second[:, 0])
-    }
-
-
-def changes_of_lead(leads: Mapping[float, Difference]) -> list[tuple[float, float]]:
+def changes_of_lead(leads: Mapping[int, Difference]) -> list[tuple[int, int]]:
     """Neighbouring numbers of images between which two arms change places.
 
-    `leads` are those of `leads_by_size`. Only sizes at which one of the two is really ahead count:
-    between them, others may leave it open.
+    `leads` are the first arm's by number of images, in order. Only sizes at which one of the two is
+    really ahead count: between them, others may leave it open.
     """
     real = [(size, each.lead) for size, each in leads.items() if each.lead.is_real]
     return [(a, b) for (a, one), (b, two) in itertools.pairwise(real) if one is not two]
 
 
-def changes_of_mean(leads: Mapping[float, Difference]) -> list[tuple[float, float]]:
+def changes_of_mean(leads: Mapping[int, Difference]) -> list[tuple[int, int]]:
     """Finds changes like `changes_of_lead`, by the means alone, whatever seeds could explain."""
     apart = [(size, each.mean) for size, each in leads.items() if each.lead is not Lead.TIE]
     return [(a, b) for (a, one), (b, two) in itertools.pairwise(apart) if one * two < 0]
-
-
-def _errors(points: np.ndarray, size: float) -> list[float]:
-    return points[points[:, 0] == size, 1].tolist()
