@@ -326,6 +326,11 @@ def devices_of(run: Run) -> str:
     return " and ".join(dict.fromkeys(named))
 
 
+def all_devices(outcomes: Iterable[Outcome]) -> list[str]:
+    """Returns each device that these runs were trained on; one run may have had several."""
+    return list(dict.fromkeys(name for each in outcomes for name in each.device.split(" and ")))
+
+
 def _fingerprint(predictions: Predictions) -> str:
     """Tells whether two runs answered the same questions, whatever their data set is called."""
     digest = hashlib.sha256(bytes_of(predictions.ids) + predictions.labels.tobytes())

@@ -7,7 +7,7 @@ import numpy as np
 from msgspec import structs
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of, is_equal
+from jaxcmp.compare.arms import Arm, Group, Outcome, all_devices, arm_of, is_equal, runs_of
 from jaxcmp.compare.document import Axis, Block, Figure, Plot, Suggestion, Table
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, left_out, notes, texts, unanswered
@@ -43,7 +43,7 @@ def cost_section(group: Group) -> Answer:
     if not arms:
         text = "Cost: the runs recorded no epochs or no costs. To train again:"
         return unanswered(text, repeat_run(group.arms[0].outcomes[0].run))
-    devices = sorted({outcome.device for arm in arms for outcome in arm.outcomes})
+    devices = sorted(all_devices(runs_of(arms)))
     panels = [_along("Training FLOPs", "training TFLOP", _teraflops, arms)]
     # Times on different machines have no common mean, and no common axis.
     if len(devices) == 1:
@@ -114,20 +114,19 @@ def _equal_flops(group: Group) -> tuple[list[str], list[Block], list[Suggestion]
         one, two = (arm.outcomes[0].training_flops for arm in (leader, other))
         if not one or not two:
             continue
-        pairs = _equal_pairs(group, leader, other)
         if is_equal(one, two):
-            own = [
+            text = (
                 f"{leader.name} and {other.name} take as many training FLOPs as each other, "
                 f"{_say_flops(one)} and {_say_flops(two)}: who is ahead is ahead at equal cost."
-            ]
-            pairs = []
-        elif pairs:
+            )
+            said.append(text)
+            blocks += texts(text)
+        elif pairs := _equal_pairs(group, leader, other):
             own = [f"At equal training FLOPs, {lead_sentence(*pair)}" for pair in pairs]
+            said += own
+            blocks += [*texts(*own), _equal_table(pairs)]
         else:
             more.append(_planned(leader, other))
-            continue
-        said += own
-        blocks += [*texts(*own), *([_equal_table(pairs)] if pairs else [])]
     return said, blocks, more
 
 

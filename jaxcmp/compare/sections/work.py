@@ -1,11 +1,10 @@
 """Size and speed: where the parameters and the work are, and whether seconds follow the counts."""
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group
+from jaxcmp.compare.arms import Arm, Group, all_devices
 from jaxcmp.compare.document import Axis, Block, Cell, Column, Figure, Plot, Series, Table, Text
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
@@ -153,16 +152,10 @@ def _milliseconds(arm: Arm) -> dict[int, float]:
     return {number: 1000 * each / batch for number, each in medians.items() if each is not None}
 
 
-def _devices(*arms: Arm) -> list[str]:
-    """The devices that these arms were trained on; a run of several sessions may have several."""
-    named = [each.device.split(" and ") for arm in arms for each in arm.outcomes]
-    return list(dict.fromkeys(itertools.chain(*named)))
-
-
 def _time_ratio(arm: Arm, base: Arm) -> Ratio | None:
     """Seconds per image over those of another arm; None where not all are of one device."""
     times, others = (list(_milliseconds(each).values()) for each in (arm, base))
-    if len(_devices(arm, base)) > 1 or not times or not others:
+    if len(all_devices(arm.outcomes + base.outcomes)) > 1 or not times or not others:
         return None
     return compare_ratio(times, others)
 
@@ -180,7 +173,11 @@ def _time_table(arms: Sequence[Arm], base: Arm) -> Table:
     headings += columns.of_words("Device")
     rows = []
     for arm in arms:
-        found, ratio, devices = _milliseconds(arm), _time_ratio(arm, base), _devices(arm)
+        found, ratio, devices = (
+            _milliseconds(arm),
+            _time_ratio(arm, base),
+            all_devices(arm.outcomes),
+        )
         times, measured = list(found.values()), list(found)
         # Three digits tell, whatever the size of the model.
         digits = max(0, 2 - math.floor(math.log10(sum(times) / len(times)))) if times else 0
@@ -206,7 +203,7 @@ def _time_sentence(arm: Arm, base: Arm) -> str | None:
     time = _time_ratio(arm, base)
     if time is None:
         return None
-    work, (device,) = _work(arm) / _work(base), _devices(arm, base)
+    work, (device,) = _work(arm) / _work(base), all_devices(arm.outcomes)
     if work == 1:
         meaning = "the counts are equal"
     elif time.lead is Lead.TIE:
