@@ -221,7 +221,7 @@ def test_attention_is_compared_with_the_untrained_model_within_each_seed(group, 
     changes = (trained - initial).mean(axis=(1, 2))
     low, high = stats.t.interval(0.95, 2, changes.mean(), stats.sem(changes))
     words = (
-        f"training changes it by −{-changes.mean():.2f} pixels (95 % interval "
+        f"Training changes it by −{-changes.mean():.2f} pixels (95 % interval "
         f"−{-low:.2f} to −{-high:.2f}, 3 seeds)"
     )
     assert words in sections.texts(answer)
