@@ -111,7 +111,7 @@ def origin_of(init: Mapping[str, Any]) -> Origin | None:
     seen, rows = init["seen"], init["rows"]
     names, num_classes = seen.get("class_names"), seen.get("num_classes")
     before = list(_before(seen))
-    names_before = [each.get("class_names") for each in before]
+    known = [each["class_names"] for each in before if each.get("class_names") is not None]
     return Origin(
         kind=init["kind"],
         layout=init["layout"],
@@ -125,7 +125,7 @@ def origin_of(init: Mapping[str, Any]) -> Origin | None:
         arm=seen.get("arm"),
         seed=seen.get("seed"),
         before=tuple(each["name"] or "" for each in reversed(before)),
-        classes_before=None if None in names_before else tuple(itertools.chain(*names_before)),
+        classes_before=tuple(itertools.chain(*known)) if len(known) == len(before) else None,
         arrays=Counter(row["what"] for row in rows),
         fitted=_digest(rows),
     )

@@ -120,9 +120,9 @@ def _sanity(arms: Sequence[InspectedArm]) -> str:
 def _correlation(arm: InspectedArm) -> float | None:
     """Returns the mean over images and seeds; maps of one value have none."""
     found = [
-        stats.spearmanr(trained, initial, axis=None)[0]
+        tuple(stats.spearmanr(trained.ravel(), initial.ravel()))[0]
         for each in arm.arrays
         for trained, initial in zip(each["maps_trained"], each["maps_initial"], strict=True)
         if np.ptp(trained) and np.ptp(initial)
     ]
-    return float(np.mean(found)) if found else None
+    return float(np.mean(np.array(found, np.float64))) if found else None

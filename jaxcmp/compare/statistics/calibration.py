@@ -179,8 +179,9 @@ def reliability(logits: np.ndarray, labels: np.ndarray) -> Reliability:
     """Confidence and accuracy by bins of equal width."""
     confidence, is_right = _confidence(logits, labels)
     bins = equal_width_bins(confidence)
-    sums = (np.bincount(bins, weights=each) for each in (confidence, is_right))
-    return Reliability(*(each / np.bincount(bins) for each in sums), bins)
+    num = np.bincount(bins)
+    means = [np.bincount(bins, weights=each) / num for each in (confidence, is_right)]
+    return Reliability(means[0], means[1], bins)
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
