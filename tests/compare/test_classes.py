@@ -201,7 +201,7 @@ def test_a_class_on_which_every_image_differs_is_one_that_differs(pair):
     labels = [0] * 10 + [1] * 10 + [2] * 10
     group = answered(pair, labels, *NAMES, vit=labels, resnet=[1] * 10 + [1] * 10 + [0] * 10)
     section = classes_section(group)
-    assert "vit is ahead in 2 of 3 classes, most in cat" in sections.texts(section)
+    assert "vit scores higher than resnet in 2 of 3 classes, most in cat" in sections.texts(section)
     table = sections.table(section, "by class")
     # All of ten: (10 - 1.96 ** 2) / (10 + 1.96 ** 2), Tango 1998.
     assert sections.row(table, "cat")["gap, points"].text == "+100.0 [+44.5, +100.0]"
@@ -220,8 +220,8 @@ def test_each_arm_is_ahead_where_it_really_is(pair):
     vit, resnet = [0] * 20 + [0] * 20 + [2] * 19 + [0], [1] * 20 + [1] * 20 + [2] * 20
     answer = classes_section(answered(pair, labels, *NAMES, vit=vit, resnet=resnet))
     text = sections.texts(answer)
-    assert "vit is ahead in 1 of 3 classes, most in cat: by 100.00 points (95 % interval" in text
-    assert "resnet is ahead in 1 of 3 classes, most in dog: by 100.00 points" in text
+    assert "vit scores higher than resnet in 1 of 3 classes, most in cat: by 100.00 points (95 % interval" in text
+    assert "resnet scores higher than vit in 1 of 3 classes, most in dog: by 100.00 points" in text
     assert answer.finding is not None and answer.finding.text in text
 
 

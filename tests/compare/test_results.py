@@ -155,7 +155,6 @@ def test_what_a_run_has_not_recorded_is_left_out_of_mean_and_sources(two):
     names = (
         "Accuracy of the best epoch, chosen on the test images",
         "Training FLOPs",
-        "Epochs to converge",
     )
     for name in (*names, "Images per second in training"):
         assert cell(group, name, "vit").runs == [first["vit"] + 1], name

@@ -62,7 +62,7 @@ def test_every_number_names_its_runs(group, section):
         (recipes_section, "resnet with vit's recipe and vit with", "jaxcmp.study --config="),
         (
             pretraining_section,
-            "begins with published weights",
+            "a run from published weights",
             "jaxcmp.main --config=configs/transfer.py:resnet18 --config.init.path=resnet18.safe",
         ),
     ],
