@@ -9,7 +9,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from jaxcmp import files
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.runs import CONFIG
 from jaxcmp.runs.search import find_all_runs
 from jaxcmp.text import PlainConsole, printable
 
@@ -19,7 +18,7 @@ Report = Callable[[str, int, int], None]
 
 def find_runs(folders: Sequence[Path]) -> list[Path]:
     """Finds all runs in and below folders; raises CommandError where there is none."""
-    found = [folder for folder in find_all_runs(folders) if files.exists(folder / CONFIG)]
+    found = [folder for folder, reason in find_all_runs(folders).items() if not reason]
     if not found:
         given = ", ".join(files.shown(folder) for folder in folders)
         raise CommandError(f"no run folder in {given}; give some, for example: runs/*/*")

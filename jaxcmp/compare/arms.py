@@ -32,8 +32,7 @@ class Outcome:
     `predictions` are those of the test split in the order of their ids. `number` is the run's place
     in the report; `origin` is None of a run that began at random. `is_crossed` says that one model
     was trained with another's recipe, which takes the runs beside it to tell. `apart` are values
-    that keep its arm apart beside the recipe, `repeated` those of them that it took because its
-    seed was trained more than once.
+    that keep its arm apart beside the recipe.
     """
 
     run: Run
@@ -55,7 +54,6 @@ class Outcome:
     origin: Origin | None = None
     is_crossed: bool = False
     apart: Settings = ()
-    repeated: Settings = ()
 
     @property
     def folder(self) -> str:
@@ -218,7 +216,8 @@ class Group:
     `other_lengths`, an arm's recipe for more or fewer epochs; `crossed`, one model with another's
     recipe; and `pretrained`, whose runs began from weights, on any part of the images, where `arms`
     began at random. Their index is that of the arm in `arms` that is the same otherwise, or -1.
-    `by` are the keys by which arms were to be kept apart.
+    `by` are the keys by which arms were to be kept apart. `repeated` are runs that count nowhere,
+    each with the earlier run of the same arm and seed.
     """
 
     data: str
@@ -228,10 +227,11 @@ class Group:
     crossed: tuple[Arm, ...] = ()
     pretrained: tuple[Arm, ...] = ()
     by: tuple[str, ...] = ()
+    repeated: tuple[tuple[Outcome, Outcome], ...] = ()
 
     @property
     def all_arms(self) -> tuple[Arm, ...]:
-        """Returns all arms; every run is in one of them."""
+        """Returns all arms; every run that counts is in one of them."""
         beside = (*self.other_lengths, *self.crossed, *self.smaller, *self.pretrained)
         return (*self.arms, *beside)
 
@@ -320,6 +320,11 @@ def devices_of(run: Run) -> str:
     devices = [(session["device"], session["device_count"]) for session in run.sessions]
     named = [device if count == 1 else f"{count} x {device}" for device, count in devices]
     return " and ".join(dict.fromkeys(named))
+
+
+def all_devices(outcomes: Iterable[Outcome]) -> list[str]:
+    """Returns each device that these runs were trained on; one run may have had several."""
+    return list(dict.fromkeys(name for each in outcomes for name in each.device.split(" and ")))
 
 
 def _fingerprint(predictions: Predictions) -> str:

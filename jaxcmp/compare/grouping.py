@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from jaxcmp.compare.arms import Arm, Group, Outcome, gathered
 from jaxcmp.compare.recipe_keys import TRAIN_FRACTION, Settings, short_names, unsized, untimed
-from jaxcmp.compare.versions import keep_apart, keep_repetitions_apart
+from jaxcmp.compare.versions import count_seeds_once, keep_apart
 from jaxcmp.compare.words import count
 from jaxcmp.settings.keys import name_of_images
 
@@ -18,12 +18,19 @@ ARCHITECTURES = ("vit", "resnet")
 def group(outcomes: Sequence[Outcome], by: Sequence[str] = ()) -> list[Group]:
     """Runs on other images, or on another part of them, never share an average or a table.
 
-    Arms are kept apart by the keys `by`; raises CommandError for one that no run has.
+    Runs are numbered, and arms kept apart by the keys `by`; raises CommandError for one that no run
+    has.
     """
     outcomes = keep_apart(_sources_apart(_crossings(outcomes)), by)
-    parts = gathered(keep_repetitions_apart(outcomes), lambda each: each.data)
+    kept, repeated = count_seeds_once(outcomes)
+    numbered = [dataclasses.replace(each, number=i) for i, each in enumerate(kept)]
+    parts = gathered(numbered, lambda each: each.data)
+    again = gathered(repeated, lambda pair: pair[0].data)
     names = labels([_data_name(own[0]) for own in parts.values()], list(parts))
-    return [_group(name, own, tuple(by)) for name, own in zip(names, parts.values(), strict=True)]
+    return [
+        _group(name, own, tuple(by), tuple(again.get(data, ())))
+        for name, (data, own) in zip(names, parts.items(), strict=True)
+    ]
 
 
 def _data_name(outcome: Outcome) -> str:
@@ -86,7 +93,12 @@ def _plain(value: str) -> str:
     return json.loads(value) if value.startswith('"') else value
 
 
-def _group(data: str, outcomes: Sequence[Outcome], by: tuple[str, ...]) -> Group:
+def _group(
+    data: str,
+    outcomes: Sequence[Outcome],
+    by: tuple[str, ...],
+    repeated: tuple[tuple[Outcome, Outcome], ...],
+) -> Group:
     # Runs from weights stand beside arms that began at random; without such, they are the arms.
     has_random = any(each.origin is None for each in outcomes)
     pretrained = [each for each in outcomes if has_random and each.origin]
@@ -109,6 +121,7 @@ def _group(data: str, outcomes: Sequence[Outcome], by: tuple[str, ...]) -> Group
         crossed=_crossed(crossed, arms, largest),
         pretrained=_pretrained(pretrained, arms),
         by=by,
+        repeated=repeated,
     )
 
 

@@ -1,16 +1,17 @@
 """The inspections of a group's arms: shares of answers, one for each seed."""
 
 import dataclasses
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of, runs_of
+from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of, gathered, runs_of
 from jaxcmp.errors import JaxcmpError
+from jaxcmp.runs.inspections import COUNTED
 
 State = Literal["trained", "initial"]
+STATES: tuple[State, State] = ("trained", "initial")
 Count = Literal["right", "kept"]
 Inspection = dict[str, Any]
 
@@ -97,7 +98,7 @@ def _entry(inspection: Inspection, measure: str, kind: str, level: int) -> dict[
 class Inspected:
     """The inspected arms of a group by index, the runs that were not, and files that are damaged.
 
-    All inspections here are of the same images.
+    All inspections here are of the same images, changed in the same ways.
     """
 
     arms: dict[int, InspectedArm]
@@ -108,7 +109,7 @@ class Inspected:
 def read_inspected(group: Group) -> Inspected:
     """Reads the inspections of a group's arms that are whole.
 
-    Of several choices of images, the one with the most runs counts.
+    Of several choices of images, or of changes to them, the one with the most runs counts.
     """
     found: dict[int, tuple[Inspection, Mapping[str, np.ndarray]]] = {}
     faults = []
@@ -119,11 +120,9 @@ def read_inspected(group: Group) -> Inspected:
                 found[outcome.number] = inspection
         except JaxcmpError as error:
             faults.append(str(error))
-    digests = {number: each["images"]["digest"] for number, (each, _) in found.items()}
-    commonest = Counter(digests.values()).most_common(1)
-    used = {number for number, digest in digests.items() if digest == commonest[0][0]}
-    missing = [each for each in outcomes if each.number not in found]
-    missing += [each for each in outcomes if each.number in found and each.number not in used]
+    alike = gathered(found, lambda number: _images_and_changes(found[number][0]))
+    used = max(alike.values(), key=len, default=[])
+    missing = [each for each in outcomes if each.number not in used]
     arms = {}
     for arm in group.arms:
         own = arm_of(arm, [outcome for outcome in arm.outcomes if outcome.number in used])
@@ -131,3 +130,11 @@ def read_inspected(group: Group) -> Inspected:
             inspections, arrays = zip(*(found[each.number] for each in own.outcomes), strict=True)
             arms[arm.index] = InspectedArm(own, inspections, arrays)
     return Inspected(arms, missing, faults)
+
+
+def _images_and_changes(inspection: Inspection) -> tuple[object, ...]:
+    """Other versions of the program may have changed the same images in other ways."""
+    changes = [
+        (name, entry["kind"], entry["level"]) for name in COUNTED for entry in inspection[name]
+    ]
+    return inspection["images"]["digest"], *changes

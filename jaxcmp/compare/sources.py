@@ -1,42 +1,38 @@
 """Finds, reads and checks run folders, counts each once, and says why others are left out."""
 
-import dataclasses
 import hashlib
-import os
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jaxcmp import files
-from jaxcmp.compare.arms import Outcome, outcome_of
+from jaxcmp.compare.arms import Outcome, gathered, outcome_of
 from jaxcmp.compare.document import LeftOut
 from jaxcmp.compare.soundness import check_run
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.runs import CONFIG, PREDICTIONS, RESULT, read_run
-from jaxcmp.runs.search import find_all_runs
-
-NO_RUN = "no run folder"
+from jaxcmp.runs import PREDICTIONS, RESULT, read_run
+from jaxcmp.runs.search import NO_RUN, find_all_runs
 
 
 def read_outcomes(folders: Sequence[Path]) -> tuple[list[Outcome], list[LeftOut]]:
-    """The finished runs in or below these folders, numbered, and those left out with the reason.
+    """The finished runs in or below these folders, and those left out with the reason.
 
     Raises CommandError where there is no run folder at all.
     """
     found: list[Outcome] = []
     left_out: list[LeftOut] = []
-    for folder in find_all_runs(folders):
-        outcome = _read(folder)
+    for folder, reason in find_all_runs(folders).items():
+        outcome = reason or _read(folder)
         if isinstance(outcome, Outcome):
             found.append(outcome)
         else:
             left_out.append(LeftOut(files.shown(folder), outcome))
     if not found and all(each.reason.startswith(NO_RUN) for each in left_out):
-        raise CommandError(
-            f"no run folder given or found{_names_of(left_out)}; give some, for example: runs/*/*"
-        )
+        names = ", ".join(f"{each.folder}{each.reason.removeprefix(NO_RUN)}" for each in left_out)
+        where = f" in {names}" if names else ""
+        raise CommandError(f"{NO_RUN} given or found{where}; give some, for example: runs/*/*")
     kept, copies = drop_copies(found)
     left_out += [LeftOut(copy.folder, f"the same run as {first.folder}") for copy, first in copies]
-    return [dataclasses.replace(each, number=i) for i, each in enumerate(kept)], left_out
+    return kept, left_out
 
 
 def drop_copies(
@@ -47,16 +43,14 @@ def drop_copies(
     A copy has the same bytes in its predictions and its result, whatever seed is written beside
     them. Any other run was trained by itself, be it with the same seed.
     """
-    first: dict[Hashable, Outcome] = {}
-    copies = []
-    for outcome in outcomes:
+
+    def content(outcome: Outcome) -> tuple[object, ...]:
         weights = outcome.origin.sha256 if outcome.origin else None
         digests = [_digest(outcome.run.folder / name) for name in (PREDICTIONS, RESULT)]
-        key = (outcome.recipe, outcome.data, weights, *digests)
-        if key in first:
-            copies.append((outcome, first[key]))
-        first.setdefault(key, outcome)
-    return list(first.values()), copies
+        return outcome.recipe, outcome.data, weights, *digests
+
+    same = gathered(outcomes, content).values()
+    return [own[0] for own in same], [(each, own[0]) for own in same for each in own[1:]]
 
 
 def _digest(path: Path) -> str:
@@ -64,14 +58,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _names_of(left_out: Sequence[LeftOut]) -> str:
-    names = [f"{each.folder}{each.reason.removeprefix(NO_RUN)}" for each in left_out]
-    return f" in {', '.join(names)}" if names else ""
-
-
 def _read(folder: Path) -> Outcome | str:
-    if reason := _why_no_run(folder):
-        return reason
     try:
         run = read_run(folder)
         if not run.is_finished:
@@ -81,18 +68,3 @@ def _read(folder: Path) -> Outcome | str:
         return outcome_of(run, stored)
     except JaxcmpError as error:
         return str(error)
-
-
-def _why_no_run(folder: Path) -> str:
-    """Why a folder is none of a run; "" where it is one."""
-    try:
-        if os.path.lexists(folder / CONFIG):
-            return ""
-        os.scandir(folder).close()
-    except FileNotFoundError:
-        return f"{NO_RUN}: it does not exist"
-    except NotADirectoryError:
-        return f"{NO_RUN}: it is a file"
-    except OSError as error:
-        return f"it cannot be read: {error.strerror}"
-    return NO_RUN

@@ -1,25 +1,20 @@
-"""The code and packages behind runs: keeps arms apart by them, and warns where they differ.
-
-A seed that was trained again gives no independent run. Two such runs never share an average: what
-they differ in keeps them apart.
-"""
+"""The code and packages behind runs: keeps arms apart by them, and warns where they differ."""
 
 import dataclasses
 import difflib
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxcmp.compare.arms import Group, Outcome, gathered, runs_of
 from jaxcmp.compare.recipe_keys import flatten
-from jaxcmp.compare.words import count, shortened
+from jaxcmp.compare.words import count, listed, shortened
 from jaxcmp.errors import CommandError
 
 COMMIT, DEVICE, PYTHON = "commit", "device", "python"
-# Which training of its seed a run is, where nothing else tells two of them apart.
-REPETITION = "repetition"
+CHANGED = ", changed"
 
 
 def commit_of(session: Mapping[str, Any]) -> str:
@@ -27,7 +22,7 @@ def commit_of(session: Mapping[str, Any]) -> str:
     commit = session.get("git_commit")
     if commit is None:
         return "unknown"
-    return f"{commit[:10]}{', changed' if session.get('git_dirty') else ''}"
+    return f"{commit[:10]}{CHANGED if session.get('git_dirty') else ''}"
 
 
 def keep_apart(outcomes: Sequence[Outcome], keys: Sequence[str]) -> list[Outcome]:
@@ -41,37 +36,34 @@ def keep_apart(outcomes: Sequence[Outcome], keys: Sequence[str]) -> list[Outcome
         values = [value_of(each, key) for each in result]
         if result and all(value is None for value in values):
             raise CommandError(_unknown(key, result))
-        result = [
-            _apart(each, key, value or "not set")
-            for each, value in zip(result, values, strict=True)
-        ]
+        for i, value in enumerate(values):
+            each, told = result[i], value or "not set"
+            # A key of the recipe keeps arms apart by itself.
+            own = () if key in dict(each.recipe) else ((key, json.dumps(told)),)
+            result[i] = dataclasses.replace(
+                each, recipe=(*each.recipe, *own), apart=(*each.apart, (key, told))
+            )
     return result
 
 
-def keep_repetitions_apart(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Runs of one seed as runs of other arms, each with those that are alike otherwise.
+def count_seeds_once(
+    outcomes: Sequence[Outcome],
+) -> tuple[list[Outcome], list[tuple[Outcome, Outcome]]]:
+    """The first run of each seed in an arm, and each further one with the first.
 
-    The first key that tells two of a seed apart parts an arm, and further ones each of its parts.
+    A seed that was trained again gives no independent run. Runs from other weights are independent,
+    whatever their own seed.
     """
-    result = list(outcomes)
-    waiting = list(
-        gathered(range(len(result)), lambda i: (result[i].recipe, result[i].data)).values()
-    )
-    packages = sorted({name for each in outcomes for name in packages_of(each)} - {PYTHON})
-    while waiting:
-        places = waiting.pop()
-        own = [result[i] for i in places]
-        if not _num_repetitions(own):
-            continue
-        keys = (COMMIT, *packages, PYTHON, DEVICE)
-        key = next((key for key in keys if _tells_apart(own, key)), REPETITION)
-        told = [value_of(each, key) or "none" for each in own]
-        values = dict(zip(places, _repetition_of(own) if key == REPETITION else told, strict=True))
-        for i, value in values.items():
-            repeated = (*result[i].repeated, (key, value))
-            result[i] = dataclasses.replace(_apart(result[i], key, value), repeated=repeated)
-        waiting += gathered(places, values.__getitem__).values()
-    return result
+
+    def seed_of(outcome: Outcome) -> tuple[object, ...]:
+        weights = outcome.origin.sha256 if outcome.origin else None
+        return outcome.recipe, outcome.data, outcome.seed, weights
+
+    same = [
+        sorted(own, key=lambda each: str(each.run.sessions[0].get("start")))
+        for own in gathered(outcomes, seed_of).values()
+    ]
+    return [own[0] for own in same], [(each, own[0]) for own in same for each in own[1:]]
 
 
 def value_of(outcome: Outcome, key: str) -> str | None:
@@ -88,10 +80,10 @@ def value_of(outcome: Outcome, key: str) -> str | None:
     return value.strip('"') if value is not None else None
 
 
-def packages_of(outcome: Outcome) -> dict[str, list[str]]:
-    """The versions of each package, and of Python, in the order of the run's sessions."""
+def packages_of(*outcomes: Outcome) -> dict[str, list[str]]:
+    """The versions of each package, and of Python, in the order of the sessions of these runs."""
     found: dict[str, list[str]] = {}
-    for session in outcome.run.sessions:
+    for session in (session for each in outcomes for session in each.run.sessions):
         python = {PYTHON: session["python"]} if "python" in session else {}
         for name, version in (python | session.get("packages", {})).items():
             if version not in found.setdefault(name, []):
@@ -117,38 +109,25 @@ def have_own_commits(group: Group) -> bool:
 def about_commits(group: Group) -> list[str]:
     """A sentence on the commits of all runs; none where all are of one, without changes."""
     outcomes = runs_of(group.all_arms)
-    sessions = [session for each in outcomes for session in each.run.sessions]
-    commits = dict.fromkeys(each["git_commit"] for each in sessions if each.get("git_commit"))
-    changed = {each["git_commit"] for each in sessions if each.get("git_dirty")} - {None}
-    is_unknown = any(each.get("git_commit") is None for each in sessions)
-    if not commits or (len(commits) == 1 and not changed and not is_unknown):
+    commits = {commit_of(session) for each in outcomes for session in each.run.sessions}
+    if len(commits) == 1 and not commits.pop().endswith(CHANGED):
         return []
-    text = f"These are runs of {count(len(commits), 'commit')}"
-    if changed:
-        some = "some" if len({commit_of(each) for each in sessions}) > 1 else ""
-        num = {True: some, False: "one" if len(changed) == 1 else f"{len(changed):,}"}
-        text += f", {num[len(commits) == 1]}".rstrip() + " with uncommitted changes"
-    text += ", and of code whose commit is unknown" if is_unknown else ""
     counts = Counter(value_of(each, COMMIT) for each in outcomes)
-    told = shortened([f"{commit} ({count(num, 'run')})" for commit, num in counts.most_common()])
+    named = shortened([f"{commit} ({count(num, 'run')})" for commit, num in counts.most_common()])
+    text = f"Commits: {'; '.join(named)}."
     if have_own_commits(group):
-        end = "; some arms have no commit in common, so that the code too may set them apart"
-    else:
-        pooled = dict.fromkeys(
-            arm.name
-            for arm in group.all_arms
-            if len({value_of(each, COMMIT) for each in arm.outcomes}) > 1
-        )
-        names, keep = ", ".join(pooled), f"--by={COMMIT} keeps them apart"
-        end = f"; seeds of several are averaged in {names}, and {keep}" if pooled else ""
-    return [f"{text}: {'; '.join(told)}{end}."]
+        return [f"{text} Some arms have none in common: the code too may set them apart."]
+    pooled = dict.fromkeys(
+        arm.name
+        for arm in group.all_arms
+        if len({value_of(each, COMMIT) for each in arm.outcomes}) > 1
+    )
+    hint = f"Seeds of several are averaged in {', '.join(pooled)}; --by={COMMIT} keeps them apart."
+    return [f"{text} {hint}" if pooled else text]
 
 
 def _packages(outcomes: Sequence[Outcome]) -> list[str]:
-    found: dict[str, dict[str, None]] = {}
-    for each in outcomes:
-        for name, versions in packages_of(each).items():
-            found.setdefault(name, {}).update(dict.fromkeys(versions))
+    found = packages_of(*outcomes)
     # JAX first: it is what computes.
     names = sorted(found, key=lambda name: (not name.startswith("jax"), name))
     several = [name for name in names if len(found[name]) > 1]
@@ -159,55 +138,24 @@ def _packages(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _repetitions(group: Group) -> list[str]:
-    keys = {key for arm in group.all_arms for key, _ in arm.outcomes[0].repeated}
-    if not keys:
+    """Names the runs that do not count because their seed does already, and how they would."""
+    if not group.repeated:
         return []
-    return [
-        "Seeds were trained more than once, with other results. Such runs are not independent, and "
-        f"stand in arms of their own, by {' and '.join(sorted(keys))}."
-    ]
-
-
-def _seed_of(outcome: Outcome) -> tuple[int, str | None]:
-    """Runs from other weights are independent, whatever their own seed."""
-    return outcome.seed, outcome.origin.sha256 if outcome.origin else None
-
-
-def _num_repetitions(outcomes: Iterable[Outcome]) -> int:
-    seeds = Counter(map(_seed_of, outcomes))
-    return sum(seeds.values()) - len(seeds)
-
-
-def _tells_apart(outcomes: Sequence[Outcome], key: str) -> bool:
-    parts = gathered(outcomes, lambda each: value_of(each, key)).values()
-    return sum(map(_num_repetitions, parts)) < _num_repetitions(outcomes)
-
-
-def _repetition_of(outcomes: Sequence[Outcome]) -> list[str]:
-    """The how manieth run of its seed each one is, by when it began."""
-    order = sorted(
-        range(len(outcomes)), key=lambda i: str(outcomes[i].run.sessions[0].get("start"))
-    )
-    seen: Counter[Any] = Counter()
-    result = [""] * len(outcomes)
-    for i in order:
-        seen[_seed_of(outcomes[i])] += 1
-        result[i] = str(seen[_seed_of(outcomes[i])])
-    return result
-
-
-def _apart(outcome: Outcome, key: str, value: str) -> Outcome:
-    """The run as one of an arm of its own; a key of the recipe has one already."""
-    recipe = outcome.recipe
-    if key not in dict(recipe):
-        recipe = (*recipe, (key, json.dumps(value)))
-    return dataclasses.replace(outcome, recipe=recipe, apart=(*outcome.apart, (key, value)))
+    keys: dict[str, None] = {}
+    for pair in group.repeated:
+        names = (COMMIT, *packages_of(*pair), DEVICE)
+        key = next((key for key in names if len({value_of(each, key) for each in pair}) > 1), None)
+        keys |= {key: None} if key else {}
+    folders = listed(shortened([again.folder for again, _ in group.repeated]))
+    text = f"Left out, as an earlier run of the same arm has the same seed: {folders}."
+    flags = " ".join(f"--by={key}" for key in keys)
+    return [f"{text} {flags} keeps them, as arms of their own." if flags else text]
 
 
 def _unknown(key: str, outcomes: Sequence[Outcome]) -> str:
-    known = dict.fromkeys((COMMIT, DEVICE, PYTHON))
+    known = dict.fromkeys((COMMIT, DEVICE, PYTHON, *packages_of(*outcomes)))
     for each in outcomes:
-        known |= dict.fromkeys([*packages_of(each), *flatten(each.run.config)])
+        known |= dict.fromkeys(flatten(each.run.config))
     close = difflib.get_close_matches(key, known, n=1)
     hint = f"; did you mean --by={close[0]}?" if close else ""
     return (

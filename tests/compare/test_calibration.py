@@ -132,12 +132,18 @@ def test_a_model_that_is_sure_of_nine_tenths_and_right_seven_times_in_ten_errs_b
     assert expected_calibration_error(*logits_of(0.7, 7, 10)) == pytest.approx(0, abs=1e-12)
 
 
-def test_reliability_shows_each_bin_as_the_calibration_error_counts_it():
+def test_reliability_has_the_mean_confidence_and_accuracy_of_each_bin():
     logits, labels = draw(152, sharpness=2)
     curve = reliability(logits, labels)
-    assert curve.num.sum() == 152 and len(curve.num) == 15
-    gaps = np.abs(curve.accuracy - curve.confidence) @ curve.num / 152
-    assert gaps == pytest.approx(expected_calibration_error(logits, labels))
+    table = np.array(probabilities(logits))
+    is_right = table.argmax(axis=1) == labels
+    assert len(curve.accuracy) == curve.bins.max() + 1 > 2
+    for index, (confidence, accuracy) in enumerate(
+        zip(curve.confidence, curve.accuracy, strict=True)
+    ):
+        own = curve.bins == index
+        assert confidence == pytest.approx(table.max(axis=1)[own].mean())
+        assert accuracy == pytest.approx(is_right[own].mean())
     assert (np.diff(curve.confidence) > 0).all()
 
 

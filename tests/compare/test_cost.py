@@ -1,4 +1,4 @@
-"""Cost: curves and equal budgets against numbers worked out by hand."""
+"""Cost: curves against numbers worked out by hand."""
 
 import dataclasses
 
@@ -15,10 +15,7 @@ from sample_runs import (
 from sample_transfer import from_run, pretrained
 
 from jaxcmp.compare.arms import Group, Outcome
-from jaxcmp.compare.document import Cell
-from jaxcmp.compare.sections.cost import Spending, accuracy_at, cost_section
-
-AT = "test accuracy at that point"
+from jaxcmp.compare.sections.cost import cost_section
 
 
 @pytest.fixture(scope="module")
@@ -48,65 +45,6 @@ def spend(outcome: Outcome, flops: float, seconds: list[float], accuracies: list
     ]
     found = with_files(outcome, metrics=records, cost=outcome.run.cost | {"training_flops": flops})
     return dataclasses.replace(found, test_accuracy=accuracies[-1])
-
-
-def test_accuracy_is_linear_between_epochs_and_unknown_before_the_first(group):
-    spent = Spending("units", "units", lambda _: [2.0, 4.0, 6.0, 8.0, 10.0], str)
-
-    run = make_up(group.arms[1].outcomes[0])
-    assert accuracy_at(run, spent, 1.9) is None
-    assert accuracy_at(run, spent, 2.0) == pytest.approx(0.2)
-    assert accuracy_at(run, spent, 5.0) == pytest.approx(0.5)
-    assert accuracy_at(run, spent, 6.5) == pytest.approx(0.625)
-    assert accuracy_at(run, spent, 10.0) == pytest.approx(0.8)
-    assert accuracy_at(run, spent, 2.0 * (1 - 1e-12)) == pytest.approx(0.2)
-
-
-def test_at_equal_flops_each_arm_has_what_it_had_at_the_end_of_the_cheapest(made_up):
-    table = sections.table(cost_section(made_up), "equal training FLOPs")
-    assert table.title.endswith(": 4 TFLOP")
-    vit, resnet = sections.row(table, "vit"), sections.row(table, "resnet")
-    # 4 TFLOP are two of the ViT's five epochs: 40 % and 50 %.
-    assert vit[AT].value == pytest.approx(45)
-    assert vit[AT].text == "40.00 and 50.00 %" and vit[AT].interval is None
-    assert vit["at the end"].value == pytest.approx(85)
-    assert (vit["spent in all"].value, vit["spent in all"].text) == (10, "10 TFLOP")
-    assert resnet[AT].value == resnet["at the end"].value == pytest.approx(90)
-
-
-def test_at_equal_time_seconds_of_epochs_are_added_up(made_up):
-    table = sections.table(cost_section(made_up), "equal training time")
-    assert table.title.endswith(": 2 min")
-    # After 2 of 4 minutes its seeds are 40 of 160 s and 20 of 140 s into their second epoch.
-    expected = 50 + 40 * (40 / 160 + 20 / 140) / 2
-    assert sections.row(table, "resnet")[AT].value == pytest.approx(expected)
-    assert sections.row(table, "vit")[AT].value == pytest.approx(85)
-    assert sections.row(table, "resnet")["spent in all"].value == pytest.approx(4)
-
-
-def test_the_budget_is_the_least_that_any_single_run_spent(group):
-    def change(outcome: Outcome) -> Outcome:
-        factor = 0.5 if (outcome.name, outcome.seed) == ("resnet", 1) else 1
-        return spend(outcome, 10e12, [60.0 * factor] * 2, [0.5, 0.9])
-
-    table = sections.table(cost_section(alter(group, change)), "equal training time")
-    assert table.title.endswith(": 60 s")
-    # Of the ResNet's seeds one has ended by then, the other is halfway.
-    assert sections.row(table, "resnet")[AT].value == pytest.approx((50 + 90) / 2)
-    assert sections.row(table, "vit")[AT].value == pytest.approx(50)
-
-
-def test_an_arm_whose_first_epoch_costs_more_has_no_figure(group):
-    def change(outcome: Outcome) -> Outcome:
-        if outcome.name == "resnet":
-            return spend(outcome, 1e12, [1.0], [0.5])
-        return spend(outcome, 10e12, [60.0] * 2, [0.5, 0.9])
-
-    section = cost_section(alter(group, change))
-    for what in ("FLOPs", "time"):
-        table = sections.table(section, f"equal training {what}")
-        assert sections.row(table, "vit")[AT] == Cell("not one epoch yet")
-        assert sections.row(table, "resnet")[AT].value == pytest.approx(50)
 
 
 def test_lines_follow_the_mean_over_seeds(made_up):
@@ -142,8 +80,6 @@ def test_times_on_different_devices_are_never_compared(made_up):
     section = cost_section(
         alter(made_up, lambda o: dataclasses.replace(o, device="T4" if o.seed else "cpu"))
     )
-    assert not sections.has_table(section, "equal training time")
-    assert sections.has_table(section, "equal training FLOPs")
     assert "several devices (T4, cpu)" in sections.texts(section)
     panels = [panel.title for panel in sections.figure(section, "cost").panels]
     assert panels == ["Training FLOPs"]
@@ -151,7 +87,7 @@ def test_times_on_different_devices_are_never_compared(made_up):
 
 def test_one_arm_with_one_seed_has_curves_and_nothing_to_compare(tmp_path):
     section = cost_section(make_group(tmp_path, Sample("vit")))
-    assert not sections.has_table(section, "equal")
+    assert not sections.has_table(section, "")
     panel = sections.plot(sections.figure(section, "parameters"), "Parameters")
     assert sections.series(panel, "vit").low is None
 

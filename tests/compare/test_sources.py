@@ -12,6 +12,7 @@ from msgspec import structs
 from sample_runs import Sample, write_run, write_runs
 
 from jaxcmp import runs
+from jaxcmp.compare.grouping import group
 from jaxcmp.compare.sources import read_outcomes
 from jaxcmp.errors import CommandError
 from jaxcmp.runs.search import find_runs
@@ -19,15 +20,19 @@ from jaxcmp.runs.search import find_runs
 
 def test_a_folder_stands_for_itself_or_for_the_runs_below_it(tmp_path):
     folders = write_runs(tmp_path / "runs", Sample("vit"), Sample("resnet"))
-    assert find_runs(folders[0]) == [folders[0]]
-    assert find_runs(tmp_path) == sorted(folders)
-    assert find_runs(tmp_path / "nothing") == [tmp_path / "nothing"]
+    assert find_runs(folders[0]) == {folders[0]: ""}
+    assert list(find_runs(tmp_path)) == sorted(folders)
+    nothing, empty = tmp_path / "nothing", tmp_path / "empty"
+    empty.mkdir()
+    assert find_runs(nothing) == {nothing: "no run folder: it does not exist"}
+    assert find_runs(empty) == {empty: "no run folder"}
 
 
 def test_runs_are_numbered_in_the_order_in_which_they_are_kept(tmp_path):
     folders = write_runs(tmp_path, *(Sample("vit", seed) for seed in (2, 0, 1)))
-    outcomes, left_out = read_outcomes([folders[2], folders[0], folders[2], folders[1]])
+    found, left_out = read_outcomes([folders[2], folders[0], folders[2], folders[1]])
     assert left_out == []
+    outcomes = group(found)[0].arms[0].outcomes
     assert [(o.number, o.seed, o.folder) for o in outcomes] == [
         (i, seed, str(folders[place])) for i, (place, seed) in enumerate([(2, 1), (0, 2), (1, 0)])
     ]

@@ -1,4 +1,4 @@
-"""Runs of several commits and versions: told, kept apart on request, and never one seed twice."""
+"""Runs of several commits and versions: told, kept apart on request, and each seed counted once."""
 
 import json
 import re
@@ -15,6 +15,7 @@ from jaxcmp import runs
 from jaxcmp.compare.__main__ import main
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.grouping import group
+from jaxcmp.compare.report import build
 from jaxcmp.compare.sections.methods import methods_section
 from jaxcmp.compare.sources import read_outcomes
 from jaxcmp.compare.versions import about_commits, about_versions, packages_of, value_of
@@ -67,9 +68,8 @@ def test_seeds_of_several_commits_are_pooled_with_a_word_and_apart_on_request(tm
     # The seeds of an arm are averaged all the same: a word for the methods, not for the answer.
     assert about_versions(found) == []
     text = (
-        "These are runs of 2 commits, one with uncommitted changes: 0123456789 (1 run); "
-        "fedcba9876, changed (1 run); seeds of several are averaged in vit, and --by=commit keeps "
-        "them apart."
+        "Commits: 0123456789 (1 run); fedcba9876, changed (1 run). Seeds of several are averaged "
+        "in vit; --by=commit keeps them apart."
     )
     assert about_commits(found) == [text]
     assert text in sections.texts(methods_section(found))
@@ -80,7 +80,9 @@ def test_seeds_of_several_commits_are_pooled_with_a_word_and_apart_on_request(tm
     }
     # What sets these apart may be the code, so that the first screen says it.
     assert about_versions(apart) == about_commits(apart) and "averaged" not in text_of(apart)
-    assert text_of(apart).endswith("no commit in common, so that the code too may set them apart.")
+    assert text_of(apart).endswith(
+        "Some arms have none in common: the code too may set them apart."
+    )
     assert text_of(apart) not in sections.texts(methods_section(apart))
 
 
@@ -92,9 +94,9 @@ CHANGED, UNKNOWN = {"git_dirty": True}, {"git_commit": None, "git_dirty": None}
     [
         # Runs of one commit need no word, but changes do.
         (({}, {}), None),
-        (({}, CHANGED), "These are runs of 1 commit, some with uncommitted changes: "),
-        ((CHANGED, CHANGED), "These are runs of 1 commit, with uncommitted changes: "),
-        (({}, UNKNOWN), "These are runs of 1 commit, and of code whose commit is unknown: "),
+        (({}, CHANGED), "Commits: 0123456789 (1 run); 0123456789, changed (1 run). "),
+        ((CHANGED, CHANGED), "Commits: 0123456789, changed (2 runs)."),
+        (({}, UNKNOWN), "Commits: 0123456789 (1 run); unknown (1 run). "),
     ],
 )
 def test_changes_of_one_commit_and_unknown_code_are_told(tmp_path, environments, start):
@@ -121,29 +123,43 @@ def test_sessions_of_one_run_count_like_runs(tmp_path):
     (outcome,) = found.arms[0].outcomes
     assert value_of(outcome, "commit") == "0123456789 and fedcba9876"
     assert packages_of(outcome)["python"] == ["3.11.7", "3.12.1"]
-    assert "runs of 2 commits: " in text_of(found)
+    assert text_of(found) == "Commits: 0123456789 and fedcba9876 (1 run)."
 
 
 @pytest.mark.parametrize(
-    ("key", "values"),
+    ("key", "by", "names_apart"),
     [
-        ({"git_commit": NEW}, ("commit=0123456789", "commit=fedcba9876")),
-        ({"packages": {"jax": "0.10.2"}}, ("jax=0.12.0", "jax=0.10.2")),
-        ({"device": "T4"}, ("device=cpu", "device=T4")),
-        ({"start": "2027-01-01T00:00:00+00:00"}, ("repetition=1", "repetition=2")),
+        ({"git_commit": NEW}, "commit", ("commit=0123456789", "commit=fedcba9876")),
+        ({"packages": {"jax": "0.10.2"}}, "jax", ("jax=0.12.0", "jax=0.10.2")),
+        ({"device": "T4"}, "device", ("device=cpu", "device=T4")),
     ],
 )
-def test_a_seed_that_was_trained_again_is_kept_and_never_counts_as_another_seed(
-    tmp_path, key, values
+def test_a_seed_that_was_trained_again_counts_once_and_both_count_as_arms_of_their_own(
+    tmp_path, key, by, names_apart
 ):
     for seed in (0, 1):
         write(tmp_path / f"vit-{seed}", seed)
-    write(tmp_path / "again", 1, is_repeated=True, **key)
+    again = write(tmp_path / "vit-again", 1, is_repeated=True, start="2027-01-01", **key)
     found = read(tmp_path)
-    first, second = values
-    assert names(found) == {f"vit ({first})": [0, 1], f"vit ({second})": [1]}
-    told = about_versions(found)[-1]
-    assert "trained more than once" in told and first.partition("=")[0] in told
+    assert names(found) == {"vit": [0, 1]}
+    assert f"{again}. --by={by} keeps them, as arms of their own." in about_versions(found)[-1]
+    first, second = names_apart
+    apart = read(tmp_path, by)
+    assert names(apart) == {f"vit ({first})": [0, 1], f"vit ({second})": [1]}
+    assert not apart.repeated
+
+
+def test_of_runs_that_nothing_tells_apart_the_one_begun_first_counts_in_place_of_both(tmp_path):
+    later = write(tmp_path / "a", 1, start="2027-01-01T00:00:00+00:00")
+    first = write(tmp_path / "b", 1, is_repeated=True)
+    write(tmp_path / "c", 0)
+    found = read(tmp_path)
+    (arm,) = found.arms
+    assert [outcome.folder for outcome in arm.outcomes] == [str(first), str(tmp_path / "c")]
+    assert arm.runs == [0, 1] and len(build([found], []).runs) == 2
+    assert about_versions(found) == [
+        f"Left out, as an earlier run of the same arm has the same seed: {later}."
+    ]
 
 
 def test_arms_are_kept_apart_by_any_key_of_the_configuration(tmp_path):
@@ -176,8 +192,8 @@ def test_the_word_stands_in_every_form_of_the_report(tmp_path, capsys):
     printed = re.sub(r"\s+", " ", capsys.readouterr().out)
     pages = [(out / name).read_text() for name in ("index.html", "report.md", "report.json")]
     for page in (printed, *pages):
-        assert "runs of 2 commits, one with uncommitted changes" in page
+        assert "Commits: 0123456789 (1 run); fedcba9876, changed (1 run)." in page
     # Near the top: before the first section.
-    assert pages[0].index("runs of 2 commits") < pages[0].index("<section>")
+    assert pages[0].index("Commits: ") < pages[0].index("<section>")
     assert len(json.loads(pages[2])["runs"]) == 2
     assert "--by=commit" in pages[1]

@@ -108,9 +108,22 @@ def test_a_sentence_says_whether_counts_and_seconds_rank_alike(group, vit, work,
     assert f"resnet does {1000 / work:.2f} times the multiply-adds of vit" in answer.finding.text
 
 
-def test_times_on_other_devices_are_not_compared(group):
-    other = alter(group, lambda o: dataclasses.replace(o, device="T4") if o.name == "vit" else o)
-    assert work_section(other).finding is None
+@pytest.mark.parametrize(
+    ("device_of", "has_mean"),
+    [
+        (lambda run: "T4" if run.name == "vit" else "H100", True),
+        # In both arms alike, so that their means would be of both devices.
+        (lambda run: "T4" if run.seed else "H100", False),
+        (lambda run: "T4 and H100", False),
+    ],
+)
+def test_times_on_several_devices_are_not_compared(group, device_of, has_mean):
+    other = alter(group, lambda run: dataclasses.replace(run, device=device_of(run)))
+    answer = work_section(other)
+    assert answer.finding is None
+    row = sections.row(sections.table(answer, "beside seconds"), "resnet")
+    assert row["seconds to vit"].text == "–"
+    assert (row["Training step per image, ms"].value is not None) == has_mean
 
 
 def test_arms_of_one_size_share_their_tables(tmp_path):

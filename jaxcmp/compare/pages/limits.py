@@ -10,7 +10,7 @@ from jaxcmp.compare.document import Axis, Heatmap, Numbers, Plot
 
 def array(values: Numbers) -> np.ndarray:
     """Floats with NaN for what is missing or not finite."""
-    found = np.array([np.nan if value is None else value for value in values], np.float64)
+    found = np.array(values, np.float64)
     return np.where(np.isfinite(found), found, np.nan)
 
 

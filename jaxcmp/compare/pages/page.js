@@ -7,11 +7,14 @@ function sortBy(head) {
   const cell = (row) => row.cells[head.cellIndex];
   const isNumeric = rows.some((row) => cell(row).dataset.value !== undefined);
   const isDown = head.getAttribute("aria-sort") === "ascending";
-  const key = (row) => (isNumeric ? cell(row).dataset.value : cell(row).textContent.trim()) || null;
+  const key = (row) => {
+    const text = isNumeric ? cell(row).dataset.value : cell(row).textContent.trim();
+    return !text || text === "–" ? null : text;
+  };
   // What has no value stays last in either direction.
   rows.sort((one, two) => {
     const [a, b] = [key(one), key(two)];
-    if (a === null || b === null || a === "–" || b === "–") return (a ?? "–") === "–" ? ((b ?? "–") === "–" ? 0 : 1) : -1;
+    if (a === null || b === null) return (a === null) - (b === null);
     const order = isNumeric ? a - b : a.localeCompare(b, "en", { numeric: true });
     return isDown ? -order : order;
   });

@@ -12,15 +12,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup, escape
 
-from jaxcmp.compare.document import (
-    Block,
-    Cell,
-    Column,
-    Figure,
-    LeftOut,
-    Report,
-    Table,
-)
+from jaxcmp.compare.document import Block, Cell, Column, Figure, LeftOut, Report, Table
 from jaxcmp.compare.pages.figures import Drawing, draw
 from jaxcmp.compare.pages.names import clean
 from jaxcmp.compare.pages.palette import NUM_ARMS, SIGNS, style_sheet
@@ -58,6 +50,10 @@ def template(name: str, finalize: Callable[[object], object]) -> jinja2.Template
     )
     environment.filters["with_arms"] = with_arms
     environment.filters["together"] = together
+    # Jinja escapes in it what could end the script element that it stands in.
+    environment.policies["json.dumps_function"] = lambda value, **_: msgspec.json.encode(
+        value
+    ).decode()
     return environment.get_template(name)
 
 
@@ -83,7 +79,6 @@ def render_html(report: Report, drawings: Drawings | None = None) -> str:
         cell_class=cell_class,
         kind_of=kind_of,
         is_png=is_png,
-        to_script=to_script,
         reasons=_reasons,
         rows=listed,
         Table=Table,
@@ -141,12 +136,6 @@ def cell_class(cell: Cell, column: Column) -> str:
 def is_png(png: str | None) -> bool:
     """Returns whether a text is base64, which alone is put into an address."""
     return bool(png) and re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", png or "") is not None
-
-
-def to_script(value: object) -> Markup:
-    """JSON in which nothing can end the script element that it stands in."""
-    text = msgspec.json.encode(value).decode()
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 def listed(folders: Sequence[LeftOut]) -> list[list[Cell]]:

@@ -1,19 +1,20 @@
 """Cost: what an accuracy takes in FLOPs and in time, and who is ahead at equal cost."""
 
-import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from msgspec import structs
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group, Outcome, is_equal
-from jaxcmp.compare.document import Axis, Block, Cell, Figure, Plot, Series, Suggestion, Table
+from jaxcmp.compare.arms import Arm, Group, Outcome, all_devices, is_equal, runs_of
+from jaxcmp.compare.document import Axis, Block, Figure, Plot, Suggestion, Table
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts
 from jaxcmp.compare.sections.commands import at_length, vary
-from jaxcmp.compare.sections.over_seeds import accuracies
+from jaxcmp.compare.sections.over_seeds import accuracies, by_epoch
 from jaxcmp.compare.verdict import lead_sentence
+from jaxcmp.compare.words import count
 
 TITLE = "Cost"
 ACCURACY = Axis("test accuracy, %")
@@ -21,24 +22,10 @@ CAPTION = "The mean over seeds after each epoch, on a schedule made for the whol
 SIZE_CAPTION = (
     "The last epoch: mean with its 95 % t-interval over seeds, or each of fewer than three."
 )
-BUDGET_NOTE = (
-    "An arm that spent more is shown before the end of its schedule, while its learning rate is "
-    "still high: a run planned for this budget may do better."
-)
 EQUAL_NOTE = (
     "Each run was planned for its length, learning rate and all. Training FLOPs are equal where "
     "they differ by 2 % at most: a training lasts for whole epochs."
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Spending:
-    """A measure of cost: what a run has spent by the end of each epoch, and how that is written."""
-
-    what: str
-    axis: str
-    spent: Callable[[Outcome], list[float]]
-    say: Callable[[float], str]
 
 
 def _teraflops(outcome: Outcome) -> list[float]:
@@ -50,29 +37,26 @@ def _minutes(outcome: Outcome) -> list[float]:
     return np.cumsum([epoch["seconds"] / 60 for epoch in outcome.epochs]).tolist()
 
 
-FLOPS = Spending("FLOPs", "training TFLOP", _teraflops, lambda spent: _say_flops(1e12 * spent))
-TIME = Spending("time", "training time, min", _minutes, lambda spent: cells.duration(60 * spent))
-
-
 def cost_section(group: Group) -> Answer:
     arms = group.arms
-    devices = sorted({outcome.device for arm in arms for outcome in arm.outcomes})
+    devices = sorted(all_devices(runs_of(arms)))
+    panels = [_along("Training FLOPs", "training TFLOP", _teraflops, arms)]
     # Times on different machines have no common mean, and no common axis.
-    spendings = [FLOPS, TIME] if len(devices) == 1 else [FLOPS]
+    if len(devices) == 1:
+        panels.append(_along("Training time", "training time, min", _minutes, arms))
     names = ", ".join(arm.name for arm in arms)
     alternative = f"Test accuracy against what training had spent, for {names}."
-    figure = Figure("cost", [_along(each, arms) for each in spendings], CAPTION, alternative)
+    figure = Figure("cost", panels, CAPTION, alternative)
     said, equal, more = _equal_flops(group)
     alternative = f"Test accuracy against parameters, for {names}."
-    details: list[Block] = [_at_budget(each, arms) for each in spendings if len(arms) > 1]
-    details.append(Figure("parameters", [_sizes(arms)], SIZE_CAPTION, alternative))
+    sizes = Figure("parameters", [_sizes(arms)], SIZE_CAPTION, alternative)
     return answered(
         "cost",
         TITLE,
         [*equal, figure],
         finding=said[0] if said and len(group.pairs) == 1 else "",
-        details=[*details, *_notes(arms, devices)],
-        folded="equal operations, equal time, parameters",
+        details=[sizes, *_notes(arms, devices)],
+        folded="parameters",
         more=more,
     )
 
@@ -86,28 +70,19 @@ def _notes(arms: Sequence[Arm], devices: Sequence[str]) -> list[Block]:
     return notes(apart, uncounted)
 
 
-def accuracy_at(outcome: Outcome, spending: Spending, budget: float) -> float | None:
-    """Test accuracy in [0, 1] once `budget` is spent, linear between epochs; None before one."""
-    x, y = spending.spent(outcome), _accuracies(outcome)
-    # Sums of the same numbers in another order differ in the last digit.
-    return None if budget < x[0] * (1 - 1e-9) else float(np.interp(budget, x, y))
-
-
-def _accuracies(outcome: Outcome) -> list[float]:
-    return [epoch["test_accuracy"] for epoch in outcome.epochs]
-
-
 def _say_flops(flops: float) -> str:
     return f"{cells.powers(flops)}FLOP"
 
 
-def _along(spending: Spending, arms: Sequence[Arm]) -> Plot:
+def _along(
+    title: str, label: str, spent: Callable[[Outcome], list[float]], arms: Sequence[Arm]
+) -> Plot:
     series = []
     for arm in arms:
-        x = [float(np.mean(values)) for values in arm.by_epoch(spending.spent).values()]
-        y = [100 * float(np.mean(values)) for values in arm.by_epoch(_accuracies).values()]
-        series.append(Series(arm.name, x, list(y), "thick", arm.index, runs=arm.runs))
-    return Plot(f"Training {spending.what}", Axis(spending.axis), ACCURACY, series)
+        *_, mean = by_epoch(arm, "test_accuracy", 100, arm.name)
+        x = [float(np.mean(values)) for values in arm.by_epoch(spent).values()]
+        series.append(structs.replace(mean, x=x))
+    return Plot(title, Axis(label), ACCURACY, series)
 
 
 def _sizes(arms: Sequence[Arm]) -> Plot:
@@ -116,24 +91,6 @@ def _sizes(arms: Sequence[Arm]) -> Plot:
         size = [arm.outcomes[0].parameters / 1e6]
         series += accuracies(arm.name, size, [arm], "points", arm.index)
     return Plot("Parameters", Axis("parameters, millions"), ACCURACY, series)
-
-
-def _at_budget(spending: Spending, arms: Sequence[Arm]) -> Table:
-    """Accuracies at the least that any of the arms spent in all, so that each has a figure."""
-    budget = min(spending.spent(outcome)[-1] for arm in arms for outcome in arm.outcomes)
-    rows = []
-    for arm in arms:
-        found = [accuracy_at(outcome, spending, budget) for outcome in arm.outcomes]
-        known = [accuracy for accuracy in found if accuracy is not None]
-        total = float(np.mean([spending.spent(outcome)[-1] for outcome in arm.outcomes]))
-        is_whole = len(known) == len(found)
-        there = cells.percent(known, arm.runs) if is_whole else Cell("not one epoch yet")
-        spent = cells.number(total, spending.say(total), arm.runs)
-        rows.append([columns.name(arm), there, columns.accuracy(arm), spent])
-    headings = columns.of_words("Arm")
-    headings += columns.of_numbers("test accuracy at that point", "at the end", "spent in all")
-    title = f"At equal training {spending.what}: {spending.say(budget)}"
-    return Table(title, headings, rows, BUDGET_NOTE)
 
 
 def _equal_flops(group: Group) -> tuple[list[str], list[Block], list[Suggestion]]:
@@ -146,21 +103,19 @@ def _equal_flops(group: Group) -> tuple[list[str], list[Block], list[Suggestion]
     more: list[Suggestion] = []
     for leader, other in group.pairs:
         one, two = (arm.outcomes[0].training_flops for arm in (leader, other))
-        pairs = _equal_pairs(group, leader, other)
         if is_equal(one, two):
-            own = [
+            text = (
                 f"{leader.name} and {other.name} take as many training FLOPs as each other, "
-                f"{_say_flops(one)} and {_say_flops(two)}: who is ahead at equal epochs is ahead "
-                "at equal cost."
-            ]
-            pairs = []
-        elif pairs:
+                f"{_say_flops(one)} and {_say_flops(two)}: who is ahead is ahead at equal cost."
+            )
+            said.append(text)
+            blocks += texts(text)
+        elif pairs := _equal_pairs(group, leader, other):
             own = [f"At equal training FLOPs, {lead_sentence(*pair)}" for pair in pairs]
+            said += own
+            blocks += [*texts(*own), _equal_table(pairs)]
         else:
             more.append(_planned(leader, other))
-            continue
-        said += own
-        blocks += [*texts(*own), *([_equal_table(pairs)] if pairs else [])]
     return said, blocks, more
 
 
@@ -197,7 +152,8 @@ def _planned(leader: Arm, other: Arm) -> Suggestion:
     num_epochs = round(run.num_epochs * flops[dear.name] / flops[cheap.name])
     text = (
         f"Equal cost: {leader.name} takes {ratio:.2f} times the training FLOPs of {other.name}; "
-        f"{num_epochs:,} epochs of {cheap.name}, planned for that length, would take as many."
+        f"{count(num_epochs, 'epoch')} of {cheap.name}, planned for that length, would take about "
+        "as many."
     )
     settings = at_length(run, num_epochs)
     return Suggestion(text, vary(run, settings, suffix=f"-{num_epochs}-epochs"))

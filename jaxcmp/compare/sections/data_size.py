@@ -1,6 +1,6 @@
 """More data: accuracy against the number of training images, and where arms change places.
 
-At equal epochs and at equal steps, as measured and by power laws.
+At equal epochs and at equal steps.
 """
 
 import dataclasses
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group, Outcome, is_equal
+from jaxcmp.compare.arms import Arm, Group, Outcome, gathered, is_equal, runs_of
 from jaxcmp.compare.document import (
     Axis,
     Block,
@@ -24,18 +24,15 @@ from jaxcmp.compare.document import (
 )
 from jaxcmp.compare.recipe_keys import TRAIN_FRACTION, unsized
 from jaxcmp.compare.sections import columns, differences
-from jaxcmp.compare.sections.answer import Answer, answered, notes
+from jaxcmp.compare.sections.answer import Answer, answered, notes, texts
 from jaxcmp.compare.sections.commands import at_length, vary
 from jaxcmp.compare.sections.over_seeds import accuracies
-from jaxcmp.compare.statistics.means import MIN_RUNS, Difference, Lead
+from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs
 from jaxcmp.compare.statistics.scaling import (
     PowerLaw,
     changes_of_lead,
     changes_of_mean,
-    crossover,
-    crossover_interval,
     fit_power_law,
-    leads_by_size,
 )
 from jaxcmp.compare.words import CLEAR, UNCLEAR
 
@@ -49,29 +46,24 @@ MEANING = {
     STEPS: "Equal steps: every run takes as many steps as the run on all images, so that fewer "
     "images are each seen more often.",
 }
-SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Sized:
-    """An arm of the group with its runs on each number of training images, the smallest first."""
+    """An arm of the group, with its runs by number of training images, the smallest first."""
 
     arm: Arm
-    parts: tuple[Arm, ...]
-
-    @property
-    def sizes(self) -> list[int]:
-        return [part.outcomes[0].num_train for part in self.parts]
+    parts: Mapping[int, Arm]
 
     @property
     def points(self) -> np.ndarray:
         """Training images and test error of every run, [m, 2]."""
-        runs = [outcome for part in self.parts for outcome in part.outcomes]
-        return np.array([(each.num_train, 1 - each.test_accuracy) for each in runs], np.float64)
+        points = [(size, 1 - a) for size, part in self.parts.items() for a in part.accuracies]
+        return np.array(points, np.float64)
 
     @property
     def runs(self) -> list[int]:
-        return [run for part in self.parts for run in part.runs]
+        return [run for part in self.parts.values() for run in part.runs]
 
     @property
     def law(self) -> PowerLaw | None:
@@ -80,10 +72,6 @@ class Sized:
             return fit_power_law(*self.points.T)
         except ValueError:
             return None
-
-    def part(self, size: float) -> Arm | None:
-        """Returns the runs on so many images."""
-        return next((each for each in self.parts if each.outcomes[0].num_train == size), None)
 
 
 def data_size_section(group: Group) -> Answer:
@@ -97,7 +85,7 @@ def data_size_section(group: Group) -> Answer:
         by_arm = {sized.arm.index: sized for sized in each}
         pairs = [[by_arm.get(arm.index) for arm in pair] for pair in group.pairs]
         both = [(one, two) for one, two in pairs if one and two]
-        blocks += [Text(text) for pair in both for text in crossing_sentences(*pair, budget)]
+        blocks += texts(*(crossing_sentence(*pair, budget) for pair in both))
         blocks.append(_figure(each, budget))
         details += [Text(MEANING[budget]), _table(each, budget), *notes(*map(law_text, each))]
     first = blocks[0]
@@ -118,7 +106,7 @@ def _sized(group: Group, budget: str) -> list[Sized]:
     return [each for each in found if len(each.parts) > 1]
 
 
-def _parts(group: Group, arm: Arm, budget: str) -> tuple[Arm, ...]:
+def _parts(group: Group, arm: Arm, budget: str) -> dict[int, Arm]:
     """Chooses one recipe for each size of training set: of several, the one with most runs."""
     whole = arm.outcomes[0]
     fitting = [
@@ -128,7 +116,7 @@ def _parts(group: Group, arm: Arm, budget: str) -> tuple[Arm, ...]:
     ]
     fitting.sort(key=lambda each: len(each.runs))
     by_size = {each.outcomes[0].num_train: each for each in (*fitting, arm)}
-    return tuple(by_size[size] for size in sorted(by_size))
+    return dict(sorted(by_size.items()))
 
 
 def _is_at(budget: str, part: Outcome, whole: Outcome) -> bool:
@@ -141,8 +129,8 @@ def _figure(found: Sequence[Sized], budget: str) -> Figure:
     images = Axis("training images", "log")
     means, errors = [], []
     for each in found:
-        x = list(map(float, each.sizes))
-        means += accuracies(each.arm.name, x, each.parts, "thick", each.arm.index)
+        x, parts = list(map(float, each.parts)), list(each.parts.values())
+        means += accuracies(each.arm.name, x, parts, "thick", each.arm.index)
         errors += _errors(each)
     return Figure(
         "data-size" if budget == EPOCHS else "data-size-steps",
@@ -164,16 +152,16 @@ def _errors(sized: Sized) -> list[Series]:
     y = [100 * each or None for each in errors]
     series = [Series(name, sizes, y, "points", index, runs=runs)]
     if law is not None:
-        x = list(map(float, sized.sizes))
-        fit = [100 * law.coefficient * size**-law.exponent for size in x]
-        series.append(Series(f"{name}, power law", x, list(fit), "dashed", index, runs=runs))
+        x = list(map(float, sized.parts))
+        fit = (100 * law.error(np.array(x))).tolist()
+        series.append(Series(f"{name}, power law", x, fit, "dashed", index, runs=runs))
     return series
 
 
 def _table(found: Sequence[Sized], budget: str) -> Table:
     rows = []
-    for size in sorted({size for each in found for size in each.sizes}):
-        own = [each.part(size) for each in found]
+    for size in sorted({size for each in found for size in each.parts}):
+        own = [each.parts.get(size) for each in found]
         runs = [run for part in own if part for run in part.runs]
         shown = [columns.accuracy_and_num(part) if part else Cell("–") for part in own]
         rows.append([cells.count(size, runs), *shown])
@@ -183,10 +171,9 @@ def _table(found: Sequence[Sized], budget: str) -> Table:
 
 
 def _other_sizes(group: Group) -> list[Suggestion]:
-    """Suggests another number of images for each arm, of many arms for one of each architecture."""
-    models = {arm.outcomes[0].architecture: arm for arm in reversed(group.arms)}
-    arms = group.arms if len(group.arms) <= len(models) else list(models.values())[::-1]
-    found = [_another_size(arm) for arm in arms]
+    """Suggests another number of images for the first arm of each architecture."""
+    models = gathered(group.arms, lambda arm: arm.architecture)
+    found = [_another_size(arms[0]) for arms in models.values()]
     if len({each.command for each in found}) < len(found):
         text = "Less data: runs on parts of the images show what more images are worth."
         return [Suggestion(text, found[0].command)]
@@ -206,7 +193,8 @@ def _another_size(arm: Arm) -> Suggestion:
 
 def _missing_steps(found: Sequence[Sized]) -> list[Suggestion]:
     """A run as long as the one on all images, on the smallest part."""
-    small, whole = found[0].parts[0].outcomes[0], found[0].arm.outcomes[0]
+    whole, (smallest, *_) = found[0].arm.outcomes[0], found[0].parts.values()
+    small = smallest.outcomes[0]
     num_epochs = round(small.num_epochs * whole.steps / small.steps)
     settings = {TRAIN_FRACTION: f"{small.train_fraction:g}"}
     suffix = f"-{small.train_fraction:g}-equal-steps"
@@ -217,7 +205,7 @@ def _missing_steps(found: Sequence[Sized]) -> list[Suggestion]:
 def _left_out(group: Group, found: dict[str, list[Sized]]) -> str:
     """Names the runs on fewer images that neither series has."""
     shown = {run for sized in found.values() for each in sized for run in each.runs}
-    runs = [o for arm in group.smaller for o in arm.outcomes if o.number not in shown]
+    runs = [outcome for outcome in runs_of(group.smaller) if outcome.number not in shown]
     folders = ", ".join(outcome.folder for outcome in runs)
     return folders and (
         "Not shown here, because no arm on all images has the same recipe and as many epochs or "
@@ -236,22 +224,23 @@ def law_text(sized: Sized) -> str:
     )
 
 
-def crossing_sentences(leader: Sized, other: Sized, budget: str) -> list[str]:
-    """Says what was measured first, because the law is fitted to it."""
-    measured = _measured(leader, other, budget) if {*leader.sizes} & {*other.sizes} else ""
-    return [*filter(None, [measured]), _fitted(leader, other, budget)]
-
-
-def _measured(leader: Sized, other: Sized, budget: str) -> str:
+def crossing_sentence(leader: Sized, other: Sized, budget: str) -> str:
+    """Says who leads at which sizes that both arms were measured at; "" without any."""
+    leads = {
+        size: compare_runs(part.accuracies, other.parts[size].accuracies, most=1)
+        for size, part in leader.parts.items()
+        if size in other.parts
+    }
+    if not leads:
+        return ""
     names = f"{leader.arm.name} and {other.arm.name}"
-    leads = leads_by_size(leader.points, other.points)
 
-    def at(size: float) -> str:
+    def at(size: int) -> str:
         return _ahead(leader, other, size, leads[size])
 
-    def between(changes: list[tuple[float, float]]) -> str:
+    def between(changes: list[tuple[int, int]]) -> str:
         return "; and ".join(
-            f"between {low:,.0f} images, where {at(low)}, and {high:,.0f}, where {at(high)}"
+            f"between {low:,} images, where {at(low)}, and {high:,}, where {at(high)}"
             for low, high in changes
         )
 
@@ -261,14 +250,14 @@ def _measured(leader: Sized, other: Sized, budget: str) -> str:
         return f"At {budget}, the means of {names} change places, {UNCLEAR}: {between(changes)}."
     smallest, *rest = leads
     if not rest:
-        return f"At {budget}, both were measured on {smallest:,.0f} images only: {at(smallest)}."
+        return f"At {budget}, both were measured on {smallest:,} images only: {at(smallest)}."
     return (
-        f"At {budget}, {_one_sided(leader, other, leads)}: at {smallest:,.0f} images, "
-        f"{at(smallest)}; at {rest[-1]:,.0f}, {at(rest[-1])}."
+        f"At {budget}, {_one_sided(leader, other, leads)}: at {smallest:,} images, "
+        f"{at(smallest)}; at {rest[-1]:,}, {at(rest[-1])}."
     )
 
 
-def _one_sided(leader: Sized, other: Sized, leads: Mapping[float, Difference]) -> str:
+def _one_sided(leader: Sized, other: Sized, leads: Mapping[int, Difference]) -> str:
     """Says who leads, for arms whose means do not change places."""
     widest = max((each.mean for each in leads.values()), key=abs)
     ahead, behind = (leader, other) if widest >= 0 else (other, leader)
@@ -284,38 +273,14 @@ def _one_sided(leader: Sized, other: Sized, leads: Mapping[float, Difference]) -
     return f"{start}, and is ahead by {CLEAR} at {num or 'none'}"
 
 
-def _ahead(leader: Sized, other: Sized, size: float, gap: Difference) -> str:
+def _ahead(leader: Sized, other: Sized, size: int, gap: Difference) -> str:
     """Says who leads at one size, by how much, how surely, and from how many runs."""
     first, second = (leader, other) if gap.mean >= 0 else (other, leader)
-    parts = first.part(size), second.part(size)
-    num = f"n = {' and '.join(dict.fromkeys(str(len(part.runs)) for part in parts if part))}"
+    nums = dict.fromkeys(str(len(each.parts[size].runs)) for each in (first, second))
+    num = f"n = {' and '.join(nums)}"
     if gap.lead is Lead.TIE:
         return f"they are level ({num})"
     verb = "leads" if gap.lead.is_real else "scored more"
     by = differences.in_words(differences.in_points(gap), also=num)
     surely = "" if gap.lead.is_real or gap.interval is None else f", {UNCLEAR}"
     return f"{first.arm.name} {verb} by {by}{surely}"
-
-
-def _fitted(leader: Sized, other: Sized, budget: str) -> str:
-    first, second = leader.law, other.law
-    place = crossover(first, second) if first and second else None
-    # Where both were measured: elsewhere one of the two laws is a guess.
-    smallest = max(min(each.sizes) for each in (leader, other))
-    largest = min(max(each.sizes) for each in (leader, other))
-    names = f"The laws of {leader.arm.name} and {other.arm.name} at {budget}"
-    if place is None or not smallest <= place <= largest:
-        return (
-            f"{names} do not cross within the range measured, {smallest:,} to {largest:,} images; "
-            "beyond it a fitted law is no evidence."
-        )
-    is_few = min(len(part.runs) for part in (*leader.parts, *other.parts)) < MIN_RUNS
-    rng = np.random.default_rng(SEED)
-    interval = None if is_few else crossover_interval(leader.points, other.points, rng=rng)
-    if interval is None:
-        return (
-            f"{names} cross at {place:,.0f} images; these runs give no interval, more seeds at "
-            "each size would."
-        )
-    ends = " to ".join(f"{end:,.0f}" for end in interval)
-    return f"{names} cross at {place:,.0f} images (95 % bootstrap interval over runs {ends})."

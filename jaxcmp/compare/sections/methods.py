@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.arms import Arm, Group, Outcome, runs_of
 from jaxcmp.compare.document import Cell, Commands, Table, Text
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, texts
 from jaxcmp.compare.sections.commands import on_runs, repeat_run
-from jaxcmp.compare.versions import about_commits, commit_of, have_own_commits
+from jaxcmp.compare.versions import about_commits, commit_of, have_own_commits, packages_of
+from jaxcmp.compare.words import count
 from jaxcmp.runs import config_hash
 
 COMMANDS = "To repeat the runs, at their commit with constraints.txt installed, and the comparison:"
@@ -21,7 +22,7 @@ NOTE = (
 
 def methods_section(group: Group) -> Answer:
     arms = group.all_arms
-    outcomes = [outcome for arm in arms for outcome in arm.outcomes]
+    outcomes = runs_of(arms)
     flags = [*(f"--by={key}" for key in group.by), "--out=report"]
     commands = [repeat_run(outcome.run) for outcome in outcomes]
     commands.append(on_runs("jaxcmp.compare", outcomes, flags))
@@ -77,14 +78,14 @@ def _run_row(arm: Arm, outcome: Outcome) -> list[Cell]:
 
 def _versions(outcomes: Sequence[Outcome]) -> Table:
     """Package versions; where runs differ, each version with how many runs had it."""
-    packages = [
-        {"python": str(environment.get("python", "?")), **environment.get("packages", {})}
-        for environment in (outcome.run.environment for outcome in outcomes)
+    versions = [
+        {name: " and ".join(own) for name, own in packages_of(outcome).items()}
+        for outcome in outcomes
     ]
     rows = []
-    for name in sorted({name for each in packages for name in each}):
-        found = Counter(each.get(name, "none") for each in packages)
-        texts = [f"{version} in {n} run{'' if n == 1 else 's'}" for version, n in found.items()]
+    for name in sorted({name for each in versions for name in each}):
+        found = Counter(each.get(name, "none") for each in versions)
+        texts = [f"{version} in {count(num, 'run')}" for version, num in found.items()]
         text = "; ".join(texts) if len(texts) > 1 else next(iter(found))
         rows.append([cells.words(name), cells.words(text)])
     return Table("Versions", columns.of_words("package", "version"), rows)

@@ -21,14 +21,7 @@ from jaxcmp.compare.recipe_keys import TRAIN_FRACTION
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, texts, unanswered
 from jaxcmp.compare.sections.classes import class_gaps, gap_table
-from jaxcmp.compare.sections.columns import colour
-from jaxcmp.compare.sections.commands import (
-    PUBLISHED,
-    fine_tune,
-    from_random,
-    other_model,
-    vary,
-)
+from jaxcmp.compare.sections.commands import PUBLISHED, fine_tune, from_random, other_model, vary
 from jaxcmp.compare.sections.differences import as_cell, in_points, in_words
 from jaxcmp.compare.sections.over_seeds import accuracies, over_seeds
 from jaxcmp.compare.sections.pretraining_arms import (
@@ -67,7 +60,11 @@ def pretraining_section(group: Group) -> Answer:
         text = "Pretraining: a run from published weights, once their file is there:"
         known = run.architecture if run.architecture in PUBLISHED else "vit"
         return unanswered(text, fine_tune(run, known))
-    gains = [_gain_sentence(each) for each in of_sizes(arms, min, max) if each.baseline]
+    gains = [
+        f"On {each.num_train:,} training images, {lead_sentence(each.arm, _named(each.baseline))}"
+        for each in of_sizes(arms, min, max)
+        if each.baseline
+    ]
     gaps, table = gaps_and_table(arms)
     # On the most images, beside the counterpart.
     by_class: list[Block] = [
@@ -86,12 +83,6 @@ def pretraining_section(group: Group) -> Answer:
         folded="gaps, classes, origin of the weights",
         more=_missing(arms),
     )
-
-
-def _gain_sentence(pretrained: Pretrained) -> str:
-    assert pretrained.baseline
-    sentence = lead_sentence(pretrained.arm, _named(pretrained.baseline))
-    return f"On {pretrained.num_train:,} training images, {sentence}"
 
 
 def _named(baseline: Arm) -> Arm:
@@ -135,12 +126,12 @@ def gaps_and_table(arms: Sequence[Pretrained]) -> tuple[list[str], list[Block]]:
         if one.baseline and two.baseline:
             own = [one.arm, two.arm, one.baseline, two.baseline]
             accuracies = [arm.accuracies for arm in own]
-            tuned, random = (
+            found = (
                 compare_runs(*accuracies[:2], most=1),
                 compare_runs(*accuracies[2:], most=1),
+                contrast(accuracies, (1, -1, -1, 1), most=1),
             )
-            change = contrast(accuracies, (1, -1, -1, 1), most=1)
-            tuned, random, change = map(in_points, (tuned, random, change))
+            tuned, random, change = map(in_points, found)
             sentences.append(_gap_sentence(one, two, tuned, random, change))
             name = f"{one.architecture} − {two.architecture}"
             for label, gap, used in (
@@ -213,18 +204,14 @@ def _meaning(random: Difference, tuned: Difference) -> str:
 def _missing(arms: Sequence[Pretrained]) -> list[Suggestion]:
     more = []
     mixed = [each.arm for each in arms if each.baseline and differences(each, each.baseline)]
-    alone = [each.arm for each in arms if not each.baselines]
-    for found, text in (
-        (
-            mixed,
-            "The gain of {} may be partly its recipe's: a run from random weights that differs in "
-            "nothing else.",
-        ),
-        (alone, "The gain of {}: the same run from random weights."),
+    alone = [each.arm for each in arms if not each.baseline]
+    for found, what in (
+        (mixed, " may be partly its recipe's: a run from random weights, else the same."),
+        (alone, ": the same run from random weights."),
     ):
         if found:
             command = from_random(found[0].outcomes[0])
-            more.append(Suggestion(text.format(found[0].name), command))
+            more.append(Suggestion(f"The gain of {found[0].name}{what}", command))
     for architecture in PUBLISHED:
         if all(each.architecture != architecture for each in arms):
             more.append(_other_architecture(arms[0], architecture))
@@ -275,7 +262,7 @@ def _both_ways(beside: Sequence[Pretrained]) -> Plot:
     series, arms = [], of_sizes(beside, max)
     for each in arms:
         pair = [each.baseline, each.arm]
-        series += accuracies(_name(each), [0.0, 1.0], pair, "thick", colour(each.arm))
+        series += accuracies(_name(each), [0.0, 1.0], pair, "thick", columns.colour(each.arm))
     starts = Axis("", "category", [f"from {RANDOM}", PRETRAINED], (-0.25, 1.15))
     sizes = " or ".join(f"{num:,}" for num in dict.fromkeys(each.num_train for each in arms))
     title = f"From random and from pretrained weights, {sizes} images"
@@ -289,14 +276,14 @@ def _by_images(pairs: Sequence[tuple[Pretrained, Arm]]) -> Plot:
         own = {each.num_train: (each.arm, random) for each, random in pairs if each.label == label}
         sizes = sorted(own)
         tuned, random = zip(*(own[size] for size in sizes), strict=True)
-        x, index = [float(size) for size in sizes], colour(tuned[-1])
+        x, index = [float(size) for size in sizes], columns.colour(tuned[-1])
         series += accuracies(label, x, tuned, "thick", index)
         series += accuracies(_untrained(random[-1]), x, random, "dashed", index)
     return Plot("Accuracy by training images", Axis("training images", "log"), ACCURACY, series)
 
 
 def _curve(pretrained: Pretrained) -> Plot:
-    index, baseline = colour(pretrained.arm), pretrained.baseline
+    index, baseline = columns.colour(pretrained.arm), pretrained.baseline
     series = _epochs(pretrained.label, pretrained.arm, "thick", index)
     if baseline:
         series += _epochs(_untrained(baseline), baseline, "dashed", index)

@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Block, Cell, Table, Text
+from jaxcmp.compare.arms import Arm, Group, gathered
+from jaxcmp.compare.document import Block, Cell, Table
 from jaxcmp.compare.origin import Origin
 from jaxcmp.compare.recipe_keys import SCALE_KEYS, Settings, differing, unsized
 from jaxcmp.compare.sections import columns
-from jaxcmp.compare.sections.answer import notes
+from jaxcmp.compare.sections.answer import notes, texts
 
 DATA_TITLE = "What the weights were pretrained on"
 # Of the arrays of a model, in the order of interest.
@@ -72,14 +72,12 @@ def of_sizes(
     arms: Sequence[Pretrained], *choices: Callable[[Iterable[int]], int]
 ) -> list[Pretrained]:
     """Chooses arms of each architecture by training images: the most (max), the fewest (min)."""
-    sizes: dict[str, set[int]] = {}
-    for each in arms:
-        sizes.setdefault(each.architecture, set()).add(each.num_train)
-    return [
-        each
-        for each in arms
-        if each.num_train in [choose(sizes[each.architecture]) for choose in choices]
-    ]
+    found = []
+    for own in gathered(arms, lambda each: each.architecture).values():
+        sizes = [each.num_train for each in own]
+        chosen = [choose(sizes) for choose in choices]
+        found += [each for each in own if each.num_train in chosen]
+    return found
 
 
 def differences(pretrained: Pretrained, baseline: Arm) -> list[str]:
@@ -109,19 +107,19 @@ def _baselines(arm: Arm, random: Sequence[Arm], plain: Sequence[Settings]) -> tu
 
 def data_blocks(group: Group, arms: Sequence[Pretrained]) -> list[Block]:
     """A table with a row for each kind of weights, and in words how near they are to this task."""
-    families: dict[str, list[Pretrained]] = {}
-    for each in arms:
-        families.setdefault(each.arm.name, []).append(each)
+    families = gathered(arms, lambda each: each.arm.name).values()
     headings = columns.of_words("Weights of", "data set", "of the classes here")
     headings += columns.of_numbers("training images", "classes", "epochs")
     headings += columns.of_words("arrays", "from")
-    rows = [_data_row(group, sizes) for sizes in families.values()]
+    rows = [_data_row(group, sizes) for sizes in families]
     # Weights that were pretrained on the same data share their sentences.
-    names: dict[str, list[str]] = {}
-    for name, sizes in families.items():
-        names.setdefault(_nearness(group, sizes[0].origin), []).append(name)
+    alike = gathered((sizes[0] for sizes in families), lambda each: _nearness(group, each.origin))
+    said = [
+        f"The weights of {' and of '.join(each.arm.name for each in own)} {text}"
+        for text, own in alike.items()
+    ]
     return [
-        *(Text(f"The weights of {' and of '.join(own)} {text}") for text, own in names.items()),
+        *texts(*said),
         Table(DATA_TITLE, headings, rows, DATA_NOTE),
         *notes(*dict.fromkeys(map(_shared_weights, arms))),
     ]

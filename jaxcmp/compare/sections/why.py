@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group
+from jaxcmp.compare.arms import Arm, Group, runs_of
 from jaxcmp.compare.document import Block, Column, Commands, Table, Text
-from jaxcmp.compare.inspected import InspectedArm, State, read_inspected
+from jaxcmp.compare.inspected import STATES, InspectedArm, read_inspected
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.classes import class_accuracies
@@ -35,7 +35,6 @@ NOTE = (
     "all images one answer, and so keeps it: keeping answers is a merit only beside being right."
 )
 FOLDED = "corruptions, attention, positions, layers"
-STATES: tuple[State, State] = ("trained", "initial")
 # A convolutional stem takes the place of the patches and of one block, and makes another arm.
 SWAPPED = ("arm", "model.stem", "model.depth")
 
@@ -67,7 +66,7 @@ def why_section(group: Group) -> Answer:
     galleries = [block for pair in pairs for block in picture_blocks(group, pair)]
     blocks += [*galleries[:1], *notes(*inspected.faults)]
     if inspected.missing:
-        text = "These runs were not inspected, or on other images, and are not shown here:"
+        text = "These runs were not inspected as the others were, and are not shown here:"
         blocks += [Text(text), Commands([on_runs(INSPECT, inspected.missing)])]
     finding = _finding(gaps) if len(pairs) == len(group.pairs) == 1 else ""
     return answered(
@@ -84,8 +83,7 @@ def _uninspected(group: Group, stem: Sequence[str]) -> Answer:
     if not group.pairs:
         return Answer()
     text = "Why: how both see images that are moved, torn, filtered or spoiled."
-    outcomes = [outcome for arm in group.arms for outcome in arm.outcomes]
-    missing = unanswered(text, on_runs(INSPECT, outcomes))
+    missing = unanswered(text, on_runs(INSPECT, runs_of(group.arms)))
     if not stem:
         return missing
     return answered("why", TITLE, texts(*stem), finding=stem[0], more=missing.more)
@@ -101,8 +99,8 @@ def _finding(gaps: Sequence[Gap]) -> str:
         return ""
     one, two = (each.arm.name for each in gaps[0].arms)
     return (
-        f"Moved, torn, filtered or spoiled images do not set {one} and {two} apart: seeds "
-        f"alone can explain each of {len(known)} differences."
+        f"These seeds do not show that moved, torn, filtered or spoiled images set {one} and {two} "
+        f"apart: seeds alone can explain each of {len(known)} differences."
     )
 
 

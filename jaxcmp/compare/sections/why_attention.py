@@ -7,16 +7,16 @@ import numpy as np
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Axis, Block, Figure, Heatmap, Plot, Series, Text
-from jaxcmp.compare.inspected import InspectedArm, State
+from jaxcmp.compare.inspected import STATES, InspectedArm, State
 from jaxcmp.compare.sections.differences import in_words
 from jaxcmp.compare.sections.over_seeds import over_seeds
 from jaxcmp.compare.statistics.means import Difference, estimate_mean
+from jaxcmp.compare.words import count
 
 LABELS = {"distance": "mean distance, pixels", "entropy": "entropy, % of uniform attention"}
 MARKS = {"uniform": "uniform attention, above", "window": "3x3 patches, below"}
 # Entropy is shown in percent.
 SCALES = {"distance": 1.0, "entropy": 100.0}
-STATES: tuple[State, State] = ("trained", "initial")
 
 
 def attention_parts(arms: Sequence[InspectedArm]) -> tuple[list[Block], list[Block]]:
@@ -75,8 +75,7 @@ def _change(by_seed: np.ndarray, unit: str) -> str:
     """A change within each seed, with its interval over seeds."""
     estimate = estimate_mean(by_seed.tolist())
     found = Difference(estimate.mean, estimate.interval, None)
-    num = f"{estimate.num} seed{'' if estimate.num == 1 else 's'}"
-    return in_words(found, unit, is_signed=True, also=num)
+    return in_words(found, unit, is_signed=True, also=count(estimate.num, "seed"))
 
 
 def _attention_figure(arm: InspectedArm, suffix: str) -> Figure:

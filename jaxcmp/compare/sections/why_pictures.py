@@ -1,6 +1,5 @@
 """The part of "Why" that shows what two arms look at, where exactly one of them is right."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -120,17 +119,10 @@ def _sanity(arms: Sequence[InspectedArm]) -> str:
 
 def _correlation(arm: InspectedArm) -> float | None:
     """Returns the mean over images and seeds; maps of one value have none."""
-    found = []
-    for each in arm.arrays:
-        ranks = [
-            stats.rankdata(each[f"maps_{state}"].reshape(len(each["map_ids"]), -1), axis=1)
-            for state in ("trained", "initial")
-        ]
-        apart = [rank - rank.mean(axis=1, keepdims=True) for rank in ranks]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            lengths = np.sqrt(np.prod([np.sum(each**2, axis=1) for each in apart], axis=0))
-            found.append(np.sum(apart[0] * apart[1], axis=1) / lengths)
-    values = np.concatenate(found)
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if len(values) else None
+    found = [
+        tuple(stats.spearmanr(trained.ravel(), initial.ravel()))[0]
+        for each in arm.arrays
+        for trained, initial in zip(each["maps_trained"], each["maps_initial"], strict=True)
+        if np.ptp(trained) and np.ptp(initial)
+    ]
+    return float(np.mean(np.array(found, np.float64))) if found else None

@@ -195,8 +195,8 @@ def _shifts(arms: Sequence[InspectedArm]) -> Figure:
         panels,
         "Share of the test images that keep their answer when they are shifted, mean over eight "
         "directions and seeds, with 95 % t-intervals. In the first panel the uncovered border is "
-        f"black, as in random crops. {reach}{UNTRAINED} A shift by a whole patch leaves a ViT the same "
-        "patches at other positions (Gunasekar 2022; Azulay and Weiss 2019).",
+        f"black, as in random crops. {reach}{UNTRAINED} A shift by a whole patch leaves a ViT the "
+        "same patches at other positions (Gunasekar 2022; Azulay and Weiss 2019).",
         "Share of answers kept against the shift in pixels.",
     )
 

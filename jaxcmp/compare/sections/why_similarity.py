@@ -7,6 +7,7 @@ import numpy as np
 from jaxcmp.compare.document import Block, Figure, Heatmap, Text
 from jaxcmp.compare.inspected import InspectedArm, State
 from jaxcmp.compare.statistics.similarity import best_match, linear_cka
+from jaxcmp.compare.words import count
 
 CAPTION = (
     "Linear CKA of all pairs of layers: 100 % for two layers that are the same up to "
@@ -26,13 +27,14 @@ def similarity_parts(
     untrained, _ = _mean_cka(first, second, "initial")
     text = (
         f"A layer of {a} and the most similar layer of {b} have a CKA of {_number(between)}, "
-        f"mean over layers of both and {_pairs(num)}; untrained {_number(untrained)}."
+        f"mean over layers of both and {count(num, 'pair')} of seeds; untrained "
+        f"{_number(untrained)}."
     )
     ceilings, panels = [], []
     for each in (first, second):
         if len(each.arrays) > 1:
             own, num = _mean_cka(each, each)
-            ceilings.append(f"{_number(own)} for {each.arm.name} ({_pairs(num)})")
+            ceilings.append(f"{_number(own)} for {each.arm.name} ({count(num, 'pair')} of seeds)")
             panels.append(_panel(each, each, own))
     if ceilings:
         text += f" Between two seeds of one arm it is {' and '.join(ceilings)}."
@@ -62,10 +64,6 @@ def _mean_cka(
 
 def _number(matrix: np.ndarray) -> str:
     return f"{100 * best_match(matrix):.0f} %"
-
-
-def _pairs(num: int) -> str:
-    return f"{num} {'pair' if num == 1 else 'pairs'} of seeds"
 
 
 def _panel(one: InspectedArm, two: InspectedArm, matrix: np.ndarray) -> Heatmap:

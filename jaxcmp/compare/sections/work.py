@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group
+from jaxcmp.compare.arms import Arm, Group, all_devices
 from jaxcmp.compare.document import Axis, Block, Cell, Column, Figure, Plot, Series, Table, Text
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts
@@ -89,7 +89,7 @@ def _figure(arms: Sequence[Arm]) -> Figure:
     panels = []
     for kind in KINDS:
         most = max(max(components(arm, kind).values()) for arm in arms)
-        panels += [_panel(arm, kind, components(arm, kind), most) for arm in arms]
+        panels += [_panel(arm, kind, most) for arm in arms]
     names = " and ".join(arm.name for arm in arms)
     return Figure(
         "work",
@@ -99,7 +99,8 @@ def _figure(arms: Sequence[Arm]) -> Figure:
     )
 
 
-def _panel(arm: Arm, kind: str, counts: Mapping[str, int], most: int) -> Plot:
+def _panel(arm: Arm, kind: str, most: int) -> Plot:
+    counts = components(arm, kind)
     size, unit = next((each for each in UNITS if most >= each[0]), (1.0, ""))
     places = [float(i) for i in range(len(counts))]
     values = [count / size for count in counts.values()]
@@ -147,14 +148,10 @@ def _milliseconds(arm: Arm) -> dict[int, float]:
     return {number: 1000 * each / batch for number, each in medians.items() if each is not None}
 
 
-def _device(arm: Arm) -> str:
-    return " and ".join(device for device, _, _ in cells.durations(arm))
-
-
 def _time_ratio(arm: Arm, base: Arm) -> Ratio | None:
-    """Seconds per image over those of another arm; None if they were not measured alike."""
+    """Seconds per image over those of another arm; None where not all are of one device."""
     times, others = (list(_milliseconds(each).values()) for each in (arm, base))
-    if _device(arm) != _device(base) or not times or not others:
+    if len(all_devices(arm.outcomes + base.outcomes)) > 1 or not times or not others:
         return None
     return compare_ratio(times, others)
 
@@ -172,10 +169,15 @@ def _time_table(arms: Sequence[Arm], base: Arm) -> Table:
     headings += columns.of_words("Device")
     rows = []
     for arm in arms:
-        found, ratio = _milliseconds(arm), _time_ratio(arm, base)
+        found, ratio, devices = (
+            _milliseconds(arm),
+            _time_ratio(arm, base),
+            all_devices(arm.outcomes),
+        )
         times, measured = list(found.values()), list(found)
         # Three digits tell, whatever the size of the model.
         digits = max(0, 2 - math.floor(math.log10(sum(times) / len(times)))) if times else 0
+        step = cells.mean(times, measured, digits=digits)
         share = _work(arm) / _work(base)
         rows.append(
             [
@@ -183,10 +185,10 @@ def _time_table(arms: Sequence[Arm], base: Arm) -> Table:
                 cells.number(share, f"{share:.2f}×", arm.runs),
                 cells.ratio(ratio, cells.times(ratio) if ratio else "–", measured),
                 cells.count(_work(arm), arm.runs),
-                cells.mean(times, measured, digits=digits),
+                step if len(devices) == 1 else Cell("on several devices", runs=measured),
                 cells.count(len(times), measured),
                 cells.count(arm.config["batch_size"], arm.runs),
-                cells.words(_device(arm)),
+                cells.words(" and ".join(devices)),
             ]
         )
     return Table("Multiply-adds beside seconds", headings, rows, TIME_NOTE)
@@ -197,7 +199,7 @@ def _time_sentence(arm: Arm, base: Arm) -> str | None:
     time = _time_ratio(arm, base)
     if time is None:
         return None
-    work = _work(arm) / _work(base)
+    work, (device,) = _work(arm) / _work(base), all_devices(arm.outcomes)
     if work == 1:
         meaning = "the counts are equal"
     elif time.lead is Lead.TIE:
@@ -215,5 +217,5 @@ def _time_sentence(arm: Arm, base: Arm) -> str | None:
         surely = f" (95 % interval {time.interval[0]:.2f} to {time.interval[1]:.2f})"
     return (
         f"{arm.name} does {work:.2f} times the multiply-adds of {base.name}, and its training "
-        f"step takes {time.mean:.2f} times as long per image on {_device(arm)}{surely}: {meaning}."
+        f"step takes {time.mean:.2f} times as long per image on {device}{surely}: {meaning}."
     )

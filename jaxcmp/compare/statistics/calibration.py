@@ -4,7 +4,7 @@ Everywhere logits are [n, classes] and labels class indices [n] of the same n >=
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import optimize, sparse, stats
@@ -26,12 +26,11 @@ MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 class Reliability:
     """Means over the images of each bin, from the least to the most confident; arrays [bins].
 
-    `num` counts the images of a bin; none is empty. `bins` [n] has the bin of each image.
+    No bin is empty. `bins` [n] has the bin of each image.
     """
 
     confidence: np.ndarray
     accuracy: np.ndarray
-    num: np.ndarray
     bins: np.ndarray
 
 
@@ -176,21 +175,13 @@ def _gaps_and_noise(
     return np.concatenate(gaps), np.concatenate(noise, axis=1)
 
 
-def reliability(
-    logits: np.ndarray,
-    labels: np.ndarray,
-    bins_of: Callable[[np.ndarray], np.ndarray] = equal_mass_bins,
-) -> Reliability:
-    """Confidence and accuracy by bins, which are of equal mass or of equal width."""
+def reliability(logits: np.ndarray, labels: np.ndarray) -> Reliability:
+    """Confidence and accuracy by bins of equal width."""
     confidence, is_right = _confidence(logits, labels)
-    bins = bins_of(confidence)
+    bins = equal_width_bins(confidence)
     num = np.bincount(bins)
-    return Reliability(
-        confidence=np.bincount(bins, weights=confidence) / num,
-        accuracy=np.bincount(bins, weights=is_right) / num,
-        num=num,
-        bins=bins,
-    )
+    means = [np.bincount(bins, weights=each) / num for each in (confidence, is_right)]
+    return Reliability(means[0], means[1], bins)
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
