@@ -14,6 +14,7 @@ from jaxcmp.compare.sections.answer import Answer, answered, left_out, notes, te
 from jaxcmp.compare.sections.commands import at_length, repeat_run, vary
 from jaxcmp.compare.sections.over_seeds import accuracies
 from jaxcmp.compare.verdict import lead_sentence
+from jaxcmp.compare.words import count
 
 TITLE = "Cost"
 ACCURACY = Axis("test accuracy, %")
@@ -208,7 +209,8 @@ def _planned(leader: Arm, other: Arm) -> Suggestion:
     num_epochs = round(run.num_epochs * flops[dear.name] / flops[cheap.name])
     text = (
         f"Equal cost: {leader.name} takes {ratio:.2f} times the training FLOPs of {other.name}; "
-        f"{num_epochs:,} epochs of {cheap.name}, planned for that length, would take as many."
+        f"{count(num_epochs, 'epoch')} of {cheap.name}, planned for that length, would take as "
+        "many."
     )
     settings = at_length(run, num_epochs)
     return Suggestion(text, vary(run, settings, suffix=f"-{num_epochs}-epochs"))

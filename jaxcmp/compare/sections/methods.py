@@ -10,6 +10,7 @@ from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, texts
 from jaxcmp.compare.sections.commands import on_runs, repeat_run
 from jaxcmp.compare.versions import about_commits, commit_of, have_own_commits
+from jaxcmp.compare.words import count
 from jaxcmp.runs import config_hash
 
 COMMANDS = "To repeat the runs, at their commit with constraints.txt installed, and the comparison:"
@@ -40,7 +41,7 @@ def _data(group: Group) -> Text:
     return Text(
         f"Data: {data['name']}{version}; {group.arms[0].outcomes[0].num_train:,} "
         f"training images, {held_out:,} held out, {len(group.labels):,} test images, "
-        f"{len(group.class_names)} classes. The accuracy is that of the last epoch; only "
+        f"{count(len(group.class_names), 'class')}. The accuracy is that of the last epoch; only "
         "the line of the best epoch chose something on the test images."
     )
 
@@ -84,7 +85,7 @@ def _versions(outcomes: Sequence[Outcome]) -> Table:
     rows = []
     for name in sorted({name for each in packages for name in each}):
         found = Counter(each.get(name, "none") for each in packages)
-        texts = [f"{version} in {n} run{'' if n == 1 else 's'}" for version, n in found.items()]
+        texts = [f"{version} in {count(n, 'run')}" for version, n in found.items()]
         text = "; ".join(texts) if len(texts) > 1 else next(iter(found))
         rows.append([cells.words(name), cells.words(text)])
     return Table("Versions", columns.of_words("package", "version"), rows)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group
+from jaxcmp.compare.arms import Arm, Group, gathered
 from jaxcmp.compare.document import Block, Cell, Table, Text
 from jaxcmp.compare.origin import Origin
 from jaxcmp.compare.recipe_keys import SCALE_KEYS, Settings, differing, unsized
@@ -109,19 +109,15 @@ def _baselines(arm: Arm, random: Sequence[Arm], plain: Sequence[Settings]) -> tu
 
 def data_blocks(group: Group, arms: Sequence[Pretrained]) -> list[Block]:
     """A table with a row for each kind of weights, and in words how near they are to this task."""
-    families: dict[str, list[Pretrained]] = {}
-    for each in arms:
-        families.setdefault(each.arm.name, []).append(each)
+    families = gathered(arms, lambda each: each.arm.name)
     headings = columns.of_words("Weights of", "data set", "of the classes here")
     headings += columns.of_numbers("training images", "classes", "epochs")
     headings += columns.of_words("arrays", "from")
     rows = [_data_row(group, sizes) for sizes in families.values()]
     # Weights that were pretrained on the same data share their sentences.
-    names: dict[str, list[str]] = {}
-    for name, sizes in families.items():
-        names.setdefault(_nearness(group, sizes[0].origin), []).append(name)
+    alike = gathered(families, lambda name: _nearness(group, families[name][0].origin))
     return [
-        *(Text(f"The weights of {' and of '.join(own)} {text}") for text, own in names.items()),
+        *(Text(f"The weights of {' and of '.join(own)} {text}") for text, own in alike.items()),
         Table(DATA_TITLE, headings, rows, DATA_NOTE),
         *notes(*dict.fromkeys(map(_shared_weights, arms))),
     ]

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group
+from jaxcmp.compare.arms import Arm, Group, by_held_out, gathered
 from jaxcmp.compare.document import Table, Text
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered
-from jaxcmp.compare.several import by_held_out, chosen
+from jaxcmp.compare.several import chosen
 
 TITLE = "Settings tried"
 CHOSEN = "✓ chosen"
@@ -25,9 +25,7 @@ NOTE = (
 
 def settings_tried_section(group: Group) -> Answer:
     """Makes a table for each model that has several arms, all with images held out."""
-    by_model: dict[str, list[Arm]] = {}
-    for arm in by_held_out(group.arms):
-        by_model.setdefault(arm.outcomes[0].architecture, []).append(arm)
+    by_model = gathered(by_held_out(group.arms), lambda arm: arm.architecture)
     best = chosen(group.arms)
     tables = [_table(*each, best) for each in sorted(by_model.items()) if len(each[1]) > 1]
     return answered("settings-tried", TITLE, [Text(TEXT), *tables]) if tables else Answer()

@@ -7,6 +7,7 @@ import numpy as np
 from jaxcmp.compare.document import Block, Figure, Heatmap, Text
 from jaxcmp.compare.inspected import InspectedArm, State
 from jaxcmp.compare.statistics.similarity import best_match, linear_cka
+from jaxcmp.compare.words import count
 
 CAPTION = (
     "Linear CKA of all pairs of layers: 100 % for two layers that are the same up to "
@@ -65,7 +66,7 @@ def _number(matrix: np.ndarray) -> str:
 
 
 def _pairs(num: int) -> str:
-    return f"{num} {'pair' if num == 1 else 'pairs'} of seeds"
+    return f"{count(num, 'pair')} of seeds"
 
 
 def _panel(one: InspectedArm, two: InspectedArm, matrix: np.ndarray) -> Heatmap:
