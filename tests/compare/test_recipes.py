@@ -86,7 +86,9 @@ def test_the_plot_has_a_line_for_each_model_over_the_recipes(group):
 
 def test_a_missing_cell_is_named_with_the_command_that_trains_it(group):
     section = recipes_section(keep(group, "vit with resnet's recipe"))
-    assert "not finished: resnet with vit's recipe. The study trains each" in sections.texts(section)
+    assert "not finished: resnet with vit's recipe. The study trains each" in sections.texts(
+        section
+    )
     cell = sections.row(sections.table(section, TABLE), "resnet")["with vit's recipe"]
     assert (cell.text, cell.value) == ("not trained", None)
     assert sections.commands(section) == ["python -m jaxcmp.study --config=configs/study.py:cpu"]

@@ -262,8 +262,8 @@ def test_layers_are_compared_over_all_pairs_of_seeds(group, answer):
     np.testing.assert_allclose(np.array(panel.values, float), 100 * expected, atol=0.1)
     assert panel.rows == ["1.1", "1.2", "2.1"] and panel.columns == ["1", "2"]
     best = np.mean([expected.max(axis=0).mean(), expected.max(axis=1).mean()])
-    words = f"most similar layer of vit have a CKA of {100 * best:.0f} %, mean over layers of both and 9 "
-    assert words in sections.texts(answer)
+    words = f"most similar layer of vit have a CKA of {100 * best:.0f} %, mean over layers of both "
+    assert f"{words}and 9 " in sections.texts(answer)
 
 
 def test_two_seeds_of_one_arm_are_the_ceiling(group, answer):

@@ -71,7 +71,9 @@ def _training_figure(arms: Sequence[Arm]) -> Figure:
         series += by_epoch(arm, "train_accuracy_mixed", 100, label, style="dashed")
         panels.append(Plot(f"{arm.name}: accuracy", EPOCH, Axis("accuracy, %"), series))
     caption = f"{CAPTION} Dashed: accuracy on the augmented images of training."
-    alternative = f"Accuracy on test images and on augmented training images by epoch for {_names(arms)}."
+    alternative = (
+        f"Accuracy on test images and on augmented training images by epoch for {_names(arms)}."
+    )
     return Figure("curves-training", panels, caption, alternative)
 
 

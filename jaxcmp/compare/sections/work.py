@@ -9,8 +9,8 @@ from jaxcmp.compare.document import Axis, Block, Cell, Column, Figure, Plot, Ser
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.commands import repeat_run
-from jaxcmp.compare.statistics.means import Lead
-from jaxcmp.compare.statistics.ratios import Ratio, compare_ratio
+from jaxcmp.compare.statistics.means import Estimate, Lead
+from jaxcmp.compare.statistics.ratios import compare_ratio
 
 TITLE = "Size and speed"
 KINDS = {"parameters": "parameters", "multiply_adds": "multiply-adds of an image's forward pass"}
@@ -155,7 +155,7 @@ def _device(arm: Arm) -> str:
     return " and ".join(device for device, _, _ in cells.durations(arm))
 
 
-def _time_ratio(arm: Arm, base: Arm) -> Ratio | None:
+def _time_ratio(arm: Arm, base: Arm) -> Estimate | None:
     """Seconds per image over those of another arm; None if they were not measured alike."""
     times, others = (list(_milliseconds(each).values()) for each in (arm, base))
     if _device(arm) != _device(base) or not times or not others:
@@ -185,7 +185,7 @@ def _time_table(arms: Sequence[Arm], base: Arm) -> Table:
             [
                 columns.name(arm),
                 cells.number(share, f"{share:.2f}×", arm.runs),
-                cells.ratio(ratio, cells.times(ratio) if ratio else "–", measured),
+                cells.estimated(ratio, measured, unit="×") if ratio else Cell("–"),
                 cells.count(_work(arm), arm.runs),
                 cells.mean(times, measured, digits=digits),
                 cells.count(len(times), measured),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jaxcmp.compare.statistics.means import CONFIDENCE, Difference, Lead, compare_runs
+from jaxcmp.compare.statistics.means import CONFIDENCE, Estimate, Lead, compare_runs
 
 # A power law is trusted this many times beyond the sizes it was measured at, and no further.
 REACH = 100
@@ -85,7 +85,7 @@ def crossover_interval(
     return float(low), float(high)
 
 
-def leads_by_size(first_points: np.ndarray, second_points: np.ndarray) -> dict[float, Difference]:
+def leads_by_size(first_points: np.ndarray, second_points: np.ndarray) -> dict[float, Estimate]:
     """The mean error of the second arm minus the first's, at each size that both have, in order.
 
     Points [m, 2] are the number of images and the error of each run of an arm. Above zero, the
@@ -98,7 +98,7 @@ def leads_by_size(first_points: np.ndarray, second_points: np.ndarray) -> dict[f
     }
 
 
-def changes_of_lead(leads: Mapping[float, Difference]) -> list[tuple[float, float]]:
+def changes_of_lead(leads: Mapping[float, Estimate]) -> list[tuple[float, float]]:
     """Neighbouring numbers of images between which two arms change places.
 
     `leads` are those of `leads_by_size`. Only sizes at which one of the two is really ahead count:
@@ -108,7 +108,7 @@ def changes_of_lead(leads: Mapping[float, Difference]) -> list[tuple[float, floa
     return [(a, b) for (a, one), (b, two) in itertools.pairwise(real) if one is not two]
 
 
-def changes_of_mean(leads: Mapping[float, Difference]) -> list[tuple[float, float]]:
+def changes_of_mean(leads: Mapping[float, Estimate]) -> list[tuple[float, float]]:
     """Finds changes like `changes_of_lead`, by the means alone, whatever seeds could explain."""
     apart = [(size, each.mean) for size, each in leads.items() if each.lead is not Lead.TIE]
     return [(a, b) for (a, one), (b, two) in itertools.pairwise(apart) if one * two < 0]
