@@ -69,15 +69,9 @@ def _agreement(group: Group, leader: Arm, other: Arm) -> tuple[Table, str]:
         if within := list(itertools.combinations(arm.outcomes, 2)):
             rows.append(_agreement_row(group, f"{arm.name} and itself, another seed", within))
             kappas.append((f"between seeds of {arm.name}", rows[-1][2].value))
-    headings = columns.of_words("runs") + columns.of_numbers(
-        *(
-            "same answer",
-            "error consistency, kappa",
-            "better of the two",
-            "ensemble",
-            "gain, points",
-        )
-    )
+    headings = columns.of_words("runs")
+    headings += columns.of_numbers("same answer", "error consistency, kappa")
+    headings += columns.of_numbers("better of the two", "ensemble", "gain, points")
     title = "Agreement, and what an ensemble would gain"
     table = Table(title, headings, rows, AGREEMENT_NOTE)
     if kappas[0][1] is None:

@@ -111,10 +111,8 @@ def _num_apart(values: np.ndarray) -> float:
 
 
 def _few_apart(values: np.ndarray, mean: float) -> Estimate:
-    p_value = _sign_turning(values)
-    low, high = stats.ttest_1samp(np.append(values, [1.0, -1.0]), 0.0).confidence_interval(
-        CONFIDENCE
-    )
+    p_value, with_two_more = _sign_turning(values), np.append(values, [1.0, -1.0])
+    low, high = stats.ttest_1samp(with_two_more, 0.0).confidence_interval(CONFIDENCE)
     # The t test is a little quicker than the exact one to find that there is a difference.
     if p_value >= 1 - CONFIDENCE:
         low, high = min(low, 0.0), max(high, 0.0)
