@@ -60,7 +60,7 @@ def test_parameters_are_counted_by_their_shapes_alone(fresh):
     )
     shapes = jax.eval_shape(joined.init, jax.random.key(0))
     state = dataclasses.replace(state, params=shapes.params)
-    result.rehearse(joined, runner, state, batch_size=32)
+    result.rehearse(joined, runner, state)
 
 
 def test_duplicate_image_ids_are_reported_before_training(fresh):

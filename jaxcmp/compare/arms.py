@@ -32,7 +32,8 @@ class Outcome:
     `predictions` are those of the test split in the order of their ids. `number` is the run's place
     in the report; `origin` is None of a run that began at random. `is_crossed` says that one model
     was trained with another's recipe, which takes the runs beside it to tell. `apart` are values
-    that keep its arm apart beside the recipe.
+    that keep its arm apart beside the recipe. `averaged` [n] are the shares of right answers to
+    each image, of a run on several sets of the same images.
     """
 
     run: Run
@@ -54,6 +55,7 @@ class Outcome:
     origin: Origin | None = None
     is_crossed: bool = False
     apart: Settings = ()
+    averaged: np.ndarray | None = None
 
     @property
     def folder(self) -> str:
@@ -90,6 +92,13 @@ class Outcome:
         return self.run.result["steps"]
 
     @functools.cached_property
+    def is_right(self) -> np.ndarray:
+        """Returns whether it answers each image rightly, [n]; of several sets, how often."""
+        if self.averaged is not None:
+            return self.averaged
+        return self.predictions.logits.argmax(axis=1) == self.predictions.labels
+
+    @functools.cached_property
     def evaluations(self) -> tuple[list[Evaluation], list[str]]:
         """The run's evaluations on other images, and what is wrong with those left out."""
         return read_evaluations(self.run.folder)
@@ -123,6 +132,10 @@ class Arm:
     @property
     def accuracies(self) -> list[float]:
         return [outcome.test_accuracy for outcome in self.outcomes]
+
+    @property
+    def percents(self) -> list[float]:
+        return [100 * accuracy for accuracy in self.accuracies]
 
     @property
     def mean_accuracy(self) -> float:
@@ -177,7 +190,7 @@ class Arm:
     @functools.cached_property
     def is_right(self) -> np.ndarray:
         """Returns whether each run answers each image rightly, [runs, n]."""
-        return self.answers == self.outcomes[0].predictions.labels
+        return np.stack([outcome.is_right for outcome in self.outcomes])
 
 
 def runs_of(arms: Sequence[Arm]) -> list[Outcome]:
@@ -258,10 +271,12 @@ class Group:
     def pairs(self) -> list[tuple[Arm, Arm]]:
         """The first of the ranked arms and each other, the more accurate of the two first."""
         first, *others = self.ranked
-        return [
-            (first, other) if first.mean_accuracy >= other.mean_accuracy else (other, first)
-            for other in others
-        ]
+        return [by_accuracy(first, other) for other in others]
+
+
+def by_accuracy(one: Arm, two: Arm) -> tuple[Arm, Arm]:
+    """Puts the more accurate arm first; arms that are level stay as they are."""
+    return (one, two) if one.mean_accuracy >= two.mean_accuracy else (two, one)
 
 
 def ranked(arms: Sequence[Arm]) -> list[Arm]:

@@ -1,14 +1,13 @@
 """Numbers as they are shown: with a unit, an interval, an n, and the runs they come from."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import structs
 
 from jaxcmp.compare.arms import Arm, gathered
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.statistics.means import MIN_RUNS, Estimate, estimate_mean
-from jaxcmp.compare.statistics.ratios import Ratio
 
 MINUS = "−"
 # An interval of more points leaves no meaning to a second decimal.
@@ -53,7 +52,7 @@ def _mean(
         return Cell("–")
     estimate = estimate_mean(values, most=most)
     text = over_runs(values, estimate, digits=digits, unit=unit)
-    return Cell(text, estimate.mean, estimate.interval, estimate.num, list(runs))
+    return Cell(text, estimate.mean, estimate.interval, len(values), list(runs))
 
 
 def over_runs(values: Sequence[float], estimate: Estimate, *, digits: int, unit: str = "") -> str:
@@ -73,43 +72,25 @@ def over_runs(values: Sequence[float], estimate: Estimate, *, digits: int, unit:
     return f"{mean} ± {shown if float(shown.replace(',', '')) else f'< {least}'}{unit}"
 
 
-def share(
-    value: float,
-    interval: tuple[float, float] | None,
-    runs: Sequence[int],
+def estimated(
+    found: Estimate,
+    runs: Sequence[int] = (),
+    *,
     digits: int = 2,
+    unit: str = "",
+    is_signed: bool = False,
 ) -> Cell:
-    """A share in percent with an interval that is not symmetric."""
-    if interval is None:
-        return Cell(f"{100 * value:.2f} %", 100 * value, runs=list(runs))
-    low, high = (100 * bound for bound in interval)
-    text = f"{100 * value:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
-    return Cell(text, 100 * value, (low, high), runs=list(runs))
+    """An estimate with both ends of its interval: 12.35 % [10.00, 20.00]."""
+    write = points if is_signed else _signed
+    text = f"{write(found.mean, digits)}{unit}"
+    if found.interval is not None:
+        text += f" [{', '.join(write(end, digits) for end in found.interval)}]"
+    return Cell(text, found.mean, found.interval, runs=list(runs))
 
 
-def difference(
-    value: float,
-    interval: tuple[float, float] | None,
-    runs: Sequence[int],
-    digits: int = 2,
-) -> Cell:
-    if interval is None:
-        return Cell(points(100 * value), 100 * value, runs=list(runs))
-    low, high = (100 * bound for bound in interval)
-    text = f"{points(100 * value, digits)} [{points(low, digits)}, {points(high, digits)}]"
-    return Cell(text, 100 * value, (low, high), runs=list(runs))
-
-
-def ratio(value: Ratio | None, text: str, runs: Sequence[int]) -> Cell:
-    if value is None:
-        return Cell(text)
-    return Cell(text, value.mean, value.interval, runs=list(runs))
-
-
-def times(value: Ratio) -> str:
-    if value.interval is None:
-        return f"{value.mean:.2f}×"
-    return f"{value.mean:.2f}× [{value.interval[0]:.2f}, {value.interval[1]:.2f}]"
+def share(value: float, runs: Sequence[int]) -> Cell:
+    """A share in percent, without an interval."""
+    return estimated(Estimate(100 * value), runs, unit=" %")
 
 
 def with_text(cell: Cell, text: str) -> Cell:
@@ -171,10 +152,10 @@ def durations(arm: Arm) -> list[tuple[str, list[float], list[int]]]:
     ]
 
 
-def digits_of(intervals: Sequence[tuple[float, float] | None]) -> int:
-    """Returns how many decimals tell anything beside the widest of intervals of shares."""
-    widest = max((each[1] - each[0] for each in intervals if each), default=0.0)
-    return 1 if 100 * widest > WIDE else 2
+def digits_of(found: Iterable[Estimate]) -> int:
+    """Returns how many decimals tell anything beside the widest interval, in percent or points."""
+    intervals = [each.interval for each in found if each.interval]
+    return 1 if any(high - low > WIDE for low, high in intervals) else 2
 
 
 def _signed(value: float, digits: int) -> str:

@@ -7,56 +7,22 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of, gathered, runs_of
-from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs, lead
-from jaxcmp.compare.statistics.paired import holm, paired_difference
+from jaxcmp.compare.gaps import Gap, gaps
 from jaxcmp.runs.evaluations import Evaluation
-
-
-@dataclasses.dataclass(frozen=True)
-class EvaluatedArm:
-    """An arm with those of its runs that were evaluated on a set of images.
-
-    `right` [runs, n] has the share of right answers to each image; `before` are the accuracies of
-    these runs on their own test images of the same classes.
-    """
-
-    arm: Arm
-    right: np.ndarray
-    before: list[float]
-
-    @property
-    def name(self) -> str:
-        return self.arm.name
-
-    @property
-    def index(self) -> int:
-        return self.arm.index
-
-    @property
-    def runs(self) -> list[int]:
-        return self.arm.runs
-
-    @property
-    def accuracies(self) -> list[float]:
-        return self.right.mean(axis=1).tolist()
-
-    @property
-    def drops(self) -> list[float]:
-        """Returns how much accuracy each run loses, in points."""
-        pairs = zip(self.before, self.accuracies, strict=True)
-        return [100 * (before - after) for before, after in pairs]
+from jaxcmp.runs.predictions import Predictions
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageSet:
     """A set of other images, with the arms that were evaluated on it, or the mean of such sets.
 
-    `evaluations` are by the number of the run, of the first set where there are several; `missing`
-    are runs that were not evaluated, or on other images.
+    The outcomes of `arms` have the predictions and the accuracy of these images. `evaluations` are
+    by the number of the run, of the first set where there are several; `missing` are runs that were
+    not evaluated, or on other images.
     """
 
     title: str
-    arms: tuple[EvaluatedArm, ...]
+    arms: tuple[Arm, ...]
     evaluations: dict[int, Evaluation]
     missing: tuple[Outcome, ...] = ()
     num_sets: int = 1
@@ -84,41 +50,31 @@ class ImageSet:
         Only of such a set the report says who leads.
         """
         result = self.first.result
-        own = {o.run.config["data"]["name"] for o in runs_of([each.arm for each in self.arms])}
+        own = {o.run.config["data"]["name"] for o in runs_of(self.arms)}
         is_training = result["data"]["split"] == "train" and result["data"]["name"] in own
         return result["checkpoint"]["which"] == "newest" and not is_training
 
-    def arm(self, index: int) -> EvaluatedArm | None:
-        return next((arm for arm in self.arms if arm.index == index), None)
+    def arm(self, own: Arm) -> Arm | None:
+        """Returns an arm of the group as it does on these images."""
+        return next((arm for arm in self.arms if arm.index == own.index), None)
 
-    def among_present(self, arm: EvaluatedArm) -> list[float]:
+    def drops(self, own: Arm) -> list[float]:
+        """Returns by how many points each run is above this on its own images of these classes."""
+        arm, is_in = self.arm(own), np.isin(own.outcomes[0].predictions.labels, self.first.present)
+        before = {
+            each.number: float(each.is_right[is_in].mean()) if is_in.any() else each.test_accuracy
+            for each in own.outcomes
+        }
+        evaluated = arm.outcomes if arm else ()
+        return [100 * (before[each.number] - each.test_accuracy) for each in evaluated]
+
+    def among_present(self, arm: Arm) -> list[float]:
         """Returns each run's accuracy over the outputs of the classes that are present."""
-        found = []
-        for evaluation in (self.evaluations[number] for number in arm.runs):
-            predictions, present = evaluation.predictions, evaluation.present
+        found, present = [], self.first.present
+        for predictions in (outcome.predictions for outcome in arm.outcomes):
             answers = present[predictions.logits[:, present].argmax(axis=1)]
             found.append(float(np.mean(answers == predictions.labels)))
         return found
-
-
-@dataclasses.dataclass(frozen=True)
-class Gap:
-    """The gap of two arms on a set of images; the first is the more accurate on their own images.
-
-    `over_seeds` is Welch's comparison, with its p value corrected by Holm for all gaps of all sets
-    in `p_value`; `over_images` is that of the trained models, paired over the images.
-    """
-
-    images: ImageSet
-    first: EvaluatedArm
-    second: EvaluatedArm
-    over_seeds: Difference
-    over_images: Difference
-    p_value: float | None
-
-    @property
-    def lead(self) -> Lead:
-        return lead(self.over_seeds.mean, self.p_value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,26 +120,16 @@ def read_evaluated(group: Group) -> Evaluated:
     return Evaluated(shown, members, repetitions, faults)
 
 
-def find_gaps(group: Group, sets: Sequence[ImageSet]) -> list[Gap]:
+def gaps_on(group: Group, sets: Sequence[ImageSet]) -> list[tuple[ImageSet, Gap]]:
     """Compares the arms of each set as `group.pairs` does; Holm's correction is over all."""
-    pairs = [
-        (images, one, two)
+    both = [
+        (images, (one, two))
         for images in sets
         for first, second in group.pairs
-        if (one := images.arm(first.index)) and (two := images.arm(second.index))
+        if (one := images.arm(first)) and (two := images.arm(second))
     ]
-    differences = [compare_runs(one.accuracies, two.accuracies, most=1) for _, one, two in pairs]
-    corrected = holm([each.p_value for each in differences])
-    return [
-        Gap(images, one, two, difference, _over_images(one, two), p_value)
-        for (images, one, two), difference, p_value in zip(
-            pairs, differences, corrected, strict=True
-        )
-    ]
-
-
-def _over_images(one: EvaluatedArm, two: EvaluatedArm) -> Difference:
-    return paired_difference(one.right.mean(axis=0) - two.right.mean(axis=0))
+    found = gaps(pair for _, pair in both)
+    return [(images, each) for (images, _), each in zip(both, found, strict=True)]
 
 
 def _fitting(outcome: Outcome) -> tuple[list[Evaluation], list[str]]:
@@ -208,13 +154,13 @@ def _image_set(group: Group, found: dict[int, Evaluation]) -> ImageSet:
     used = {number: each for number, each in found.items() if _images(each) == chosen}
     arms = []
     for arm in group.arms:
-        mine = arm_of(arm, [outcome for outcome in arm.outcomes if outcome.number in used])
-        if mine is None:
-            continue
-        predictions = [used[outcome.number].predictions for outcome in mine.outcomes]
-        right = [each.logits.argmax(axis=1) == each.labels for each in predictions]
-        present = used[mine.outcomes[0].number].present
-        arms.append(EvaluatedArm(mine, np.array(right, np.float64), _before(mine, present)))
+        outcomes = [
+            _on(outcome, used[outcome.number].predictions)
+            for outcome in arm.outcomes
+            if outcome.number in used
+        ]
+        if mine := arm_of(arm, outcomes):
+            arms.append(mine)
     missing = tuple(each for each in runs_of(group.arms) if each.number not in used)
     return ImageSet(next(iter(used.values())).title, tuple(arms), used, missing)
 
@@ -226,10 +172,10 @@ def _images(evaluation: Evaluation) -> Hashable:
     return evaluation.title, result["data"]["digest"], *ids_and_labels
 
 
-def _before(arm: Arm, present: np.ndarray) -> list[float]:
-    """Returns the accuracy of each run on those of its own test images that are of some classes."""
-    is_in = np.isin(arm.outcomes[0].predictions.labels, present)
-    return arm.is_right[:, is_in].mean(axis=1).tolist() if is_in.any() else arm.accuracies
+def _on(outcome: Outcome, predictions: Predictions) -> Outcome:
+    """The outcome of a run on other images."""
+    accuracy = predictions.accuracy
+    return dataclasses.replace(outcome, predictions=predictions, test_accuracy=accuracy)
 
 
 def _family(images: ImageSet) -> Hashable:
@@ -257,21 +203,21 @@ def _mean_of(members: Sequence[ImageSet]) -> ImageSet | None:
         return None
     arms = []
     for arm in first.arms:
-        mine = arm_of(arm.arm, [o for o in arm.arm.outcomes if o.number in shared])
-        if mine is None:
-            continue
-        right = []
-        for images in members:
-            found = images.arm(arm.index)
-            assert found is not None  # It has the shared runs.
-            right.append(found.right[[found.runs.index(number) for number in mine.runs]])
-        before = [arm.before[arm.runs.index(number)] for number in mine.runs]
-        arms.append(EvaluatedArm(mine, np.mean(right, axis=0), before))
+        outcomes = [_mean(each, members) for each in arm.outcomes if each.number in shared]
+        if mine := arm_of(arm, outcomes):
+            arms.append(mine)
     name = first.first.result["data"]["name"]
     rest = first.first.title.removeprefix(name)
     title = f"{_stem(name)}{rest}, mean of {len(members):,} sets"
     evaluations = {number: first.evaluations[number] for number in sorted(shared)}
     return ImageSet(title, tuple(arms), evaluations, num_sets=len(members))
+
+
+def _mean(outcome: Outcome, members: Sequence[ImageSet]) -> Outcome:
+    """The outcome of a run on the mean of sets."""
+    same = [o for images in members for o in runs_of(images.arms) if o.number == outcome.number]
+    right = np.mean([each.is_right for each in same], axis=0)
+    return dataclasses.replace(outcome, averaged=right, test_accuracy=float(right.mean()))
 
 
 def _with_own_titles(group: Group, sets: Sequence[ImageSet]) -> list[ImageSet]:

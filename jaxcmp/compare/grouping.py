@@ -116,8 +116,18 @@ def _group(
     return Group(
         data,
         arms,
-        smaller=_smaller([each for each in own if each.train_fraction < largest], arms),
-        other_lengths=_longer([each for each in whole if each.recipe in others], arms),
+        smaller=_beside(
+            [each for each in own if each.train_fraction < largest],
+            lambda run: _home(run, arms),
+            _title,
+            lambda _: (),
+        ),
+        other_lengths=_beside(
+            [each for each in whole if each.recipe in others],
+            lambda run: _home(run, arms),
+            lambda run, home: f"{_title(run, home)} ({count(run.num_epochs, 'epoch')})",
+            lambda recipe: recipe,
+        ),
         crossed=_crossed(crossed, arms, largest),
         pretrained=_pretrained(pretrained, arms),
         by=by,
@@ -162,6 +172,10 @@ def _home(outcome: Outcome, arms: Sequence[Arm]) -> Arm | None:
     return None
 
 
+def _title(run: Outcome, home: Arm | None) -> str:
+    return home.name if home else run.title
+
+
 def _beside(
     outcomes: Sequence[Outcome],
     home_of: Callable[[Outcome], Arm | None],
@@ -177,20 +191,6 @@ def _beside(
     titles = [title_of(own[0], home) for own, home in zip(runs.values(), homes, strict=True)]
     named = zip(labels(titles, list(map(told_by, runs))), runs.values(), homes, strict=True)
     return tuple(Arm(name, tuple(own), home.index if home else -1) for name, own, home in named)
-
-
-def _smaller(outcomes: Sequence[Outcome], arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    def title_of(run: Outcome, home: Arm | None) -> str:
-        return home.name if home else run.title
-
-    return _beside(outcomes, lambda run: _home(run, arms), title_of, lambda _: ())
-
-
-def _longer(outcomes: Sequence[Outcome], arms: Sequence[Arm]) -> tuple[Arm, ...]:
-    def title_of(run: Outcome, home: Arm | None) -> str:
-        return f"{home.name if home else run.title} ({count(run.num_epochs, 'epoch')})"
-
-    return _beside(outcomes, lambda run: _home(run, arms), title_of, lambda recipe: recipe)
 
 
 def _crossed(outcomes: Sequence[Outcome], arms: Sequence[Arm], largest: float) -> tuple[Arm, ...]:

@@ -50,13 +50,12 @@ SECTIONS: tuple[Callable[[Group], Answer], ...] = (
     *(other_images_section, why_section, work_section, confidence_section, blog_post_section),
     methods_section,
 )
-# What explains a lead comes before what goes with it.
+# How sure a lead is comes first, and what explains it before what goes with it.
 FINDINGS = [
     SECTIONS.index(section)
     for section in (
-        *(results_section, other_images_section, recipes_section, why_section),
-        *(cost_section, data_size_section, pretraining_section, classes_section),
-        *(work_section, same_images_section),
+        *(same_images_section, other_images_section, recipes_section, why_section),
+        *(cost_section, data_size_section, pretraining_section, classes_section, work_section),
     )
 ]
 MAX_FINDINGS = 5

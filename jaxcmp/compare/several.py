@@ -1,14 +1,13 @@
 """More than two arms: every pair of them, and a best one only where held-out images choose it."""
 
-import dataclasses
 import itertools
 from collections.abc import Sequence
 
 from jaxcmp.compare.arms import Arm, by_held_out, gathered
+from jaxcmp.compare.gaps import Gap, every_gap
 from jaxcmp.compare.recipe_keys import differing, short_names
-from jaxcmp.compare.statistics.means import CONFIDENCE, ROUNDING, Difference, compare_runs, lead
-from jaxcmp.compare.statistics.paired import holm, paired_difference
-from jaxcmp.compare.words import CLEAR, MAX_NAMED, listed, shortened
+from jaxcmp.compare.statistics.means import CONFIDENCE, ROUNDING, Estimate
+from jaxcmp.compare.words import CLEAR, MAX_NAMED, count, listed, shortened
 
 # A longer title, or one of more settings, is not read.
 MAX_TITLE, MAX_KEYS = 48, 2
@@ -17,40 +16,6 @@ NO_CHOICE = (
     "(--config.data.validation_fraction=0.1)."
 )
 NUMBERS = "± is half of the 95 % t-interval over seeds; with fewer than three seeds, each is shown."
-
-
-@dataclasses.dataclass(frozen=True)
-class Pair:
-    """A pair of arms, the more accurate first; `holm` is corrected for the number of all pairs.
-
-    `over_seeds` is Welch's comparison, `over_images` that of the trained models on the same images.
-    """
-
-    ahead: Arm
-    behind: Arm
-    over_seeds: Difference
-    over_images: Difference
-    holm: float | None
-
-    @property
-    def is_real(self) -> bool:
-        return lead(self.over_seeds.mean, self.holm).is_real
-
-
-def pairs_of(arms: Sequence[Arm]) -> list[Pair]:
-    found = [
-        sorted(each, key=lambda a: -a.mean_accuracy) for each in itertools.combinations(arms, 2)
-    ]
-    differences = [compare_runs(one.accuracies, two.accuracies) for one, two in found]
-    corrected = holm([each.p_value for each in differences])
-    return [
-        Pair(one, two, difference, _over_images(one, two), p_value)
-        for (one, two), difference, p_value in zip(found, differences, corrected, strict=True)
-    ]
-
-
-def _over_images(one: Arm, two: Arm) -> Difference:
-    return paired_difference(one.is_right.mean(axis=0) - two.is_right.mean(axis=0))
 
 
 def title_of(arms: Sequence[Arm]) -> str:
@@ -77,7 +42,7 @@ def chosen(arms: Sequence[Arm]) -> list[Arm]:
 
 def sentences(arms: Sequence[Arm]) -> list[str]:
     """Says how many pairs differ, and how the best arms are chosen, if they are."""
-    counts, best = _counts(pairs_of(arms)), chosen(arms)
+    counts, best = _counts(every_gap(arms)), chosen(arms)
     return [choice(arms, best), *counts] if best else [*counts, NO_CHOICE]
 
 
@@ -97,12 +62,14 @@ def choice(arms: Sequence[Arm], best: Sequence[Arm]) -> str:
     )
 
 
-def _counts(pairs: Sequence[Pair]) -> list[str]:
+def _counts(pairs: Sequence[Gap]) -> list[str]:
     """Between each two models, and in all, how many pairs differ by more than seeds explain."""
-    between = gathered(pairs, lambda each: frozenset({_ahead(each), each.behind.architecture}))
+    between = gathered(
+        pairs, lambda each: frozenset({each.first.architecture, each.second.architecture})
+    )
     lines = [_lead(min(two), max(two), found) for two, found in between.items() if len(two) == 2]
-    num, real = len(pairs), sum(pair.is_real for pair in pairs)
-    unknown = sum(pair.holm is None for pair in pairs)
+    num, real = len(pairs), sum(pair.lead.is_real for pair in pairs)
+    unknown = sum(pair.p_holm is None for pair in pairs)
     if unknown == num:
         return [
             f"Whether any of the {num} pairs of arms differs by {CLEAR} is "
@@ -111,23 +78,23 @@ def _counts(pairs: Sequence[Pair]) -> list[str]:
     without = f" Of {unknown} it is unknown, for want of three seeds of both arms." * (unknown > 0)
     return [
         *lines,
-        f"Of all {num} pairs of arms, {real or 'none'} differ by {CLEAR} "
+        f"Of all {num} pairs of arms, {real or 'none'} differ{'s' * (real == 1)} by {CLEAR} "
         f"(Welch's test, p < {1 - CONFIDENCE:.2g} after Holm's correction for "
-        f"{num - unknown} {'test' if num - unknown == 1 else 'tests'})."
-        f"{without}",
+        f"{count(num - unknown, 'test')}).{without}",
     ]
 
 
-def _lead(one: str, two: str, pairs: Sequence[Pair]) -> str:
+def _lead(one: str, two: str, pairs: Sequence[Gap]) -> str:
     """Counts the pairs of arms of two models in which each model is really ahead."""
-    if len(pairs) <= MAX_NAMED and all(p.is_real and p.ahead is pairs[0].ahead for p in pairs):
-        gaps = [f"{pair.behind.name} by {_size(pair.over_seeds)}" for pair in pairs]
-        return f"{pairs[0].ahead.name} is ahead of {' and of '.join(gaps)}, {CLEAR}."
-    ahead = [_ahead(pair) for pair in pairs if pair.is_real]
+    leader, real = pairs[0].first, [pair for pair in pairs if pair.lead.is_real]
+    if len(real) == len(pairs) <= MAX_NAMED and all(pair.first is leader for pair in pairs):
+        sizes = [f"{pair.second.name} by {_size(pair.over_seeds)}" for pair in pairs]
+        return f"{leader.name} is ahead of {' and of '.join(sizes)}, {CLEAR}."
+    ahead = [pair.first.architecture for pair in real]
     # The model with more leads is named first.
     one, two = sorted((one, two), key=lambda model: -ahead.count(model))
-    start = f"Of the {len(pairs)} pairs of a {one} arm and a {two} arm, "
-    if not any(pair.holm is not None for pair in pairs):
+    start = f"Of the {count(len(pairs), 'pair')} of a {one} arm and a {two} arm, "
+    if all(pair.p_holm is None for pair in pairs):
         return f"{start}none has the three seeds of both arms that a lead takes."
     if not ahead:
         return f"{start}none differ by {CLEAR}."
@@ -136,13 +103,9 @@ def _lead(one: str, two: str, pairs: Sequence[Pair]) -> str:
     return f"{start}{leads} by {CLEAR}."
 
 
-def _size(shares: Difference) -> str:
-    low, high = (f"{100 * bound:.2f}" for bound in shares.interval or (shares.mean, shares.mean))
-    return f"{100 * shares.mean:.2f} points ({low} to {high})"
-
-
-def _ahead(pair: Pair) -> str:
-    return pair.ahead.architecture
+def _size(found: Estimate) -> str:
+    low, high = found.interval or (found.mean, found.mean)
+    return f"{found.mean:.2f} points ({low:.2f} to {high:.2f})"
 
 
 def _telling_apart(arms: Sequence[Arm]) -> list[str]:

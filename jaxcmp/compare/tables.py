@@ -10,7 +10,7 @@ from rich.table import Table
 from jaxcmp.compare.accounting import account
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.cells import duration, durations, percent, short_p
-from jaxcmp.compare.several import pairs_of
+from jaxcmp.compare.gaps import every_gap
 from jaxcmp.compare.statistics.means import MIN_RUNS
 from jaxcmp.compare.verdict import answer, pretrained_arms
 from jaxcmp.text import plain_table
@@ -43,13 +43,13 @@ def _spread(arms: Sequence[Arm]) -> str:
 def pairs_table(arms: Sequence[Arm]) -> Table:
     """Makes one row per pair of arms, the one with the higher mean first."""
     table = plain_table("pair", "by, points", "95 % interval", "p, Holm")
-    for pair in pairs_of(arms):
-        bounds = [f"{100 * bound:.2f}" for bound in pair.over_seeds.interval or ()]
+    for gap in every_gap(arms):
+        bounds = [f"{bound:.2f}" for bound in gap.over_seeds.interval or ()]
         table.add_row(
-            f"{pair.ahead.name} over {pair.behind.name}",
-            f"{100 * pair.over_seeds.mean:.2f}",
+            f"{gap.first.name} over {gap.second.name}",
+            f"{gap.over_seeds.mean:.2f}",
             " to ".join(bounds) or "–",
-            short_p(pair.holm),
+            short_p(gap.p_holm),
         )
     return table
 

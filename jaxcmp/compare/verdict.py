@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from jaxcmp.compare import several
 from jaxcmp.compare.arms import Arm, Group, ranked
 from jaxcmp.compare.cells import percent, say_p, two_digits
-from jaxcmp.compare.statistics.means import MIN_RUNS, Lead, compare_runs
-from jaxcmp.compare.statistics.paired import paired_difference
-from jaxcmp.compare.words import CLEAR, UNCLEAR
+from jaxcmp.compare.gaps import gap
+from jaxcmp.compare.statistics.means import MIN_RUNS, Lead
+from jaxcmp.compare.words import CLEAR, UNCLEAR, count
 
 
 def answer(group: Group) -> list[str]:
@@ -32,11 +32,9 @@ def verdict(arms: Sequence[Arm]) -> list[str]:
     """Says which of two arms is ahead, by how many points, how surely; see `several` for more."""
     if len(arms) > 2:
         return [*_between_best(several.chosen(arms)), *several.sentences(arms)]
-    # Arms that are level stay in their order, however their fractions add up.
-    leader, *others = sorted(arms, key=lambda arm: -round(arm.mean_accuracy, 9))
-    if not others:
-        return [f"{leader.name} is the only arm here: there is nothing to compare it with."]
-    return [lead_sentence(leader, other) for other in others]
+    if len(arms) == 1:
+        return [f"{arms[0].name} is the only arm here: there is nothing to compare it with."]
+    return [lead_sentence(*arms)]
 
 
 def _choice_of_two(arms: Sequence[Arm]) -> list[str]:
@@ -49,33 +47,19 @@ def _choice_of_two(arms: Sequence[Arm]) -> list[str]:
 
 def _between_best(best: Sequence[Arm]) -> list[str]:
     """The best arm of each model on held-out images beside that of each other."""
-    pairs = itertools.combinations(best, 2)
-    return [lead_sentence(*sorted(pair, key=lambda arm: -arm.mean_accuracy)) for pair in pairs]
-
-
-def same_images_sentence(leader: Arm, other: Arm) -> str:
-    """Says how much of a difference the choice of test images could explain, whatever the seeds."""
-    gap = paired_difference(leader.is_right.mean(axis=0) - other.is_right.mean(axis=0))
-    num = leader.is_right.shape[1]
-    if gap.interval is None or gap.p_value is None:
-        return "A single test image says nothing about others."
-    low, high = (two_digits(100 * bound) for bound in gap.interval)
-    return (
-        f"With other test images than these {num:,}, the trained models would differ by {low} to "
-        f"{high} points (95 % interval, paired over images, {say_p(gap.p_value)}); that says "
-        "nothing about other seeds."
-    )
+    return [lead_sentence(*pair) for pair in itertools.combinations(best, 2)]
 
 
 def lead_sentence(leader: Arm, other: Arm) -> str:
-    """Says by how many points the first arm is ahead of the second, and how surely.
+    """Says by how many points one of two arms is ahead of the other, and how surely.
 
-    An arm is said to be ahead where its lead is real; see `Lead`.
+    An arm is said to be ahead where its lead is real; see `Lead`. Arms that are level stay in their
+    order.
     """
-    difference = compare_runs(leader.accuracies, other.accuracies, most=1)
+    difference = gap(leader, other).over_seeds
     if difference.mean < 0:
         return lead_sentence(other, leader)
-    points, names = f"{100 * difference.mean:.2f} points", f"{leader.name} and {other.name}"
+    points, names = f"{difference.mean:.2f} points", f"{leader.name} and {other.name}"
     start = f"{leader.name} is ahead of {other.name} by {points} of test accuracy"
     surely = f", {CLEAR}"
     if difference.lead is Lead.TIE:
@@ -94,11 +78,11 @@ def lead_sentence(leader: Arm, other: Arm) -> str:
     p_value = say_p(difference.p_value)
     if difference.interval is None:
         return f"{start} ({seeds}, equal within each arm; permutation test, {p_value}){surely}."
-    low, high = (two_digits(100 * bound) for bound in difference.interval)
+    low, high = map(two_digits, difference.interval)
     return f"{start} ({seeds}; Welch's 95 % interval {low} to {high}, {p_value}){surely}."
 
 
 def _seeds(first: int, second: int) -> str:
     if first != second:
         return f"{first} and {second} seeds"
-    return "1 seed each" if first == 1 else f"{first} seeds each"
+    return f"{count(first, 'seed')} each"

@@ -37,8 +37,9 @@ class Evaluation:
         parts = [data["name"]]
         if data["split"] != "test":
             parts.append(f"split {data['split']}")
-        if len(self.present) < len(self.predictions.class_names):
-            parts.append(f"{len(self.present)} classes")
+        num = len(self.present)
+        if num < len(self.predictions.class_names):
+            parts.append("1 class" if num == 1 else f"{num} classes")
         if which == "best":
             parts.append("best checkpoint")
         elif which != "newest":

@@ -1,4 +1,4 @@
-"""Agreement, error consistency and ensembles against definitions and a printed example."""
+"""Counts of right answers, consistency and ensembles against definitions and an example."""
 
 import math
 
@@ -8,25 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxcmp.compare.statistics.agreement import (
-    agreement,
     ensemble_accuracy,
     error_consistency,
-    only_one_right,
+    right_counts,
 )
 
 pairs = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30)
 
 
-def test_agreement_counts_equal_answers_right_or_wrong():
-    assert agreement(np.array([0, 3, 7, 7]), np.array([0, 3, 7, 1])) == 0.75
-
-
 def test_the_widely_printed_example_of_kappa_is_reproduced():
     # Two readers and fifty grant proposals: both yes 20, only the first 5, only the second 10,
     # both no 15. Observed 0.7, by chance 0.5 * 0.6 + 0.5 * 0.4 = 0.5, so Cohen's kappa is 0.4.
-    first = np.repeat([True, True, False, False], [20, 5, 10, 15])
-    second = np.repeat([True, False, True, False], [20, 5, 10, 15])
-    assert error_consistency(first, second) == pytest.approx(0.4)
+    assert error_consistency(np.array([[20, 5], [10, 15]])) == pytest.approx(0.4)
 
 
 @settings(max_examples=50, deadline=None)
@@ -36,7 +29,7 @@ def test_error_consistency_agrees_with_the_definition_of_geirhos(answers):
     observed = sum(one == other for one, other in answers) / len(answers)
     p, q = first.sum() / len(answers), second.sum() / len(answers)
     expected = p * q + (1 - p) * (1 - q)
-    kappa = error_consistency(first, second)
+    kappa = error_consistency(right_counts(first, second))
     if expected == 1:
         assert kappa is None
     else:
@@ -44,19 +37,16 @@ def test_error_consistency_agrees_with_the_definition_of_geirhos(answers):
 
 
 def test_runs_without_an_error_or_without_a_right_answer_have_no_consistency():
-    assert error_consistency(np.ones(5, bool), np.ones(5, bool)) is None
-    assert error_consistency(np.zeros(5, bool), np.zeros(5, bool)) is None
-    assert error_consistency(np.ones(5, bool), np.zeros(5, bool)) == 0
+    assert error_consistency(np.array([[5, 0], [0, 0]])) is None
+    assert error_consistency(np.array([[0, 0], [0, 5]])) is None
+    assert error_consistency(np.array([[0, 5], [0, 0]])) == 0
 
 
 @given(pairs)
-def test_every_image_belongs_to_one_of_the_four_shares(answers):
-    shares = only_one_right(*np.array(answers).T)
-    num = len(answers)
-    assert shares.only_first == pytest.approx(answers.count((True, False)) / num)
-    assert shares.only_second == pytest.approx(answers.count((False, True)) / num)
-    assert shares.both == pytest.approx(answers.count((True, True)) / num)
-    assert shares.neither == pytest.approx(answers.count((False, False)) / num)
+def test_every_image_belongs_to_one_of_the_four_counts(answers):
+    counts = right_counts(*np.array(answers).T)
+    for row, first in zip(counts, (True, False), strict=True):
+        assert row.tolist() == [answers.count((first, True)), answers.count((first, False))]
 
 
 def test_runs_together_answer_by_the_mean_of_their_probabilities():
@@ -84,10 +74,9 @@ def test_an_ensemble_agrees_with_probabilities_written_out():
     assert ensemble_accuracy(list(logits), labels) == num_right / 40
 
 
-@pytest.mark.parametrize("function", [agreement, error_consistency, only_one_right])
-def test_runs_on_other_images_or_on_none_are_not_compared(function):
+def test_runs_on_other_images_or_on_none_are_not_compared():
     for num in (3, 0):
         with pytest.raises(ValueError, match="not paired"):
-            function(np.ones(num, bool), np.ones(num and 1, bool))
+            right_counts(np.ones(num, bool), np.ones(num and 1, bool))
     with pytest.raises(ValueError, match="no runs"):
         ensemble_accuracy([], np.array([1]))

@@ -8,6 +8,7 @@ from sample_arms import make_arm
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm
 from jaxcmp.compare.document import Cell
+from jaxcmp.compare.statistics.means import Estimate
 
 # Deviation 1, so a standard error of 1 / sqrt(3); t(0.975, 2) = 4.3027 in any table: 2.4841.
 HALF = 2.4841
@@ -54,21 +55,28 @@ def test_what_was_not_measured_is_a_dash_that_sorts_nowhere():
         assert (cell.text, cell.value, cell.num) == ("–", None, None)
 
 
-NARROW, WIDE = (-0.01, 0.0899), (-0.0726, 0.1612)
+def difference(value, interval=None, digits=2):
+    found = Estimate(value, interval)
+    return cells.estimated(found, [5], digits=digits, is_signed=True)
+
+
+NARROW, WIDE = (-1, 8.99), (-7.26, 16.12)
+SHARE, FEW = Estimate(12.345, (10, 20)), Estimate(99.07, (88.75, 99.93))
 OF_IMAGES = [
-    (cells.share(0.12345, (0.1, 0.2), [5]), "12.35 % [10.00, 20.00]", 12.345, (10, 20)),
-    (cells.share(0.5, None, [5]), "50.00 %", 50, None),
-    (cells.share(0.9907, (0.8875, 0.9993), [5], 1), "99.1 % [88.8, 99.9]", 99.07, (88.75, 99.93)),
-    (cells.difference(-0.012, (-0.03, 0.006), [5]), "−1.20 [−3.00, +0.60]", -1.2, (-3, 0.6)),
-    (cells.difference(0.02, None, [5]), "+2.00", 2, None),
-    (cells.difference(0.037, NARROW, [5]), "+3.70 [−1.00, +8.99]", 3.7, (-1, 8.99)),
-    (cells.difference(0.037, WIDE, [5], 1), "+3.7 [−7.3, +16.1]", 3.7, (-7.26, 16.12)),
+    (cells.estimated(SHARE, [5], unit=" %"), "12.35 % [10.00, 20.00]", 12.345, (10, 20)),
+    (cells.share(0.5, [5]), "50.00 %", 50, None),
+    (cells.estimated(FEW, [5], digits=1, unit=" %"), "99.1 % [88.8, 99.9]", 99.07, FEW.interval),
+    (cells.estimated(Estimate(1.5, (1, 2)), [5], unit="×"), "1.50× [1.00, 2.00]", 1.5, (1, 2)),
+    (difference(-1.2, (-3, 0.6)), "−1.20 [−3.00, +0.60]", -1.2, (-3, 0.6)),
+    (difference(2), "+2.00", 2, None),
+    (difference(3.7, NARROW), "+3.70 [−1.00, +8.99]", 3.7, NARROW),
+    (difference(3.7, WIDE, 1), "+3.7 [−7.3, +16.1]", 3.7, WIDE),
     # A sign stands only where a number does not show as zero.
     (cells.decimal(-0.25, [5], digits=3), "−0.250", -0.25, None),
     (cells.decimal(-0.0001, [5], digits=3), "0.000", -0.0001, None),
-    (cells.difference(0.015, None, [5]), "+1.50", 1.5, None),
-    (cells.difference(0, None, [5]), "0.00", 0, None),
-    (cells.difference(-0.00004, None, [5]), "0.00", -0.004, None),
+    (difference(1.5), "+1.50", 1.5, None),
+    (difference(0), "0.00", 0, None),
+    (difference(-0.004), "0.00", -0.004, None),
 ]
 
 
@@ -80,7 +88,8 @@ def test_a_share_is_in_percent_and_a_difference_in_points_with_signs(cell, text,
 
 
 def test_beside_an_interval_of_more_than_ten_points_a_second_decimal_is_dropped():
-    assert cells.digits_of([NARROW, None]) == 2 and cells.digits_of([NARROW, WIDE]) == 1
+    narrow, wide = Estimate(3.7, NARROW), Estimate(3.7, WIDE)
+    assert cells.digits_of([narrow, Estimate(50)]) == 2 and cells.digits_of([narrow, wide]) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 
 import pytest
 
-from jaxcmp.compare.sections.differences import as_text, corrected, in_points, in_words, turned
-from jaxcmp.compare.statistics.means import Difference
+from jaxcmp.compare.sections.differences import as_text, corrected, in_words
+from jaxcmp.compare.statistics.means import Estimate
 
-GAP = Difference(-0.05, (-0.06, -0.04), 0.0004)
+GAP = Estimate(-5.0, (-6.0, -4.0), 0.0004)
 
 
 @pytest.mark.parametrize(
@@ -19,26 +19,25 @@ GAP = Difference(-0.05, (-0.06, -0.04), 0.0004)
             "correction for all classes)",
         ),
         (
-            *(Difference(0.05, None, 0.1), {"also": "n = 3"}),
+            *(Estimate(5.0, None, 0.1), {"also": "n = 3"}),
             "5.00 points (seeds equal within each arm, p = 0.1, n = 3)",
         ),
         (
-            Difference(0.05, None, None),
+            Estimate(5.0),
             {},
             "5.00 points (too few seeds, or equal ones, for an interval)",
         ),
     ],
 )
 def test_a_size_has_its_interval_and_p_value_or_says_why_not(found, options, words):
-    assert in_words(in_points(found), **options) == words
+    assert in_words(found, **options) == words
 
 
 def test_a_size_without_a_sign_is_the_same_from_either_side():
-    found = in_points(GAP)
-    assert in_words(found) == in_words(turned(found)) and as_text(found) == "−5.00 [−6.00, −4.00]"
+    assert in_words(GAP) == in_words(GAP.times(-1)) and as_text(GAP) == "−5.00 [−6.00, −4.00]"
 
 
 def test_holms_correction_is_over_the_p_values_that_are_known():
-    found = corrected([GAP, Difference(0.1, None, None), Difference(0.1, None, 0.03)])
+    found = corrected([GAP, Estimate(10.0), Estimate(10.0, None, 0.03)])
     # Holm 1979: the smaller twice, the larger once.
     assert [each.p_value for each in found] == [pytest.approx(0.0008), None, pytest.approx(0.03)]

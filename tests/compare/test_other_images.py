@@ -255,6 +255,14 @@ def test_a_repetition_is_no_other_set_of_images_but_is_told(tmp_path):
     assert text in sections.texts(other_images_section(fresh))
 
 
+def test_a_single_run_that_was_repeated_with_other_logits_is_told(tmp_path):
+    group = make_evaluated(tmp_path, {"fog-test": FOG}, seeds=(0,))
+    apart = {"largest_difference": 0.25, "num_changed_answers": 1}
+    evaluate_sample(outcomes_of(group)[0].run.folder, "cifar10-test", 0.5, repetition=apart)
+    text = "the logits of 1 run differ by at most 0.25, in 1 answer."
+    assert text in sections.texts(other_images_section(group))
+
+
 def test_sets_of_one_title_are_told_apart_by_the_names_of_their_evaluations(tmp_path):
     sets = {"fog-test": FOG, "fog-mine": SNOW, "cifar10-test-16px": SNOW}
     answer = other_images_section(make_evaluated(tmp_path, sets, seeds=(0,)))

@@ -219,6 +219,10 @@ def test_peak_memory_is_the_highest_of_all_runs_and_of_the_device_where_there_is
     measured = alter(group, change)
     assert cell(measured, "Peak memory", "vit").text == "4.00 GB of the device"
     assert cell(measured, "Peak memory", "resnet").text == "7.00 GB of the process"
+    # A device's memory and a process's are no ratio.
+    table = tradeoff(measured)
+    assert table is not None
+    assert sections.row(table, "Peak memory")["resnet to vit"] == Cell("–")
 
 
 def test_the_trade_off_marks_what_is_better_by_more_than_chance(tmp_path):

@@ -14,10 +14,11 @@ from sample_runs import Sample, make_group
 from scipy import stats
 
 from jaxcmp.compare.arms import Arm, Group, ranked, runs_of
+from jaxcmp.compare.gaps import every_gap
 from jaxcmp.compare.pages.page import render_html
 from jaxcmp.compare.report import build
 from jaxcmp.compare.sections.results import facts, results_section
-from jaxcmp.compare.several import chosen, pairs_of, title_of
+from jaxcmp.compare.several import chosen, title_of
 from jaxcmp.compare.tables import render
 from jaxcmp.compare.verdict import verdict
 from jaxcmp.text import PlainConsole
@@ -169,7 +170,7 @@ def test_what_the_test_images_say_changes_no_ranking():
 def test_a_lead_within_the_spread_of_seeds_counts_for_nobody():
     arms = [make_arm("a", [0.90, 0.93, 0.96]), make_arm("b", [0.85, 0.9, 0.95])]
     arms.append(make_arm("c", [0.8, 0.9, 0.97]))
-    assert not any(pair.is_real for pair in pairs_of(arms))
+    assert not any(gap.lead.is_real for gap in every_gap(arms))
     assert "Of all 3 pairs of arms, none differ" in " ".join(verdict_of(arms))
 
 
@@ -180,10 +181,11 @@ def verdict_of(arms: list[Arm]) -> list[str]:
 def test_pairs_without_a_p_value_are_counted_and_not_corrected_for():
     arms = [make_arm("a", [0.9, 0.91, 0.92]), make_arm("b", [0.8, 0.82, 0.84])]
     arms.append(make_arm("c", [0.7, 0.701]))
-    pairs = pairs_of(arms)
-    assert [pair.holm is None for pair in pairs] == [False, True, True]
-    assert pairs[0].holm == pairs[0].over_seeds.p_value
+    gaps = every_gap(arms)
+    assert [gap.p_holm is None for gap in gaps] == [False, True, True]
+    assert gaps[0].p_holm == gaps[0].over_seeds.p_value
     text = " ".join(verdict_of(arms))
+    assert "Of all 3 pairs of arms, 1 differs by more than seeds alone explain" in text
     assert "correction for 1 test). Of 2 it is unknown" in text
 
 
@@ -199,7 +201,7 @@ def test_the_first_screen_of_six_arms_says_each_thing_once(six):
     (comparison,) = report.comparisons
     assert len(comparison.title) < 60
     assert [fact.arm for fact in facts(six)] == [arm.index for arm in six.arms]
-    assert sum("the mean over seeds and its 95 % interval" in s for s in comparison.notes) == 1
+    assert sum("half of the 95 % t-interval over seeds" in s for s in comparison.notes) == 1
     assert comparison.tradeoff is None
     page = render_html(report)
     assert page.index("Every pair of the 6 arms") < page.index("Multiply-adds per image, forward")

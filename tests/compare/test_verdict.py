@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import pytest
-import sample_runs
 from sample_arms import make_arm
-from sample_runs import Sample
 from sample_transfer import keep, make_transfer
 
-from jaxcmp.compare.verdict import answer, pretrained_arms, same_images_sentence, verdict
+from jaxcmp.compare.verdict import answer, pretrained_arms, verdict
 
 
 @pytest.mark.parametrize(
@@ -63,16 +61,6 @@ def test_a_single_arm_is_compared_with_nothing():
     assert verdict([make_arm("vit", [0.9])]) == [
         "vit is the only arm here: there is nothing to compare it with."
     ]
-
-
-def test_the_choice_of_test_images_is_told_apart_from_that_of_seeds(tmp_path: Path):
-    group = sample_runs.make_group(tmp_path, Sample("vit"), Sample("resnet"))
-    leader, other = group.ranked
-    sentence = same_images_sentence(leader, other)
-    assert "With other test images than these 200" in sentence and ", p = " in sentence
-    assert "says nothing about other seeds" in sentence
-    level = "would differ by −1.88 to 1.88 points (95 % interval, paired over images, p = 1)"
-    assert level in same_images_sentence(leader, leader)
 
 
 def test_random_and_pretrained_weights_are_never_compared_without_a_word(tmp_path: Path):

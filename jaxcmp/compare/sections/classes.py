@@ -1,7 +1,6 @@
 """Classes: how accurate each arm is in each, where two arms differ, and what they confuse."""
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
@@ -11,32 +10,24 @@ from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import Axis, Block, Cell, Figure, Heatmap, Plot, Series, Table
 from jaxcmp.compare.sections import columns, differences
 from jaxcmp.compare.sections.answer import Answer, answered, texts
-from jaxcmp.compare.statistics.means import Difference, Lead
+from jaxcmp.compare.statistics.means import Estimate, Lead
 from jaxcmp.compare.statistics.paired import paired_difference, share_interval
+from jaxcmp.compare.words import count
 
 NUM_CONFUSED = 10
 GAP_NOTE = (
     "Accuracies: mean over seeds, with a 95 % interval for the choice of the class's test images. "
     "Gaps: paired over those images, all seeds of both arms together, by a t test; where fewer "
-    "than ten images differ from the others, by Tango's score interval (1998) and the exact test "
-    "of turning signs. None covers the choice of seeds. Intervals are of each class alone; Holm's "
-    "correction of p is over the {} tested."
+    "than ten images differ from the others, by an interval that counts one more image for each "
+    "arm (Bonett and Price 2012) and the exact test of turning signs. None covers the choice of "
+    "seeds. Intervals are of each class alone; Holm's correction of p is over the {} tested."
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class ClassGap:
-    """The accuracy of one arm minus another's in a class, in points, with its p after Holm."""
-
-    index: int
-    name: str
-    gap: Difference
 
 
 def classes_section(group: Group) -> Answer:
     gaps = [(one, two, class_gaps(group, one, two)) for one, two in group.pairs]
-    order = [each.index for each in gaps[0][2]] if gaps else _by_accuracy(group)
-    sentences = [_sentence(*each) for each in gaps]
+    order = list(gaps[0][2]) if gaps else _by_accuracy(group)
+    sentences = [_sentence(group, *each) for each in gaps]
     tables: list[Block] = [gap_table(group, *each) for each in gaps]
     num_shown = len(tables) == 1
     return answered(
@@ -49,44 +40,41 @@ def classes_section(group: Group) -> Answer:
     )
 
 
-def class_gaps(group: Group, first: Arm, second: Arm) -> list[ClassGap]:
-    """The gap in each class that has test images, the first arm's widest lead first.
+def class_gaps(group: Group, first: Arm, second: Arm) -> dict[int, Estimate]:
+    """The gap in each class that has test images, in points, the first arm's widest lead first.
 
-    Paired over the images of a class, with all seeds of both arms; Holm's correction is over the
-    classes.
+    By index: two classes of a data set may have one name. Paired over the images of a class, with
+    all seeds of both arms; Holm's correction is over the classes.
     """
     difference = first.is_right.mean(axis=0) - second.is_right.mean(axis=0)
     present = np.unique(group.labels).tolist()
-    gaps = [paired_difference(difference[group.labels == c]) for c in present]
-    gaps = differences.corrected([differences.in_points(gap) for gap in gaps])
-    found = [ClassGap(c, group.class_labels[c], gap) for c, gap in zip(present, gaps, strict=True)]
-    return sorted(found, key=lambda each: -each.gap.mean)
+    gaps = [paired_difference(difference[group.labels == c]).times(100) for c in present]
+    found = zip(present, differences.corrected(gaps), strict=True)
+    return dict(sorted(found, key=lambda each: -each[1].mean))
 
 
-def class_accuracies(group: Group, arm: Arm) -> dict[int, tuple[float, float, float]]:
-    """The mean over seeds in [0, 1] of each class that has test images, and its interval.
-
-    By index: two classes of a data set may have one name.
-    """
+def class_accuracies(group: Group, arm: Arm) -> dict[int, Estimate]:
+    """The mean over seeds, in percent, of each class that has test images, by index."""
     num_right, num_seeds = arm.is_right.sum(axis=0), len(arm.outcomes)
     found = {}
-    for c in map(int, np.unique(group.labels)):
+    for c in np.unique(group.labels).tolist():
         right = num_right[group.labels == c]
         interval = share_interval(right, np.full(len(right), num_seeds))
-        found[c] = (float(right.mean() / num_seeds), *interval)
+        found[c] = Estimate(float(right.mean() / num_seeds), interval).times(100)
     return found
 
 
 def _by_accuracy(group: Group) -> list[int]:
     best = class_accuracies(group, group.ranked[0])
-    return sorted(best, key=lambda c: -best[c][0])
+    return sorted(best, key=lambda c: -best[c].mean)
 
 
 def _accuracies(group: Group, order: Sequence[int]) -> Figure:
     series, places = [], [float(place) for place in range(len(order))]
     for arm in group.arms:
-        shares = class_accuracies(group, arm)
-        values, low, high = (100 * np.array([shares[c] for c in order]).T).tolist()
+        own = class_accuracies(group, arm)
+        values = [own[c].mean for c in order]
+        low, high = zip(*(own[c].interval or (None, None) for c in order), strict=True)
         line = Series(arm.name, values, places, "points", arm.index, low, high, runs=arm.runs)
         series.append(line)
     axis = Axis("class", "category", [group.class_labels[c] for c in order])
@@ -98,48 +86,45 @@ def _accuracies(group: Group, order: Sequence[int]) -> Figure:
     )
 
 
-def _sentence(leader: Arm, other: Arm, gaps: Sequence[ClassGap]) -> str:
+def _sentence(group: Group, leader: Arm, other: Arm, gaps: Mapping[int, Estimate]) -> str:
     """Counts the classes in which each arm scores higher, and names the largest gap."""
-    parts = []
+    parts, num = [], count(len(gaps), "class")
     for arm, rival, ordered, side in (
         (leader, other, gaps, Lead.FIRST),
-        (other, leader, gaps[::-1], Lead.SECOND),
+        (other, leader, [*gaps][::-1], Lead.SECOND),
     ):
-        if real := [each for each in ordered if each.gap.lead is side]:
+        if real := [c for c in ordered if gaps[c].lead is side]:
+            by = differences.in_words(gaps[real[0]], of="class, classes")
             parts.append(
-                f"{arm.name} scores higher than {rival.name} in {len(real)} of {len(gaps)} "
-                f"classes, most in {real[0].name}: by {differences.in_words(real[0].gap, of='class, classes')}"
+                f"{arm.name} scores higher than {rival.name} in {len(real)} of {num}, most in "
+                f"{group.class_labels[real[0]]}: by {by}"
             )
     if parts:
         return f"{'; '.join(parts)}."
     return (
-        f"In none of the {len(gaps)} classes do {leader.name} and {other.name} differ by more than "
-        "the choice of test images alone explains."
+        f"Of {num}, {leader.name} and {other.name} differ in none by more than the choice of test "
+        "images alone explains."
     )
 
 
-def gap_table(group: Group, leader: Arm, other: Arm, gaps: Sequence[ClassGap]) -> Table:
+def gap_table(group: Group, leader: Arm, other: Arm, gaps: Mapping[int, Estimate]) -> Table:
     """Both accuracies, the gap and its p value, in the order of the gaps."""
     runs = leader.runs + other.runs
-    shares = [class_accuracies(group, arm) for arm in (leader, other)]
+    accuracies = [class_accuracies(group, arm) for arm in (leader, other)]
     # All cells of a table have as many digits.
-    intervals = [each.gap.interval for each in gaps]
-    shown = [(low / 100, high / 100) for low, high in filter(None, intervals)]
-    shown += [(low, high) for each in shares for _, low, high in each.values()]
-    digits = cells.digits_of(shown)
+    digits = cells.digits_of([each for own in (gaps, *accuracies) for each in own.values()])
     rows = []
-    for each in gaps:
-        row = [cells.words(each.name), differences.as_cell(each.gap, runs, digits)]
-        row.append(cells.p_value(each.gap.p_value, runs))
-        for arm, own in zip((leader, other), shares, strict=True):
-            value, *interval = own[each.index]
-            row.append(cells.share(value, (interval[0], interval[1]), arm.runs, digits))
+    for c, gap in gaps.items():
+        row = [cells.words(group.class_labels[c]), differences.as_cell(gap, runs, digits)]
+        row.append(cells.p_value(gap.p_value, runs))
+        for arm, own in zip((leader, other), accuracies, strict=True):
+            row.append(cells.estimated(own[c], arm.runs, digits=digits, unit=" %"))
         rows.append(row)
-    num = sum(each.gap.p_value is not None for each in gaps)
+    num = sum(gap.p_value is not None for gap in gaps.values())
     # The gap comes early: on a phone the last columns are out of sight.
     headings = columns.of_words("class") + columns.of_numbers("gap, points", "p, Holm")
     headings += columns.of_arms([leader, other])
-    note = GAP_NOTE.format(f"{num} class{'' if num == 1 else 'es'}")
+    note = GAP_NOTE.format(count(num, "class"))
     return Table(f"{leader.name} minus {other.name}, by class", headings, rows, note)
 
 
@@ -190,7 +175,7 @@ def _confused(group: Group) -> Table:
         if mean[true, answer]:
             names = f"{group.class_labels[true]} taken for {group.class_labels[answer]}"
             shares = zip(rates[:, true, answer], group.arms, strict=True)
-            own = [cells.share(float(rate) / 100, None, arm.runs) for rate, arm in shares]
+            own = [cells.share(float(rate) / 100, arm.runs) for rate, arm in shares]
             rows.append([cells.words(names), *own])
     headings = columns.of_words("pair") + columns.of_arms(group.arms)
     return Table("Confused most", headings, rows, "Share of the images of the true class.")

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm
 from jaxcmp.compare.document import Cell, Column
-from jaxcmp.compare.evaluated import EvaluatedArm
+from jaxcmp.compare.gaps import Gap
+from jaxcmp.compare.sections.differences import as_cell
 
 
 def of_words(*labels: str) -> list[Column]:
@@ -20,16 +21,35 @@ def of_arms(arms: Sequence[Arm]) -> list[Column]:
     return [Column(arm.name, arm=colour(arm)) for arm in arms]
 
 
-def colour(arm: Arm | EvaluatedArm) -> int | None:
+def of_gaps() -> list[Column]:
+    """Returns the headings of the cells that `gap` makes."""
+    over = "points [95 % interval]"
+    numbers = of_numbers(f"over seeds, {over}", "p, Holm", "p", f"over images, {over}")
+    return [*of_words("first", "second"), *numbers]
+
+
+def gap(found: Gap) -> list[Cell]:
+    """Both arms, and the gap of the first to the second over seeds and over images."""
+    return [
+        name(found.first),
+        name(found.second),
+        as_cell(found.over_seeds, found.runs),
+        cells.p_value(found.p_holm, found.runs),
+        cells.p_value(found.over_seeds.p_value, found.runs),
+        as_cell(found.over_images, found.runs),
+    ]
+
+
+def colour(arm: Arm) -> int | None:
     """The number of an arm's colour; None of an arm that stands beside the group's."""
     return arm.index if arm.index >= 0 else None
 
 
-def name(arm: Arm | EvaluatedArm) -> Cell:
+def name(arm: Arm) -> Cell:
     return cells.words(arm.name, arm=colour(arm))
 
 
-def accuracy(arm: Arm | EvaluatedArm) -> Cell:
+def accuracy(arm: Arm) -> Cell:
     return cells.percent(arm.accuracies, arm.runs)
 
 

@@ -27,7 +27,7 @@ from jaxcmp.compare.sections import columns, differences
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts
 from jaxcmp.compare.sections.commands import at_length, vary
 from jaxcmp.compare.sections.over_seeds import accuracies
-from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs
+from jaxcmp.compare.statistics.means import Estimate, Lead, compare_runs
 from jaxcmp.compare.statistics.scaling import (
     PowerLaw,
     changes_of_lead,
@@ -257,7 +257,7 @@ def crossing_sentence(leader: Sized, other: Sized, budget: str) -> str:
     )
 
 
-def _one_sided(leader: Sized, other: Sized, leads: Mapping[int, Difference]) -> str:
+def _one_sided(leader: Sized, other: Sized, leads: Mapping[int, Estimate]) -> str:
     """Says who leads, for arms whose means do not change places."""
     widest = max((each.mean for each in leads.values()), key=abs)
     ahead, behind = (leader, other) if widest >= 0 else (other, leader)
@@ -273,7 +273,7 @@ def _one_sided(leader: Sized, other: Sized, leads: Mapping[int, Difference]) -> 
     return f"{start}, and is ahead by {CLEAR} at {num or 'none'}"
 
 
-def _ahead(leader: Sized, other: Sized, size: int, gap: Difference) -> str:
+def _ahead(leader: Sized, other: Sized, size: int, gap: Estimate) -> str:
     """Says who leads at one size, by how much, how surely, and from how many runs."""
     first, second = (leader, other) if gap.mean >= 0 else (other, leader)
     nums = dict.fromkeys(str(len(each.parts[size].runs)) for each in (first, second))
@@ -281,6 +281,6 @@ def _ahead(leader: Sized, other: Sized, size: int, gap: Difference) -> str:
     if gap.lead is Lead.TIE:
         return f"they are level ({num})"
     verb = "leads" if gap.lead.is_real else "scored more"
-    by = differences.in_words(differences.in_points(gap), also=num)
+    by = differences.in_words(gap.times(100), also=num)
     surely = "" if gap.lead.is_real or gap.interval is None else f", {UNCLEAR}"
     return f"{first.arm.name} {verb} by {by}{surely}"

@@ -1,36 +1,26 @@
 """The difference of two arms: in points, in words, and as a cell."""
 
+import dataclasses
 from collections.abc import Sequence
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Cell
-from jaxcmp.compare.statistics.means import Difference
+from jaxcmp.compare.statistics.means import Estimate
 from jaxcmp.compare.statistics.paired import holm
 from jaxcmp.compare.words import CLEAR, UNCLEAR
 
 
-def in_points(shares: Difference) -> Difference:
-    interval = shares.interval and (100 * shares.interval[0], 100 * shares.interval[1])
-    return Difference(100 * shares.mean, interval, shares.p_value)
-
-
-def turned(found: Difference) -> Difference:
-    """The second minus the first."""
-    interval = found.interval and (-found.interval[1], -found.interval[0])
-    return Difference(-found.mean, interval, found.p_value)
-
-
-def corrected(found: Sequence[Difference]) -> list[Difference]:
+def corrected(found: Sequence[Estimate]) -> list[Estimate]:
     """Corrects the p values that are known by Holm's method."""
     p_values = holm([each.p_value for each in found])
     return [
-        Difference(each.mean, each.interval, p_value)
+        dataclasses.replace(each, p_value=p_value)
         for each, p_value in zip(found, p_values, strict=True)
     ]
 
 
 def in_words(
-    found: Difference,
+    found: Estimate,
     unit: str = "points",
     *,
     is_signed: bool = False,
@@ -43,7 +33,7 @@ def in_words(
     correction is over, in the singular and the plural: "class, classes". `also` follows the rest.
     """
     if not is_signed and found.mean < 0:
-        found = turned(found)
+        found = found.times(-1)
     write = cells.points if is_signed else cells.two_digits
     one, _, all_of = of.partition(", ")
     said = []
@@ -63,17 +53,14 @@ def in_words(
     )
 
 
-def surely(found: Difference) -> str:
+def surely(found: Estimate) -> str:
     return CLEAR if found.lead.is_real else UNCLEAR
 
 
-def as_text(found: Difference, digits: int = 2) -> str:
+def as_text(found: Estimate) -> str:
     """Writes +5.29 [+4.90, +5.68]."""
-    if found.interval is None:
-        return cells.points(found.mean)
-    low, high = (cells.points(end, digits) for end in found.interval)
-    return f"{cells.points(found.mean, digits)} [{low}, {high}]"
+    return as_cell(found, []).text
 
 
-def as_cell(found: Difference, runs: Sequence[int], digits: int = 2) -> Cell:
-    return Cell(as_text(found, digits), found.mean, found.interval, runs=list(runs))
+def as_cell(found: Estimate, runs: Sequence[int], digits: int = 2) -> Cell:
+    return cells.estimated(found, runs, digits=digits, is_signed=True)

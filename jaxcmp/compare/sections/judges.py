@@ -18,13 +18,12 @@ from jaxcmp.compare import cells
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.sections.blog_post import Claim, MeasuredArm
 from jaxcmp.compare.sections.differences import as_text
-from jaxcmp.compare.statistics.factorial import two_by_two
 from jaxcmp.compare.statistics.means import (
     CONFIDENCE,
-    Difference,
     Estimate,
     Lead,
     compare_runs,
+    contrast,
     estimate_mean,
 )
 from jaxcmp.compare.statistics.paired import wilson_interval
@@ -110,7 +109,7 @@ class _Spread:
     num_images: int
 
     @property
-    def estimate(self) -> Estimate | Difference:
+    def estimate(self) -> Estimate:
         first, *others = self.arms
         # Of a sum of as many parts, half with a minus sign, none is beyond that number of percent.
         most = 50 * len(self.parts)
@@ -154,7 +153,7 @@ class _Spread:
 
     def cell(self, claim: Claim) -> Cell:
         found = self.estimate
-        if isinstance(found, Estimate):
+        if len(self.arms) == 1:
             unit = f" {claim.unit}"
             text = cells.over_runs(self.arms[0], found, digits=2, unit=unit)
         else:
@@ -336,7 +335,7 @@ def judge_needs(claim: Claim, arms: Sequence[MeasuredArm]) -> Judgement:
     """
     percents = _percents([arm.last_accuracies for arm in arms])
     gain = compare_runs(percents[0], percents[1], most=100)
-    more = two_by_two([percents[:2], percents[2:]], most=100).interaction
+    more = contrast(percents, (1, -1, -1, 1), most=100)
     num = min(map(len, percents))
     cell = Cell(f"{as_text(gain)} {claim.unit}", gain.mean, gain.interval, num)
     reason = (

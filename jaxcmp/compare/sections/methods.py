@@ -41,7 +41,7 @@ def _data(group: Group) -> Text:
     return Text(
         f"Data: {data['name']}{version}; {group.arms[0].outcomes[0].num_train:,} "
         f"training images, {held_out:,} held out, {len(group.labels):,} test images, "
-        f"{len(group.class_names)} classes. The accuracy is that of the last epoch; only "
+        f"{count(len(group.class_names), 'class')}. The accuracy is that of the last epoch; only "
         "the line of the best epoch chose something on the test images."
     )
 

@@ -7,7 +7,6 @@ from msgspec import structs
 
 from jaxcmp.compare.arms import Arm
 from jaxcmp.compare.document import Series, Style
-from jaxcmp.compare.evaluated import EvaluatedArm
 from jaxcmp.compare.statistics.means import MIN_RUNS, estimate_mean
 
 
@@ -50,12 +49,12 @@ def over_seeds(
 def accuracies(
     label: str,
     x: Sequence[float],
-    arms: Sequence[Arm | EvaluatedArm | None],
+    arms: Sequence[Arm | None],
     style: Style,
     index: int | None,
 ) -> list[Series]:
     """The accuracies of arms, one at each place; a missing arm leaves a gap."""
-    percents = [[100 * a for a in arm.accuracies] if arm else [] for arm in arms]
+    percents = [arm.percents if arm else [] for arm in arms]
     runs = list(dict.fromkeys(run for arm in arms if arm for run in arm.runs))
     return over_seeds(label, x, percents, style, index, runs)
 

@@ -22,7 +22,7 @@ from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, texts, unanswered
 from jaxcmp.compare.sections.classes import class_gaps, gap_table
 from jaxcmp.compare.sections.commands import PUBLISHED, fine_tune, from_random, other_model, vary
-from jaxcmp.compare.sections.differences import as_cell, in_points, in_words
+from jaxcmp.compare.sections.differences import as_cell, in_words
 from jaxcmp.compare.sections.over_seeds import accuracies, over_seeds
 from jaxcmp.compare.sections.pretraining_arms import (
     Pretrained,
@@ -31,7 +31,7 @@ from jaxcmp.compare.sections.pretraining_arms import (
     of_sizes,
     pretrained_arms,
 )
-from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs, contrast
+from jaxcmp.compare.statistics.means import Estimate, Lead, compare_runs, contrast
 from jaxcmp.compare.verdict import lead_sentence
 
 TITLE = "Pretraining"
@@ -103,7 +103,7 @@ def _gain_row(pretrained: Pretrained, baseline: Arm | None) -> list[Cell]:
     arm, nothing = pretrained.arm, Cell("–")
     gain, random = [nothing, nothing], [Cell("not trained"), nothing]
     if baseline:
-        found = in_points(compare_runs(arm.accuracies, baseline.accuracies, most=1))
+        found = compare_runs(arm.percents, baseline.percents, most=100)
         runs, apart = arm.runs + baseline.runs, ", ".join(differences(pretrained, baseline))
         gain = [as_cell(found, runs), cells.p_value(found.p_value, runs)]
         name = f"{baseline.name}, another {apart}" if apart else baseline.name
@@ -125,13 +125,10 @@ def gaps_and_table(arms: Sequence[Pretrained]) -> tuple[list[str], list[Block]]:
     for one, two in _pairs(arms):
         if one.baseline and two.baseline:
             own = [one.arm, two.arm, one.baseline, two.baseline]
-            accuracies = [arm.accuracies for arm in own]
-            found = (
-                compare_runs(*accuracies[:2], most=1),
-                compare_runs(*accuracies[2:], most=1),
-                contrast(accuracies, (1, -1, -1, 1), most=1),
-            )
-            tuned, random, change = map(in_points, found)
+            percents = [arm.percents for arm in own]
+            tuned = compare_runs(*percents[:2], most=100)
+            random = compare_runs(*percents[2:], most=100)
+            change = contrast(percents, (1, -1, -1, 1), most=100)
             sentences.append(_gap_sentence(one, two, tuned, random, change))
             name = f"{one.architecture} − {two.architecture}"
             for label, gap, used in (
@@ -160,7 +157,7 @@ def _pairs(arms: Sequence[Pretrained]) -> list[tuple[Pretrained, Pretrained]]:
     return found
 
 
-def _gap_row(label: str, num_train: int, gap: Difference, arms: Sequence[Arm]) -> list[Cell]:
+def _gap_row(label: str, num_train: int, gap: Estimate, arms: Sequence[Arm]) -> list[Cell]:
     runs = [run for arm in arms for run in arm.runs]
     return [
         cells.words(label),
@@ -172,7 +169,7 @@ def _gap_row(label: str, num_train: int, gap: Difference, arms: Sequence[Arm]) -
 
 
 def _gap_sentence(
-    one: Pretrained, two: Pretrained, tuned: Difference, random: Difference, change: Difference
+    one: Pretrained, two: Pretrained, tuned: Estimate, random: Estimate, change: Estimate
 ) -> str:
     before, after, by = (in_words(each, is_signed=True) for each in (random, tuned, change))
     text = (
@@ -186,7 +183,7 @@ def _gap_sentence(
     return text
 
 
-def _meaning(random: Difference, tuned: Difference) -> str:
+def _meaning(random: Estimate, tuned: Estimate) -> str:
     """Says whether the lead changes hands, which takes two leads that are real."""
     leads = (random.lead, tuned.lead)
     if Lead.TIE in leads:

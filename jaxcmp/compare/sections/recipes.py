@@ -13,10 +13,9 @@ from jaxcmp.compare.document import Axis, Block, Figure, Plot, Suggestion, Table
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.commands import other_model, whole_study
-from jaxcmp.compare.sections.differences import as_cell, in_words, surely, turned
+from jaxcmp.compare.sections.differences import as_cell, in_words, surely
 from jaxcmp.compare.sections.over_seeds import accuracies
-from jaxcmp.compare.statistics.factorial import two_by_two
-from jaxcmp.compare.statistics.means import Difference, Lead, compare_runs
+from jaxcmp.compare.statistics.means import Estimate, Lead, compare_runs, contrast
 from jaxcmp.compare.words import CLEAR
 from jaxcmp.settings import Role
 from jaxcmp.settings.keys import with_role
@@ -221,27 +220,30 @@ def effects_of(
     `table` has arms by model and recipe; the first recipe is the first model's own, the second the
     second's.
     """
-    values = [[[100 * a for a in arm.accuracies] for arm in row] for row in table]
-    effects = two_by_two(values, most=100)
+    values = [[arm.percents for arm in row] for row in table]
+    architecture, recipe, interaction = (
+        contrast(sum(values, []), weights, most=100)
+        for weights in ((0.5, 0.5, -0.5, -0.5), (0.5, -0.5, 0.5, -0.5), (1, -1, -1, 1))
+    )
     (one, two), (own, other) = models, recipes
     by_recipe = [compare_runs(*pair, most=100) for pair in zip(*values, strict=True)]
     gains = [compare_runs(*row, most=100) for row in values]
-    meaning = _meaning(effects.interaction, by_recipe, models, recipes)
+    meaning = _meaning(interaction, by_recipe, models, recipes)
     sentences = [
-        f"Architecture: averaged over both recipes, {_lead(effects.row, models)}.",
-        f"Recipe: averaged over {one} and {two}, {_lead(effects.column, recipes)}.",
+        f"Architecture: averaged over both recipes, {_lead(architecture, models)}.",
+        f"Recipe: averaged over {one} and {two}, {_lead(recipe, recipes)}.",
         f"Interaction: {own} instead of {other} changes {one} by {cells.points(gains[0].mean)} "
         f"points and {two} by {cells.points(gains[1].mean)} points, a difference of "
-        f"{_size(effects.interaction)}. {meaning}",
+        f"{_size(interaction)}. {meaning}",
     ]
     runs = [[run for arm in row for run in arm.runs] for row in table]
     shown = [
-        (f"Architecture: {' − '.join(_turned(effects.row, models))}", effects.row),
-        (f"Recipe: {' − '.join(_turned(effects.column, recipes))}", effects.column),
+        (f"Architecture: {' − '.join(_turned(architecture, models))}", architecture),
+        (f"Recipe: {' − '.join(_turned(recipe, recipes))}", recipe),
     ]
-    found = [(label, turned(e) if e.mean < 0 else e, sum(runs, [])) for label, e in shown]
+    found = [(label, e.times(-1) if e.mean < 0 else e, sum(runs, [])) for label, e in shown]
     label = f"Interaction: the recipe's effect on {one} − on {two}"
-    found.append((label, effects.interaction, sum(runs, [])))
+    found.append((label, interaction, sum(runs, [])))
     alone = [f"{name} alone: {own} − {other}" for name in models]
     found += zip(alone, gains, runs, strict=True)
     rows = [[cells.words(n), as_cell(e, r), cells.p_value(e.p_value, r)] for n, e, r in found]
@@ -249,16 +251,16 @@ def effects_of(
     return sentences, Table("Effects on test accuracy", headings, rows, EFFECTS_NOTE)
 
 
-def _turned(effect: Difference, names: Names) -> Sequence[str]:
+def _turned(effect: Estimate, names: Names) -> Sequence[str]:
     """The one ahead first."""
     return names if effect.mean >= 0 else names[::-1]
 
 
-def _size(effect: Difference) -> str:
+def _size(effect: Estimate) -> str:
     return in_words(effect) + (f", {surely(effect)}" if effect.interval else "")
 
 
-def _lead(effect: Difference, names: Names) -> str:
+def _lead(effect: Estimate, names: Names) -> str:
     ahead, behind = _turned(effect, names)
     if effect.lead is Lead.TIE:
         return f"{ahead} and {behind} are level"
@@ -268,7 +270,7 @@ def _lead(effect: Difference, names: Names) -> str:
 
 
 def _meaning(
-    interaction: Difference, by_recipe: Sequence[Difference], models: Names, recipes: Names
+    interaction: Estimate, by_recipe: Sequence[Estimate], models: Names, recipes: Names
 ) -> str:
     """Says what the interaction means for the two sentences before it.
 

@@ -6,18 +6,18 @@ import numpy as np
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, Outcome
-from jaxcmp.compare.document import Block, Cell, Column, Fact, Suggestion, Table, Text
-from jaxcmp.compare.evaluated import EvaluatedArm, find_gaps, read_evaluated
+from jaxcmp.compare.document import Block, Cell, Column, Fact, Suggestion, Table
+from jaxcmp.compare.evaluated import gaps_on, read_evaluated
+from jaxcmp.compare.gaps import Gap, every_gap, gap
 from jaxcmp.compare.sections import columns, recipe
 from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.commands import another_seed
-from jaxcmp.compare.several import Pair, pairs_of
+from jaxcmp.compare.sections.differences import as_cell
 from jaxcmp.compare.statistics.convergence import epochs_to_converge
-from jaxcmp.compare.statistics.means import MIN_RUNS, Lead, compare_runs, estimate_mean
+from jaxcmp.compare.statistics.means import MIN_RUNS, Estimate, Lead, compare_runs, estimate_mean
 from jaxcmp.compare.statistics.paired import share_interval
-from jaxcmp.compare.statistics.ratios import Ratio, compare_ratio
-from jaxcmp.compare.verdict import same_images_sentence
-from jaxcmp.compare.words import UNCLEAR
+from jaxcmp.compare.statistics.ratios import compare_ratio
+from jaxcmp.compare.words import UNCLEAR, count
 
 TITLE = "All results"
 # More sets of other images do not fit the first screen.
@@ -27,6 +27,8 @@ MIN_EPOCHS = 15
 # Labels, and the cells of an arm.
 Rows = Sequence[tuple[str, Callable[[Arm], Cell]]]
 BETTER = " ✓"
+# The better of two by their lead: of accuracies, and of costs.
+MORE, LESS = (Lead.FIRST, Lead.SECOND), (Lead.SECOND, Lead.FIRST)
 NOTE = (
     "± is half of the 95 % t-interval of the mean over seeds; with fewer than three seeds each is "
     "shown. The interval for test images is that of drawing other images, for these trained "
@@ -49,20 +51,12 @@ TRADEOFF_NOTE = (
 
 
 def results_section(group: Group) -> Answer:
-    results = _table("Results", _result_rows(group), group.arms, NOTE)
-    shown: list[Block] = [results]
-    more, finding = [], ""
-    if len(group.arms) > 2:
-        shown = [pairs_table(group.arms), results]
-    elif len(group.arms) == 2:
-        (pair,) = group.pairs
-        finding, more = same_images_sentence(*pair), _more_seeds(*pair)
-        shown = [Text(finding), results]
+    pairs: list[Block] = [pairs_table(group.arms)] if len(group.arms) > 2 else []
+    more = _more_seeds(*group.pairs[0]) if len(group.arms) == 2 else []
     return answered(
         "results",
         TITLE,
-        shown,
-        finding=finding,
+        [*pairs, _table("Results", _result_rows(group), group.arms, NOTE)],
         details=[_table("Recipes", _recipe_rows(group), group.arms)],
         folded="recipes",
         more=more,
@@ -77,7 +71,7 @@ def _table(title: str, rows: Rows, arms: Sequence[Arm], note: str = "") -> Table
 
 def _more_seeds(leader: Arm, other: Arm) -> list[Suggestion]:
     """Suggests another seed of the arm with fewer, where seeds can explain the gap."""
-    if compare_runs(leader.accuracies, other.accuracies).lead.is_real:
+    if gap(leader, other).lead.is_real:
         return []
     arm = min(leader, other, key=lambda each: len(each.runs))
     seed = max(outcome.seed for each in (leader, other) for outcome in each.outcomes) + 1
@@ -90,24 +84,9 @@ def _more_seeds(leader: Arm, other: Arm) -> list[Suggestion]:
 
 def pairs_table(arms: Sequence[Arm]) -> Table:
     """Makes the table of all pairs of arms: a row each, the more accurate first."""
-    headings = columns.of_words("Higher mean", "Lower mean")
-    headings += columns.of_numbers("by, points [95 % interval]", "p, Holm", "p")
-    headings += columns.of_numbers("over images, points [95 % interval]")
-    rows = [_pair_row(pair) for pair in pairs_of(arms)]
-    return Table(f"Every pair of the {len(arms)} arms, test accuracy", headings, rows, PAIRS_NOTE)
-
-
-def _pair_row(pair: Pair) -> list[Cell]:
-    runs, over_images = pair.ahead.runs + pair.behind.runs, pair.over_images
-    is_known = over_images.interval is not None
-    return [
-        columns.name(pair.ahead),
-        columns.name(pair.behind),
-        cells.difference(pair.over_seeds.mean, pair.over_seeds.interval, runs),
-        cells.p_value(pair.holm, runs),
-        cells.p_value(pair.over_seeds.p_value, runs),
-        cells.difference(over_images.mean, over_images.interval, runs) if is_known else Cell("–"),
-    ]
+    rows = [columns.gap(each) for each in every_gap(arms)]
+    title = f"Every pair of the {len(arms)} arms, test accuracy"
+    return Table(title, columns.of_gaps(), rows, PAIRS_NOTE)
 
 
 def facts(group: Group) -> list[Fact]:
@@ -115,7 +94,7 @@ def facts(group: Group) -> list[Fact]:
     found = []
     for arm in group.arms:
         cell = columns.accuracy(arm)
-        num = "1 seed" if cell.num == 1 else f"{cell.num} seeds"
+        num = count(len(arm.outcomes), "seed")
         found.append(Fact(cell.text, f"{arm.name}, test accuracy, {num}", arm.index))
     if len(group.arms) == 2:
         one, two = group.ranked
@@ -123,11 +102,15 @@ def facts(group: Group) -> list[Fact]:
         work = one.outcomes[0].multiply_adds / two.outcomes[0].multiply_adds
         found.append(Fact(f"{work:.2f}×", f"multiply-adds per image, {names}"))
         if ratio := time_ratio(one, two):
-            found.append(Fact(cells.times(ratio), f"training time, {names}"))
+            found.append(Fact(_times(ratio, []).text, f"training time, {names}"))
     return found
 
 
-def time_ratio(one: Arm, two: Arm) -> Ratio | None:
+def _times(ratio: Estimate, runs: Sequence[int]) -> Cell:
+    return cells.estimated(ratio, runs, unit="×")
+
+
+def time_ratio(one: Arm, two: Arm) -> Estimate | None:
     """The training time of one arm over another's; None where devices differ."""
     (device, first, _), *more = cells.durations(one)
     (other, second, _), *others = cells.durations(two)
@@ -144,81 +127,61 @@ def tradeoff(group: Group) -> Table | None:
     if len(group.arms) != 2:
         return None
     one, two = group.ranked
-    time = time_ratio(one, two)
-    less = {
-        "Training time": time.lead if time else Lead.UNKNOWN,
-        "Peak memory": _memory_lead(one, two),
-    }
-    lead = compare_runs(one.accuracies, two.accuracies).lead
-    rows = [_marked("Test accuracy", _gap(one, two), [one, two], lead)]
-    rows += _on_other_images(group, one, two)
-    for label, cell in (
-        ("Parameters", _parameters),
-        ("Training FLOPs", _training_flops),
-        ("Training time", _training_time),
-        ("Peak memory", _peak_memory),
+    rows = [_accuracy_row("Test accuracy", gap(one, two)), *_on_other_images(group)]
+    for label, cell, ratio in (
+        ("Parameters", _parameters, _counted(_parameters, one, two)),
+        ("Training FLOPs", _training_flops, _counted(_training_flops, one, two)),
+        ("Training time", _training_time, time_ratio(one, two)),
+        ("Peak memory", _peak_memory, _memory_ratio(one, two)),
     ):
-        first, second = found = [cell(one), cell(two)]
-        if first.value is None and second.value is None:
+        found = [cell(one), cell(two)]
+        if found[0].value is None and found[1].value is None:
             continue
-        ratio = time if label == "Training time" else None
-        if label != "Training time" and first.value and second.value:
-            ratio = Ratio(first.value / second.value, None, Lead.UNKNOWN)
-        shown = "–" if ratio is None else cells.times(ratio)
-        more = less.get(label, _more(first.value, second.value))
-        shared = cells.ratio(ratio, shown, one.runs + two.runs)
-        rows.append([cells.words(label), shared, *_mark(found, _other_side(more))])
+        shown = _times(ratio, one.runs + two.runs) if ratio else Cell("–")
+        lead = ratio.lead if ratio else Lead.UNKNOWN
+        rows.append([cells.words(label), shown, *_mark(found, lead, LESS)])
     headings = [*columns.of_words(""), Column(f"{one.name} to {two.name}")]
     headings += columns.of_arms([one, two])
     return Table("Accuracy and cost", headings, rows, TRADEOFF_NOTE)
 
 
-def _mark(found: Sequence[Cell], better: Lead) -> list[Cell]:
+def _mark(found: Sequence[Cell], lead: Lead, better: Sequence[Lead] = MORE) -> list[Cell]:
     return [
-        cells.with_text(cell, cell.text + BETTER) if side is better else cell
-        for cell, side in zip(found, (Lead.FIRST, Lead.SECOND), strict=True)
+        cells.with_text(cell, cell.text + BETTER) if side is lead else cell
+        for cell, side in zip(found, better, strict=True)
     ]
 
 
-def _marked(label: str, gap: Cell, arms: Sequence[Arm | EvaluatedArm], better: Lead) -> list[Cell]:
-    return [cells.words(label), gap, *_mark([columns.accuracy(arm) for arm in arms], better)]
+def _accuracy_row(label: str, found: Gap) -> list[Cell]:
+    shown = as_cell(found.over_seeds, found.runs)
+    shown = cells.with_text(shown, f"{shown.text} points")
+    accuracies = [columns.accuracy(arm) for arm in (found.first, found.second)]
+    return [cells.words(label), shown, *_mark(accuracies, found.lead)]
 
 
-def _gap(one: Arm | EvaluatedArm, two: Arm | EvaluatedArm) -> Cell:
-    gap = compare_runs(one.accuracies, two.accuracies, most=1)
-    cell = cells.difference(gap.mean, gap.interval, one.runs + two.runs)
-    return cells.with_text(cell, f"{cell.text} points")
-
-
-def _on_other_images(group: Group, one: Arm, two: Arm) -> list[list[Cell]]:
+def _on_other_images(group: Group) -> list[list[Cell]]:
     """Makes a row for each set of other images that both arms have; none where they are many."""
-    rows = []
-    for gap in find_gaps(group, read_evaluated(group).shown):
-        if gap.images.is_test:
-            arms, lead = [gap.first, gap.second], gap.lead
-            if gap.first.index != one.index:
-                arms, lead = arms[::-1], _other_side(lead)
-            rows.append(_marked(f"Accuracy on {gap.images.title}", _gap(*arms), arms, lead))
+    rows = [
+        _accuracy_row(f"Accuracy on {images.title}", each)
+        for images, each in gaps_on(group, read_evaluated(group).shown)
+        if images.is_test
+    ]
     return rows if len(rows) <= MAX_OTHER else []
 
 
-def _more(one: float | None, two: float | None) -> Lead:
-    """Returns which of two has more of what is counted exactly."""
-    if one is None or two is None or one == two:
-        return Lead.UNKNOWN
-    return Lead.FIRST if one > two else Lead.SECOND
+def _counted(cell: Callable[[Arm], Cell], one: Arm, two: Arm) -> Estimate | None:
+    """The ratio of what is counted exactly, without any chance in it."""
+    first, second = cell(one).value, cell(two).value
+    return Estimate(first / second, p_value=0.0, null=1.0) if first and second else None
 
 
-def _memory_lead(one: Arm, two: Arm) -> Lead:
-    """Returns which of two arms needs more memory, where seeds cannot explain the difference."""
+def _memory_ratio(one: Arm, two: Arm) -> Estimate | None:
+    """The ratio of the highest peaks; None where memory was not measured in the same place."""
     (place, first), (other, second) = _peaks(one), _peaks(two)
     if place != other or not first:
-        return Lead.UNKNOWN
-    return compare_runs(list(first.values()), list(second.values())).lead
-
-
-def _other_side(lead: Lead) -> Lead:
-    return {Lead.FIRST: Lead.SECOND, Lead.SECOND: Lead.FIRST}.get(lead, lead)
+        return None
+    peaks = list(first.values()), list(second.values())
+    return Estimate(max(peaks[0]) / max(peaks[1]), None, compare_runs(*peaks).p_value, null=1.0)
 
 
 def _result_rows(group: Group) -> Rows:
@@ -227,7 +190,7 @@ def _result_rows(group: Group) -> Rows:
     is_long = any(len(o.epochs) >= MIN_EPOCHS for arm in group.arms for o in arm.outcomes)
 
     def on(images) -> Callable[[Arm], Cell]:
-        return lambda arm: columns.accuracy(own) if (own := images.arm(arm.index)) else Cell("–")
+        return lambda arm: columns.accuracy(own) if (own := images.arm(arm)) else Cell("–")
 
     return [
         ("Test accuracy, last epoch", columns.accuracy),
@@ -304,7 +267,7 @@ def _training_time(arm: Arm) -> Cell:
     if len(by_device) > 1:
         return Cell("; ".join(parts), num=len(arm.outcomes), runs=arm.runs)
     estimate = estimate_mean(by_device[0][1])
-    return Cell(parts[0], estimate.mean, estimate.interval, estimate.num, arm.runs)
+    return Cell(parts[0], estimate.mean, estimate.interval, len(arm.outcomes), arm.runs)
 
 
 def _say_seconds(seconds: list[float]) -> str:

@@ -12,17 +12,17 @@ from scipy.special import softmax
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, Outcome
 from jaxcmp.compare.document import Block, Cell, Column, Gallery, Picture, Table, Text
+from jaxcmp.compare.gaps import gap
 from jaxcmp.compare.sections import columns, differences
-from jaxcmp.compare.sections.answer import Answer, answered, unanswered
+from jaxcmp.compare.sections.answer import Answer, answered, texts, unanswered
 from jaxcmp.compare.sections.commands import other_model
 from jaxcmp.compare.statistics.agreement import (
-    agreement,
     ensemble_accuracy,
     error_consistency,
-    only_one_right,
+    mcnemar,
+    right_counts,
 )
-from jaxcmp.compare.statistics.means import Lead
-from jaxcmp.compare.statistics.paired import mcnemar, paired_difference
+from jaxcmp.compare.statistics.means import Estimate, Lead
 
 NUM_PICTURES = 18
 PAIRS_NOTE = (
@@ -46,10 +46,10 @@ def same_images_section(group: Group) -> Answer:
     details: list[Block] = []
     findings = []
     for leader, other in group.pairs:
-        table, finding = _agreement(group, leader, other)
-        blocks += [_answer(leader, other), table]
+        table, alike = _agreement(group, leader, other)
+        findings.append(_answer(leader, other))
+        blocks += [*texts(findings[-1], alike), table]
         details += [_pairs_table(leader, other), _gallery(group, leader, other)]
-        findings.append(finding)
     return answered(
         "same-images",
         "The same images",
@@ -69,15 +69,9 @@ def _agreement(group: Group, leader: Arm, other: Arm) -> tuple[Table, str]:
         if within := list(itertools.combinations(arm.outcomes, 2)):
             rows.append(_agreement_row(group, f"{arm.name} and itself, another seed", within))
             kappas.append((f"between seeds of {arm.name}", rows[-1][2].value))
-    headings = columns.of_words("runs") + columns.of_numbers(
-        *(
-            "same answer",
-            "error consistency, kappa",
-            "better of the two",
-            "ensemble",
-            "gain, points",
-        )
-    )
+    headings = columns.of_words("runs")
+    headings += columns.of_numbers("same answer", "error consistency, kappa")
+    headings += columns.of_numbers("better of the two", "ensemble", "gain, points")
     title = "Agreement, and what an ensemble would gain"
     table = Table(title, headings, rows, AGREEMENT_NOTE)
     if kappas[0][1] is None:
@@ -91,8 +85,8 @@ def _agreement_row(group: Group, name: str, pairs: Sequence[Pair]) -> list[Cell]
     found, kappas = [], []
     for one, two in pairs:
         logits = [each.predictions.logits for each in (one, two)]
-        same = agreement(*(each.argmax(axis=1) for each in logits))
-        kappas.append(error_consistency(_right(one), _right(two)))
+        same = float(np.mean(logits[0].argmax(axis=1) == logits[1].argmax(axis=1)))
+        kappas.append(error_consistency(right_counts(one.is_right, two.is_right)))
         ensemble = ensemble_accuracy(logits, group.labels)
         own = one.test_accuracy, two.test_accuracy
         found.append((same, max(own), ensemble, ensemble - max(own)))
@@ -100,11 +94,11 @@ def _agreement_row(group: Group, name: str, pairs: Sequence[Pair]) -> list[Cell]
     known = [kappa for kappa in kappas if kappa is not None]
     return [
         cells.words(name),
-        cells.share(same, None, runs),
+        cells.share(same, runs),
         cells.decimal(float(np.mean(known)) if known else None, runs, digits=3),
-        cells.share(better, None, runs),
-        cells.share(together, None, runs),
-        cells.difference(gain, None, runs),
+        cells.share(better, runs),
+        cells.share(together, runs),
+        differences.as_cell(Estimate(100 * gain), runs),
     ]
 
 
@@ -120,42 +114,39 @@ def seed_pairs(first: Arm, second: Arm) -> list[Pair]:
     return pairs + list(zip(*rest, strict=False))
 
 
-def _right(outcome: Outcome) -> np.ndarray:
-    return outcome.predictions.logits.argmax(axis=1) == outcome.predictions.labels
-
-
-def _answer(leader: Arm, other: Arm) -> Text:
-    gap = paired_difference(leader.is_right.mean(axis=0) - other.is_right.mean(axis=0))
-    if gap.interval is None:
-        return Text("Both were tested on a single image, which says nothing of others.")
-    if gap.mean < 0:
+def _answer(leader: Arm, other: Arm) -> str:
+    """Says who is right more often, and how much of that the choice of images could explain."""
+    found = gap(leader, other).over_images
+    if found.interval is None:
+        return "Both were tested on a single image, which says nothing of others."
+    if found.mean < 0:
         return _answer(other, leader)
-    also = "paired over images with all seeds of both arms"
-    by = differences.in_words(differences.in_points(gap), also=also)
+    by = differences.in_words(found, also="paired over images with all seeds of both arms")
     said = f"{leader.name} is right more often than {other.name} by {by}"
-    if gap.lead is Lead.TIE:
+    if found.lead is Lead.TIE:
         said = f"{leader.name} and {other.name} are right equally often, apart by {by}"
-    elif gap.lead is Lead.UNKNOWN:
+    elif found.lead is Lead.UNKNOWN:
         said = f"{leader.name} scored more than {other.name} by {by}"
         said += ", which the choice of images alone can explain"
-    return Text(f"Over the same {leader.is_right.shape[1]:,} images, {said}.")
+    num = leader.is_right.shape[1]
+    return f"Over the same {num:,} images, {said}; that says nothing about other seeds."
 
 
 def _pairs_table(leader: Arm, other: Arm) -> Table:
     rows = []
     for one, two in seed_pairs(leader, other):
-        right = _right(one), _right(two)
-        test, only = mcnemar(*right), only_one_right(*right)
-        runs = [one.number, two.number]
+        counts = right_counts(one.is_right, two.is_right)
+        (both, first), (second, neither) = counts.tolist()
+        runs, num = [one.number, two.number], len(one.is_right)
         seeds = f"s {one.seed} and {two.seed}" if one.seed != two.seed else f" {one.seed}"
         rows.append(
             [
                 cells.words(f"seed{seeds}"),
-                cells.p_value(test.p_value, runs),
-                cells.share(only.both, None, runs),
-                cells.count(test.only_first, runs),
-                cells.count(test.only_second, runs),
-                cells.share(only.neither, None, runs),
+                cells.p_value(mcnemar(counts), runs),
+                cells.share(both / num, runs),
+                cells.count(first, runs),
+                cells.count(second, runs),
+                cells.share(neither / num, runs),
             ]
         )
     headings = columns.of_words("runs") + columns.of_numbers("p, McNemar", "both right")

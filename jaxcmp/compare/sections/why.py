@@ -107,7 +107,7 @@ def _finding(gaps: Sequence[Gap]) -> str:
 def _by_class(group: Group, first: InspectedArm, second: InspectedArm) -> str:
     """Says whether the first arm leads by more in classes that need the arrangement of an image."""
     one, two = (class_accuracies(group, each.arm) for each in (first, second))
-    found = class_correlation({c: 100 * (one[c][0] - two[c][0]) for c in one}, first, second)
+    found = class_correlation({c: one[c].mean - two[c].mean for c in one}, first, second)
     if found is None:
         return ""
     rho, p_value, num = found
@@ -158,7 +158,7 @@ def _is_with_stem(patch: Arm, conv: Arm) -> bool:
 
 
 def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
-    percents = [[100 * each for each in arm.accuracies] for arm in (patch, conv, ahead)]
+    percents = [arm.percents for arm in (patch, conv, ahead)]
     gap = compare_runs(percents[2], percents[0], most=100)
     gain = compare_runs(percents[1], percents[0], most=100)
     text = (

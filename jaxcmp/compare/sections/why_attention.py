@@ -10,7 +10,7 @@ from jaxcmp.compare.document import Axis, Block, Figure, Heatmap, Plot, Series, 
 from jaxcmp.compare.inspected import STATES, InspectedArm, State
 from jaxcmp.compare.sections.differences import in_words
 from jaxcmp.compare.sections.over_seeds import over_seeds
-from jaxcmp.compare.statistics.means import Difference, estimate_mean
+from jaxcmp.compare.statistics.means import Estimate, estimate_mean
 from jaxcmp.compare.words import count
 
 LABELS = {"distance": "mean distance, pixels", "entropy": "entropy, % of uniform attention"}
@@ -74,8 +74,8 @@ def _position_text(arm: InspectedArm) -> str:
 def _change(by_seed: np.ndarray, unit: str) -> str:
     """A change within each seed, with its interval over seeds."""
     estimate = estimate_mean(by_seed.tolist())
-    found = Difference(estimate.mean, estimate.interval, None)
-    return in_words(found, unit, is_signed=True, also=count(estimate.num, "seed"))
+    found = Estimate(estimate.mean, estimate.interval)
+    return in_words(found, unit, is_signed=True, also=count(len(by_seed), "seed"))
 
 
 def _attention_figure(arm: InspectedArm, suffix: str) -> Figure:

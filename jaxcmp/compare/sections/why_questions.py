@@ -12,7 +12,7 @@ from jaxcmp.compare.document import Axis, Figure, Heatmap, Plot, Series, Style
 from jaxcmp.compare.inspected import InspectedArm, State, mean_over
 from jaxcmp.compare.sections import differences
 from jaxcmp.compare.sections.over_seeds import over_seeds, sideways
-from jaxcmp.compare.statistics.means import Difference, compare_runs
+from jaxcmp.compare.statistics.means import Estimate, compare_runs
 
 # Of fewer classes a rank correlation is no hint.
 MIN_CLASSES = 4
@@ -48,7 +48,7 @@ class Gap:
 
     question: Question
     arms: tuple[InspectedArm, InspectedArm]
-    difference: Difference | None
+    difference: Estimate | None
     sentence: str
 
 
@@ -127,7 +127,7 @@ def find_gaps(
 ) -> list[Gap]:
     """Compares two arms on each question; Holm's correction is over these."""
     values = [[each.values(arm, "trained") for arm in (first, second)] for each in questions]
-    found = differences.corrected([compare_runs(*pair) for pair in values])
+    found = differences.corrected([compare_runs(*pair, most=100) for pair in values])
     gaps = []
     for question, pair, difference in zip(questions, values, found, strict=True):
         if instead := question.instead(first, second):

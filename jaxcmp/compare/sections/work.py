@@ -8,8 +8,8 @@ from jaxcmp.compare.arms import Arm, Group, all_devices
 from jaxcmp.compare.document import Axis, Block, Cell, Column, Figure, Plot, Series, Table, Text
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts
-from jaxcmp.compare.statistics.means import Lead
-from jaxcmp.compare.statistics.ratios import Ratio, compare_ratio
+from jaxcmp.compare.statistics.means import Estimate, Lead
+from jaxcmp.compare.statistics.ratios import compare_ratio
 
 TITLE = "Size and speed"
 KINDS = {"parameters": "parameters", "multiply_adds": "multiply-adds of an image's forward pass"}
@@ -148,7 +148,7 @@ def _milliseconds(arm: Arm) -> dict[int, float]:
     return {number: 1000 * each / batch for number, each in medians.items() if each is not None}
 
 
-def _time_ratio(arm: Arm, base: Arm) -> Ratio | None:
+def _time_ratio(arm: Arm, base: Arm) -> Estimate | None:
     """Seconds per image over those of another arm; None where not all are of one device."""
     times, others = (list(_milliseconds(each).values()) for each in (arm, base))
     if len(all_devices(arm.outcomes + base.outcomes)) > 1 or not times or not others:
@@ -183,7 +183,7 @@ def _time_table(arms: Sequence[Arm], base: Arm) -> Table:
             [
                 columns.name(arm),
                 cells.number(share, f"{share:.2f}×", arm.runs),
-                cells.ratio(ratio, cells.times(ratio) if ratio else "–", measured),
+                cells.estimated(ratio, measured, unit="×") if ratio else Cell("–"),
                 cells.count(_work(arm), arm.runs),
                 step if len(devices) == 1 else Cell("on several devices", runs=measured),
                 cells.count(len(times), measured),

@@ -1,58 +1,46 @@
-"""Agreement of two runs: equal answers, errors on the same images, accuracy together."""
+"""Agreement of two runs: who is right about the same images, and accuracy together."""
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.metrics import cohen_kappa_score
+from statsmodels.stats import contingency_tables, inter_rater
 
 
-@dataclasses.dataclass(frozen=True)
-class RightShares:
-    """Shares of the images, in [0, 1] and 1 together, by which of two runs is right."""
+def right_counts(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Counts images by who is right: [[both, only the first], [only the second, neither]].
 
-    only_first: float
-    only_second: float
-    both: float
-    neither: float
-
-
-def agreement(first_answers: np.ndarray, second_answers: np.ndarray) -> float:
-    """The share of images, in [0, 1], that two runs give the same class, right or wrong.
-
-    Class indices [n] of the same images. Raises ValueError if they do not fit together.
+    `first` and `second` bool [n] say which of the same images two runs are right about. Raises
+    ValueError if they do not fit together.
     """
-    first, second = _paired(first_answers, second_answers)
-    return float((first == second).mean())
+    if first.shape != second.shape or not len(first):
+        raise ValueError(f"runs of {first.shape} and {second.shape} images are not paired")
+    return np.array([[np.sum(one & two) for two in (second, ~second)] for one in (first, ~first)])
 
 
-def error_consistency(first_right: np.ndarray, second_right: np.ndarray) -> float | None:
+def mcnemar(counts: np.ndarray) -> float:
+    """Tests whether two runs are right equally often, by the images on which only one is right.
+
+    `counts` are those of `right_counts`. The p value is two-sided and exact, from the binomial
+    distribution, however many images there are. It holds for these two runs: other seeds may
+    differ. Source: McNemar 1947.
+    """
+    result = contingency_tables.mcnemar(counts, exact=True)
+    # Pyright does not see the fields of statsmodels' result, which are made when it is filled.
+    return float(result.pvalue)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def error_consistency(counts: np.ndarray) -> float | None:
     """Returns how much more often than by chance two runs are right, or wrong, on the same images.
 
-    Bool [n] of the same images. Cohen's kappa: 1 where they err on the same images, 0 where they
-    do so as often as their accuracies make them, below 0 where less often. None where both are
-    right about all images or wrong about all, which leaves nothing to be consistent in. Raises
-    ValueError if they do not fit together. Source: Cohen 1960; Geirhos et al. 2020.
+    `counts` are those of `right_counts`. Cohen's kappa: 1 where they err on the same images, 0
+    where they do so as often as their accuracies make them, below 0 where less often. None where
+    both are right about all images or wrong about all, which leaves nothing to be consistent in.
+    Sources: Cohen 1960; Geirhos et al. 2020.
     """
-    first, second = _paired(np.asarray(first_right, bool), np.asarray(second_right, bool))
-    if (first.all() and second.all()) or not (first.any() or second.any()):
+    if counts.sum() in (counts[0, 0], counts[1, 1]):
         return None
-    return float(cohen_kappa_score(first, second))
-
-
-def only_one_right(first_right: np.ndarray, second_right: np.ndarray) -> RightShares:
-    """The shares of images that only one of two runs, both, or neither is right about.
-
-    Bool [n] of the same images. Raises ValueError if they do not fit together.
-    """
-    first, second = _paired(np.asarray(first_right, bool), np.asarray(second_right, bool))
-    return RightShares(
-        only_first=float((first & ~second).mean()),
-        only_second=float((second & ~first).mean()),
-        both=float((first & second).mean()),
-        neither=float((~first & ~second).mean()),
-    )
+    return float(np.asarray(inter_rater.cohens_kappa(counts, return_results=False), np.float64))
 
 
 def ensemble_accuracy(logits: Sequence[np.ndarray], labels: np.ndarray) -> float:
@@ -68,10 +56,3 @@ def ensemble_accuracy(logits: Sequence[np.ndarray], labels: np.ndarray) -> float
     for each in logits:
         total += softmax(np.asarray(each, np.float64), axis=1)
     return float((total.argmax(axis=1) == labels).mean())
-
-
-def _paired(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    first, second = np.asarray(first), np.asarray(second)
-    if first.shape != second.shape or not len(first):
-        raise ValueError(f"runs of {first.shape} and {second.shape} images are not paired")
-    return first, second

@@ -26,9 +26,9 @@ def share_of_gap(
     low, middle, high = (float(np.mean(each)) for each in groups)
     if high == low:
         raise ZeroDivisionError("there is no gap to close")
-    share, num = (middle - low) / (high - low), min(map(len, groups))
-    if num < MIN_RUNS or all(map(is_constant, groups)):
-        return Estimate(share, None, num)
+    share = (middle - low) / (high - low)
+    if min(map(len, groups)) < MIN_RUNS or all(map(is_constant, groups)):
+        return Estimate(share)
 
     def rejected(candidate: float) -> float:
         """Above 0 where the t-test rejects that this is the share."""
@@ -37,6 +37,6 @@ def share_of_gap(
 
     ends = [share - FARTHEST, share + FARTHEST]
     if rejected(share) >= 0 or min(map(rejected, ends)) <= 0:
-        return Estimate(share, None, num)
+        return Estimate(share)
     least, most = (optimize.root_scalar(rejected, bracket=(end, share)).root for end in ends)
-    return Estimate(share, (least, most), num)
+    return Estimate(share, (least, most))

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import math
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from scipy import stats
@@ -35,32 +36,29 @@ class Lead(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A mean over `num` independent runs, with its interval.
+    """A mean, a difference or a ratio, with its 95 % interval and the p value of `null`.
 
-    The interval is None where there are fewer than three runs, or none differs from another: they
-    show no spread.
+    `null` is the value of no difference, which is 1 for a ratio; what differs from it by rounding
+    alone is exactly that. Interval and p value are None where there are too few runs; the interval
+    also where no run of any arm differs from another, so that there is no spread to measure by.
     """
 
     mean: float
-    interval: tuple[float, float] | None
-    num: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Difference:
-    """The first mean minus the second; exactly 0 where they differ by rounding alone.
-
-    Interval and p value are None where an arm has too few runs; the interval also where no run of
-    an arm differs from another, so that there is no spread to measure the difference against.
-    """
-
-    mean: float
-    interval: tuple[float, float] | None
-    p_value: float | None
+    interval: tuple[float, float] | None = None
+    p_value: float | None = None
+    null: float = 0.0
 
     @property
     def lead(self) -> Lead:
-        return lead(self.mean, self.p_value)
+        return lead(self.mean - self.null, self.p_value)
+
+    def times(self, factor: float) -> Self:
+        """Returns the same in another unit; of -1, the second minus the first."""
+        interval = self.interval
+        if interval is not None:
+            low, high = sorted(factor * end for end in interval)
+            interval = low, high
+        return dataclasses.replace(self, mean=factor * self.mean, interval=interval)
 
 
 def lead(difference: float, p_value: float | None) -> Lead:
@@ -82,13 +80,12 @@ def estimate_mean(values: Sequence[float], *, most: float = math.inf) -> Estimat
 
     Where `most` is finite, values are shares in [0, most], and so are the ends of the interval.
     """
-    found = contrast((values,), (1,), most=most)
-    return Estimate(float(np.mean(values)), found.interval, len(values))
+    return contrast((values,), (1,), most=most)
 
 
 def contrast(
     cells: Sequence[Sequence[float]], weights: Sequence[float], *, most: float = math.inf
-) -> Difference:
+) -> Estimate:
     """A weighted sum of the means of independent cells, with its 95 % interval and p value.
 
     Each cell has its own variance, and the degrees of freedom are Satterthwaite's: of two cells
@@ -96,9 +93,9 @@ def contrast(
     their seeds vary, and with a few seeds a test for that finds nothing, so that nothing is gained
     by asking it first (Zimmerman 2004). Interval and p value are None where a cell has fewer than
     three runs: two that happen to lie close together would make any difference look sure. They are
-    None too where no runs of one cell differ. Where runs are shares in [0, most], the interval
-    holds nothing that such a sum cannot be. Raises ValueError for a cell without a run. Sources:
-    Student 1908, Welch 1947, Satterthwaite 1946.
+    None too where runs differ in no cell. Where runs are shares in [0, most], the interval holds
+    nothing that such a sum cannot be. Raises ValueError unless there is a weight for each cell, and
+    a run in it. Sources: Student 1908, Welch 1947, Satterthwaite 1946.
     """
     if not all(len(cell) for cell in cells):
         raise ValueError("a cell has no run")
@@ -107,7 +104,7 @@ def contrast(
     parts = [w**2 / len(cell) * _variance(cell) for w, cell in zip(weights, cells, strict=True)]
     variance = sum(parts)
     if min(map(len, cells)) < MIN_RUNS or not variance:
-        return Difference(mean, None, None)
+        return Estimate(mean)
     freedom = variance**2 / sum(p**2 / (len(c) - 1) for p, c in zip(parts, cells, strict=True))
     error = math.sqrt(variance)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
@@ -115,12 +112,12 @@ def contrast(
     if math.isfinite(most):
         least, greatest = (sum(w for w in weights if w * sign > 0) for sign in (-1, 1))
         interval = clip(interval, most * least, most * greatest)
-    return Difference(mean, interval, float(2 * stats.t.sf(abs(mean) / error, freedom)))
+    return Estimate(mean, interval, float(2 * stats.t.sf(abs(mean) / error, freedom)))
 
 
 def compare_runs(
     first: Sequence[float], second: Sequence[float], *, most: float = math.inf
-) -> Difference:
+) -> Estimate:
     """The difference of two means, as `contrast` gives it: Welch's test.
 
     Where no run of either arm differs from another, the p value is that of the permutation test
@@ -130,10 +127,11 @@ def compare_runs(
     is_few = min(len(first), len(second)) < MIN_RUNS
     if is_few or not (is_constant(first) and is_constant(second)):
         return difference
-    # Of all ways to share the runs out, two keep the arms as far apart as they are.
+    # Of all ways to share the runs out, one keeps the arms as far apart on the side where they are;
+    # a p value of both sides is twice that.
     num_ways = math.comb(len(first) + len(second), len(first))
     p_value = min(1.0, 2 / num_ways) if difference.mean else 1.0
-    return Difference(difference.mean, None, p_value)
+    return Estimate(difference.mean, None, p_value)
 
 
 def without_rounding(difference: float, values: Sequence[float]) -> float:

@@ -1,20 +1,18 @@
 """Statistics of two arms on the same images: intervals, paired differences and p values."""
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import optimize, stats
-from statsmodels.stats import contingency_tables
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from jaxcmp.compare.statistics.means import (
     CONFIDENCE,
     ROUNDING,
-    Difference,
+    Estimate,
     clip,
     without_rounding,
 )
@@ -24,17 +22,6 @@ from jaxcmp.compare.statistics.means import (
 FEW = 10
 # Signs of so many images are turned one by one; of more, the normal distribution is near enough.
 MAX_TURNED = 12
-# The share of each tail that an interval leaves outside.
-TAIL = (1 - CONFIDENCE) / 2
-
-
-@dataclasses.dataclass(frozen=True)
-class McNemar:
-    """Counts the images that only the first, and only the second, of two runs answered right."""
-
-    only_first: int
-    only_second: int
-    p_value: float
 
 
 def wilson_interval(
@@ -90,29 +77,30 @@ def num_independent(num_right: np.ndarray, num_answers: np.ndarray) -> float:
     return num
 
 
-def paired_difference(differences: np.ndarray) -> Difference:
+def paired_difference(differences: np.ndarray) -> Estimate:
     """The mean difference over images, its 95 % interval and the p value of no difference.
 
     `differences` [n] in [-1, 1], one an image: the share of the first arm's seeds that are right
     about it minus the second's. So all seeds count, and an image that is hard for both arms adds
     no noise. It is a t-interval and a t test, unless nearly all images agree: where most differ by
-    one amount and fewer than ten by another, it is the score interval of paired shares, and the p
-    value is that of turning the signs at random, for one seed McNemar's exact test. Raises
-    ValueError if there is no image. Sources: Student 1908; Tango 1998; Fisher 1935.
+    one amount and fewer than ten by another, the interval counts one more image for each arm, which
+    it alone is right about, and the p value is that of turning the signs at random, for one seed
+    McNemar's exact test. Raises ValueError if there is no image. Sources: Student 1908; Bonett and
+    Price 2012; Fisher 1935.
     """
     values = np.asarray(differences, np.float64)
     if not len(values):
         raise ValueError("no images to compare on")
     mean = without_rounding(float(values.mean()), [1.0])
     if len(values) < 2:
-        return Difference(mean, None, None)
+        return Estimate(mean)
     if _num_apart(values) < FEW:
         return _few_apart(values, mean)
     result = stats.ttest_1samp(values, 0.0)
     low, high = result.confidence_interval(CONFIDENCE)
     # Pyright does not see the fields of this named tuple, which scipy makes when it is imported.
     p_value = float(result.pvalue)  # pyright: ignore[reportAttributeAccessIssue]
-    return Difference(mean, clip((float(low), float(high)), -1.0, 1.0), p_value)
+    return Estimate(mean, clip((float(low), float(high)), -1.0, 1.0), p_value)
 
 
 def _num_apart(values: np.ndarray) -> float:
@@ -122,13 +110,14 @@ def _num_apart(values: np.ndarray) -> float:
     return len(values) - most if 2 * most >= len(values) else math.inf
 
 
-def _few_apart(values: np.ndarray, mean: float) -> Difference:
-    p_value = _sign_turning(values)
-    low, high = _tango(values)
-    # The score test is a little quicker than the exact one to find that there is a difference.
+def _few_apart(values: np.ndarray, mean: float) -> Estimate:
+    p_value, with_two_more = _sign_turning(values), np.append(values, [1.0, -1.0])
+    low, high = stats.ttest_1samp(with_two_more, 0.0).confidence_interval(CONFIDENCE)
+    # The t test is a little quicker than the exact one to find that there is a difference.
     if p_value >= 1 - CONFIDENCE:
         low, high = min(low, 0.0), max(high, 0.0)
-    return Difference(mean, (min(low, mean), max(high, mean)), p_value)
+    interval = float(min(low, mean)), float(max(high, mean))
+    return Estimate(mean, clip(interval, -1.0, 1.0), p_value)
 
 
 def _sign_turning(values: np.ndarray) -> float:
@@ -143,33 +132,6 @@ def _sign_turning(values: np.ndarray) -> float:
     return float((sums >= abs(told.sum()) - 1e-9).mean())
 
 
-def _tango(values: np.ndarray) -> tuple[float, float]:
-    """The differences that are within 1.96 of their own standard errors of the one found.
-
-    What speaks for the first arm, and for the second, is added up over images; shares of seeds
-    count as parts of an image, which can only widen it.
-    """
-    num, first = len(values), float(np.clip(values, 0, None).sum())
-    second = first - float(values.sum())
-    z = float(stats.norm.isf(TAIL))
-
-    def excess(difference: float, side: int) -> float:
-        b = (2 * num - first + second) * difference - first - second
-        c = -second * difference * (1 - difference)
-        share = max((math.sqrt(max(b * b - 8 * num * c, 0.0)) - b) / (4 * num), 0.0)
-        variance = num * (2 * share + difference * (1 - difference))
-        return (first - second - num * difference) - z * side * math.sqrt(max(variance, 0.0))
-
-    found, ends = (first - second) / num, []
-    for side, end in ((1, -1.0), (-1, 1.0)):
-        # At the difference found its error may be zero as well: a root, but not the one wanted.
-        beside = found - side * ROUNDING
-        is_at_end = side * (beside - end) <= 0 or excess(end, side) * side <= 0
-        ends.append(end if is_at_end else optimize.brentq(excess, end, beside, args=(side,)))
-    low, high = np.asarray(ends, np.float64).tolist()
-    return low, high
-
-
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """The p values, in their order, corrected so that the chance of any false alarm holds.
 
@@ -180,24 +142,3 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     found = multipletests(known, method="holm")[1] if known else []
     corrected = iter(np.asarray(found, np.float64).tolist())
     return [None if value is None else next(corrected) for value in p_values]
-
-
-def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
-    """Tests whether two runs are right equally often, by the images on which only one is right.
-
-    `first` and `second` bool [n] say who was right about the same images. The p value is two-sided
-    and exact, from the binomial distribution, however many images there are. It holds for these
-    two runs: other seeds may differ. Raises ValueError if the lengths differ. Source: McNemar 1947.
-    """
-    first, second = np.asarray(first, bool), np.asarray(second, bool)
-    if first.shape != second.shape:
-        raise ValueError(f"runs of {first.shape} and {second.shape} images are not paired")
-    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
-    table = [
-        [int((first & second).sum()), only_first],
-        [only_second, int((~first & ~second).sum())],
-    ]
-    result = contingency_tables.mcnemar(table, exact=True)
-    # Pyright does not see the fields of statsmodels' result, which are made when it is filled.
-    p_value = float(result.pvalue)  # pyright: ignore[reportAttributeAccessIssue]
-    return McNemar(only_first, only_second, p_value)

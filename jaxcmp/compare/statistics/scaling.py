@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jaxcmp.compare.statistics.means import Difference, Lead
+from jaxcmp.compare.statistics.means import Lead
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ def fit_power_law(num_images: np.ndarray, errors: np.ndarray) -> PowerLaw:
     return PowerLaw(float(np.exp(fit[0])), -float(fit[1]))
 
 
-def changes_of_lead(leads: Mapping[int, Difference]) -> list[tuple[int, int]]:
+def changes_of_lead(leads: Mapping[int, Estimate]) -> list[tuple[int, int]]:
     """Neighbouring numbers of images between which two arms change places.
 
     `leads` are the first arm's by number of images, in order. Only sizes at which one of the two is
@@ -48,7 +48,7 @@ def changes_of_lead(leads: Mapping[int, Difference]) -> list[tuple[int, int]]:
     return [(a, b) for (a, one), (b, two) in itertools.pairwise(real) if one is not two]
 
 
-def changes_of_mean(leads: Mapping[int, Difference]) -> list[tuple[int, int]]:
+def changes_of_mean(leads: Mapping[int, Estimate]) -> list[tuple[int, int]]:
     """Finds changes like `changes_of_lead`, by the means alone, whatever seeds could explain."""
     apart = [(size, each.mean) for size, each in leads.items() if each.lead is not Lead.TIE]
     return [(a, b) for (a, one), (b, two) in itertools.pairwise(apart) if one * two < 0]
