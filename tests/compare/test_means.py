@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
-from jaxcmp.compare.statistics.means import Lead, compare_runs, contrast, estimate_mean, lead
+from jaxcmp.compare.statistics.means import (
+    Lead,
+    compare_runs,
+    contrast,
+    estimate_mean,
+    lead,
+    prediction_interval,
+)
 from jaxcmp.compare.statistics.ratios import compare_ratio
 
 # A widely printed example of Welch's t-test: means 20.8 and 23.0, variances 7.9 and 3.8,
@@ -193,6 +200,37 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
             held[name] += interval[0] <= 0 <= interval[1]
     # 95 % of 2,000, and three standard errors of such a share.
     assert all(0.935 <= num / 2000 <= 0.985 for num in held.values()), held
+
+
+def test_a_prediction_interval_holds_one_further_run_as_often_as_it_says():
+    rng, confidences = np.random.default_rng(0), (0.95, 0.995)
+    held = {(name, c): 0 for name in ("run", "gap") for c in confidences}
+    for _ in range(4000):
+        first, second = rng.normal(0, 1, 4), rng.normal(0, 3, 6)
+        # The last of each is the further run.
+        cells = [first[:-1].tolist(), second[:-1].tolist()]
+        for c in confidences:
+            for name, own, weights, further in (
+                ("run", cells[:1], (1,), first[-1]),
+                ("gap", cells, (1, -1), first[-1] - second[-1]),
+            ):
+                low, high = prediction_interval(own, weights, confidence=c) or (0, 0)
+                held[name, c] += low <= further <= high
+    # Within three standard errors of such shares.
+    for (name, c), num in held.items():
+        assert num / 4000 == pytest.approx(c, abs=3 * (c * (1 - c) / 4000) ** 0.5), (name, c)
+
+
+def test_a_prediction_interval_is_that_of_the_t_table_and_none_without_a_spread():
+    # Deviation 1, t(0.975, 2) = 4.3027, and the root of 1 + 1 / 3.
+    half = 4.3027 * math.sqrt(4 / 3)
+    found = prediction_interval([[92.0, 93.0, 94.0]], (1,))
+    assert found == pytest.approx((93 - half, 93 + half), abs=1e-3)
+    assert prediction_interval([[98.0, 99.0, 100.0]], (1,), most=100) == pytest.approx(
+        (99 - half, 100), abs=1e-3
+    )
+    for values in ([0.9], [0.9, 0.91], [0.9] * 3):
+        assert prediction_interval([values], (1,)) is None
 
 
 def test_effects_are_those_of_an_analysis_of_variance_whatever_the_variances():

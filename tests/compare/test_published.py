@@ -1,5 +1,6 @@
-"""The blog post's claims as data, and the runs that are in its setting: measured, and why not."""
+"""The blog post's claims as data, and the arms that are in its setting, or why they are not."""
 
+import dataclasses
 import importlib
 import json
 
@@ -10,24 +11,22 @@ from sample_runs import Sample
 
 from jaxcmp import models
 from jaxcmp.compare.sections.blog_post import (
-    Measured,
-    MeasuredArm,
+    find_speakers,
     is_near,
     load_claims,
-    measured,
     setting_difference,
 )
 from jaxcmp.compare.sections.claims import JUDGES
 
 POST = load_claims()
 CLAIMS = {claim.id: claim for claim in POST.claims}
+MODELS = ["vit", "resnet"]
 
 
 def test_every_claim_has_a_measure_and_arms_that_are_known():
     for claim in POST.claims:
         assert claim.measure in JUDGES
-        assert set(claim.arms) <= (POST.tuned if claim.is_tuned else POST.arms).keys()
-        assert claim.is_tuned == (set(claim.arms) <= POST.tuned.keys() and "tuned" in claim.measure)
+        assert set(claim.arms) <= POST.arms.keys()
         assert claim.says
         assert claim.arms and claim.stated
     assert len(CLAIMS) == len(POST.claims) == 24
@@ -63,13 +62,16 @@ def test_the_blog_posts_models_are_the_ones_that_the_configurations_train(arm):
     assert POST.arms[arm].command.endswith(f"--config=configs/{arm}.py")
 
 
-def test_both_arms_have_the_settings_that_are_shared():
-    for arm in POST.arms.values():
+def test_arms_that_begin_at_random_have_the_settings_that_are_shared():
+    random = {name: arm for name, arm in POST.arms.items() if not arm.seen}
+    assert len(random) == 6 and [n for n, arm in random.items() if not arm.is_beside] == MODELS
+    for arm in random.values():
         assert arm.config["num_epochs"] == 100 and arm.config["data"]["name"] == "cifar10"
 
 
 def test_pretrained_models_have_a_setting_and_a_command_of_their_own():
-    for name, arm in POST.tuned.items():
+    for name in MODELS:
+        arm = POST.arms[f"tuned-{name}"]
         assert arm.seen and "--config=configs/transfer.py:" in arm.command
         assert "--config.init.path=" in arm.command
         assert arm.config["model"]["name"] == name and arm.config["num_epochs"] == 10
@@ -95,17 +97,21 @@ def config(arm, variant="", **changes):
     return stored
 
 
+def difference(config, data=DATA):
+    return setting_difference(POST, POST.arms[config["model"]["name"]], config, data)
+
+
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
 def test_the_default_recipe_is_the_blog_posts(arm):
-    assert setting_difference(POST, config(arm), DATA) is None
+    assert difference(config(arm)) is None
     free = config(arm, seed=7, eval_batch_size=50, data__dir="/data", compute_dtype="bfloat16")
-    assert setting_difference(POST, free, DATA) is None
+    assert difference(free) is None
 
 
 @pytest.mark.parametrize("variant", ["cpu", "digits", "strong"])
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
 def test_no_other_variant_is_in_the_blog_posts_setting(arm, variant):
-    assert setting_difference(POST, config(arm, variant), DATA)
+    assert difference(config(arm, variant))
 
 
 @pytest.mark.parametrize(
@@ -121,17 +127,17 @@ def test_no_other_variant_is_in_the_blog_posts_setting(arm, variant):
     ],
 )
 def test_another_setting_is_named(changes, reason):
-    assert setting_difference(POST, config("vit", **changes), DATA) == reason
+    assert difference(config("vit", **changes)) == reason
 
 
 def test_a_rate_is_only_used_or_not():
-    assert setting_difference(POST, config("vit", augment__erase_rate=0.1), DATA) is None
-    assert setting_difference(POST, config("resnet", augment__erase_rate=0.1), DATA)
+    assert difference(config("vit", augment__erase_rate=0.1)) is None
+    assert difference(config("resnet", augment__erase_rate=0.1))
 
 
 def test_stages_are_compared_as_lists():
     wide = config("resnet", model__stage_widths=[64, 128, 256, 256])
-    reason = setting_difference(POST, wide, DATA)
+    reason = difference(wide)
     assert (
         reason
         == "model.stage_widths is [64, 128, 256, 256], the blog post's is [64, 128, 256, 512]"
@@ -140,27 +146,14 @@ def test_stages_are_compared_as_lists():
 
 def test_part_of_the_images_is_another_setting():
     for data in (DATA | {"num_train": 45_000}, {}):
-        reason = setting_difference(POST, config("vit"), data)
+        reason = difference(config("vit"), data)
         assert reason and "the blog post on 50000" in reason
 
 
 def test_a_setting_is_named_before_what_follows_from_it():
     half = config("vit", data__train_fraction=0.5)
-    reason = setting_difference(POST, half, DATA | {"num_train": 25_000})
+    reason = difference(half, DATA | {"num_train": 25_000})
     assert reason == "data.train_fraction is 0.5, the blog post's is 1.0"
-
-
-def test_another_model_is_not_the_blog_posts():
-    assert setting_difference(POST, {"model": {"name": "mixer"}}, DATA) == (
-        "the blog post has no model mixer"
-    )
-
-
-def test_arms_come_in_the_order_of_the_claim():
-    vit, resnet = MeasuredArm(runs=[0]), MeasuredArm(runs=[1])
-    measured = Measured({"vit": vit, "resnet": resnet})
-    assert measured.of(CLAIMS["accuracy-gap"]) == [resnet, vit]
-    assert measured.of(CLAIMS["slower"]) == [vit, resnet]
 
 
 SETTING = {"num_epochs": 100, "batch_size": 128}
@@ -171,23 +164,10 @@ def group(tmp_path_factory):
     return sample_runs.make_group(tmp_path_factory.mktemp("runs"), *sample_runs.TWO_SEEDS_EACH)
 
 
-def test_evidence_has_one_number_for_each_seed_and_class(group):
-    evidence = measured(group, POST).arms["vit"]
-    arm = group.arms[1]
-    assert evidence.last_accuracies == arm.accuracies
-    assert evidence.best_accuracies == [
-        max(epoch["test_accuracy"] for epoch in outcome.epochs) for outcome in arm.outcomes
-    ]
-    cats = group.labels == group.class_names.index("cat")
-    assert evidence.class_accuracies["cat"] == [
-        float(np.mean(logits.argmax(axis=1)[cats] == group.labels[cats])) for logits in arm.logits
-    ]
-    assert evidence.seconds == {"cpu": [60.0, 60.0]}
-
-
 def test_small_models_are_not_taken_for_the_blog_posts(group):
-    arms = measured(group, POST).arms
-    assert arms["vit"].difference and arms["resnet"].difference
+    found = find_speakers(group, POST)
+    assert found["vit"].difference and found["resnet"].difference
+    assert set(found) == set(MODELS)
 
 
 def test_of_several_arms_of_a_model_the_blog_posts_own_setting_speaks(tmp_path):
@@ -199,26 +179,39 @@ def test_of_several_arms_of_a_model_the_blog_posts_own_setting_speaks(tmp_path):
         Sample("vit", 0, class_names=names),
         Sample("vit", 1, class_names=names, num_epochs=100, config=own),
     )
-    evidence = measured(group, POST).arms["vit"]
-    assert evidence.difference is None
-    assert evidence.runs == [1]
+    vit = find_speakers(group, POST)["vit"]
+    assert vit.difference is None and vit.arm.runs == [1]
     # The small model is another one, whatever it was trained on.
     near = [is_near(POST, arm) for arm in group.arms]
     assert sorted(near) == [False, True]
 
 
-def test_an_image_that_seeds_answer_alike_counts_once_and_seeds_that_differ_tell_more(group):
-    labels = np.array([0, 1] * 60)
-    half = np.where(np.arange(120) < 60, labels, 1 - labels)
-    # The second arm's seeds err on different images, as often as by chance.
-    other = np.where(np.arange(120) % 4 < 2, labels, 1 - labels)
-    alike, apart = (
-        [sample_runs.logits_of(answers.tolist(), 2) for answers in pair]
-        for pair in ((half, half), (half, other))
-    )
-    logits = {"vit": alike, "resnet": apart}
-    found = measured(sample_runs.with_logits(group, logits, labels, "cat", "dog"), POST)
-    assert found.arms["vit"].num_independent == pytest.approx(120)
-    assert found.arms["resnet"].num_independent == pytest.approx(240)
-    assert found.arms["vit"].class_independent == pytest.approx({"cat": 60, "dog": 60})
-    assert found.arms["vit"].seeds == [0, 1]
+def test_each_model_of_a_claim_is_found_among_the_runs(tmp_path):
+    whole = {"num_epochs": 100, "batch_size": 128}
+    vit = whole | {"model.width": 192, "model.mlp_width": 768, "schedule.warmup_epochs": 10.0}
+    samples = {
+        "vit": Sample("vit", 0, config=vit | {"model.depth": 12}),
+        "vit-conv": Sample("vit", 1, config=vit | {"model.depth": 11, "model.stem": "conv"}),
+        "vit-light": Sample(
+            "vit",
+            2,
+            config=vit
+            | {"model.depth": 12, "augment.trivial_augment": False, "augment.erase_rate": 0.0}
+            | {"augment.mix_rate": 0.0, "augment.mixup_alpha": 0.0, "augment.cutmix_alpha": 0.0},
+        ),
+        "resnet-small": Sample(
+            "resnet",
+            3,
+            config=whole
+            | {"model.stage_widths": (44, 89, 177, 355), "model.stage_depths": (2, 2, 2, 2)},
+        ),
+    }
+    long = [
+        dataclasses.replace(each, num_epochs=100, class_names=POST.classes)
+        for each in samples.values()
+    ]
+    found = find_speakers(sample_runs.make_group(tmp_path, *long), POST)
+    assert found["vit"].difference is None and found["resnet"].difference
+    assert {key: found[key].arm.outcomes[0].seed for key in samples} == {
+        key: i for i, key in enumerate(samples)
+    }

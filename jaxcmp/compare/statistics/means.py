@@ -1,4 +1,4 @@
-"""Intervals of a mean over seeds, and of a difference of two such means."""
+"""Intervals of a mean over seeds, of a difference of two such means, and of one further run."""
 
 import dataclasses
 import enum
@@ -101,18 +101,59 @@ def contrast(
         raise ValueError("a cell has no run")
     mean = sum(w * float(np.mean(cell)) for w, cell in zip(weights, cells, strict=True))
     mean = without_rounding(mean, [run for cell in cells for run in cell])
-    parts = [w**2 / len(cell) * _variance(cell) for w, cell in zip(weights, cells, strict=True)]
+    spread = _spread(cells, [w**2 / len(cell) for w, cell in zip(weights, cells, strict=True)])
+    if spread is None:
+        return Estimate(mean)
+    error, freedom = spread
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+    interval = _possible((mean - half, mean + half), weights, most)
+    return Estimate(mean, interval, float(2 * stats.t.sf(abs(mean) / error, freedom)))
+
+
+def prediction_interval(
+    cells: Sequence[Sequence[float]],
+    weights: Sequence[float],
+    *,
+    confidence: float = CONFIDENCE,
+    most: float = math.inf,
+) -> tuple[float, float] | None:
+    """The interval for a weighted sum of one further run of each cell, by default of 95 %.
+
+    A further run lies as far from the true mean as any other, and the mean of those that there are
+    is not the true one: of a cell with n runs, the variance of their difference is s² (1 + 1 / n).
+    Degrees of freedom, `most` and where it is None are as of `contrast`. Sources: Hahn and Meeker
+    1991, Satterthwaite 1946.
+    """
+    mean = sum(w * float(np.mean(cell)) for w, cell in zip(weights, cells, strict=True))
+    factors = [w**2 * (1 + 1 / len(cell)) for w, cell in zip(weights, cells, strict=True)]
+    spread = _spread(cells, factors)
+    if spread is None:
+        return None
+    error, freedom = spread
+    half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
+    return _possible((mean - half, mean + half), weights, most)
+
+
+def _spread(
+    cells: Sequence[Sequence[float]], factors: Sequence[float]
+) -> tuple[float, float] | None:
+    """The root of the sum of the cells' variances times `factors`, and its degrees of freedom."""
+    parts = [factor * _variance(cell) for factor, cell in zip(factors, cells, strict=True)]
     variance = sum(parts)
     if min(map(len, cells)) < MIN_RUNS or not variance:
-        return Estimate(mean)
+        return None
     freedom = variance**2 / sum(p**2 / (len(c) - 1) for p, c in zip(parts, cells, strict=True))
-    error = math.sqrt(variance)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
-    interval = mean - half, mean + half
-    if math.isfinite(most):
-        least, greatest = (sum(w for w in weights if w * sign > 0) for sign in (-1, 1))
-        interval = clip(interval, most * least, most * greatest)
-    return Estimate(mean, interval, float(2 * stats.t.sf(abs(mean) / error, freedom)))
+    return math.sqrt(variance), freedom
+
+
+def _possible(
+    interval: tuple[float, float], weights: Sequence[float], most: float
+) -> tuple[float, float]:
+    """Cuts off what a weighted sum of shares in [0, most] cannot be."""
+    if not math.isfinite(most):
+        return interval
+    least, greatest = (sum(w for w in weights if w * sign > 0) for sign in (-1, 1))
+    return clip(interval, most * least, most * greatest)
 
 
 def compare_runs(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jaxcmp.compare.statistics.means import Lead
+from jaxcmp.compare.statistics.means import Estimate, Lead
 
 
 @dataclasses.dataclass(frozen=True)
