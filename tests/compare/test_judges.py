@@ -92,6 +92,9 @@ def test_which_gap_is_largest_is_open_where_seeds_can_explain_it_or_are_too_few(
     assert largest(three("vit", deer=0.744), three("resnet")).verdict == "open"
     wide = largest(three("vit", wide=["cat"]), three("resnet", wide=["cat"]))
     assert wide.verdict == "open" and "which seeds alone can explain" in wide.reason
+    # Clear over the second class, and not over one whose seeds are further apart.
+    third = largest(three("vit", wide=["frog"], frog=0.85), three("resnet"))
+    assert third.verdict == "open" and "Not clear: cat against frog." in third.reason
 
 
 @pytest.mark.parametrize(

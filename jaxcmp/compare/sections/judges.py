@@ -126,7 +126,10 @@ def judge_largest_gap(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
         f"two: {_said(apart(largest, following))}."
     )
     others = [name for name in claim.classes if name != claim.class_name]
-    return judge_leads([apart(claim.class_name, name) for name in others], cell, reason)
+    leads = {name: apart(claim.class_name, name) for name in others}
+    if unclear := [name for name, each in leads.items() if not each.lead.is_real]:
+        reason += f" Not clear: {claim.class_name} against {', '.join(unclear)}."
+    return judge_leads(list(leads.values()), cell, reason)
 
 
 def judge_time_ratio(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
