@@ -52,17 +52,6 @@ def test_the_end_of_a_run_is_rehearsed_before_its_first_step(fresh):
     result.rehearse(*fresh)
 
 
-def test_parameters_are_counted_by_their_shapes_alone(fresh):
-    # In a run of several processes, the first alone cannot compute with what all of them hold.
-    prepared, runner, state = fresh
-    joined = dataclasses.replace(
-        prepared, step=dataclasses.replace(prepared.step, joins_arrays=True)
-    )
-    shapes = jax.eval_shape(joined.init, jax.random.key(0))
-    state = dataclasses.replace(state, params=shapes.params)
-    result.rehearse(joined, runner, state)
-
-
 def test_duplicate_image_ids_are_reported_before_training(fresh):
     prepared, runner, state = fresh
     test = prepared.dataset.test
