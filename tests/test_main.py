@@ -11,7 +11,7 @@ from PIL import Image
 import jaxcmp
 from configs import vit
 from jaxcmp import cli, main
-from jaxcmp.runs import read_run
+from jaxcmp.runs import open_run, read_run
 from jaxcmp.settings.configuration import settings_of
 
 VIT = "--config=configs/vit.py"
@@ -145,14 +145,12 @@ def test_the_last_of_repeated_options_counts(parsed, given):
 
 
 def test_a_run_of_another_config_is_refused_with_the_first_difference(tmp_path):
-    (tmp_path / "run").mkdir()
     arguments = [*processes.TINY, f"--workdir={tmp_path / 'run'}"]
-    (tmp_path / "run" / "config.json").write_text(
-        '{"config": {"arm": "resnet"}, "file": "", "variant": "", "overrides": {}, "module": ""}'
-    )
+    other = vit.get_config("digits").to_dict() | {"accumulation": 3}
+    open_run(tmp_path / "run", other).close()
     code, _, err = processes.run(*arguments)
     assert code == 2
-    assert "run holds a run of another config: accumulation is 1 here and not set there" in err
+    assert "run holds a run of another config: accumulation is 1 here and 3 there" in err
     assert err.count("\n") == 1
 
 

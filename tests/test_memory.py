@@ -7,11 +7,12 @@ import sys
 import numpy as np
 import processes
 import pytest
+from scipy import stats
 
 NUM_EPOCHS = 60
 # Trains, and notes what is held whenever the line of an epoch is printed.
 PROGRAM = """
-import io, json, sys
+import ctypes, gc, io, json, sys
 from pathlib import Path
 
 import jax
@@ -23,6 +24,9 @@ from jaxcmp.train import train
 class Notes(io.StringIO):
     def write(self, text):
         if text.startswith("epoch "):
+            # What is free already, but not returned to the system, is not held.
+            gc.collect()
+            ctypes.CDLL(None).malloc_trim(0)
             status = Path("/proc/self/status").read_text().split()
             kibibytes = int(status[status.index("RssAnon:") + 1])
             notes.append([len(jax.live_arrays()), kibibytes])
@@ -61,5 +65,6 @@ def test_sixty_epochs_need_no_more_arrays_and_memory_than_ten(tmp_path):
     arrays, kibibytes = np.array(json.loads(done.stdout)).T
     assert len(arrays) == NUM_EPOCHS
     assert len(set(arrays[10:].tolist())) == 1
-    growth = np.polyfit(np.arange(10, NUM_EPOCHS), kibibytes[10:], 1)[0]
+    # The median slope: an allocator takes memory in jumps, and what leaks grows in every epoch.
+    growth = stats.theilslopes(kibibytes[10:]).slope
     assert growth < 256, f"{growth:.0f} KiB an epoch"

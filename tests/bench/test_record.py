@@ -51,12 +51,12 @@ def test_another_file_is_refused(tmp_path, content):
 def test_provenance_is_time_commit_command_machine_and_versions():
     made = record.read_record(processes.ROOT / "docs/speed/vit-float32-peer.json")
     assert record.provenance(made) == (
-        "2026-11-23T11:19:23+00:00, fb699ff7\n\n"
+        "2026-11-29T15:49:29+00:00, cd75de9e\n\n"
         "    python -m jaxcmp.bench --config=configs/vit.py --config.compute_dtype=float32 "
-        "--peer=torch\n\n"
-        "1 x cpu; Intel(R) Xeon(R) Processor, 2 cores; Python 3.11.7, jax 0.10.2, jaxlib 0.10.2, "
-        "flax 0.12.8, optax 0.2.8, numpy 2.4.6, torch 2.13.0+cpu, torchvision 0.27.0; "
-        "load average before: 0.68"
+        "--peer=torch --pairs=5\n\n"
+        "1 x cpu; AMD EPYC, 2 cores; Python 3.11.7, jax 0.10.2, jaxlib 0.10.2, flax 0.12.8, "
+        "optax 0.2.8, numpy 2.4.6, torch 2.13.0+cpu, torchvision 0.28.0, timm 1.0.31; "
+        "load average before: 1.52"
     )
     made["environment"] |= {"git_commit": None}
     made["measured"]["load_before"] = None

@@ -47,7 +47,7 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "row"),
     [
-        ("peer", ("training", "0.76", "0.74 to 0.77", "5", "75.3", "98.8", "compile")),
+        ("peer", ("training", "0.97", "0.91 to 1.03", "5", "62.8", "64.6", "compile")),
         ("speed", ("start to first step, warm cache", "8.93 s", "8.67 s to 9.13 s, n=3")),
         ("speed", ("step", "1.72 s", "p95 1.77 s, n=20")),
         ("speed", ("step: forward", "468 ms", "26.8 % of a step, n=20")),
