@@ -93,12 +93,6 @@ def _einsum(subscripts: str, a: Array, b: Array) -> Array:
     return jnp.einsum(subscripts, a, b, preferred_element_type=jnp.float32)
 
 
-def gelu_cdf(x: Array, y: Array) -> Array:
-    """Returns the normal distribution function at x, float32, from y = gelu(x)."""
-    # XLA would keep the error function of the forward pass, float32, in place of a second one.
-    return jnp.where(x == 0, 0.5, y / x.astype(jnp.float32))
-
-
 def xla_conv(x: Array, kernel: Array, strides: Pair, padding: Padding) -> Array:
     """Convolves [N, H, W, C] with a kernel [h, w, C, D] to [N, H', W', D], as XLA does."""
     layout = ("NHWC", "HWIO", "NHWC")
@@ -134,32 +128,10 @@ def conv_gradients(
     if _is_same_3x3(kernel.shape, strides, padding):
         mirrored = kernel[::-1, ::-1].swapaxes(2, 3)
         dx = conv(dy, mirrored, strides, padding)
-    elif _is_halving(x, dy, kernel.shape, strides, padding):
-        dx = _halving_input_gradient(dy, kernel)
     else:
         _, gradient = jax.vjp(lambda x: xla_conv(x, kernel, strides, padding), x)
         (dx,) = gradient(dy)
     return dx, _kernel_gradient(x, dy, kernel.shape, strides, padding).astype(kernel.dtype)
-
-
-def _halving_input_gradient(dy: Array, kernel: Array) -> Array:
-    """[N, 2 H', 2 W', C], where a kernel of 1x1, or of 3x3 and framed, halves the image."""
-    channels, features = kernel.shape[2:]
-    if kernel.shape[:2] == (1, 1):
-        product = multiply(dy, kernel[0, 0], rhs_axis=1).astype(dy.dtype)
-        # Every second pixel was not looked at.
-        gaps = ((0, 0, 0), (0, 1, 1), (0, 1, 1), (0, 0, 0))
-        return lax.pad(product, jnp.zeros((), dy.dtype), gaps)
-    # Two by two pixels see the gradient where they are, below, to the right and beyond: of the
-    # kernel, which XLA would lead over a gradient with gaps, each meets one row and column or two.
-    windows = _windows(dy, (2, 2), (1, 1), ((0, 1), (0, 1)))
-    taps = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
-    taps = taps.reshape(2, 2, 2, 2, channels, features)[::-1, :, ::-1]
-    taps = taps.transpose(0, 2, 5, 1, 3, 4).reshape(4 * features, 4 * channels)
-    product = multiply(windows.reshape(-1, 4 * features), taps).astype(dy.dtype)
-    num, height, width = dy.shape[:3]
-    pixels = product.reshape(num, height, width, 2, 2, channels).swapaxes(2, 3)
-    return pixels.reshape(num, 2 * height, 2 * width, channels)
 
 
 def _kernel_gradient(
@@ -200,15 +172,6 @@ def _kernel_gradient(
 
 def _is_same_3x3(shape: Sequence[int], strides: Pair, padding: Padding) -> bool:
     return (*shape[:2], *strides) == (3, 3, 1, 1) and padding == ((1, 1), (1, 1))
-
-
-def _is_halving(x: Array, dy: Array, shape: Sequence[int], strides: Pair, padding: Padding) -> bool:
-    """Returns whether the halving gradient holds, and gains: in float32, from few pixels only."""
-    is_half = strides == (2, 2) and x.shape[1:3] == (2 * dy.shape[1], 2 * dy.shape[2])
-    is_gain = x.dtype == jnp.bfloat16 or min(dy.shape[1:3]) <= 2
-    margin = shape[0] // 2
-    is_known = shape[0] == shape[1] in (1, 3) and padding == ((margin, margin),) * 2
-    return is_half and is_gain and is_known
 
 
 def _multiply_transposed(a: Array, b: Array) -> Array:
