@@ -54,6 +54,11 @@ def test_each_figure_of_the_text_is_in_the_report(heading, report):
     assert len(figures) > 6 and [figure for figure in figures if figure not in made] == []
 
 
+def test_the_readmes_lead_is_that_of_the_report(report):
+    (lead,) = re.findall(r"by [\d.]+ points \([\d.]+ to [\d.]+\)", " ".join(README.split()))
+    assert f"ahead of vit {lead}" in (report / "report.md").read_text(encoding="utf-8")
+
+
 def test_every_run_is_in_the_report(report):
     made = json.loads((report / "report.json").read_text(encoding="utf-8"))
     assert made["left_out"] == [] and len(made["runs"]) == len(list(RUNS.glob("*/*/result.json")))

@@ -121,3 +121,16 @@ def test_seconds_are_in_the_unit_that_fits(value, text):
 )
 def test_what_was_reached_is_not_rounded_up(value, text):
     assert speed_page.cut(value, 2) == text
+
+
+def test_the_newer_jax_gains_beside_pytorch_in_three_of_four_trainings():
+    folder, gains = ROOT / "docs/speed", []
+    for newer in folder.glob("*-peer-jax-0.12.json"):
+        older = folder / newer.name.replace("-jax-0.12", "")
+        new, old = (
+            read_record(path)["measured"]["tasks"]["training"]["ratio"]["median"]
+            for path in (newer, older)
+        )
+        gains.append(new > old + 0.05)
+    assert sorted(gains) == [False, True, True, True]
+    assert "gains in three of the four trainings" in PAGE.read_text(encoding="utf-8")

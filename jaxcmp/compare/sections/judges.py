@@ -22,11 +22,6 @@ from jaxcmp.compare.sections.rules import (
 from jaxcmp.compare.statistics.means import Estimate, compare_runs, contrast
 
 
-def percents(speaker: Speaker) -> list[float]:
-    """Returns each seed's test accuracy after the last epoch, in percent."""
-    return [100 * accuracy for accuracy in speaker.arm.accuracies]
-
-
 def curve_of(speaker: Speaker, metric: str) -> dict[int, list[float]]:
     """The values of a metric by epoch, of each run."""
     return speaker.arm.by_epoch(lambda outcome: [epoch[metric] for epoch in outcome.epochs])
@@ -156,14 +151,14 @@ def judge_accuracy_at(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
 def judge_reached(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
     """Judges whether an arm reaches an accuracy, in percent, after its last epoch."""
     (speaker,) = speakers
-    judgement = judge_reaches(claim, claim.stated[0], number(claim, [percents(speaker)]))
+    judgement = judge_reaches(claim, claim.stated[0], number(claim, [speaker.arm.percents]))
     return dataclasses.replace(judgement, reason=f"{speaker.name}: {judgement.reason}")
 
 
 def judge_lead(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
     """Judges whether the first arm is ahead of the second after the last epoch."""
     one, two = speakers
-    found = compare_runs(percents(one), percents(two), most=100)
+    found = compare_runs(one.arm.percents, two.arm.percents, most=100)
     reason = f"{one.name} minus {two.name}: {_said(found)}."
     return judge_leads([found], _cell(claim, found, speakers), reason)
 
@@ -174,7 +169,7 @@ def judge_needs(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
     The arms are each model with it and without it: the first, then the other. The claim fails where
     the first model loses by it, or gains less than the other.
     """
-    own = [percents(speaker) for speaker in speakers]
+    own = [speaker.arm.percents for speaker in speakers]
     names = [speaker.name for speaker in speakers]
     gain = compare_runs(own[0], own[1], most=100)
     more = contrast(own, (1, -1, -1, 1), most=100)

@@ -104,9 +104,7 @@ def number(
 def ratio(first: Sequence[float], second: Sequence[float]) -> Number:
     """Measures the first arm over the second; intervals are those of the logarithms."""
     found, num = compare_ratio(first, second), min(len(first), len(second))
-    text = f"{found.mean:.2f} times"
-    if found.interval is not None:
-        text += f" [{found.interval[0]:.2f}, {found.interval[1]:.2f}]"
+    text = cells.estimated(found, unit=" times").text
     interval = prediction_interval([np.log(first).tolist(), np.log(second).tolist()], (1, -1))
     if interval is not None:
         interval = math.exp(interval[0]), math.exp(interval[1])
