@@ -14,15 +14,16 @@ from jax.sharding import Mesh
 from msgspec import to_builtins
 from msgspec.structs import asdict, replace
 
-from jaxcmp import costs, data, models, pretrained
+from jaxcmp import data, models, pretrained
 from jaxcmp.augment import Augment
 from jaxcmp.clock import Clock
 from jaxcmp.data import Dataset, Split
 from jaxcmp.data.random_streams import stream
 from jaxcmp.data.source import Size
 from jaxcmp.errors import CommandError
+from jaxcmp.models import costs
+from jaxcmp.models.packing import unpack
 from jaxcmp.optim import make_optimizer, make_schedule
-from jaxcmp.packing import unpack
 from jaxcmp.runner import Runner
 from jaxcmp.runtime import cuda, devices, requirements
 from jaxcmp.settings import Settings

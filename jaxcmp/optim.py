@@ -11,7 +11,7 @@ import optax
 from jax import Array
 
 from jaxcmp.errors import CommandError
-from jaxcmp.packing import repack, unpack
+from jaxcmp.models.packing import repack, unpack
 
 
 def make_schedule(

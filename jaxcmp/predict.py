@@ -22,8 +22,8 @@ from jaxcmp.data.source import Size
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.experiment import COMPUTE_DTYPES, name_outputs
 from jaxcmp.files import path_argument
-from jaxcmp.logits import predict_logits
 from jaxcmp.runs import CHECKPOINTS, read_run
+from jaxcmp.step import predict_logits
 from jaxcmp.text import say
 
 # Compiled for each model and number of images.

@@ -7,9 +7,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxcmp import costs, files, runs
+from jaxcmp import files, runs
 from jaxcmp.experiment import Experiment
-from jaxcmp.packing import unpack
+from jaxcmp.models import costs
+from jaxcmp.models.packing import unpack
 from jaxcmp.runner import Runner
 from jaxcmp.runs import RunWriter
 from jaxcmp.runs.metrics import accuracy, cross_entropy

@@ -16,12 +16,12 @@ from jax import Array
 from jax.sharding import Mesh
 from jax.stages import Compiled, Lowered
 
+from jaxcmp.data.batches import batch_for, collect_logits, padded_batches
 from jaxcmp.data.order import batch_indices
 from jaxcmp.data.streaming import Images, ReadAhead, StoredImages
-from jaxcmp.logits import batch_for, collect_logits, padded_batches, predict_logits
-from jaxcmp.packing import unpack
+from jaxcmp.models.packing import unpack
 from jaxcmp.runtime import cuda, devices
-from jaxcmp.step import Metrics, TrainState, TrainStep, scan
+from jaxcmp.step import Metrics, TrainState, TrainStep, predict_logits, scan
 
 # Images uint8 [n, height, width, channels] and labels int32 [n] by split; one is "train".
 Splits = Mapping[str, tuple[Images, np.ndarray]]

@@ -1,4 +1,4 @@
-"""The training step: from a state, a batch and a key to the next state and its metrics."""
+"""The training step, from a state, a batch and a key to the next state; and the evaluation step."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,13 +7,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 
 from jaxcmp import models
-from jaxcmp.augment import Augment
+from jaxcmp.augment import Augment, unaugmented
 from jaxcmp.augment.geometry import resize
-from jaxcmp.packing import Packed, pack, repack, unpack
+from jaxcmp.models.packing import Packed, pack, repack, unpack
 
 Metrics = dict[str, Array]
 NEVER = jnp.iinfo(jnp.int32).max
@@ -63,10 +64,10 @@ class LossScale:
 class TrainState:
     """Everything that changes from step to step, and nothing else.
 
-    Parameters, batch statistics and what the optimizer keeps of each are packed: `packing.unpack`
-    makes plain Flax variables of them. `average` is the moving average of parameters and batch
-    statistics, or None. `sums` are running sums over the epoch, so that a run resumed within an
-    epoch continues them. Only float16 has a `loss_scale`.
+    Parameters, batch statistics and what the optimizer keeps of each are packed:
+    `models.packing.unpack` makes plain Flax variables of them. `average` is the moving average of
+    parameters and batch statistics, or None. `sums` are running sums over the epoch, so that a run
+    resumed within an epoch continues them. Only float16 has a `loss_scale`.
     """
 
     step: Array
@@ -96,7 +97,7 @@ class TrainStep:
 
     With `is_trunk_frozen` only the head is trained. The trunk runs as in evaluation: without
     dropout, with the running statistics, and without a backward pass. The gradient norm is the
-    head's. `joins_arrays` is what a GPU gains from and a CPU loses by: see `packing`.
+    head's. `joins_arrays` is what a GPU gains from and a CPU loses by: see `models.packing`.
     """
 
     model: models.ViT | models.ResNet
@@ -275,6 +276,24 @@ class TrainStep:
         return jax.tree.map(
             lambda old, empty: jnp.where(is_new_epoch, empty, old), state.sums, empty_sums()
         )
+
+
+def predict_logits(
+    model: models.ViT | models.ResNet,
+    variables: Any,
+    images: Array,
+    *,
+    mean: np.ndarray,
+    std: np.ndarray,
+) -> Array:
+    """Maps images uint8 [batch, height, width, channels] to logits float32 [batch, classes].
+
+    Images of another size than the model's are resized.
+    """
+    images = unaugmented(images, mean, std, image_size=model.image_size)
+    # As in training: nothing is differentiated here.
+    fast = model.clone(has_kernels=True)
+    return jnp.asarray(fast.apply(variables, images, is_training=False))
 
 
 def empty_sums() -> Metrics:

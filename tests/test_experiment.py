@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from jaxcmp import data, experiment, models
 from jaxcmp.data.placement import Placement
 from jaxcmp.errors import CommandError
-from jaxcmp.logits import predict_logits
-from jaxcmp.packing import unpack
+from jaxcmp.models.packing import unpack
 from jaxcmp.runtime import cuda, devices
 from jaxcmp.settings.configuration import settings_of
+from jaxcmp.step import predict_logits
 
 
 def config_of(arm, **overrides):

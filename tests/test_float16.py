@@ -10,7 +10,7 @@ import pytest
 from trials import IMAGES, RESNET, VIT, Trial, assert_same
 
 from jaxcmp.checkpoint import trees
-from jaxcmp.packing import unpack
+from jaxcmp.models.packing import unpack
 from jaxcmp.step import FIRST_FACTOR, LARGEST_FACTOR, NEVER, LossScale
 
 # Times this the loss is still a float32 number, and its gradients are none.

@@ -11,8 +11,8 @@ import pytest
 from trials import IMAGES, INDICES, LABELS, MEAN, MIXED, RESNET, STD, VIT, Trial, assert_same
 
 from jaxcmp.augment import normalise
-from jaxcmp.logits import predict_logits
-from jaxcmp.packing import unpack
+from jaxcmp.models.packing import unpack
+from jaxcmp.step import predict_logits
 
 DROPPING = {"dropout_rate": 0.5, "drop_path_rate": 0.5}
 

@@ -19,10 +19,10 @@ from jaxcmp.checkpoint.manager import restore_variables
 from jaxcmp.data.random_streams import stream
 from jaxcmp.data.splits import held_out
 from jaxcmp.errors import CommandError
-from jaxcmp.logits import predict_logits
-from jaxcmp.packing import unpack
+from jaxcmp.models.packing import unpack
 from jaxcmp.runtime import devices
 from jaxcmp.settings.configuration import settings_of
+from jaxcmp.step import predict_logits
 
 QUICK = ("--config.model.width=16", "--config.model.depth=1", "--config.model.num_heads=2")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from trials import IMAGES, LABELS, MEAN, MIXED, RESNET, STD, VIT, Trial, assert_same
 
-from jaxcmp.packing import unpack
+from jaxcmp.models.packing import unpack
 from jaxcmp.runner import MAX_WAITING, Runner
 from jaxcmp.runtime import devices
 

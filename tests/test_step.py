@@ -11,7 +11,7 @@ import pytest
 from trials import IMAGES, INDICES, LABELS, MEAN, MIXED, RESNET, STD, VIT, Trial, assert_same
 
 from jaxcmp.augment import normalise
-from jaxcmp.packing import Packed, unpack
+from jaxcmp.models.packing import Packed, unpack
 from jaxcmp.runtime import devices
 from jaxcmp.step import NEVER, scan
 

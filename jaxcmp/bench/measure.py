@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxcmp import costs
 from jaxcmp.bench.timing import Timed, describe, take_turns, warm_up
 from jaxcmp.data import Dataset, Split, placement
 from jaxcmp.experiment import Experiment, make_runner, prepare
+from jaxcmp.models import costs
 from jaxcmp.runner import Runner
 from jaxcmp.runtime import devices
 from jaxcmp.settings import Settings

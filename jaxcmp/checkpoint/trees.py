@@ -11,7 +11,7 @@ import numpy as np
 from flax.traverse_util import unflatten_dict
 
 from jaxcmp.errors import JaxcmpError
-from jaxcmp.packing import repack, unpack
+from jaxcmp.models.packing import repack, unpack
 
 Arrays = dict[str, Any]
 Index = dict[str, dict[str, Any]]

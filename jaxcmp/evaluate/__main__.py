@@ -22,9 +22,9 @@ from pathlib import Path
 from jaxcmp import cli
 from jaxcmp.cli import Parser, add_checkpoint, add_run_folders, carry_out
 from jaxcmp.errors import CommandError
-from jaxcmp.run_by_run import Report, find_runs, for_each_run
 from jaxcmp.runtime import host_memory
 from jaxcmp.runtime.messages import show_messages
+from jaxcmp.runtime.run_by_run import Report, find_runs, for_each_run
 
 
 def main(words: Sequence[str]) -> int:

@@ -10,13 +10,12 @@ import numpy as np
 
 from jaxcmp.checkpoint import folder as checkpoint_folder
 from jaxcmp.data import OneSplit
+from jaxcmp.data.batches import batch_for, in_batches
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.evaluate.images import Load, load_images, own_predictions
 from jaxcmp.evaluate.request import Plan, Request, plan
 from jaxcmp.experiment import on_this_gpu
-from jaxcmp.logits import batch_for, in_batches, predict_logits
 from jaxcmp.predict import Trained, restore
-from jaxcmp.run_by_run import Report
 from jaxcmp.runs import CHECKPOINTS, Run, read_run
 from jaxcmp.runs.evaluations import (
     EVALUATIONS,
@@ -28,7 +27,9 @@ from jaxcmp.runs.evaluations import (
 from jaxcmp.runs.metrics import accuracy
 from jaxcmp.runs.predictions import Predictions
 from jaxcmp.runtime import devices
+from jaxcmp.runtime.run_by_run import Report
 from jaxcmp.settings.keys import name_of_images
+from jaxcmp.step import predict_logits
 
 
 def evaluate_run(folder: Path, request: Request, load: Load, report: Report) -> tuple[str, bool]:

@@ -17,8 +17,8 @@ from jaxcmp.compare.pages import markdown
 from jaxcmp.compare.sections import recipe
 from jaxcmp.compare.sections.commands import repeat_run
 from jaxcmp.compare.statistics.paired import wilson_interval
-from jaxcmp.costs import sizes
 from jaxcmp.export.snippets import library_for, loading, new_run
+from jaxcmp.models.costs import sizes
 from jaxcmp.predict import Trained
 from jaxcmp.runs import CONFIG, INIT, Run
 

@@ -17,7 +17,6 @@ from jaxcmp.inspect.maps import measure_maps
 from jaxcmp.inspect.similarity import measure_similarity
 from jaxcmp.inspect.subject import Subject, load_subject
 from jaxcmp.models import ViT
-from jaxcmp.run_by_run import Report
 from jaxcmp.runs.inspections import (
     COUNTED,
     digest_of,
@@ -26,6 +25,7 @@ from jaxcmp.runs.inspections import (
     write_arrays,
     write_inspection,
 )
+from jaxcmp.runtime.run_by_run import Report
 
 # On a CPU; elsewhere all test images are used.
 CPU_IMAGES = 1000

@@ -9,9 +9,9 @@ from jax import Array
 
 from jaxcmp.augment import unaugmented
 from jaxcmp.data import images as image_ops
+from jaxcmp.data.batches import padded_batches
 from jaxcmp.inspect.networks import attention_weights, last_maps
 from jaxcmp.inspect.subject import MAX_BATCH, Subject
-from jaxcmp.logits import padded_batches
 from jaxcmp.models import ResNet, ViT
 from jaxcmp.runs.inspections import STATES
 

@@ -12,9 +12,9 @@ from jax import Array
 
 from jaxcmp import data, models
 from jaxcmp.data import Split
+from jaxcmp.data.batches import padded_batches
 from jaxcmp.data.random_streams import stream
 from jaxcmp.errors import JaxcmpError
-from jaxcmp.logits import padded_batches
 from jaxcmp.predict import Trained, logits_of, restore
 from jaxcmp.runner import keys_of_run
 from jaxcmp.runs import Run, read_run

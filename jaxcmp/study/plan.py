@@ -14,11 +14,11 @@ from msgspec.structs import replace
 
 from jaxcmp import data, models
 from jaxcmp.clock import Clock
-from jaxcmp.costs import training_flops
 from jaxcmp.data.catalog import describe
 from jaxcmp.data.random_streams import stream
 from jaxcmp.data.splits import held_out, stratified_fraction
 from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.models.costs import training_flops
 from jaxcmp.runs import config_hash, refuse_another_config
 from jaxcmp.runtime import host_memory
 from jaxcmp.settings import Data, Role, Settings, configuration

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from bench_configs import small
 
-from jaxcmp import costs
 from jaxcmp.bench import measure, timing
 from jaxcmp.data.order import batch_indices
 from jaxcmp.experiment import prepare
+from jaxcmp.models import costs
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from jaxcmp import models
 from jaxcmp.bench import measure, peer
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.experiment import prepare
-from jaxcmp.packing import unpack
+from jaxcmp.models.packing import unpack
 
 # Speaks as a side does; writes a letter to a file for each sample that is taken.
 SIDE = """

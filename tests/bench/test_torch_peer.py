@@ -14,7 +14,7 @@ from bench_configs import config_of
 from jaxcmp import models
 from jaxcmp.bench import measure
 from jaxcmp.experiment import prepare
-from jaxcmp.packing import unpack
+from jaxcmp.models.packing import unpack
 from jaxcmp.settings.configuration import settings_of
 
 PROGRAM = processes.ROOT / "jaxcmp/bench/torch_peer.py"

@@ -21,7 +21,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from jaxcmp.checkpoint.folder import identify
 from jaxcmp.checkpoint.manager import Checkpoints, restore_variables
 from jaxcmp.errors import JaxcmpError
-from jaxcmp.packing import pack, unpack
+from jaxcmp.models.packing import pack, unpack
 from jaxcmp.step import TrainState
 
 ADAMW, SGD = optax.adamw(1e-3), optax.sgd(0.1, momentum=0.9, nesterov=True)

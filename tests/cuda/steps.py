@@ -11,7 +11,7 @@ from gpus import Gpu
 from jaxcmp import models
 from jaxcmp.data import Dataset, Split
 from jaxcmp.experiment import make_runner, prepare
-from jaxcmp.packing import unpack
+from jaxcmp.models.packing import unpack
 from jaxcmp.runtime import devices
 from jaxcmp.settings.configuration import settings_of
 

@@ -11,7 +11,7 @@ from jaxcmp.experiment import make_runner, prepare
 from jaxcmp.inspect import __main__ as command
 from jaxcmp.inspect.inspector import changes_of, inspect_run
 from jaxcmp.inspect.subject import initial_variables, load_subject
-from jaxcmp.packing import unpack
+from jaxcmp.models.packing import unpack
 from jaxcmp.runs import read_run
 from jaxcmp.runs.inspections import ARRAYS, COUNTED, INSPECTION, read_arrays, read_inspection
 from jaxcmp.runtime import devices

@@ -18,8 +18,8 @@ from trials import PLAIN
 
 from jaxcmp.augment import Augment
 from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.models.packing import unpack
 from jaxcmp.optim import make_optimizer
-from jaxcmp.packing import unpack
 from jaxcmp.pretrained import check, read, start
 from jaxcmp.runtime import devices
 from jaxcmp.step import TrainStep

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from jaxcmp import models
 from jaxcmp.augment import normalise
-from jaxcmp.logits import collect_logits, padded_batches, predict_logits
+from jaxcmp.data.batches import collect_logits, padded_batches
 from jaxcmp.runtime import devices
+from jaxcmp.step import predict_logits
 
 MODEL = models.ResNet(image_size=8, stage_widths=(4,), stage_depths=(1,), num_classes=4)
 MEAN, STD = np.array([0.5], np.float32), np.array([0.25], np.float32)

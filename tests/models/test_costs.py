@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxcmp import costs, models
+from jaxcmp import models
+from jaxcmp.models import costs
 
 
 def test_sizes_add_up_and_name_the_components():

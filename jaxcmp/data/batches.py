@@ -1,4 +1,4 @@
-"""Predictions for a whole split, each example exactly once for any batch size or device count."""
+"""Batches of a whole split in order: each example once, for any batch size or device count."""
 
 import collections
 from collections.abc import Callable, Iterable, Iterator
@@ -6,35 +6,14 @@ from contextlib import closing
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxcmp import models
-from jaxcmp.augment import unaugmented
 from jaxcmp.data.streaming import Images, ReadAhead
 from jaxcmp.runtime import devices
 
 # Enough to keep the device busy while the host reads.
 MAX_PENDING = 2
-
-
-def predict_logits(
-    model: models.ViT | models.ResNet,
-    variables: Any,
-    images: Array,
-    *,
-    mean: np.ndarray,
-    std: np.ndarray,
-) -> Array:
-    """Maps images uint8 [batch, height, width, channels] to logits float32 [batch, classes].
-
-    Images of another size than the model's are resized.
-    """
-    images = unaugmented(images, mean, std, image_size=model.image_size)
-    # As in training: nothing is differentiated here.
-    fast = model.clone(has_kernels=True)
-    return jnp.asarray(fast.apply(variables, images, is_training=False))
 
 
 def batch_for(num_examples: int, batch_size: int, num_devices: int) -> int:

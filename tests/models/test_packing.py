@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from trials import RESNET, VIT, Trial, assert_same
 
-from jaxcmp import models, packing
+from jaxcmp import models
 from jaxcmp.checkpoint import trees
+from jaxcmp.models import packing
+from jaxcmp.models.packing import Packed, pack, repack, unpack
 from jaxcmp.optim import make_optimizer
-from jaxcmp.packing import Packed, pack, repack, unpack
 
 DEEP = VIT.clone(depth=3)
 OPTIMIZERS = {
