@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import functools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -246,32 +246,39 @@ class Runner:
     def compile(self) -> None:
         """Compiles the training steps and the evaluation, and records how long each took.
 
-        A program of a single step is compiled too, at the same time, if there are leftovers: steps
+        XLA needs no Python: it compiles one program while the next is traced, so that their
+        seconds overlap. A program of a single step is compiled too if there are leftovers: steps
         before one that is logged or ends an epoch.
         """
-        start = time.perf_counter()
         sizes = {self.steps_per_dispatch, 1} if self._has_leftovers else {self.steps_per_dispatch}
-        self._compile_training(sorted(sizes))
-        self.compile_seconds["train_step"] = time.perf_counter() - start
+        with ThreadPoolExecutor(thread_name_prefix="compile") as threads:
+            start = time.perf_counter()
+            training = {
+                n: threads.submit(self._compile, self._lower_steps(n), "train_step", start)
+                for n in sorted(sizes)
+            }
+            start = time.perf_counter()
+            lowered = self._lower_evaluation()
+            evaluation = threads.submit(self._compile, lowered, "eval_step", start)
+        self.train_programs |= {n: program.result() for n, program in training.items()}
+        self._eval_program = evaluation.result()
         self.temporary_bytes = devices.temporary_bytes(self.train_programs[self.steps_per_dispatch])
-        start = time.perf_counter()
+
+    def _lower_steps(self, num_steps: int) -> Lowered:
+        train = jax.jit(self.take_steps, donate_argnums=0, out_shardings=self._everywhere)
+        batches = self.data.batch_shapes(num_steps)
+        return train.lower(self.state_shapes, *batches, self._train_key)
+
+    def _lower_evaluation(self) -> Lowered:
         predict = jax.jit(self.predict, out_shardings=self._everywhere)
         variables = self._replicated(unpack(self.state_shapes.variables))
-        lowered = predict.lower(variables, self.eval_images)
-        self._eval_program = lowered.compile(compiler_options=self._compiler_options)
-        self.compile_seconds["eval_step"] = time.perf_counter() - start
+        return predict.lower(variables, self.eval_images)
 
-    def _compile_training(self, sizes: Sequence[int]) -> None:
-        """Compiles a program for each number of steps, all at once: XLA needs no Python."""
-        train = jax.jit(self.take_steps, donate_argnums=0, out_shardings=self._everywhere)
-        state = self.state_shapes
-        lowered = [train.lower(state, *self.data.batch_shapes(n), self._train_key) for n in sizes]
-        compiled = partial(Lowered.compile, compiler_options=self._compiler_options)
-        if len(sizes) == 1:
-            self.train_programs[sizes[0]] = compiled(lowered[0])
-            return
-        with ThreadPoolExecutor(len(sizes)) as threads:
-            self.train_programs |= zip(sizes, threads.map(compiled, lowered), strict=True)
+    def _compile(self, lowered: Lowered, name: str, start: float) -> Compiled:
+        """Compiles a program, and records the seconds since `start`, when its tracing began."""
+        program = lowered.compile(compiler_options=self._compiler_options)
+        self.compile_seconds[name] = time.perf_counter() - start
+        return program
 
     def train(self, state: TrainState, steps: range) -> tuple[TrainState, Metrics]:
         """Takes 1 or `steps_per_dispatch` steps in one dispatch, and donates the old state.
@@ -280,7 +287,8 @@ class Runner:
         leftovers is compiled first: a run may go on after a step at which no dispatch would end.
         """
         if len(steps) not in self.train_programs:
-            self._compile_training([len(steps)])
+            lowered = self._lower_steps(len(steps))
+            self.train_programs[len(steps)] = lowered.compile(self._compiler_options)
         state, metrics = self.train_programs[len(steps)](
             state, *self.data.batches(steps), self._train_key
         )

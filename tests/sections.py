@@ -26,6 +26,12 @@ def parts(found: Found) -> list[Block]:
     return [*section.blocks, *section.details] if section else []
 
 
+def finding(answer: Answer) -> str:
+    """The only finding of a section."""
+    (found,) = answer.findings
+    return found.text
+
+
 def table(section: Found, title: str = "") -> Table:
     """The only table whose title has this in it."""
     tables = [block for block in parts(section) if isinstance(block, Table)]

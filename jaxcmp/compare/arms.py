@@ -273,6 +273,16 @@ class Group:
         first, *others = self.ranked
         return [by_accuracy(first, other) for other in others]
 
+    def of_main_pair(self, items: Sequence[T]) -> T | None:
+        """Returns, of items in the order of `pairs`, that of the pair that findings are about.
+
+        It is the first pair of two architectures, or the only pair; None where there is neither.
+        """
+        found = zip(self.pairs, items, strict=True)
+        between = [item for (one, two), item in found if one.architecture != two.architecture]
+        alone = list(items) if len(items) == 1 else []
+        return next(iter([*between, *alone]), None)
+
 
 def by_accuracy(one: Arm, two: Arm) -> tuple[Arm, Arm]:
     """Puts the more accurate arm first; arms that are level stay as they are."""

@@ -14,6 +14,7 @@ from jaxcmp.compare.document import (
     Block,
     Comparison,
     Figure,
+    Finding,
     LeftOut,
     Report,
     Source,
@@ -130,7 +131,6 @@ def _names_drawn_before(path: Path) -> set[str]:
 
 def _comparison(group: Group, name: str) -> Comparison:
     answers = [section(group) for section in SECTIONS]
-    findings = [answers[index].finding for index in FINDINGS]
     suggestions = [suggestion for each in answers for suggestion in each.more]
     return Comparison(
         id=name,
@@ -140,13 +140,24 @@ def _comparison(group: Group, name: str) -> Comparison:
         verdict=answer(group),
         facts=facts(group),
         opening=opening_figure(group),
-        findings=[each for each in findings if each][:MAX_FINDINGS],
+        findings=first_findings([answers[index].findings for index in FINDINGS]),
         tradeoff=tradeoff(group),
         notes=[*about_recipes(group), *account(group), *([NUMBERS] if len(group.arms) > 2 else [])],
         sections=[each.section for each in answers if each.section],
         more=list({each.command: each for each in suggestions}.values()),
         runs=[run for arm in group.all_arms for run in arm.runs],
     )
+
+
+def first_findings(by_section: Sequence[Sequence[Finding]]) -> list[Finding]:
+    """The first of each section, then others while there is room; together by section."""
+    found = [
+        (number, place, finding)
+        for place, own in enumerate(by_section)
+        for number, finding in enumerate(own)
+    ]
+    chosen = sorted(found, key=lambda each: each[:2])[:MAX_FINDINGS]
+    return [finding for _, _, finding in sorted(chosen, key=lambda each: each[1::-1])]
 
 
 def _title(arms: Sequence[Arm]) -> str:

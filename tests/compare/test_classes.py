@@ -223,7 +223,7 @@ def test_each_arm_is_ahead_where_it_really_is(pair):
     start = "vit scores higher than resnet in 1 of 3 classes, most in cat: by 100.00 points (95 %"
     assert start in text
     assert "resnet scores higher than vit in 1 of 3 classes, most in dog: by 100.00 points" in text
-    assert answer.finding is not None and answer.finding.text in text
+    assert sections.finding(answer) in text
 
 
 def test_a_class_called_by_a_number_stands_in_quotation_marks(pair):

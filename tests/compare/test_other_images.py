@@ -112,17 +112,19 @@ def test_the_first_screen_says_that_the_leader_changes(group, answer):
         f"{100 * (two - one):.2f} points of accuracy (95 % interval "
     )
     gap = 100 * (own(group, "resnet").mean() - own(group, "vit").mean())
-    assert answer.finding is not None and answer.finding.text.startswith(start)
-    assert answer.finding.text.endswith(f"on their own test images, resnet is ahead by {gap:.2f}.")
+    assert sections.finding(answer).startswith(start)
+    assert sections.finding(answer).endswith(
+        f"on their own test images, resnet is ahead by {gap:.2f}."
+    )
     (comparison,) = build([group], []).comparisons
-    assert answer.finding.text in [each.text for each in comparison.findings]
+    assert sections.finding(answer) in [each.text for each in comparison.findings]
     assert SECTIONS[FINDINGS[1]] is other_images_section
     assert "Of 2 sets of other images, resnet is ahead on" in sections.texts(answer)
 
 
 def test_a_leader_that_stays_is_no_finding(tmp_path):
     answer = other_images_section(make_evaluated(tmp_path, {"fog-test": SNOW}))
-    assert answer.finding is None
+    assert not answer.findings
     text = "On fog, resnet is ahead by more than seeds explain."
     assert text in sections.texts(answer)
 
@@ -134,7 +136,7 @@ def test_training_images_and_other_checkpoints_are_shown_and_make_no_claim(tmp_p
         evaluate_sample(folder, "cifar10-train", share, split="train")
         evaluate_sample(folder, "fog-best", share, which="best")
     answer = other_images_section(group)
-    assert answer.finding is None and "sets of other images" not in sections.texts(answer)
+    assert not answer.findings and "sets of other images" not in sections.texts(answer)
     assert gaps_of(answer, "fog, best checkpoint")["ahead"].text == "vit"
     assert gaps_of(answer, "cifar10, split train")["ahead"].text == "vit"
     shown = tradeoff(group)
@@ -144,7 +146,7 @@ def test_training_images_and_other_checkpoints_are_shown_and_make_no_claim(tmp_p
 def test_two_seeds_make_no_claim_and_are_shown_each(tmp_path):
     group = make_evaluated(tmp_path, {"fog-test": FOG}, seeds=(0, 1))
     answer = other_images_section(group)
-    assert answer.finding is None
+    assert not answer.findings
     assert "takes three seeds of both" in sections.texts(answer)
     assert gaps_of(answer, "fog")["ahead"].text == "–"
     table = sections.table(answer, "Accuracy on other images")
@@ -303,7 +305,7 @@ def test_the_same_images_changed_in_several_ways_are_one_set_their_mean(tmp_path
     assert cells["over images, points [95 % interval]"].interval == pytest.approx(
         [100 * bound for bound in interval]
     )
-    assert cells["ahead"].text == "vit" and answer.finding is not None
+    assert cells["ahead"].text == "vit" and answer.findings
     each = sections.table(answer, "Accuracy on each set of images")
     assert sections.names(each)[1:] == ["made/darkness", "made/fog", "made/frost"]
     shown = tradeoff(group)

@@ -12,10 +12,10 @@ import sample_runs
 import sections
 from sample_runs import TWO_SEEDS_EACH, Sample
 
-from jaxcmp.compare.document import Figure, LeftOut, Report, from_json
+from jaxcmp.compare.document import Figure, Finding, LeftOut, Report, from_json
 from jaxcmp.compare.pages.markdown import render_markdown
 from jaxcmp.compare.pages.page import render_html
-from jaxcmp.compare.report import PAGE, build, write_report
+from jaxcmp.compare.report import PAGE, build, first_findings, write_report
 from jaxcmp.errors import JaxcmpError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -57,6 +57,15 @@ def test_a_comparison_has_its_sections_in_order(report):
     texts = " ".join(each.text for each in comparison.more)
     assert all(word in texts for word in ("Model or recipe", "Less data", "Pretraining"))
     assert all(each.command.startswith("python -m jaxcmp.") for each in comparison.more)
+
+
+def test_each_section_has_a_finding_on_the_first_screen_before_any_has_two():
+    one, two, three, four = (
+        [Finding(f"{name}{i}.", name, name) for i in range(num)]
+        for name, num in (("a", 1), ("b", 3), ("c", 1), ("d", 1))
+    )
+    assert first_findings([one, two, [], three, four]) == [*one, *two[:2], *three, *four]
+    assert first_findings([one] * 7) == one * 5
 
 
 def test_what_is_folded_has_a_title_of_six_words_at_most(report):

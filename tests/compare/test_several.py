@@ -144,6 +144,24 @@ def test_held_out_images_choose_the_arm_of_each_model(held_out):
     assert f"{best[0].name} of 3 resnet arms and {best[1].name} of 3 vit arms" in second
 
 
+def test_findings_are_about_the_best_of_each_model_where_held_out_images_choose_it(held_out):
+    first, other = held_out.of_main_pair(held_out.pairs)
+    assert {first.name, other.name} == {arm.name for arm in chosen(held_out.arms)}
+
+
+def test_findings_without_held_out_images_are_about_the_first_arm_of_each_model(six):
+    first, other = six.of_main_pair(six.pairs)
+    assert {first.name, other.name} == {
+        next(arm.name for arm in six.arms if arm.architecture == name) for name in ("resnet", "vit")
+    }
+
+
+def test_several_arms_of_one_model_have_no_pair_that_findings_are_about(six):
+    alike = [arm for arm in six.arms if arm.architecture == "vit"]
+    group = dataclasses.replace(six, arms=tuple(alike))
+    assert len(alike) > 2 and group.of_main_pair(group.pairs) is None
+
+
 def test_arms_that_are_level_on_held_out_images_are_said_to_be():
     held_out = {"a": 0.7, "b": 0.1 + 0.2 + 0.4, "c": 0.6}
     arms = [with_held_out(name, [0.8, 0.81, 0.82], each) for name, each in held_out.items()]

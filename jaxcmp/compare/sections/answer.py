@@ -1,4 +1,4 @@
-"""A section's part of the report: itself, its finding, and the run that would fill it."""
+"""A section's part of the report: itself, its findings, and the run that would fill it."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from jaxcmp.compare.document import Block, Finding, Section, Suggestion, Text
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A section, None if no run has data, and its `finding` for the first screen, if any."""
+    """A section, None if no run has data, and its `findings` for the first screen."""
 
     section: Section | None = None
-    finding: Finding | None = None
+    findings: tuple[Finding, ...] = ()
     more: tuple[Suggestion, ...] = ()
 
 
@@ -20,14 +20,17 @@ def answered(
     title: str,
     blocks: Sequence[Block],
     *,
-    finding: str = "",
+    findings: Sequence[str | None] = (),
     details: Sequence[Block] = (),
     folded: str = "",
     more: Sequence[Suggestion] = (),
 ) -> Answer:
-    """A section with data; `folded` names its `details` in six words at most."""
+    """A section with data; `folded` names its `details` in six words at most.
+
+    The more important of its `findings` come first; an empty one is none.
+    """
     section = Section(name, title, list(blocks), list(details), folded if details else "")
-    return Answer(section, Finding(finding, name, title) if finding else None, tuple(more))
+    return Answer(section, tuple(Finding(f, name, title) for f in findings if f), tuple(more))
 
 
 def unanswered(text: str, command: str) -> Answer:

@@ -34,7 +34,7 @@ def classes_section(group: Group) -> Answer:
         "classes",
         "Classes",
         [*texts(*sentences), _accuracies(group, order), *tables[:num_shown]],
-        finding=sentences[0] if len(gaps) == 1 else "",
+        findings=[group.of_main_pair(sentences)],
         details=[*tables[num_shown:], _confusions(group), _confused(group)],
         folded="confusion matrices",
     )

@@ -47,14 +47,14 @@ def cost_section(group: Group) -> Answer:
     names = ", ".join(arm.name for arm in arms)
     alternative = f"Test accuracy against what training had spent, for {names}."
     figure = Figure("cost", panels, CAPTION, alternative)
-    said, equal, more = _equal_flops(group)
+    sentences, equal, more = _equal_flops(group)
     alternative = f"Test accuracy against parameters, for {names}."
     sizes = Figure("parameters", [_sizes(arms)], SIZE_CAPTION, alternative)
     return answered(
         "cost",
         TITLE,
         [*equal, figure],
-        finding=said[0] if said and len(group.pairs) == 1 else "",
+        findings=[group.of_main_pair(sentences)],
         details=[sizes, *_notes(arms, devices)],
         folded="parameters",
         more=more,
@@ -96,9 +96,10 @@ def _sizes(arms: Sequence[Arm]) -> Plot:
 def _equal_flops(group: Group) -> tuple[list[str], list[Block], list[Suggestion]]:
     """Compares arms at the lengths at which their trainings take as many operations.
 
-    Returns sentences, the blocks that hold them, and the runs that would compare the other pairs.
+    Returns a sentence for each pair, "" where there is none, the blocks, and the runs that would
+    compare the other pairs.
     """
-    said: list[str] = []
+    sentences: list[str] = []
     blocks: list[Block] = []
     more: list[Suggestion] = []
     for leader, other in group.pairs:
@@ -108,15 +109,16 @@ def _equal_flops(group: Group) -> tuple[list[str], list[Block], list[Suggestion]
                 f"{leader.name} and {other.name} take as many training FLOPs as each other, "
                 f"{_say_flops(one)} and {_say_flops(two)}: who is ahead is ahead at equal cost."
             )
-            said.append(text)
+            sentences.append(text)
             blocks += texts(text)
         elif pairs := _equal_pairs(group, leader, other):
             own = [f"At equal training FLOPs, {lead_sentence(*pair)}" for pair in pairs]
-            said += own
+            sentences.append(own[0])
             blocks += [*texts(*own), _equal_table(pairs)]
         else:
+            sentences.append("")
             more.append(_planned(leader, other))
-    return said, blocks, more
+    return sentences, blocks, more
 
 
 def _equal_pairs(group: Group, first: Arm, second: Arm) -> list[tuple[Arm, Arm]]:

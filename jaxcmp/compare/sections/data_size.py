@@ -81,19 +81,20 @@ def data_size_section(group: Group) -> Answer:
         return Answer(more=tuple(_other_sizes(group)))
     blocks: list[Block] = []
     details: list[Block] = []
+    findings = []
     for budget, each in found.items():
         by_arm = {sized.arm.index: sized for sized in each}
         pairs = [[by_arm.get(arm.index) for arm in pair] for pair in group.pairs]
-        both = [(one, two) for one, two in pairs if one and two]
-        blocks += texts(*(crossing_sentence(*pair, budget) for pair in both))
+        sentences = [crossing_sentence(o, t, budget) if o and t else "" for o, t in pairs]
+        findings.append(group.of_main_pair(sentences))
+        blocks += texts(*sentences)
         blocks.append(_figure(each, budget))
         details += [Text(MEANING[budget]), _table(each, budget), *notes(*map(law_text, each))]
-    first = blocks[0]
     return answered(
         "data-size",
         TITLE,
         blocks,
-        finding=first.text if isinstance(first, Text) and len(group.pairs) == 1 else "",
+        findings=findings[:1],
         details=[*details, *notes(_left_out(group, found))],
         folded="accuracies in tables, power laws",
         more=_missing_steps(found[EPOCHS]) if [*found] == [EPOCHS] else [],

@@ -63,7 +63,7 @@ def other_images_section(group: Group) -> Answer:
         "other-images",
         TITLE,
         [*blocks, *notes(*_notes(evaluated)), *_missing(evaluated)],
-        finding=changes[0] if changes else "",
+        findings=changes[:1],
         details=details,
     )
 

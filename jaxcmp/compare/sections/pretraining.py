@@ -78,7 +78,7 @@ def pretraining_section(group: Group) -> Answer:
         "pretraining",
         TITLE,
         [*texts(*gains, *gaps), *pretraining_figures(arms), _gain_table(arms)],
-        finding=(gaps or gains or [""])[0],
+        findings=(gaps or gains)[:1],
         details=[*table, *by_class, *data_blocks(group, arms)],
         folded="gaps, classes, origin of the weights",
         more=_missing(arms),

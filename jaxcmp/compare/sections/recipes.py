@@ -94,7 +94,7 @@ def recipes_section(group: Group) -> Answer:
         "recipes",
         TITLE,
         blocks,
-        finding=findings[0] if len(findings) == 1 else "",
+        findings=findings if len(findings) == 1 else (),
         details=[*details, *notes(_left_out(group, some))],
         folded="the effects in a table",
         more=more,

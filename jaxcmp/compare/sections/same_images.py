@@ -44,17 +44,17 @@ def same_images_section(group: Group) -> Answer:
         return unanswered(text, other_model(group.arms[0].outcomes[0]))
     blocks: list[Block] = []
     details: list[Block] = []
-    findings = []
+    sentences = []
     for leader, other in group.pairs:
         table, alike = _agreement(group, leader, other)
-        findings.append(_answer(leader, other))
-        blocks += [*texts(findings[-1], alike), table]
+        sentences.append(_answer(leader, other))
+        blocks += [*texts(sentences[-1], alike), table]
         details += [_pairs_table(leader, other), _gallery(group, leader, other)]
     return answered(
         "same-images",
         "The same images",
         blocks,
-        finding=findings[0] if len(findings) == 1 else "",
+        findings=[group.of_main_pair(sentences)],
         details=details,
         folded="run by run, and pictures",
     )

@@ -47,7 +47,8 @@ def why_section(group: Group) -> Answer:
     if not pairs:
         return _uninspected(group, stem)
     questions = questions_for(pairs[0][0])
-    gaps = [gap for pair in pairs for gap in find_gaps(questions, *pair)]
+    by_pair = [find_gaps(questions, one, two) if one and two else [] for one, two in found]
+    gaps = [gap for each in by_pair for gap in each]
     seeds = ", ".join(f"{len(each.inspections)} of {each.arm.name}" for each in arms)
     images = f"the same {arms[0].num_images:,} test images, after the last epoch; seeds: {seeds}."
     blocks: list[Block] = [*texts(*stem), *notes(f"All on {images}")]
@@ -68,12 +69,12 @@ def why_section(group: Group) -> Answer:
     if inspected.missing:
         text = "These runs were not inspected as the others were, and are not shown here:"
         blocks += [Text(text), Commands([on_runs(INSPECT, inspected.missing)])]
-    finding = _finding(gaps) if len(pairs) == len(group.pairs) == 1 else ""
+    strongest = _finding(group.of_main_pair(by_pair) or [])
     return answered(
         "why",
         TITLE,
         blocks,
-        finding=stem[0] if len(stem) == 1 else finding,
+        findings=[stem[0] if len(stem) == 1 else "", strongest],
         details=[*details, _table(questions, arms), *texts(*by_class), *galleries[1:]],
         folded=FOLDED,
     )
@@ -86,7 +87,7 @@ def _uninspected(group: Group, stem: Sequence[str]) -> Answer:
     missing = unanswered(text, on_runs(INSPECT, runs_of(group.arms)))
     if not stem:
         return missing
-    return answered("why", TITLE, texts(*stem), finding=stem[0], more=missing.more)
+    return answered("why", TITLE, texts(*stem), findings=stem[:1], more=missing.more)
 
 
 def _finding(gaps: Sequence[Gap]) -> str:

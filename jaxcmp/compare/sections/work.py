@@ -46,7 +46,7 @@ def work_section(group: Group) -> Answer:
         "work",
         TITLE,
         [*texts(*said), _time_table(arms, base)],
-        finding=said[0] if len(said) == 1 else "",
+        findings=said if len(said) == 1 else (),
         details=details,
         folded="counts by component",
     )
