@@ -276,12 +276,15 @@ class Group:
     def of_main_pair(self, items: Sequence[T]) -> T | None:
         """Returns, of items in the order of `pairs`, that of the pair that findings are about.
 
-        It is the first pair of two architectures, or the only pair; None where there is neither.
+        It is the only pair, or the first one of two architectures. None where there is neither, and
+        where several settings of one arm compete without held-out images to choose between them.
         """
-        found = zip(self.pairs, items, strict=True)
+        names = {arm.outcomes[0].name for arm in self.arms}
+        if len(names) < len(self.arms) > 2 and not by_held_out(self.arms):
+            return None
+        found = list(zip(self.pairs, items, strict=True))
         between = [item for (one, two), item in found if one.architecture != two.architecture]
-        alone = list(items) if len(items) == 1 else []
-        return next(iter([*between, *alone]), None)
+        return next(iter(between or (items if len(items) == 1 else [])), None)
 
 
 def by_accuracy(one: Arm, two: Arm) -> tuple[Arm, Arm]:

@@ -12,8 +12,8 @@ from jaxcmp.compare.words import CLEAR, MAX_NAMED, count, listed, shortened
 # A longer title, or one of more settings, is not read.
 MAX_TITLE, MAX_KEYS = 48, 2
 NO_CHOICE = (
-    "The best arm is chosen on held-out images alone, and not all of these runs have some "
-    "(--config.data.validation_fraction=0.1)."
+    "No arm is called the best: that choice takes held-out images, which not all of these runs "
+    "have (--config.data.validation_fraction=0.1)."
 )
 NUMBERS = "± is half of the 95 % t-interval over seeds; with fewer than three seeds, each is shown."
 

@@ -149,11 +149,22 @@ def test_findings_are_about_the_best_of_each_model_where_held_out_images_choose_
     assert {first.name, other.name} == {arm.name for arm in chosen(held_out.arms)}
 
 
-def test_findings_without_held_out_images_are_about_the_first_arm_of_each_model(six):
-    first, other = six.of_main_pair(six.pairs)
-    assert {first.name, other.name} == {
-        next(arm.name for arm in six.arms if arm.architecture == name) for name in ("resnet", "vit")
-    }
+def test_findings_of_settings_that_nothing_chooses_between_are_about_no_pair(six):
+    assert six.of_main_pair(six.pairs) is None
+    assert not build([six], []).comparisons[0].findings
+
+
+def test_findings_of_arms_with_names_of_their_own_are_about_the_first_of_each_model(tmp_path):
+    arms = ("vit", "resnet", "vit-conv")
+    samples = [Sample("vit", seed, config={"arm": arm}) for arm in arms for seed in (0, 1, 2)]
+    samples[3:6] = [Sample("resnet", seed) for seed in (0, 1, 2)]
+    group = make_group(tmp_path, *samples)
+    first, other = group.of_main_pair(group.pairs)
+    assert {first.name, other.name} == {"resnet", "vit"}
+    (comparison,) = build([group], []).comparisons
+    assert comparison.tradeoff.title == "Accuracy and cost: resnet and vit"
+    assert [fact.arm for fact in comparison.facts] == [0, 1, 2, None]
+    assert comparison.facts[-1].label == "multiply-adds per image, resnet to vit"
 
 
 def test_several_arms_of_one_model_have_no_pair_that_findings_are_about(six):

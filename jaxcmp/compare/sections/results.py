@@ -22,6 +22,8 @@ from jaxcmp.compare.words import UNCLEAR, count
 TITLE = "All results"
 # More sets of other images do not fit the first screen.
 MAX_OTHER = 3
+# Numbers beside the opening figure; more arms have one each.
+MAX_FACTS = 4
 # In fewer epochs, smoothed over 5, all are close to the end.
 MIN_EPOCHS = 15
 # Labels, and the cells of an arm.
@@ -90,18 +92,20 @@ def pairs_table(arms: Sequence[Arm]) -> Table:
 
 
 def facts(group: Group) -> list[Fact]:
-    """The accuracies, and how the first two arms compare in size and in time."""
+    """The accuracies, and how the two arms of findings compare in work and in time."""
     found = []
     for arm in group.arms:
         cell = columns.accuracy(arm)
         num = count(len(arm.outcomes), "seed")
         found.append(Fact(cell.text, f"{arm.name}, test accuracy, {num}", arm.index))
-    if len(group.arms) == 2:
-        one, two = group.ranked
+    pair = group.of_main_pair(group.pairs)
+    if pair and len(group.arms) <= MAX_FACTS:
+        one, two = pair
         names = f"{one.name} to {two.name}"
         work = one.outcomes[0].multiply_adds / two.outcomes[0].multiply_adds
         found.append(Fact(f"{work:.2f}×", f"multiply-adds per image, {names}"))
-        if ratio := time_ratio(one, two):
+        ratio = time_ratio(one, two)
+        if ratio and len(found) < MAX_FACTS:
             found.append(Fact(_times(ratio, []).text, f"training time, {names}"))
     return found
 
@@ -119,15 +123,17 @@ def time_ratio(one: Arm, two: Arm) -> Estimate | None:
 
 
 def tradeoff(group: Group) -> Table | None:
-    """Makes the table of accuracy and cost of two arms; the better value is marked.
+    """Makes the table of accuracy and cost of the two arms of findings; marks the better value.
 
     Gap and ratios are of the arm with more accuracy to the other, and come early: on a phone the
     last columns are out of sight.
     """
-    if len(group.arms) != 2:
+    pair = group.of_main_pair(group.pairs)
+    if pair is None:
         return None
-    one, two = group.ranked
-    rows = [_accuracy_row("Test accuracy", gap(one, two)), *_on_other_images(group)]
+    one, two = pair
+    (own,) = (each for each in every_gap(group.arms) if (each.first, each.second) == pair)
+    rows = [_accuracy_row("Test accuracy", own), *_on_other_images(group, pair)]
     for label, cell, ratio in (
         ("Parameters", _parameters, _counted(_parameters, one, two)),
         ("Training FLOPs", _training_flops, _counted(_training_flops, one, two)),
@@ -142,7 +148,8 @@ def tradeoff(group: Group) -> Table | None:
         rows.append([cells.words(label), shown, *_mark(found, lead, LESS)])
     headings = [*columns.of_words(""), Column(f"{one.name} to {two.name}")]
     headings += columns.of_arms([one, two])
-    return Table("Accuracy and cost", headings, rows, TRADEOFF_NOTE)
+    names = f": {one.name} and {two.name}" if len(group.arms) > 2 else ""
+    return Table(f"Accuracy and cost{names}", headings, rows, TRADEOFF_NOTE)
 
 
 def _mark(found: Sequence[Cell], lead: Lead, better: Sequence[Lead] = MORE) -> list[Cell]:
@@ -159,12 +166,13 @@ def _accuracy_row(label: str, found: Gap) -> list[Cell]:
     return [cells.words(label), shown, *_mark(accuracies, found.lead)]
 
 
-def _on_other_images(group: Group) -> list[list[Cell]]:
+def _on_other_images(group: Group, pair: tuple[Arm, Arm]) -> list[list[Cell]]:
     """Makes a row for each set of other images that both arms have; none where they are many."""
+    indices = {arm.index for arm in pair}
     rows = [
         _accuracy_row(f"Accuracy on {images.title}", each)
         for images, each in gaps_on(group, read_evaluated(group).shown)
-        if images.is_test
+        if images.is_test and {each.first.index, each.second.index} == indices
     ]
     return rows if len(rows) <= MAX_OTHER else []
 
