@@ -28,13 +28,11 @@ def about_recipes(group: Group) -> list[str]:
         return []
     if len(arms) > 2:
         return [
-            f"The arms differ in {listed(parts)} too: a gap between two models with two recipes is "
-            "one of model and recipe together."
+            f"The arms also differ in {listed(parts)}: a gap between two models with two recipes "
+            "is one of model and recipe together."
         ]
     names = " and ".join(arm.name for arm in arms)
-    return [
-        f"{names} differ in {listed(parts)} too: what sets them apart is model and recipe together."
-    ]
+    return [f"{names} also differ in {listed(parts)}: the gap is one of model and recipe together."]
 
 
 def _beside(group: Group) -> list[str]:

@@ -279,12 +279,16 @@ class Group:
         It is the only pair, or the first one of two architectures. None where there is neither, and
         where several settings of one arm compete without held-out images to choose between them.
         """
-        names = {arm.outcomes[0].name for arm in self.arms}
-        if len(names) < len(self.arms) > 2 and not by_held_out(self.arms):
+        if has_settings_of_one_arm(self.arms) and len(items) > 1 and not by_held_out(self.arms):
             return None
         found = list(zip(self.pairs, items, strict=True))
         between = [item for (one, two), item in found if one.architecture != two.architecture]
         return next(iter(between or (items if len(items) == 1 else [])), None)
+
+
+def has_settings_of_one_arm(arms: Sequence[Arm]) -> bool:
+    """Returns whether some arms share a name, so that only a setting tells them apart."""
+    return len({arm.outcomes[0].name for arm in arms}) < len(arms)
 
 
 def by_accuracy(one: Arm, two: Arm) -> tuple[Arm, Arm]:

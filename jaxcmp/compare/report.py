@@ -132,17 +132,20 @@ def _names_drawn_before(path: Path) -> set[str]:
 def _comparison(group: Group, name: str) -> Comparison:
     answers = [section(group) for section in SECTIONS]
     suggestions = [suggestion for each in answers for suggestion in each.more]
+    table = tradeoff(group)
+    # The note of the table says what ± is.
+    numbers = [NUMBERS] if len(group.arms) > 2 and table is None else []
     return Comparison(
         id=name,
         data=group.data,
         title=_title(group.arms),
         arms=[arm.name for arm in group.arms],
-        verdict=answer(group),
+        verdict=[*answer(group), *about_recipes(group)],
         facts=facts(group),
         opening=opening_figure(group),
         findings=first_findings([answers[index].findings for index in FINDINGS]),
-        tradeoff=tradeoff(group),
-        notes=[*about_recipes(group), *account(group), *([NUMBERS] if len(group.arms) > 2 else [])],
+        tradeoff=table,
+        notes=[*account(group), *numbers],
         sections=[each.section for each in answers if each.section],
         more=list({each.command: each for each in suggestions}.values()),
         runs=[run for arm in group.all_arms for run in arm.runs],

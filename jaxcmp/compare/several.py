@@ -3,10 +3,11 @@
 import itertools
 from collections.abc import Sequence
 
-from jaxcmp.compare.arms import Arm, by_held_out, gathered
+from jaxcmp.compare.arms import Arm, by_held_out, gathered, has_settings_of_one_arm
+from jaxcmp.compare.cells import say_p
 from jaxcmp.compare.gaps import Gap, every_gap
 from jaxcmp.compare.recipe_keys import differing, short_names
-from jaxcmp.compare.statistics.means import CONFIDENCE, ROUNDING, Estimate
+from jaxcmp.compare.statistics.means import ROUNDING, Estimate
 from jaxcmp.compare.words import CLEAR, MAX_NAMED, count, listed, shortened
 
 # A longer title, or one of more settings, is not read.
@@ -43,7 +44,9 @@ def chosen(arms: Sequence[Arm]) -> list[Arm]:
 def sentences(arms: Sequence[Arm]) -> list[str]:
     """Says how many pairs differ, and how the best arms are chosen, if they are."""
     counts, best = _counts(every_gap(arms)), chosen(arms)
-    return [choice(arms, best), *counts] if best else [*counts, NO_CHOICE]
+    if best:
+        return [choice(arms, best), *counts]
+    return [*counts, *([NO_CHOICE] if has_settings_of_one_arm(arms) else [])]
 
 
 def choice(arms: Sequence[Arm], best: Sequence[Arm]) -> str:
@@ -68,7 +71,7 @@ def _counts(pairs: Sequence[Gap]) -> list[str]:
         pairs, lambda each: frozenset({each.first.architecture, each.second.architecture})
     )
     lines = [_lead(min(two), max(two), found) for two, found in between.items() if len(two) == 2]
-    num, real = len(pairs), sum(pair.lead.is_real for pair in pairs)
+    num, real = len(pairs), [pair for pair in pairs if pair.lead.is_real]
     unknown = sum(pair.p_holm is None for pair in pairs)
     if unknown == num:
         return [
@@ -76,11 +79,12 @@ def _counts(pairs: Sequence[Gap]) -> list[str]:
             "unknown: that takes three seeds of both its arms."
         ]
     without = f" Of {unknown} it is unknown, for want of three seeds of both arms." * (unknown > 0)
+    which = f"All {num}" if len(real) == num else f"{len(real) or 'None'} of {num}"
+    largest = f"largest {say_p(max(pair.p_holm or 0.0 for pair in real))} " if real else ""
     return [
         *lines,
-        f"Of all {num} pairs of arms, {real or 'none'} differ{'s' * (real == 1)} by {CLEAR} "
-        f"(Welch's test, p < {1 - CONFIDENCE:.2g} after Holm's correction for "
-        f"{count(num - unknown, 'test')}).{without}",
+        f"{which} pairs of arms differ{'s' * (len(real) == 1)} by {CLEAR} (Welch's test, {largest}"
+        f"after Holm's correction for {count(num - unknown, 'test')}).{without}",
     ]
 
 
@@ -89,6 +93,7 @@ def _lead(one: str, two: str, pairs: Sequence[Gap]) -> str:
     leader, real = pairs[0].first, [pair for pair in pairs if pair.lead.is_real]
     if len(real) == len(pairs) <= MAX_NAMED and all(pair.first is leader for pair in pairs):
         sizes = [f"{pair.second.name} by {_size(pair.over_seeds)}" for pair in pairs]
+        sizes[0] = sizes[0].replace(" points (", " points of test accuracy (95 % interval ")
         return f"{leader.name} is ahead of {' and of '.join(sizes)}, {CLEAR}."
     ahead = [pair.first.architecture for pair in real]
     # The model with more leads is named first.

@@ -27,7 +27,7 @@ def test_runs_beside_the_arms_are_counted_by_kind_and_named():
 def test_arms_that_differ_in_recipe_too_are_said_to_do_so(tmp_path):
     whole = make_group(tmp_path, *TWO_SEEDS_EACH)
     (remark,) = about_recipes(whole)
-    assert remark.startswith("resnet and vit differ in optimizer, ")
+    assert remark.startswith("resnet and vit also differ in optimizer, ")
     config = whole.arms[0].config
     alike = alter(whole, lambda each: with_files(each, config=each.run.config | recipe_of(config)))
     assert about_recipes(alike) == []

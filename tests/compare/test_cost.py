@@ -49,17 +49,17 @@ def spend(outcome: Outcome, flops: float, seconds: list[float], accuracies: list
 
 def test_lines_follow_the_mean_over_seeds(made_up):
     figure = sections.figure(cost_section(made_up), "cost")
-    line = sections.series(sections.plot(figure, "Training FLOPs"), "vit")
+    line = sections.series(sections.plot(figure, "Accuracy by training FLOPs"), "vit")
     assert line.x == pytest.approx([2, 4, 6, 8, 10])
     assert line.y == pytest.approx([25, 45, 65, 75, 85])
-    line = sections.series(sections.plot(figure, "Training time"), "resnet")
+    line = sections.series(sections.plot(figure, "Accuracy by training time"), "resnet")
     assert line.x == pytest.approx([1.5, 4])
     assert line.runs == made_up.arms[0].runs
 
 
 def test_lines_meet_the_epochs_that_all_seeds_recorded(group):
     panels = [
-        sections.plot(sections.figure(cost_section(each), "cost"), "Training FLOPs")
+        sections.plot(sections.figure(cost_section(each), "cost"), "Accuracy by training FLOPs")
         for each in (group, every_other_epoch_of(group, 1))
     ]
     whole, thin = (sections.series(panel, "vit") for panel in panels)
@@ -67,7 +67,9 @@ def test_lines_meet_the_epochs_that_all_seeds_recorded(group):
 
 
 def test_parameters_stand_beside_the_final_accuracy_of_each_of_two_seeds(made_up):
-    panel = sections.plot(sections.figure(cost_section(made_up), "parameters"), "Parameters")
+    panel = sections.plot(
+        sections.figure(cost_section(made_up), "parameters"), "Accuracy by parameters"
+    )
     point = sections.series(panel, "vit")
     assert point.x == [made_up.arms[1].outcomes[0].parameters / 1e6]
     assert point.y == pytest.approx([85])
@@ -82,13 +84,13 @@ def test_times_on_different_devices_are_never_compared(made_up):
     )
     assert "several devices (T4, cpu)" in sections.texts(section)
     panels = [panel.title for panel in sections.figure(section, "cost").panels]
-    assert panels == ["Training FLOPs"]
+    assert panels == ["Accuracy by training FLOPs"]
 
 
 def test_one_arm_with_one_seed_has_curves_and_nothing_to_compare(tmp_path):
     section = cost_section(make_group(tmp_path, Sample("vit")))
     assert not sections.has_table(section, "")
-    panel = sections.plot(sections.figure(section, "parameters"), "Parameters")
+    panel = sections.plot(sections.figure(section, "parameters"), "Accuracy by parameters")
     assert sections.series(panel, "vit").low is None
 
 

@@ -14,9 +14,9 @@ GAP = Estimate(-5.0, (-6.0, -4.0), 0.0004)
         (GAP, {}, "5.00 points (95 % interval 4.00 to 6.00, p < 0.001)"),
         (GAP, {"is_signed": True}, "−5.00 points (95 % interval −6.00 to −4.00, p < 0.001)"),
         (
-            *(GAP, {"of": "class, classes"}),
-            "5.00 points (95 % interval 4.00 to 6.00 for this class alone, p < 0.001 after Holm's "
-            "correction for all classes)",
+            *(GAP, {"of": "classes"}),
+            "5.00 points (95 % interval 4.00 to 6.00, p < 0.001 after Holm's correction for all "
+            "classes)",
         ),
         (
             *(Estimate(5.0, None, 0.1), {"also": "n = 3"}),

@@ -72,8 +72,8 @@ def test_shifts_are_compared_on_the_same_images_with_welchs_interval_over_seeds(
         "Shifted by 1 to 4 pixels in eight directions, resnet keeps "
         f"{np.mean(one):.2f} % of its answers and vit {np.mean(two):.2f} %: "
         f"{np.mean(one) - np.mean(two):.2f} points apart (95 % interval {interval[0]:.2f} to "
-        f"{interval[1]:.2f} for this question alone, p < 0.001 after Holm's correction for all "
-        "questions), more than seeds alone explain."
+        f"{interval[1]:.2f}, p < 0.001 after Holm's correction for all questions), more "
+        "than seeds alone explain."
     )
     assert words in sections.texts(answer)
     assert "same 100 test images" in sections.texts(answer)

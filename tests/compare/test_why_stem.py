@@ -78,9 +78,9 @@ def test_the_report_says_how_much_of_the_gap_the_stem_closes(tmp_path):
     gain = result.confidence_interval()
     assert share.interval is not None
     words = (
-        f"change vit by +{np.mean(conv) - np.mean(vit):.2f} points (95 % interval "
-        f"+{gain[0]:.2f} to +{gain[1]:.2f}, p = {tuple(result)[1]:.2g}): "
-        f"{100 * share.mean:.0f} % of the gap to resnet (95 % "
+        f"it scores {np.mean(conv) - np.mean(vit):.2f} points more (95 % interval "
+        f"{gain[0]:.2f} to {gain[1]:.2f}, p = {tuple(result)[1]:.2g}): "
+        f"{100 * share.mean:.0f} % of the gap of vit to resnet (95 % "
         f"interval {100 * share.interval[0]:.0f} to {100 * share.interval[1]:.0f} %)."
     )
     assert text.endswith(words)
@@ -102,4 +102,4 @@ def test_other_differences_than_the_stem_are_no_such_pair(tmp_path):
 
 def test_it_needs_no_inspection(tmp_path):
     answer = why_section(make_stems(tmp_path, (0.95, 0.5, 0.7)))
-    assert "of the gap to resnet" in sections.texts(answer)
+    assert "of the gap of vit to resnet" in sections.texts(answer)

@@ -76,6 +76,7 @@ def render_html(report: Report, drawings: Drawings | None = None) -> str:
         digest=digest,
         style=style_sheet() + _resource("page.css"),
         sign=sign,
+        NUM_ARMS=NUM_ARMS,
         cell_class=cell_class,
         kind_of=kind_of,
         is_png=is_png,

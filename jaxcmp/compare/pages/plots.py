@@ -126,7 +126,8 @@ def _set_axis(axis: Drawn, said: Axis) -> None:
         axis.set_minor_locator(ticker.NullLocator())
     else:
         whole = said.label in ("epoch", "block", "shift, pixels")
-        axis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=whole))
+        most = 5 if is_x else 6
+        axis.set_major_locator(ticker.MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], integer=whole))
     axis.set_major_formatter(lambda value, _: f"{value:,.10g}".replace("-", "−"))
 
 

@@ -81,7 +81,8 @@ def _accuracies(group: Group, order: Sequence[int]) -> Figure:
     return Figure(
         "classes",
         [Plot("Accuracy by class", Axis("test accuracy, %"), axis, series)],
-        "Mean over seeds, with its 95 % interval for the choice of the class's test images.",
+        "Mean over seeds, with its 95 % interval for the choice of the class's test images. "
+        "Classes stand in the order of the gap.",
         "Test accuracy of each arm in each class, with intervals.",
     )
 
@@ -94,7 +95,7 @@ def _sentence(group: Group, leader: Arm, other: Arm, gaps: Mapping[int, Estimate
         (other, leader, [*gaps][::-1], Lead.SECOND),
     ):
         if real := [c for c in ordered if gaps[c].lead is side]:
-            by = differences.in_words(gaps[real[0]], of="class, classes")
+            by = differences.in_words(gaps[real[0]], of="classes")
             parts.append(
                 f"{arm.name} scores higher than {rival.name} in {len(real)} of {num}, most in "
                 f"{group.class_labels[real[0]]}: by {by}"

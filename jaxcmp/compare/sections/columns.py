@@ -23,9 +23,9 @@ def of_arms(arms: Sequence[Arm]) -> list[Column]:
 
 def of_gaps() -> list[Column]:
     """Returns the headings of the cells that `gap` makes."""
-    over = "points [95 % interval]"
-    numbers = of_numbers(f"over seeds, {over}", "p, Holm", "p", f"over images, {over}")
-    return [*of_words("first", "second"), *numbers]
+    size = "points [95 % interval]"
+    seeds = of_numbers(f"over seeds, {size}", "p over seeds, Holm", "p over seeds")
+    return [*of_words("first", "second"), *seeds, *of_numbers(f"over images, {size}")]
 
 
 def gap(found: Gap) -> list[Cell]:

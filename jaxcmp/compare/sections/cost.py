@@ -18,7 +18,10 @@ from jaxcmp.compare.words import count
 
 TITLE = "Cost"
 ACCURACY = Axis("test accuracy, %")
-CAPTION = "The mean over seeds after each epoch, on a schedule made for the whole run."
+CAPTION = (
+    "Mean over seeds after each epoch. A run planned for a shorter length would have another "
+    "learning rate at the same point."
+)
 SIZE_CAPTION = (
     "The last epoch: mean with its 95 % t-interval over seeds, or each of fewer than three."
 )
@@ -40,10 +43,10 @@ def _minutes(outcome: Outcome) -> list[float]:
 def cost_section(group: Group) -> Answer:
     arms = group.arms
     devices = sorted(all_devices(runs_of(arms)))
-    panels = [_along("Training FLOPs", "training TFLOP", _teraflops, arms)]
+    panels = [_along("Accuracy by training FLOPs", "training TFLOP", _teraflops, arms)]
     # Times on different machines have no common mean, and no common axis.
     if len(devices) == 1:
-        panels.append(_along("Training time", "training time, min", _minutes, arms))
+        panels.append(_along("Accuracy by training time", "training time, min", _minutes, arms))
     names = ", ".join(arm.name for arm in arms)
     alternative = f"Test accuracy against what training had spent, for {names}."
     figure = Figure("cost", panels, CAPTION, alternative)
@@ -90,7 +93,7 @@ def _sizes(arms: Sequence[Arm]) -> Plot:
     for arm in arms:
         size = [arm.outcomes[0].parameters / 1e6]
         series += accuracies(arm.name, size, [arm], "points", arm.index)
-    return Plot("Parameters", Axis("parameters, millions"), ACCURACY, series)
+    return Plot("Accuracy by parameters", Axis("parameters, millions"), ACCURACY, series)
 
 
 def _equal_flops(group: Group) -> tuple[list[str], list[Block], list[Suggestion]]:

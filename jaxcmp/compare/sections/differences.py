@@ -30,23 +30,21 @@ def in_words(
     """Writes the size, its interval and its p value: 5.29 points (95 % interval 4.90 to 5.68, ...).
 
     A size without a sign is that of the lead, whichever arm has it. `of` names what Holm's
-    correction is over, in the singular and the plural: "class, classes". `also` follows the rest.
+    correction is over: "classes". `also` follows the rest.
     """
     if not is_signed and found.mean < 0:
         found = found.times(-1)
     write = cells.points if is_signed else cells.two_digits
-    one, _, all_of = of.partition(", ")
     said = []
     if found.interval is not None:
         said.append(f"95 % interval {' to '.join(map(write, found.interval))}")
-        said[0] += f" for this {one} alone" * bool(one)
     elif found.p_value is None:
         said.append("too few seeds, or equal ones, for an interval")
     else:
         said.append("seeds equal within each arm")
     if found.p_value is not None:
         said.append(
-            cells.say_p(found.p_value) + f" after Holm's correction for all {all_of}" * bool(of)
+            cells.say_p(found.p_value) + f" after Holm's correction for all {of}" * bool(of)
         )
     return (
         f"{write(found.mean)} {unit}".rstrip() + f" ({', '.join([*said, *filter(None, [also])])})"

@@ -91,7 +91,7 @@ def _change(group: Group, images: ImageSet, here: Gap) -> str:
     if before.lead is not Lead.FIRST or here.lead is not Lead.SECOND or not images.is_test:
         return ""
     first, second = here.first.name, here.second.name
-    by = differences.in_words(here.corrected, "points of accuracy", of=", sets")
+    by = differences.in_words(here.corrected, "points of accuracy", of="sets")
     return (
         f"The leader changes on other images: on {images.title}, {second} is ahead of {first} by "
         f"{by}; on their own test images, {first} is ahead by {before.over_seeds.mean:.2f}."

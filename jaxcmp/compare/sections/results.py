@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.arms import Arm, Group, Outcome, all_devices, runs_of
 from jaxcmp.compare.document import Block, Cell, Column, Fact, Suggestion, Table
 from jaxcmp.compare.evaluated import gaps_on, read_evaluated
 from jaxcmp.compare.gaps import Gap, every_gap, gap
@@ -36,8 +36,11 @@ NOTE = (
     "shown. The interval for test images is that of drawing other images, for these trained "
     "models. Training FLOPs: two for each multiply-add, a backward pass taken as two forward "
     "passes. Times depend on what else the machine does; where their interval would reach below 0, "
-    "the range of the runs is shown. Epochs to converge, in runs of 15 epochs or more: the first "
-    "whose test accuracy, smoothed over 5 epochs, is within 0.5 points of its end."
+    "the range of the runs is shown."
+)
+CONVERGED = (
+    " Epochs to converge: the first whose test accuracy, smoothed over 5 epochs, is within 0.5 "
+    "points of its end."
 )
 PAIRS_NOTE = (
     "The arm with the higher mean stands first; that alone is no lead. Over seeds: Welch's "
@@ -46,19 +49,20 @@ PAIRS_NOTE = (
     "for these trained models."
 )
 TRADEOFF_NOTE = (
-    "✓ marks the better value: of counts wherever they differ, of accuracy, time and memory where "
-    "the difference is more than seeds alone explain. ± is half of a 95 % interval over seeds; "
-    "brackets hold a whole one."
+    "✓ marks the better value; none of accuracy, time and memory where seeds alone can explain the "
+    "difference, or too few tell. ± is half of a 95 % interval over seeds; brackets hold a whole "
+    "one."
 )
 
 
 def results_section(group: Group) -> Answer:
     pairs: list[Block] = [pairs_table(group.arms)] if len(group.arms) > 2 else []
     more = _more_seeds(*group.pairs[0]) if len(group.arms) == 2 else []
+    note = NOTE + CONVERGED * _is_long(group)
     return answered(
         "results",
         TITLE,
-        [*pairs, _table("Results", _result_rows(group), group.arms, NOTE)],
+        [*pairs, _table("Results", _result_rows(group), group.arms, note)],
         details=[_table("Recipes", _recipe_rows(group), group.arms)],
         folded="recipes",
         more=more,
@@ -134,11 +138,11 @@ def tradeoff(group: Group) -> Table | None:
     one, two = pair
     (own,) = (each for each in every_gap(group.arms) if (each.first, each.second) == pair)
     rows = [_accuracy_row("Test accuracy", own), *_on_other_images(group, pair)]
-    for label, cell, ratio in (
-        ("Parameters", _parameters, _counted(_parameters, one, two)),
-        ("Training FLOPs", _training_flops, _counted(_training_flops, one, two)),
-        ("Training time", _training_time, time_ratio(one, two)),
-        ("Peak memory", _peak_memory, _memory_ratio(one, two)),
+    for (label, cell), ratio in (
+        (("Parameters", _parameters), _counted(_parameters, one, two)),
+        (("Training FLOPs", _training_flops), _counted(_training_flops, one, two)),
+        (_time_row(pair), time_ratio(one, two)),
+        (_memory_row(pair), _memory_ratio(one, two)),
     ):
         found = [cell(one), cell(two)]
         if found[0].value is None and found[1].value is None:
@@ -194,8 +198,6 @@ def _memory_ratio(one: Arm, two: Arm) -> Estimate | None:
 
 def _result_rows(group: Group) -> Rows:
     num_test = len(group.labels)
-    has_peaks = any(_peaks(arm)[1] for arm in group.arms)
-    is_long = any(len(o.epochs) >= MIN_EPOCHS for arm in group.arms for o in arm.outcomes)
 
     def on(images) -> Callable[[Arm], Cell]:
         return lambda arm: columns.accuracy(own) if (own := images.arm(arm)) else Cell("–")
@@ -212,11 +214,31 @@ def _result_rows(group: Group) -> Rows:
             lambda arm: cells.count(arm.outcomes[0].multiply_adds, arm.runs),
         ),
         ("Training FLOPs", _training_flops),
-        ("Training time", _training_time),
+        _time_row(group.arms),
         ("Images per second in training", _images_per_second),
-        *([("Peak memory", _peak_memory)] if has_peaks else []),
-        *([("Epochs to converge", _epochs_to_converge)] if is_long else []),
+        *([_memory_row(group.arms)] if any(_peaks(arm)[1] for arm in group.arms) else []),
+        *([("Epochs to converge", _epochs_to_converge)] if _is_long(group) else []),
     ]
+
+
+def _is_long(group: Group) -> bool:
+    return any(len(o.epochs) >= MIN_EPOCHS for arm in group.arms for o in arm.outcomes)
+
+
+def _time_row(arms: Sequence[Arm]) -> tuple[str, Callable[[Arm], Cell]]:
+    """Names the device once where all runs share one, else in each cell."""
+    devices = all_devices(runs_of(arms))
+    if len(devices) == 1:
+        return f"Training time on {devices[0]}", lambda arm: _training_time(arm, "")
+    return "Training time", _training_time
+
+
+def _memory_row(arms: Sequence[Arm]) -> tuple[str, Callable[[Arm], Cell]]:
+    """Names the place once where memory of all runs was measured in one, else in each cell."""
+    places = {place for arm in arms if (place := _peaks(arm)[0])}
+    if len(places) == 1:
+        return f"Peak memory of {places.pop()}", lambda arm: _peak_memory(arm, "")
+    return "Peak memory", _peak_memory
 
 
 def _recipe_rows(group: Group) -> Rows:
@@ -269,9 +291,9 @@ def _training_flops(arm: Arm) -> Cell:
     return cells.number(flops, f"{cells.powers(flops or 0)}FLOP", list(known))
 
 
-def _training_time(arm: Arm) -> Cell:
+def _training_time(arm: Arm, on: str = " on {}") -> Cell:
     by_device = [(device, each) for device, each, _ in cells.durations(arm)]
-    parts = [f"{_say_seconds(seconds)} on {device}" for device, seconds in by_device]
+    parts = [f"{_say_seconds(seconds)}{on.format(device)}" for device, seconds in by_device]
     if len(by_device) > 1:
         return Cell("; ".join(parts), num=len(arm.outcomes), runs=arm.runs)
     estimate = estimate_mean(by_device[0][1])
@@ -307,11 +329,11 @@ def _peaks(arm: Arm) -> tuple[str, dict[int, float]]:
     return "", {}
 
 
-def _peak_memory(arm: Arm) -> Cell:
+def _peak_memory(arm: Arm, of: str = " of {}") -> Cell:
     """The highest of all runs: what a machine has to have; a CPU has no memory of its own."""
     place, peaks = _peaks(arm)
     gigabytes = max(peaks.values()) / 1e9 if peaks else None
-    return cells.number(gigabytes, f"{gigabytes or 0:.2f} GB of {place}", list(peaks))
+    return cells.number(gigabytes, f"{gigabytes or 0:.2f} GB{of.format(place)}", list(peaks))
 
 
 def _epochs_to_converge(arm: Arm) -> Cell:

@@ -77,7 +77,7 @@ def _agreement(group: Group, leader: Arm, other: Arm) -> tuple[Table, str]:
     if kappas[0][1] is None:
         return table, ""
     parts = ", ".join(f"{kappa:.2f} {where}" for where, kappa in kappas if kappa is not None)
-    return table, f"Errors on the same images, from 0 (by chance) to 1 (always): {parts} (kappa)."
+    return table, f"Errors fall on the same images with a kappa (0 by chance, 1 always) of {parts}."
 
 
 def _agreement_row(group: Group, name: str, pairs: Sequence[Pair]) -> list[Cell]:
@@ -121,15 +121,17 @@ def _answer(leader: Arm, other: Arm) -> str:
         return "Both were tested on a single image, which says nothing of others."
     if found.mean < 0:
         return _answer(other, leader)
-    by = differences.in_words(found, also="paired over images with all seeds of both arms")
-    said = f"{leader.name} is right more often than {other.name} by {by}"
+    by = differences.in_words(found, also="paired over images, all seeds together")
+    said = f"over the same {leader.is_right.shape[1]:,}, {leader.name}"
     if found.lead is Lead.TIE:
-        said = f"{leader.name} and {other.name} are right equally often, apart by {by}"
-    elif found.lead is Lead.UNKNOWN:
-        said = f"{leader.name} scored more than {other.name} by {by}"
-        said += ", which the choice of images alone can explain"
-    num = leader.is_right.shape[1]
-    return f"Over the same {num:,} images, {said}; that says nothing about other seeds."
+        return f"On the test images, both are level: {said} and {other.name} are apart by {by}."
+    explains, leads = "does not", "is right more often"
+    if found.lead is Lead.UNKNOWN:
+        explains, leads = "alone can", "scored more"
+    return (
+        f"The choice of test images {explains} explain the gap: {said} {leads} than {other.name} "
+        f"by {by}."
+    )
 
 
 def _pairs_table(leader: Arm, other: Arm) -> Table:

@@ -162,14 +162,15 @@ def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
     percents = [arm.percents for arm in (patch, conv, ahead)]
     gap = compare_runs(percents[2], percents[0], most=100)
     gain = compare_runs(percents[1], percents[0], most=100)
+    points = f"points {'more' if gain.mean >= 0 else 'less'}"
     text = (
-        "Four convolutions instead of the patches and one block, with the same recipe, change "
-        f"{patch.name} by {in_words(gain, is_signed=True)}"
+        f"{conv.name} is {patch.name} with four convolutions in the place of its patches and of "
+        f"one block. With the same recipe it scores {in_words(gain, points)}"
     )
     if gap.lead is not Lead.FIRST:
         return f"{text}; there is no clear gap of {patch.name} to {ahead.name} that it could close."
     share = share_of_gap(*percents)
-    said = f"{100 * share.mean:.0f} % of the gap to {ahead.name}"
+    said = f"{100 * share.mean:.0f} % of the gap of {patch.name} to {ahead.name}"
     if share.interval is None:
         return f"{text}: {said} (too few seeds, or equal ones, for an interval)."
     low, high = (f"{100 * each:.0f}".replace("-", "−") for each in share.interval)

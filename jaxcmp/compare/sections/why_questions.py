@@ -95,8 +95,8 @@ def questions_for(arm: InspectedArm) -> list[Question]:
         Question(
             f"accuracy lost to {len(kinds)} corruptions, points",
             spoiled,
-            f"{len(kinds)} corruptions at five severities cost {{a}} {{x}} points of accuracy and "
-            "{b} {y}",
+            f"Corrupted in {len(kinds)} ways at five severities (noise, blur and others), {{a}} "
+            "loses {x} points of accuracy and {b} {y}",
             _corruptions,
             is_folded=True,
         ),
@@ -135,7 +135,7 @@ def find_gaps(
             continue
         x, y = (cells.two_digits(float(np.mean(each))) for each in pair)
         said = question.sentence.format(a=first.arm.name, b=second.arm.name, x=x, y=y)
-        apart = differences.in_words(difference, "points apart", of="question, questions")
+        apart = differences.in_words(difference, "points apart", of="questions")
         surely = f", {differences.surely(difference)}" if difference.interval else ""
         gaps.append(Gap(question, (first, second), difference, f"{said}: {apart}{surely}."))
     return gaps
