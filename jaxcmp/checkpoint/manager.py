@@ -1,4 +1,4 @@
-"""Checkpoints through Orbax: written while training goes on, used only if their digests match.
+"""Checkpoints: written while training goes on, used only if their digests match.
 
 The training loop waits for a copy of the state alone. A thread of the first process digests and
 writes the copy, without waiting for other processes: what it did together with them would have to
@@ -12,20 +12,21 @@ import contextlib
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 from absl import logging
 from jax.experimental import multihost_utils
-from orbax.checkpoint import checkpoint_managers
 
 from jaxcmp.checkpoint import folder as checkpoint_folder
 from jaxcmp.checkpoint import trees
 from jaxcmp.errors import JaxcmpError, first_line
 from jaxcmp.runtime import memory_errors
 from jaxcmp.runtime.messages import silence_orbax
+
+if TYPE_CHECKING:
+    from jaxcmp.checkpoint.orbax_steps import Writer
 
 
 class Checkpoints:
@@ -52,7 +53,7 @@ class Checkpoints:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._being_written: tuple[int, Future[None]] | None = None
         # Used by the thread alone while a step is being written.
-        self._manager: ocp.CheckpointManager | None = None
+        self._orbax: Writer | None = None
         # Steps whose every byte this process has read or written.
         self._sound_steps: set[int] = set()
         silence_orbax()
@@ -115,7 +116,7 @@ class Checkpoints:
             self.wait()
         finally:
             self._thread.shutdown()
-            self._close_manager()
+            self._close_writer()
 
     def restore(self, template: Any, which: int | str = "newest") -> tuple[int, Any] | None:
         """Reads a checkpoint into the structure, and onto the devices, of `template`.
@@ -149,7 +150,7 @@ class Checkpoints:
             # A run that is still training may have deleted it meanwhile.
             if not self._read_only or path.exists():
                 damaged[chosen] = fault or "another process cannot read it"
-                self._close_manager()  # Orbax caches the list of steps.
+                self._close_writer()  # Orbax caches the list of steps.
                 if jax.process_index() == 0:
                     checkpoint_folder.set_aside(path, damaged[chosen], read_only=self._read_only)
         if damaged:
@@ -181,71 +182,40 @@ class Checkpoints:
     def _write(self, step: int, arrays: trees.Arrays, metrics: dict[str, float]) -> None:
         """Digests and writes a checkpoint, and deletes those that need not be kept."""
         index = trees.index_of(arrays)
-        self._writer().save(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(trees.nest(arrays)), index=ocp.args.JsonSave(index)
-            ),
-            metrics={name: float(value) for name, value in metrics.items()},
-            force=True,  # Otherwise Orbax may skip a save by its own policy.
-        )
+        self._writer().write(step, arrays, index, metrics)
         if step not in self.steps:
             raise OSError("it is incomplete")
         self._sound_steps.add(step)
         checkpoint_folder.clear_deleted(self._folder)
 
-    def _writer(self) -> ocp.CheckpointManager:
-        if self._manager is None:
+    def _writer(self) -> "Writer":
+        from jaxcmp.checkpoint.orbax_steps import Writer
+
+        if self._orbax is None:
             checkpoint_folder.clear_deleted(self._folder)
             checkpoint_folder.set_faulty_aside(self._folder, self._fault_of)
-            kept: list[Any] = [checkpoint_managers.LatestN(2)]
-            if self._keep_every:
-                kept.append(checkpoint_managers.EveryNSteps(self._keep_every))
-            if self._keep_best:
-                kept.append(checkpoint_managers.BestN(get_metric_fn=checkpoint_folder.rank, n=1))
-            self._manager = _Manager(
-                self._folder,
-                options=ocp.CheckpointManagerOptions(
-                    create=False,
-                    cleanup_tmp_directories=True,
-                    todelete_subdir=checkpoint_folder.DELETED,
-                    # It is called in a thread of ours.
-                    enable_async_checkpointing=False,
-                    multiprocessing_options=_alone("write"),
-                    # Without a function, Orbax would not write the metrics.
-                    best_fn=checkpoint_folder.rank if self._keep_best else None,
-                    preservation_policy=checkpoint_managers.AnyPreservationPolicy(kept),
-                ),
+            self._orbax = Writer(
+                self._folder, keep_every=self._keep_every, keep_best=self._keep_best
             )
-        return self._manager
+        return self._orbax
 
     def _fault_of(self, path: Path) -> str | None:
         """Reads every byte of a checkpoint, once, and describes what is wrong with it."""
         return None if int(path.name) in self._sound_steps else _read_sound(path)[1]
 
-    def _close_manager(self) -> None:
-        manager, self._manager = self._manager, None
-        if manager is not None:
-            manager.close()
+    def _close_writer(self) -> None:
+        writer, self._orbax = self._orbax, None
+        if writer is not None:
+            writer.close()
 
     def _failure(self, step: int, error: Exception) -> JaxcmpError:
         with contextlib.suppress(Exception):
-            self._close_manager()
+            self._close_writer()
         checkpoint_folder.delete_half_written(self._folder)
         newest = self.latest_step
         before = "there is none before it" if newest is None else f"that of step {newest} is whole"
         where = f"the checkpoint of step {step} cannot be written to {self._folder}"
         return JaxcmpError(f"{where} ({_one_line(error)}); {before}")
-
-
-class _Manager(ocp.CheckpointManager):
-    """Orbax's manager without its question, at every save, whether to stop for a preemption.
-
-    All processes must ask it with the same numbers; training does, by `Interrupt.is_due`.
-    """
-
-    def reached_preemption(self, step: int) -> bool:
-        return False
 
 
 def read_only(folder: str | Path, which: int | str = "newest") -> tuple[int, trees.Arrays]:
@@ -282,21 +252,15 @@ def _read_sound(path: Path) -> tuple[trees.Arrays, str | None]:
     """
     if fault := checkpoint_folder.first_fault(path):
         return {}, fault
+    from jaxcmp.checkpoint.orbax_steps import read_state
+
     try:
-        with ocp.StandardCheckpointer(multiprocessing_options=_alone("read")) as checkpointer:
-            tree = checkpointer.restore(path / checkpoint_folder.STATE)
-        return trees.verified(checkpoint_folder.index(path), tree), None
+        return trees.verified(checkpoint_folder.index(path), read_state(path)), None
     except Exception as error:
         if memory_errors.is_out_of_memory(error):  # Not the checkpoint's fault.
             raise
         checkpoint_folder.check_readable(path)
         return {}, _one_line(error)
-
-
-def _alone(action: str) -> ocp.options.MultiprocessingOptions:
-    """Returns Orbax's options for a process that acts on its own, without barriers."""
-    me = jax.process_index()
-    return ocp.options.MultiprocessingOptions(me, {me}, barrier_sync_key_prefix=f"{action}_{me}")
 
 
 def _gather(value: int) -> list[int]:
