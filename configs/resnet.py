@@ -9,7 +9,7 @@ python -m jaxcmp.main --config=configs/resnet.py:digits    a demonstration for a
 
 from configs import shared
 from configs.shared import Config
-from jaxcmp.settings import NO_AUGMENTATION
+from jaxcmp.settings.augmentation import NO_AUGMENTATION
 
 
 def get_config(variant: str = "") -> Config:

@@ -193,7 +193,7 @@ def load_config(given: ConfigWords) -> Any:
     return config
 
 
-def override(config: Mapping[str, Any], overrides: Mapping[str, str]) -> Settings:
+def with_overrides(config: Mapping[str, Any], overrides: Mapping[str, str]) -> Settings:
     """Returns the settings of a stored configuration with other values, as they were typed.
 
     Raises CommandError as `load_config` does.

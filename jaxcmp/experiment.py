@@ -50,7 +50,7 @@ class Experiment:
     step: TrainStep
 
     @property
-    def model(self) -> models.ViT | models.ResNet:
+    def model(self) -> models.Model:
         return self.step.model
 
     def init(self, key: Array) -> TrainState:
@@ -281,15 +281,13 @@ def _check_memory(settings: Settings) -> None:
     )
 
 
-def _model(settings: Settings) -> models.ViT | models.ResNet:
+def _model(settings: Settings) -> models.Model:
     fields = to_builtins(settings.model)
     model = models.build(**fields, dtype=COMPUTE_DTYPES[settings.compute_dtype])
     return on_this_gpu(model, settings)
 
 
-def on_this_gpu(
-    model: models.ViT | models.ResNet, settings: Settings
-) -> models.ViT | models.ResNet:
+def on_this_gpu(model: models.Model, settings: Settings) -> models.Model:
     """Returns the model with the attention that this machine's GPUs and the settings call for."""
     return models.on_gpu(model, _gpus_for_attention(settings))
 

@@ -39,7 +39,7 @@ class Trained:
     sizes are brought to `image_size`.
     """
 
-    model: models.ViT | models.ResNet
+    model: models.Model
     variables: dict[str, Any]
     class_names: tuple[str, ...]
     mean: np.ndarray

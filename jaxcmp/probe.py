@@ -29,10 +29,10 @@ from jaxcmp import cli, files, models, pretrained
 from jaxcmp.augment import unaugmented
 from jaxcmp.cli import carry_out
 from jaxcmp.data import Split
-from jaxcmp.data.batches import batch_for, in_batches
 from jaxcmp.data.random_streams import stream
 from jaxcmp.data.splits import held_out, stratified_fraction
 from jaxcmp.data.streaming import Images
+from jaxcmp.data.whole_split import batch_for, in_batches
 from jaxcmp.errors import CommandError
 from jaxcmp.experiment import Experiment, prepare, read_weights
 from jaxcmp.models.packing import unpack

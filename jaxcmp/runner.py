@@ -16,9 +16,9 @@ from jax import Array
 from jax.sharding import Mesh
 from jax.stages import Compiled, Lowered
 
-from jaxcmp.data.batches import batch_for, collect_logits, padded_batches
 from jaxcmp.data.order import batch_indices
 from jaxcmp.data.streaming import Images, ReadAhead, StoredImages
+from jaxcmp.data.whole_split import batch_for, collect_logits, padded_batches
 from jaxcmp.models.packing import unpack
 from jaxcmp.runtime import cuda, devices
 from jaxcmp.step import Metrics, TrainState, TrainStep, predict_logits, scan
@@ -265,6 +265,7 @@ class Runner:
         self.temporary_bytes = devices.temporary_bytes(self.train_programs[self.steps_per_dispatch])
 
     def _lower_steps(self, num_steps: int) -> Lowered:
+        """Traces `take_steps`, and in it `TrainStep.__call__`."""
         train = jax.jit(self.take_steps, donate_argnums=0, out_shardings=self._everywhere)
         batches = self.data.batch_shapes(num_steps)
         return train.lower(self.state_shapes, *batches, self._train_key)

@@ -64,6 +64,7 @@ class LossScale:
 class TrainState:
     """Everything that changes from step to step, and nothing else.
 
+    `step` is the number of steps taken: the next one, counted from 1, is `step + 1`.
     Parameters, batch statistics and what the optimizer keeps of each are packed:
     `models.packing.unpack` makes plain Flax variables of them. `average` is the moving average of
     parameters and batch statistics, or None. `sums` are running sums over the epoch, so that a run
@@ -90,7 +91,7 @@ class TrainState:
 class TrainStep:
     """The training step of one recipe: everything about it that never changes.
 
-    `mixing_steps` is the last step that mixes images. `accumulation` is the number of parts that a
+    The first `mixing_steps` steps mix images. `accumulation` is the number of parts that a
     batch is divided into, processed one after the other; batch normalisation sees one part at a
     time. `average_decay` is the decay per step of the weights' moving average, 0 for no average.
     The state's sums restart every `steps_per_epoch` steps.
@@ -100,7 +101,7 @@ class TrainStep:
     head's. `joins_arrays` is what a GPU gains from and a CPU loses by: see `models.packing`.
     """
 
-    model: models.ViT | models.ResNet
+    model: models.Model
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
     augment: Augment
@@ -213,7 +214,8 @@ class TrainStep:
 
         The accuracy is the share of the mixed target that belongs to the predicted class.
         """
-        # The kernels' own gradients are all that a step asks for.
+        # Calls the model: `ViT.__call__` or another. A step needs no more than the kernels' own
+        # gradients.
         logits, updated = self.model.clone(has_kernels=True).apply(
             unpack({"params": frozen | trained, "batch_stats": batch_stats}),
             # Resized here, so that only one part of the batch takes memory at a time.
@@ -279,7 +281,7 @@ class TrainStep:
 
 
 def predict_logits(
-    model: models.ViT | models.ResNet,
+    model: models.Model,
     variables: Any,
     images: Array,
     *,

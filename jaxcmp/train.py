@@ -124,7 +124,8 @@ class Session:
     def restore_or_begin(self, weights: pretrained.Source | None) -> TrainState:
         """Compiles, and restores the newest sound checkpoint or makes a fresh state.
 
-        A fresh state gets `weights` if given.
+        A fresh state gets `weights` if given. The state's step number is all that a resumed run
+        needs to go on with the same images and keys: see `data.order` and `TrainStep`.
         """
         fresh = self._compile_and_draw()
         restored = self.checkpoints.restore(fresh)

@@ -10,7 +10,7 @@ import optax
 from jaxcmp import models
 from jaxcmp.augment import Augment
 from jaxcmp.optim import make_optimizer
-from jaxcmp.settings import NO_AUGMENTATION
+from jaxcmp.settings.augmentation import NO_AUGMENTATION
 from jaxcmp.step import TrainStep
 
 VIT = models.ViT(image_size=8, width=8, depth=1, num_heads=2, mlp_width=8, num_classes=4)

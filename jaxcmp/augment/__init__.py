@@ -72,6 +72,7 @@ class Augment:
 
     def random_image(self, key: Array, image: Array) -> Array:
         """Augments one image uint8 [H, W, C]; returns float32 [H, W, C]."""
+        # The key of another change comes last, so that these keep their draws.
         crop_key, flip_key, trivial_key, erase_key = jax.random.split(key, 4)
         if self.crop_padding:
             image = random_crop(crop_key, image, padding=self.crop_padding)

@@ -13,7 +13,9 @@ from msgspec import to_builtins
 from jaxcmp.bench.timing import describe, spread, take_turns
 from jaxcmp.bench.worker import part_command, worker
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.settings import NO_AUGMENTATION, ResNet, Settings, ViT
+from jaxcmp.settings import Settings
+from jaxcmp.settings.augmentation import NO_AUGMENTATION
+from jaxcmp.settings.models import ResNet, ViT
 
 # The augmentation is compared on one core, as each worker of a data loader has one.
 PARTS = {"training": "all", "evaluation": "all", "augmentation": "one"}

@@ -5,7 +5,8 @@ from typing import Any, assert_never
 
 from jaxcmp.bench.worker import run_part
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.settings import ResNet, Settings, ViT
+from jaxcmp.settings import Settings
+from jaxcmp.settings.models import ResNet, ViT
 from jaxcmp.text import say
 
 # Multiples of the configuration's own size.

@@ -4,15 +4,16 @@ import collections
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
+from typing import get_args
 
 from jaxcmp.compare.arms import Arm, Group, Outcome, gathered
 from jaxcmp.compare.recipe_keys import TRAIN_FRACTION, Settings, short_names, unsized, untimed
 from jaxcmp.compare.versions import count_seeds_once, keep_apart
 from jaxcmp.compare.words import count
-from jaxcmp.settings.keys import name_of_images
+from jaxcmp.settings.keys import KEYS, name_of_images
 
 # Those of our configurations, whose recipes bear their names.
-ARCHITECTURES = ("vit", "resnet")
+ARCHITECTURES: tuple[str, ...] = get_args(KEYS["model.name"].type)
 
 
 def group(outcomes: Sequence[Outcome], by: Sequence[str] = ()) -> list[Group]:

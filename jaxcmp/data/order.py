@@ -10,9 +10,9 @@ from jaxcmp.data.random_streams import stream
 def batch_indices(seed: int, step: int, *, num_examples: int, batch_size: int) -> np.ndarray:
     """Returns the positions of a step's examples, int32 [batch_size], read-only.
 
-    Steps count from 1. The order depends only on (seed, epoch), so a resumed run continues with the
-    same batches; an incomplete last batch is dropped.
-    A batch is at most as large as the data set: see `clock.Clock.of`.
+    Steps count from 1. The order of an epoch depends on the seed, the epoch and the two numbers
+    alone, so that a resumed run continues with the same batches; an incomplete last batch is
+    dropped. A batch is at most as large as the data set: see `clock.Clock.of`.
     """
     if step < 1:
         raise ValueError(f"steps count from 1, got {step}")

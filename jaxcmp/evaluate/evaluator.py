@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxcmp.checkpoint import folder as checkpoint_folder
 from jaxcmp.data import OneSplit
-from jaxcmp.data.batches import batch_for, in_batches
+from jaxcmp.data.whole_split import batch_for, in_batches
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.evaluate.images import Load, load_images, own_predictions
 from jaxcmp.evaluate.request import Plan, Request, plan

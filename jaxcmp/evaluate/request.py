@@ -105,7 +105,7 @@ def plan(run: Run, request: Request) -> Plan:
     need it.
     """
     own = settings_of(run.config)
-    settings = cli.override(run.config, request.overrides)
+    settings = cli.with_overrides(run.config, request.overrides)
     data, given = settings.data, request.overrides
     is_other = data.name != own.data.name or (data.name in OWN_DATA and data.dir != own.data.dir)
     if is_other:

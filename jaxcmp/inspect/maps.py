@@ -9,10 +9,10 @@ from jax import Array
 
 from jaxcmp.augment import unaugmented
 from jaxcmp.data import images as image_ops
-from jaxcmp.data.batches import padded_batches
+from jaxcmp.data.whole_split import padded_batches
 from jaxcmp.inspect.networks import attention_weights, last_maps
 from jaxcmp.inspect.subject import MAX_BATCH, Subject
-from jaxcmp.models import ResNet, ViT
+from jaxcmp.models import Model, ResNet, ViT
 from jaxcmp.runs.inspections import STATES
 
 # Images that have maps, and mistakes that have pictures, at most: the file stays small.
@@ -60,7 +60,7 @@ def _collect(subject: Subject, state: str, images: np.ndarray) -> tuple[np.ndarr
 
 @jax.jit(static_argnums=0)
 def _maps(
-    model: ViT | ResNet, variables: Any, images: Array, mean: np.ndarray, std: np.ndarray
+    model: Model, variables: Any, images: Array, mean: np.ndarray, std: np.ndarray
 ) -> tuple[Array, Array]:
     """Returns maps [batch, rows, columns], each from 0 to 1, and the classes answered [batch]."""
     images = unaugmented(images, mean, std, image_size=model.image_size)

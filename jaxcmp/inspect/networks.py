@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from jaxcmp.models import ResNet, ViT
+from jaxcmp.models import Model, ResNet, ViT
 
 
-def layer_outputs(model: ViT | ResNet, variables: Any, images: Array) -> dict[str, Array]:
+def layer_outputs(model: Model, variables: Any, images: Array) -> dict[str, Array]:
     """Returns the output of each block, in order, [batch, ...].
 
     A ViT's are called "1", "2" and so on, a ResNet's "1.1", by stage and block. `images` are as
@@ -47,9 +47,7 @@ def attention_weights(model: ViT, variables: Any, images: Array) -> Array:
     return jnp.stack(weights, axis=1)
 
 
-def _outputs(
-    model: ViT | ResNet, variables: Any, images: Array, is_kept: Callable[[str], bool]
-) -> Any:
+def _outputs(model: Model, variables: Any, images: Array, is_kept: Callable[[str], bool]) -> Any:
     """Returns the outputs of the modules whose names are kept, nested as the modules are."""
     kept: Any
     _, kept = model.apply(

@@ -11,7 +11,7 @@ from jax import Array
 from jaxcmp.augment import unaugmented
 from jaxcmp.inspect.networks import layer_outputs
 from jaxcmp.inspect.subject import Subject
-from jaxcmp.models import ResNet, ViT
+from jaxcmp.models import Model
 from jaxcmp.runs.inspections import STATES
 
 # Images are compared within minibatches, so that a file stays small whatever the data set.
@@ -67,7 +67,7 @@ def _scaled(row: np.ndarray) -> np.ndarray:
 
 @jax.jit(static_argnums=0)
 def _gram_matrices(
-    model: ViT | ResNet, variables: Any, images: Array, mean: np.ndarray, std: np.ndarray
+    model: Model, variables: Any, images: Array, mean: np.ndarray, std: np.ndarray
 ) -> dict[str, Array]:
     """Returns the inner products of all pairs of images in each layer, float32 [batch, batch]."""
     images = unaugmented(images, mean, std, image_size=model.image_size)

@@ -12,8 +12,8 @@ from jax import Array
 
 from jaxcmp import data, models
 from jaxcmp.data import Split
-from jaxcmp.data.batches import padded_batches
 from jaxcmp.data.random_streams import stream
+from jaxcmp.data.whole_split import padded_batches
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.predict import Trained, logits_of, restore
 from jaxcmp.runner import keys_of_run
@@ -107,16 +107,14 @@ def choose(split: Split, num_images: int) -> np.ndarray:
     return order[np.sort(stream("inspect", 0).permutation(len(order))[:num_images])]
 
 
-def initial_variables(
-    model: models.ViT | models.ResNet, seed: int, num_channels: int
-) -> dict[str, Any]:
+def initial_variables(model: models.Model, seed: int, num_channels: int) -> dict[str, Any]:
     """Draws a seed's random variables, with which a run without pretrained weights begins."""
     key, _ = keys_of_run(seed)
     return _init(key, model, num_channels)
 
 
 @partial(jax.jit, static_argnums=(1, 2))
-def _init(key: Array, model: models.ViT | models.ResNet, num_channels: int) -> Any:
+def _init(key: Array, model: models.Model, num_channels: int) -> Any:
     return model.init(key, jnp.zeros((1, model.image_size, model.image_size, num_channels)))
 
 

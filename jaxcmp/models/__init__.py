@@ -1,4 +1,10 @@
-"""The models by name, and what they weigh."""
+"""The models by name, and what they weigh.
+
+A model is a Flax module with the fields `image_size`, `num_classes`, `dtype` and `has_kernels`, a
+call with `is_training`, `validate`, which raises CommandError, and `multiply_adds` by component,
+"head" among them. Its last layer is called "head", and what enters that is sown as the intermediate
+"features". Blocks that repeat are called "block_0", "block_1" and so on.
+"""
 
 import dataclasses
 import difflib
@@ -14,12 +20,13 @@ from jaxcmp.models import fused_attention
 from jaxcmp.models.resnet import ResNet
 from jaxcmp.models.vit import ViT
 
-__all__ = ["ResNet", "ViT", "build", "count_parameters", "features", "on_gpu"]
+__all__ = ["Model", "ResNet", "ViT", "build", "count_parameters", "features", "on_gpu"]
 
-MODELS = {"vit": ViT, "resnet": ResNet}
+Model = ViT | ResNet
+MODELS: dict[str, type[Model]] = {"vit": ViT, "resnet": ResNet}
 
 
-def build(name: str, **fields: Any) -> ViT | ResNet:
+def build(name: str, **fields: Any) -> Model:
     """Makes a model from its name and fields; raises CommandError where they do not fit."""
     if name not in MODELS:
         raise CommandError(f"model.name={name!r} is unknown; there are {', '.join(MODELS)}")
@@ -38,7 +45,7 @@ def build(name: str, **fields: Any) -> ViT | ResNet:
     return model
 
 
-def on_gpu(model: ViT | ResNet, capability: tuple[int, int] | None) -> ViT | ResNet:
+def on_gpu(model: Model, capability: tuple[int, int] | None) -> Model:
     """Returns the model as GPUs of this compute capability compute it best; None is no GPU.
 
     Only where it has kernels: a ViT's attention is then cuDNN's, if the GPUs have that.
@@ -61,7 +68,7 @@ def count_parameters(params: Any) -> dict[str, int]:
     return counts
 
 
-def features(model: ViT | ResNet, variables: Any, images: Array) -> Array:
+def features(model: Model, variables: Any, images: Array) -> Array:
     """Maps images as the model takes them to what enters the head, float32 [batch, width].
 
     As in evaluation: without dropout, and with running statistics.

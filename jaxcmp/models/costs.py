@@ -10,7 +10,7 @@ from jaxcmp import models
 from jaxcmp.runtime import host_memory
 
 
-def sizes(model: models.ViT | models.ResNet, params: Any, *, num_channels: int) -> dict[str, Any]:
+def sizes(model: models.Model, params: Any, *, num_channels: int) -> dict[str, Any]:
     """Counts parameters and the multiply-adds of one forward pass, in total and by component."""
     parameters = models.count_parameters(params)
     multiply_adds = model.multiply_adds(num_channels)

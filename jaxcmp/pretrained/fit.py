@@ -10,8 +10,9 @@ import numpy as np
 
 from jaxcmp.checkpoint import trees
 from jaxcmp.errors import CommandError
+from jaxcmp.models import Model
 from jaxcmp.pretrained import resizing
-from jaxcmp.pretrained.layouts import Entry, Layout, Model, Shape
+from jaxcmp.pretrained.layouts import Entry, Layout, Shape
 from jaxcmp.pretrained.published import has_conv_stem, name_of, own_entries
 from jaxcmp.pretrained.summary import Row
 from jaxcmp.pretrained.weight_files import as_float32

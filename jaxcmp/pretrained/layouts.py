@@ -7,9 +7,8 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from jaxcmp.models import MODELS, ResNet, ViT
+from jaxcmp.models import MODELS, Model, ResNet, ViT
 
-Model = ViT | ResNet
 Shape = tuple[int, ...]
 # PyTorch has dense kernels as [out, in], ours are [in, out].
 DENSE = (1, 0)

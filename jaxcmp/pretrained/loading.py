@@ -15,9 +15,9 @@ from jax.experimental import multihost_utils
 from jaxcmp.checkpoint import trees
 from jaxcmp.checkpoint.manager import read_only
 from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.models import Model
 from jaxcmp.pretrained import hub
 from jaxcmp.pretrained.fit import PATCH_KERNEL, STEM_KERNEL, Loaded, Source, fit
-from jaxcmp.pretrained.layouts import Model
 from jaxcmp.pretrained.published import LAYOUTS, name_of, recognise, without_prefix
 from jaxcmp.pretrained.weight_files import read_file
 from jaxcmp.runs import CHECKPOINTS, CONFIG, INIT, Run, read_run

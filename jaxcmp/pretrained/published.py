@@ -10,8 +10,8 @@ import numpy as np
 from jaxcmp import models
 from jaxcmp.checkpoint import trees
 from jaxcmp.errors import JaxcmpError
-from jaxcmp.models import stem
-from jaxcmp.pretrained.layouts import Entry, Layout, Model
+from jaxcmp.models import Model, stem
+from jaxcmp.pretrained.layouts import Entry, Layout
 
 PRETRAINING = "a layer for pretraining alone"
 DISTILLATION = "it has a token for distillation"

@@ -4,7 +4,8 @@ from typing import assert_never
 
 from jaxcmp.errors import CommandError
 from jaxcmp.runtime.memory_errors import size
-from jaxcmp.settings import ResNet, Settings, ViT
+from jaxcmp.settings import Settings
+from jaxcmp.settings.models import Model, ResNet, ViT
 
 # Weights, gradients and the optimizer's moments, all of the same size.
 COPIES = {"sgd": 3, "adamw": 4}
@@ -55,7 +56,7 @@ def least_bytes(
     return weights + num_images * (item_bytes * kept + pixels + stored)
 
 
-def num_parameters(model: ViT | ResNet, num_channels: int) -> int:
+def num_parameters(model: Model, num_channels: int) -> int:
     """Counts the parameters of kernels and positions: all but a thousandth."""
     if isinstance(model, ViT):
         block = 4 * model.width**2 + 2 * model.width * model.mlp_width
@@ -76,7 +77,7 @@ def num_parameters(model: ViT | ResNet, num_channels: int) -> int:
     return num + width_in * model.num_classes
 
 
-def block_values(model: ViT | ResNet, *, keeps_scores: bool = True) -> list[int]:
+def block_values(model: Model, *, keeps_scores: bool = True) -> list[int]:
     """Counts one image's activations in each block: attention and MLP, or convolutions."""
     if isinstance(model, ViT):
         tokens = num_tokens(model)

@@ -5,70 +5,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from jaxcmp.settings.augmentation import Augment
+from jaxcmp.settings.models import Model
 from jaxcmp.settings.section import Role as Role
 from jaxcmp.settings.section import Section as Section
 from jaxcmp.settings.section import key
-
-
-class Model(Section, frozen=True, kw_only=True):
-    image_size: Annotated[
-        int,
-        key(
-            Role.MODEL,
-            "Side of the images that the model takes, in pixels; 0: that of the data's images.",
-            ge=0,
-            lt=2**31,
-        ),
-    ] = 0
-    num_classes: Annotated[
-        int, key(Role.MODEL, "Number of outputs; 0: that of the data's classes.", ge=0, lt=2**31)
-    ] = 0
-    dropout_rate: Annotated[float, key(Role.MODEL, "Dropout rate.", ge=0, lt=1)] = 0.0
-    drop_path_rate: Annotated[
-        float, key(Role.MODEL, "Rate of stochastic depth in the last block.", ge=0, lt=1)
-    ] = 0.0
-
-
-class ViT(Model, frozen=True, kw_only=True, tag_field="name", tag="vit"):
-    patch_size: Annotated[int, key(Role.MODEL, "Side of a patch, in pixels.", ge=1, lt=2**31)]
-    width: Annotated[int, key(Role.MODEL, "Width of a token.", ge=1, lt=2**31)]
-    depth: Annotated[int, key(Role.MODEL, "Number of blocks.", ge=1, le=10_000)]
-    num_heads: Annotated[int, key(Role.MODEL, "Number of attention heads.", ge=1, lt=2**31)]
-    mlp_width: Annotated[int, key(Role.MODEL, "Hidden width of each block's MLP.", ge=1, lt=2**31)]
-    stem: Annotated[
-        Literal["patch", "conv"],
-        key(
-            Role.MODEL,
-            "Of vit: patch, one linear map of each patch; conv, four 3x3 convolutions in its place "
-            "(Xiao et al. 2021).",
-        ),
-    ] = "patch"
-
-
-Sizes = tuple[Annotated[int, Meta(ge=1, lt=2**31)], ...]
-Depths = tuple[Annotated[int, Meta(ge=1, le=10_000)], ...]
-
-
-class ResNet(Model, frozen=True, kw_only=True, tag_field="name", tag="resnet"):
-    stage_widths: Annotated[Sizes, key(Role.MODEL, "Channels of each stage.", min_length=1)]
-    stage_depths: Annotated[Depths, key(Role.MODEL, "Blocks of each stage.", min_length=1)]
-    stem: Annotated[
-        Literal["cifar", "imagenet"],
-        key(
-            Role.MODEL,
-            "Of resnet: cifar, 3x3 at full resolution; imagenet, 7x7 at stride 2, then max "
-            "pooling.",
-        ),
-    ] = "cifar"
-    zero_init_residual: Annotated[
-        bool, key(Role.MODEL, "Start every block as the identity (Goyal et al. 2017).")
-    ] = False
-
-    @property
-    def last_side(self) -> int:
-        """Returns the side of the last stage's images; halving an odd side rounds up."""
-        halvings = len(self.stage_widths) - 1 + (2 if self.stem == "imagenet" else 0)
-        return -(-self.image_size // 2**halvings)
 
 
 class Optimizer(Section, frozen=True, kw_only=True):
@@ -128,54 +69,6 @@ class Schedule(Section, frozen=True, kw_only=True):
         ),
     ] = 0.0
 
-
-class Augment(Section, frozen=True, kw_only=True):
-    crop_padding: Annotated[
-        int,
-        key(
-            Role.RECIPE,
-            "Black pixels around an image before the random crop; 0: no crop.",
-            ge=0,
-            le=1024,
-        ),
-    ]
-    flip: Annotated[bool, key(Role.RECIPE, "Mirror half of the images.")]
-    trivial_augment: Annotated[bool, key(Role.RECIPE, "TrivialAugmentWide (Mueller 2021).")]
-    erase_rate: Annotated[
-        float, key(Role.RECIPE, "Share of images that lose a random rectangle.", ge=0, le=1)
-    ]
-    mixup_alpha: Annotated[
-        float, key(Role.RECIPE, "Parameter of MixUp's Beta distribution; 0: off.", ge=0)
-    ]
-    cutmix_alpha: Annotated[
-        float, key(Role.RECIPE, "Parameter of CutMix's Beta distribution; 0: off.", ge=0)
-    ]
-    mix_rate: Annotated[float, key(Role.RECIPE, "Share of batches that are mixed.", ge=0, le=1)]
-    cutmix_rate: Annotated[
-        float,
-        key(
-            Role.RECIPE,
-            "Share of the mixed batches that CutMix mixes; MixUp mixes the others.",
-            ge=0,
-            le=1,
-        ),
-    ]
-    mixing_epochs: Annotated[
-        int, key(Role.LENGTH, "Last epoch with mixing; 0: mix to the end.", ge=0, lt=2**31)
-    ]
-
-
-# The settings of Augment that leave images and labels unchanged.
-NO_AUGMENTATION: dict[str, Any] = {
-    "crop_padding": 0,
-    "flip": False,
-    "trivial_augment": False,
-    "erase_rate": 0.0,
-    "mixup_alpha": 0.0,
-    "cutmix_alpha": 0.0,
-    "mix_rate": 0.0,
-    "cutmix_rate": 0.0,
-}
 
 Fractions = tuple[Annotated[float, Meta(ge=0, le=1)], ...]
 Spreads = tuple[Annotated[float, Meta(gt=0)], ...]
@@ -380,7 +273,7 @@ class Settings(Section, frozen=True, kw_only=True):
         bool,
         key(Role.RECIPE, "Train only the head; the rest of the model runs as in evaluation."),
     ] = False
-    model: Annotated[ViT | ResNet, key(Role.MODEL, "The architecture.")]
+    model: Annotated[Model, key(Role.MODEL, "The architecture.")]
     optimizer: Annotated[AdamW | Sgd, key(Role.RECIPE, "The optimizer.")]
     schedule: Schedule
     augment: Augment

@@ -109,14 +109,14 @@ def check(config: Any) -> None:
         _typed(grid, Grid, f"grids.{name}.")
 
 
-def override(config: Any, overrides: Mapping[str, str]) -> Iterator[str]:
+def override(config: Any, overrides: Mapping[str, str]) -> list[str]:
     """Sets keys of a ConfigDict, by dotted name, to values as they were typed.
 
     If a run becomes shorter than its recipe, warm-up and mixing shrink too, unless they are
-    overridden. Yields a line for each such change. Raises CommandError for an unknown key; values
+    overridden. Returns a line for each such change. Raises CommandError for an unknown key; values
     are left to `check`.
     """
-    known = known_keys(config)
+    known, lines = known_keys(config), []
     for name in overrides:
         if name not in known:
             raise _unknown(name, list(known))
@@ -132,8 +132,9 @@ def override(config: Any, overrides: Mapping[str, str]) -> Iterator[str]:
         for prefix, before in num_epochs.items():
             dotted = f"{prefix}." if prefix else ""
             given = {name.removeprefix(dotted) for name in overrides if name.startswith(dotted)}
-            lines = _shorten(_section(config, prefix), before, given)
-            yield from (f"{dotted}{line}" for line in lines)
+            shortened = _shorten(_section(config, prefix), before, given)
+            lines += [f"{dotted}{line}" for line in shortened]
+    return lines
 
 
 def known_keys(config: Any) -> dict[str, Key]:

@@ -1,7 +1,9 @@
 """Settings that contradict each other: each pair is an error of one line that names the keys."""
 
 from jaxcmp.errors import CommandError
-from jaxcmp.settings import Augment, ResNet, Settings
+from jaxcmp.settings import Settings
+from jaxcmp.settings.augmentation import Augment
+from jaxcmp.settings.models import ResNet
 
 
 def check_together(settings: Settings, prefix: str) -> None:

@@ -62,9 +62,14 @@ def _chosen(sections: tuple[type[Section], ...], given: Any) -> tuple[type[Secti
 
 
 def _either(one: Key, other: Key) -> Key:
-    """Returns the key of two sections that both have one of this name, or one choice of words."""
+    """Returns the key of two sections that share one: an equal key, or a choice of words each.
+
+    Raises TypeError for others, whose ranges could not both hold.
+    """
     if (one.type, one.meta) == (other.type, other.meta):
         return one
+    if {get_origin(one.type), get_origin(other.type)} != {Literal}:
+        raise TypeError(f"two sections have different keys {one.name}")
     meta = Meta(
         description=f"{one.meta.description} {other.meta.description}", extra=one.meta.extra
     )

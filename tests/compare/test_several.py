@@ -159,9 +159,12 @@ def test_findings_of_arms_with_names_of_their_own_are_about_the_first_of_each_mo
     samples = [Sample("vit", seed, config={"arm": arm}) for arm in arms for seed in (0, 1, 2)]
     samples[3:6] = [Sample("resnet", seed) for seed in (0, 1, 2)]
     group = make_group(tmp_path, *samples)
-    first, other = group.of_main_pair(group.pairs)
+    pair = group.of_main_pair(group.pairs)
+    assert pair is not None
+    first, other = pair
     assert {first.name, other.name} == {"resnet", "vit"}
     (comparison,) = build([group], []).comparisons
+    assert comparison.tradeoff is not None
     assert comparison.tradeoff.title == "Accuracy and cost: resnet and vit"
     assert [fact.arm for fact in comparison.facts] == [0, 1, 2, None]
     assert comparison.facts[-1].label == "multiply-adds per image, resnet to vit"

@@ -12,8 +12,9 @@ from sample_files import CONFIG, DATA, INIT, session
 from jaxcmp import models, runs
 from jaxcmp.checkpoint import trees
 from jaxcmp.checkpoint.manager import Checkpoints
+from jaxcmp.models import Model
 from jaxcmp.pretrained import Loaded, fit, read
-from jaxcmp.pretrained.layouts import Layout, Model
+from jaxcmp.pretrained.layouts import Layout
 from jaxcmp.pretrained.published import to_published, written_layouts
 
 VIT = models.ViT(

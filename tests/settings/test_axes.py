@@ -16,7 +16,7 @@ def given(**overrides):
     """The study with these overrides, as typed; a dot in a key is a double underscore."""
     config = study.get_config("digits")
     words = {key.replace("__", "."): text for key, text in overrides.items()}
-    assert not list(configuration.override(config, words))
+    assert not configuration.override(config, words)
     configuration.check(config)
     return config.grids.seeds.axes.to_dict()
 

@@ -35,6 +35,7 @@ def schedule(config: Config) -> str:
 
 
 def augmentation(config: Config) -> str:
+    # A setting that is newer than some runs is read by `get`.
     settings = config["augment"]
     return _told(
         (settings["crop_padding"], f"random crop (padding {settings['crop_padding']})"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jaxcmp import models
 from jaxcmp.augment import normalise
-from jaxcmp.data.batches import collect_logits, padded_batches
+from jaxcmp.data.whole_split import collect_logits, padded_batches
 from jaxcmp.runtime import devices
 from jaxcmp.step import predict_logits
 

@@ -1,0 +1,59 @@
+"""The settings of augmentation, and those that turn all of it off."""
+
+from typing import Annotated, Any
+
+from jaxcmp.settings.section import Role, Section, key
+
+
+class Augment(Section, frozen=True, kw_only=True):
+    """The section `augment`.
+
+    A new key needs a default: without one, no earlier run could be read.
+    """
+
+    crop_padding: Annotated[
+        int,
+        key(
+            Role.RECIPE,
+            "Black pixels around an image before the random crop; 0: no crop.",
+            ge=0,
+            le=1024,
+        ),
+    ]
+    flip: Annotated[bool, key(Role.RECIPE, "Mirror half of the images.")]
+    trivial_augment: Annotated[bool, key(Role.RECIPE, "TrivialAugmentWide (Mueller 2021).")]
+    erase_rate: Annotated[
+        float, key(Role.RECIPE, "Share of images that lose a random rectangle.", ge=0, le=1)
+    ]
+    mixup_alpha: Annotated[
+        float, key(Role.RECIPE, "Parameter of MixUp's Beta distribution; 0: off.", ge=0)
+    ]
+    cutmix_alpha: Annotated[
+        float, key(Role.RECIPE, "Parameter of CutMix's Beta distribution; 0: off.", ge=0)
+    ]
+    mix_rate: Annotated[float, key(Role.RECIPE, "Share of batches that are mixed.", ge=0, le=1)]
+    cutmix_rate: Annotated[
+        float,
+        key(
+            Role.RECIPE,
+            "Share of the mixed batches that CutMix mixes; MixUp mixes the others.",
+            ge=0,
+            le=1,
+        ),
+    ]
+    mixing_epochs: Annotated[
+        int, key(Role.LENGTH, "Last epoch with mixing; 0: mix to the end.", ge=0, lt=2**31)
+    ]
+
+
+# The settings of Augment that leave images and labels unchanged.
+NO_AUGMENTATION: dict[str, Any] = {
+    "crop_padding": 0,
+    "flip": False,
+    "trivial_augment": False,
+    "erase_rate": 0.0,
+    "mixup_alpha": 0.0,
+    "cutmix_alpha": 0.0,
+    "mix_rate": 0.0,
+    "cutmix_rate": 0.0,
+}
