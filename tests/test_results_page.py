@@ -11,7 +11,7 @@ from jaxcmp.compare.__main__ import main
 from jaxcmp.compare.sections.blog_post import load_claims
 
 ROOT = Path(__file__).parent.parent
-RUNS = ROOT / "docs" / "results" / "cpu"
+RUNS, STUDY = (ROOT / "docs" / "results" / name for name in ("cpu", "study"))
 PAGE = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # A number that a report rounds: with a decimal point, perhaps a sign.
@@ -20,11 +20,19 @@ FIGURE = re.compile(r"[−+]?\d+\.\d+")
 FULL_SIZE = {"vit": 5_362_762, "resnet": 11_173_962}
 
 
+def report_of(runs: Path, folder: Path) -> Path:
+    assert main([str(runs), f"--out={folder}"]) == 0
+    return folder
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("results") / "report"
-    assert main([str(RUNS), f"--out={folder}"]) == 0
-    return folder
+    return report_of(RUNS, tmp_path_factory.mktemp("results") / "report")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    return report_of(STUDY, tmp_path_factory.mktemp("study") / "report")
 
 
 def rows(text: str) -> list[str]:
@@ -46,12 +54,33 @@ def test_each_row_of_our_results_is_one_of_the_report(page, report):
     assert len(ours) > 3 and [row for row in ours if row not in made] == []
 
 
+def figures_of(report: Path) -> set[str]:
+    made = set(FIGURE.findall((report / "report.md").read_text(encoding="utf-8")))
+    return made | {figure.lstrip("+") for figure in made}
+
+
 @pytest.mark.parametrize("heading", ["Who is ahead", "Why"])
 def test_each_figure_of_the_text_is_in_the_report(heading, report):
-    made = set(FIGURE.findall((report / "report.md").read_text(encoding="utf-8")))
-    made |= {figure.lstrip("+") for figure in made}
     figures = FIGURE.findall(part(PAGE, heading))
-    assert len(figures) > 6 and [figure for figure in figures if figure not in made] == []
+    assert len(figures) > 6 and set(figures) - figures_of(report) == set()
+
+
+@pytest.mark.parametrize("heading", ["Architecture or recipe?", "How much data, at which cost?"])
+def test_each_figure_of_the_study_is_in_its_report(heading, study):
+    figures = FIGURE.findall(part(PAGE, heading))
+    assert len(figures) > 6 and set(figures) - figures_of(study) == set()
+
+
+def test_the_readmes_effects_are_those_of_the_study(study):
+    pattern = r"of ([\d.]+) points there, the model is worth ([\d.]+) and the recipe ([\d.]+)"
+    ((gap, model, recipe),) = re.findall(pattern, " ".join(README.split()))
+    text = (study / "report.md").read_text(encoding="utf-8")
+    assert f"resnet is ahead of vit by {gap} points" in text
+    assert f"averaged over both recipes, resnet is ahead of vit by {model} points" in text
+    assert (
+        f"averaged over resnet and vit, resnet's recipe is ahead of vit's recipe by {recipe}"
+        in text
+    )
 
 
 def test_the_readmes_lead_is_that_of_the_report(report):
@@ -61,9 +90,11 @@ def test_the_readmes_lead_is_that_of_the_report(report):
     assert lead in (report / "report.md").read_text(encoding="utf-8")
 
 
-def test_every_run_is_in_the_report(report):
-    made = json.loads((report / "report.json").read_text(encoding="utf-8"))
-    assert made["left_out"] == [] and len(made["runs"]) == len(list(RUNS.glob("*/*/result.json")))
+def test_every_run_is_in_its_report(report, study):
+    for runs, folder in ((RUNS, report), (STUDY, study)):
+        made = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        num = len(list(runs.glob("*/*/result.json")))
+        assert made["left_out"] == [] and len(made["runs"]) == num > 8
 
 
 def test_the_curves_are_those_of_the_runs(report):

@@ -276,13 +276,14 @@ class Group:
     def of_main_pair(self, items: Sequence[T]) -> T | None:
         """Returns, of items in the order of `pairs`, that of the pair that findings are about.
 
-        It is the only pair, or the first one of two architectures. None where there is neither, and
-        where several settings of one arm compete without held-out images to choose between them.
+        It is the only pair, or the first one of two architectures that has an item; an empty text
+        is none. None where there is no such pair, and where several settings of one arm compete
+        without held-out images to choose between them.
         """
         if has_settings_of_one_arm(self.arms) and len(items) > 1 and not by_held_out(self.arms):
             return None
         found = list(zip(self.pairs, items, strict=True))
-        between = [item for (one, two), item in found if one.architecture != two.architecture]
+        between = [item for (a, b), item in found if item and a.architecture != b.architecture]
         return next(iter(between or (items if len(items) == 1 else [])), None)
 
 
