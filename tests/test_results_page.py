@@ -59,10 +59,16 @@ def figures_of(report: Path) -> set[str]:
     return made | {figure.lstrip("+") for figure in made}
 
 
-@pytest.mark.parametrize("heading", ["Who is ahead", "Why"])
-def test_each_figure_of_the_text_is_in_the_report(heading, report):
-    figures = FIGURE.findall(part(PAGE, heading))
+def test_each_figure_of_the_nine_runs_is_in_their_report(report):
+    figures = FIGURE.findall(part(PAGE, "Who is ahead"))
     assert len(figures) > 6 and set(figures) - figures_of(report) == set()
+
+
+def test_each_figure_of_the_reasons_is_in_the_report_of_its_runs(report, study):
+    nine, _, of_study = part(PAGE, "Why").partition("The study's runs")
+    for text, made in ((nine, report), (of_study, study)):
+        figures = FIGURE.findall(text)
+        assert len(figures) > 6 and set(figures) - figures_of(made) == set()
 
 
 @pytest.mark.parametrize("heading", ["Architecture or recipe?", "How much data, at which cost?"])
@@ -97,15 +103,15 @@ def test_every_run_is_in_its_report(report, study):
         assert made["left_out"] == [] and len(made["runs"]) == num > 8
 
 
-def test_the_curves_are_those_of_the_runs(report):
-    drawn, made = (
-        re.findall(r"-?\d+\.\d+", " ".join(e.attrib["d"] for e in root.iter() if "d" in e.attrib))
-        for root in map(
-            lambda path: ElementTree.parse(path).getroot(),
-            (ROOT / "docs/results/accuracy.svg", report / "figures/accuracy.svg"),
-        )
-    )
-    assert list(map(float, drawn)) == pytest.approx(list(map(float, made)), abs=0.01)
+def places_in(drawing: Path) -> list[float]:
+    paths = [e.attrib["d"] for e in ElementTree.parse(drawing).getroot().iter() if "d" in e.attrib]
+    return [float(number) for number in re.findall(r"-?\d+\.\d+", " ".join(paths))]
+
+
+def test_the_figures_are_those_of_the_reports(report, study):
+    for name, folder in (("accuracy.svg", report), ("recipes.svg", study)):
+        drawn = places_in(ROOT / "docs" / "results" / name)
+        assert drawn == pytest.approx(places_in(folder / "figures" / name), abs=0.01)
 
 
 def stated_accuracies() -> dict[str, float]:
