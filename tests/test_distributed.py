@@ -10,7 +10,8 @@ import pytest
 from jaxcmp.runs import read_run
 
 # Sums in another order round otherwise. At this rate steps make little more of it anywhere.
-CALM_RESNET = (*processes.TINY_RESNET, "--config.schedule.peak_learning_rate=0.01")
+# Rounding differs with the number of images on a device, and grows with the learning rate.
+CALM_RESNET = (*processes.TINY_RESNET, "--config.schedule.peak_learning_rate=0.003")
 
 
 def losses(folder):

@@ -338,5 +338,7 @@ def test_the_first_message_comes_before_the_heavy_libraries():
     )
     before, message, after = done.stdout.partition("vit, seed 0: loading JAX and the images\n")
     assert message
-    for library in ("jax", "flax", "orbax", "scipy.special"):
+    for library in ("jax", "flax", "scipy.special"):
         assert f" {library}\n" in after and f" {library}\n" not in before
+    # It comes with the first checkpoint.
+    assert "orbax.checkpoint\n" not in done.stdout

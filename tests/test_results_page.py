@@ -78,7 +78,8 @@ def test_each_figure_of_the_study_is_in_its_report(heading, study):
 
 
 def test_the_readmes_effects_are_those_of_the_study(study):
-    pattern = r"of ([\d.]+) points there, the model is worth ([\d.]+) and the recipe ([\d.]+)"
+    number = r"(\d+\.\d+)"
+    pattern = f"of {number} points there, the model is worth {number} and the recipe {number}"
     ((gap, model, recipe),) = re.findall(pattern, " ".join(README.split()))
     text = (study / "report.md").read_text(encoding="utf-8")
     assert f"resnet is ahead of vit by {gap} points" in text

@@ -88,7 +88,8 @@ def recipes_section(group: Group) -> Answer:
             # An arm that varies another, such as a ViT with a convolutional stem, has that one's.
             if len(some) == 1 or all(_recipe(arm) == arm.outcomes[0].name for arm in each.arms):
                 findings.append(sentences[1])
-        blocks += [_table(each), _figure(each, index)]
+        # A second crossing is folded: the first screenful has to stay short.
+        (details if index else blocks).extend([_table(each), _figure(each, index)])
         details += notes(*_inexact(each))
     return answered(
         "recipes",
@@ -96,7 +97,7 @@ def recipes_section(group: Group) -> Answer:
         blocks,
         findings=findings if len(findings) == 1 else (),
         details=[*details, *notes(_left_out(group, some))],
-        folded="the effects in a table",
+        folded="effects, and further crossings",
         more=more,
     )
 

@@ -48,7 +48,8 @@ def same_images_section(group: Group) -> Answer:
     for leader, other in group.pairs:
         table, alike = _agreement(group, leader, other)
         sentences.append(_answer(leader, other))
-        blocks += [*texts(sentences[-1], alike), table]
+        blocks += texts(sentences[-1], alike)
+        (details if details else blocks).append(table)
         details += [_pairs_table(leader, other), _gallery(group, leader, other)]
     return answered(
         "same-images",
