@@ -85,3 +85,12 @@ def test_nothing_is_chosen_where_an_arm_held_no_images_out(tmp_path, num_validat
 
 def test_the_report_has_the_section():
     assert settings_tried_section in SECTIONS
+
+
+def test_arms_with_names_of_their_own_are_no_settings_to_choose_from(tmp_path):
+    samples = [
+        Sample("vit", seed, num_validation=40, config={"arm": arm})
+        for arm in ("vit", "vit-conv")
+        for seed in (0, 1)
+    ]
+    assert settings_tried_section(make_group(tmp_path, *samples)).section is None

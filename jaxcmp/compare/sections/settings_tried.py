@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group, by_held_out, gathered
+from jaxcmp.compare.arms import Arm, Group, by_held_out, gathered, has_settings_of_one_arm
 from jaxcmp.compare.document import Table, Text
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered
@@ -24,10 +24,14 @@ NOTE = (
 
 
 def settings_tried_section(group: Group) -> Answer:
-    """Makes a table for each model that has several arms, all with images held out."""
+    """Makes a table for each model of which one arm has several settings, all with images held out.
+
+    Arms with names of their own, such as a ViT with another stem, are no settings to choose from.
+    """
     by_model = gathered(by_held_out(group.arms), lambda arm: arm.architecture)
     best = chosen(group.arms)
-    tables = [_table(*each, best) for each in sorted(by_model.items()) if len(each[1]) > 1]
+    several = {model: arms for model, arms in by_model.items() if has_settings_of_one_arm(arms)}
+    tables = [_table(*each, best) for each in sorted(several.items())]
     return answered("settings-tried", TITLE, [Text(TEXT), *tables]) if tables else Answer()
 
 
