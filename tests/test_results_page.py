@@ -77,6 +77,14 @@ def test_each_figure_of_the_study_is_in_its_report(heading, study):
     assert len(figures) > 6 and set(figures) - figures_of(study) == set()
 
 
+def test_what_the_stem_closes_is_what_the_reports_say(report, study):
+    pattern = r"closes (\d+) %[^,]*, 95 % interval (\d+) to (\d+) %"
+    found = re.findall(pattern, " ".join(part(PAGE, "Architecture or recipe?").split()))
+    for (share, low, high), made in zip(found, (study, report), strict=True):
+        words = f"{share} % of the gap of vit to resnet (95 % interval {low} to {high} %)"
+        assert words in (made / "report.md").read_text(encoding="utf-8")
+
+
 def test_the_readmes_effects_are_those_of_the_study(study):
     number = r"(\d+\.\d+)"
     pattern = f"of {number} points there, the model is worth {number} and the recipe {number}"

@@ -160,7 +160,7 @@ def first_findings(by_section: Sequence[Sequence[Finding]]) -> list[Finding]:
         for number, finding in enumerate(own)
     ]
     chosen = sorted(found, key=lambda each: each[:2])[:MAX_FINDINGS]
-    return [finding for _, _, finding in sorted(chosen, key=lambda each: each[1::-1])]
+    return [finding for _, _, finding in sorted(chosen, key=lambda each: (each[1], each[0]))]
 
 
 def _title(arms: Sequence[Arm]) -> str:

@@ -92,8 +92,10 @@ def _lead(one: str, two: str, pairs: Sequence[Gap]) -> str:
     """Counts the pairs of arms of two models in which each model is really ahead."""
     leader, real = pairs[0].first, [pair for pair in pairs if pair.lead.is_real]
     if len(real) == len(pairs) <= MAX_NAMED and all(pair.first is leader for pair in pairs):
-        sizes = [f"{pair.second.name} by {_size(pair.over_seeds)}" for pair in pairs]
-        sizes[0] = sizes[0].replace(" points (", " points of test accuracy (95 % interval ")
+        sizes = [
+            f"{pair.second.name} by {_size(pair.over_seeds, in_full=pair is pairs[0])}"
+            for pair in pairs
+        ]
         return f"{leader.name} is ahead of {' and of '.join(sizes)}, {CLEAR}."
     ahead = [pair.first.architecture for pair in real]
     # The model with more leads is named first.
@@ -108,9 +110,10 @@ def _lead(one: str, two: str, pairs: Sequence[Gap]) -> str:
     return f"{start}{leads} by {CLEAR}."
 
 
-def _size(found: Estimate) -> str:
+def _size(found: Estimate, *, in_full: bool) -> str:
     low, high = found.interval or (found.mean, found.mean)
-    return f"{found.mean:.2f} points ({low:.2f} to {high:.2f})"
+    unit, of = ("points of test accuracy", "95 % interval ") if in_full else ("points", "")
+    return f"{found.mean:.2f} {unit} ({of}{low:.2f} to {high:.2f})"
 
 
 def _telling_apart(arms: Sequence[Arm]) -> list[str]:

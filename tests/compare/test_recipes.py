@@ -11,6 +11,7 @@ from sample_study import crossed
 from sample_transfer import pretrained
 
 from jaxcmp.compare.arms import Group, Outcome
+from jaxcmp.compare.document import Figure
 from jaxcmp.compare.sections.recipes import effects_of, recipes_section
 
 TABLE = "by architecture and recipe"
@@ -143,6 +144,11 @@ def test_beside_a_variant_of_an_arm_the_first_screen_keeps_the_finding(tmp_path)
     answer = recipes_section(make_group(tmp_path, *TWO_SEEDS_EACH, *CROSSED, *conv, *both))
     assert answer.section is not None
     assert sections.texts(answer).count("Interaction: ") == 2
+    shown, folded = (
+        [block.name for block in blocks if isinstance(block, Figure)]
+        for blocks in (answer.section.blocks, answer.section.details)
+    )
+    assert (shown, folded) == (["recipes"], ["recipes-1"])
     assert sections.finding(answer).startswith("Recipe: averaged over resnet and vit, ")
 
 

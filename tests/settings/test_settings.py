@@ -1,12 +1,14 @@
 """The settings of a run: each key once, with a role, and as config.json holds them."""
 
 import importlib
+from typing import Annotated
 
 import pytest
 
-from jaxcmp.settings import Role
+from jaxcmp.settings import Role, Section
 from jaxcmp.settings.configuration import settings_of
-from jaxcmp.settings.keys import KEYS, NEUTRAL, with_role
+from jaxcmp.settings.keys import KEYS, NEUTRAL, keys, with_role
+from jaxcmp.settings.section import key as setting
 
 
 @pytest.mark.parametrize("variant", ["", "digits", "cpu", "strong"])
@@ -20,6 +22,23 @@ def test_settings_stay_the_same_when_they_are_read_again():
     settings = settings_of(importlib.import_module("configs.resnet").get_config())
     assert settings_of(settings) is settings
     assert settings_of(settings.to_dict()) == settings
+
+
+class Low(Section, frozen=True, tag_field="name", tag="low"):
+    size: Annotated[int, setting(Role.MODEL, "A size.", ge=1)] = 1
+
+
+class High(Section, frozen=True, tag_field="name", tag="high"):
+    size: Annotated[int, setting(Role.MODEL, "A size.", ge=2)] = 2
+
+
+class Either(Section, frozen=True):
+    part: Low | High
+
+
+def test_sections_to_choose_from_may_not_give_one_key_two_ranges():
+    with pytest.raises(TypeError, match="two sections have different keys part.size"):
+        keys(Either)
 
 
 def test_every_key_has_a_description_and_a_role():

@@ -88,7 +88,7 @@ def recipes_section(group: Group) -> Answer:
             # An arm that varies another, such as a ViT with a convolutional stem, has that one's.
             if len(some) == 1 or all(_recipe(arm) == arm.outcomes[0].name for arm in each.arms):
                 findings.append(sentences[1])
-        # A second crossing is folded: the first screenful has to stay short.
+        # Further crossings are folded: the page has to stay short.
         (details if index else blocks).extend([_table(each), _figure(each, index)])
         details += notes(*_inexact(each))
     return answered(
