@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from scipy import special
 
 # Intervals of the table that random_share reads.
 NUM_QUANTILES = 4096
@@ -123,6 +122,9 @@ def random_share(key: Array, *, alpha: float) -> Array:
 @functools.cache
 def _quantiles(alpha: float) -> np.ndarray:
     """Returns quantiles of Beta(alpha, alpha), denser at both ends: float32 [NUM_QUANTILES + 1]."""
+    # Imported here, as in `runs.metrics`.
+    from scipy import special
+
     ranks = (1 - np.cos(np.linspace(0, np.pi, NUM_QUANTILES + 1))) / 2
     return special.betaincinv(alpha, alpha, ranks).astype(np.float32)
 

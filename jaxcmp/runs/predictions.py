@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import softmax
 
 from jaxcmp import files
 from jaxcmp.errors import JaxcmpError
@@ -81,6 +80,9 @@ class Predictions:
 
     def most_confident_mistakes(self, num: int) -> np.ndarray:
         """Returns indices of up to `num` misclassified images, the most confident first."""
+        # Imported here, as in `runs.metrics`.
+        from scipy.special import softmax
+
         confidence = softmax(self.logits.astype(np.float64), axis=1).max(axis=1, initial=0)
         order = np.argsort(-confidence, kind="stable")
         return order[self.logits[order].argmax(axis=1) != self.labels[order]][:num]
