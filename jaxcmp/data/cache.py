@@ -1,8 +1,8 @@
-"""The cache of decoded images: written once, atomically, then mapped into memory.
+"""The cache of decoded images and of findings: written once, atomically, then mapped into memory.
 
-An entry that does not match its check sums counts as missing. They are the CRC-32 of each
-megabyte: enough against bad disks and accidents, in half the time of SHA-256 and a quarter of
-that of BLAKE2.
+An entry is a folder of named arrays. One that does not match its check sums counts as missing. They
+are the CRC-32 of each megabyte: enough against bad disks and accidents, in half the time of SHA-256
+and a quarter of that of BLAKE2.
 """
 
 import hashlib
@@ -12,46 +12,37 @@ import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from absl import logging
 from numpy.lib import format as npy
 
 from jaxcmp import files
 from jaxcmp.errors import JaxcmpError
 
-# Images uint8 [k, H, W, C] and their labels int32 [k].
-Block = tuple[np.ndarray, np.ndarray]
+Arrays = dict[str, np.ndarray]
 
-_FILES = ("images.npy", "labels.npy")
 _CHECK_SUMS = "check_sums.json"
-_CHECK_SUM = "check_sum"
 _PART_BYTES = 1 << 20
 _PARTIAL = ".partial"
 _DAY = 24 * 60 * 60
 
 
-def read(entry: Path, *, num_examples: int) -> Block | None:
-    """Maps an entry into memory; returns None if it is missing or damaged."""
-    try:
-        if json.loads((entry / _CHECK_SUMS).read_bytes()) != _check_sums(entry):
-            return None
-        images = np.load(entry / "images.npy", mmap_mode="r", allow_pickle=False)
-        labels = np.load(entry / "labels.npy", allow_pickle=False)
-    except Exception:  # Parsers of damaged files raise nearly anything.
-        return None
-    if len(images) != num_examples or labels.shape != (num_examples,):
-        return None
-    if images.dtype != np.uint8 or images.ndim != 4 or labels.dtype != np.int32:
-        return None
-    return images, labels
+def read(entry: Path) -> Arrays | None:
+    """Maps an entry into memory; returns None if it is missing or, with a warning, if damaged."""
+    arrays = _read(entry)
+    if arrays is None and entry.exists():
+        logging.warning("The cache entry %s is damaged: making it anew", entry)
+    return arrays
 
 
-def write(entry: Path, blocks: Iterable[Block], *, num_examples: int) -> Block:
-    """Writes an entry from its blocks and maps it into memory.
+def write(entry: Path, blocks: Iterable[Arrays]) -> Arrays:
+    """Writes an entry from blocks, each with the next rows of each array; maps it into memory.
 
     Other processes may write the same entry at the same time: the first to finish wins, and all
     return its entry. Raises JaxcmpError if the folder cannot be written; then nothing remains.
@@ -63,80 +54,70 @@ def write(entry: Path, blocks: Iterable[Block], *, num_examples: int) -> Block:
             # A folder inside, because other users of a shared cache cannot read a temporary one.
             partial = Path(scratch) / entry.name
             partial.mkdir()
-            _write_files(partial, blocks, num_examples=num_examples)
-            # Mapped now, so that the images stay readable if the folder is renamed.
-            written = read(partial, num_examples=num_examples)
+            _write_files(partial, blocks)
+            # Mapped now, so that the arrays stay readable if the folder is renamed.
+            written = _read(partial)
             if written is None:
-                raise JaxcmpError(
-                    f"decoded images in {partial} cannot be read back: check the disk"
-                )
-            _publish(partial, entry, num_examples=num_examples)
-    return read(entry, num_examples=num_examples) or written
-
-
-def read_arrays(entry: Path) -> dict[str, np.ndarray] | None:
-    """Reads an entry of `write_arrays`; returns None if it is missing or damaged."""
-    try:
-        with open(entry, "rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = dict(stored)
-        return arrays if arrays.pop(_CHECK_SUM) == _check_sum(arrays) else None
-    except Exception:  # Parsers of damaged files raise nearly anything.
-        return None
-
-
-def write_arrays(entry: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes named arrays as one .npz file; of several writers the last wins.
-
-    Raises JaxcmpError if the folder cannot be written; then nothing remains.
-    """
-    with _writing(entry):
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        with _scratch(entry) as scratch:
-            partial = Path(scratch) / entry.name
-            with _synced(partial) as file:
-                check_sum = np.array(_check_sum(arrays))
-                np.savez(file, allow_pickle=False, **arrays, **{_CHECK_SUM: check_sum})
-            os.replace(partial, entry)
+                raise JaxcmpError(f"the cache entry {partial} cannot be read back: check the disk")
+            _publish(partial, entry)
+    return _read(entry) or written
 
 
 def remember(
     what: str,
     fingerprint: str,
-    find: Callable[[], dict[str, np.ndarray]],
+    find: Callable[[], Arrays],
     *,
-    is_lasting: Callable[[dict[str, np.ndarray]], bool] = lambda _: True,
-) -> dict[str, np.ndarray]:
+    is_lasting: Callable[[Arrays], bool] = lambda _: True,
+) -> Arrays:
     """Returns the arrays that `find` finds out about a source, from the cache if they are there.
 
     `what` names them. They are found anew if the fingerprint changes, or unless they are lasting:
-    a file that cannot be read today may be readable tomorrow. Raises as `write_arrays`.
+    a file that cannot be read today may be readable tomorrow. Raises as `write`.
     """
     digest = hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
-    entry = files.cache_folder() / what / f"{digest}.npz"
-    arrays = read_arrays(entry)
+    entry = files.cache_folder() / what / digest
+    arrays = read(entry)
     if arrays is None:
         arrays = find()
         if is_lasting(arrays):
-            write_arrays(entry, arrays)
+            write(entry, [arrays])
     return arrays
 
 
-def _write_files(folder: Path, blocks: Iterable[Block], *, num_examples: int) -> None:
-    labels = []
-    with _synced(folder / "images.npy") as file:
-        for images, block_labels in blocks:
-            if not labels:
-                shape = (num_examples, *images.shape[1:])
-                descr = npy.dtype_to_descr(images.dtype)
-                header = {"descr": descr, "fortran_order": False, "shape": shape}
-                npy.write_array_header_1_0(file, header)
-            # Plain writes raise on a full disk; writing to mapped memory would kill the process.
-            file.write(images.tobytes())
-            labels.append(block_labels)
-    with _synced(folder / "labels.npy") as file:
-        np.save(file, np.concatenate(labels), allow_pickle=False)
+def _read(entry: Path) -> Arrays | None:
+    try:
+        paths = sorted(entry.glob("*.npy"))
+        if json.loads((entry / _CHECK_SUMS).read_bytes()) != _check_sums(paths):
+            return None
+        return {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in paths}
+    except Exception:  # Parsers of damaged files raise nearly anything.
+        return None
+
+
+def _write_files(folder: Path, blocks: Iterable[Arrays]) -> None:
+    opened: dict[str, BinaryIO] = {}
+    lengths, last = Counter[str](), {}
+    with ExitStack() as stack:
+        for last in blocks:
+            for name, rows in last.items():
+                if name not in opened:
+                    opened[name] = stack.enter_context(_synced(folder / f"{name}.npy"))
+                    _write_header(opened[name], rows, length=0)
+                # Plain writes raise on a full disk; writing to mapped memory kills the process.
+                opened[name].write(rows.tobytes())
+                lengths[name] += len(rows)
+        for name, rows in last.items():
+            opened[name].seek(0)
+            _write_header(opened[name], rows, length=lengths[name])
     with _synced(folder / _CHECK_SUMS) as file:
-        file.write(json.dumps(_check_sums(folder)).encode())
+        file.write(json.dumps(_check_sums(sorted(folder.glob("*.npy")))).encode())
+
+
+def _write_header(file: BinaryIO, rows: np.ndarray, *, length: int) -> None:
+    """Writes the header of an array of `length` rows like these; it has room for any length."""
+    descr, shape = npy.dtype_to_descr(rows.dtype), (length, *rows.shape[1:])
+    npy.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
 
 
 @contextmanager
@@ -148,29 +129,20 @@ def _synced(path: Path) -> Iterator[BinaryIO]:
         os.fsync(file.fileno())
 
 
-def _check_sums(folder: Path) -> dict[str, list[int]]:
-    """Returns the CRC-32 of each megabyte of an entry's files, by name."""
+def _check_sums(paths: Iterable[Path]) -> dict[str, list[int]]:
+    """Returns the CRC-32 of each megabyte of these files, by name."""
     check_sums, buffer = {}, memoryview(bytearray(_PART_BYTES))
-    for name in _FILES:
+    for path in paths:
         # Plain reads raise on a bad disk; reading mapped memory would kill the process.
-        with open(folder / name, "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0) as file:
             parts = iter(lambda file=file: file.readinto(buffer), 0)
-            check_sums[name] = [zlib.crc32(buffer[:num_bytes]) for num_bytes in parts]
+            check_sums[path.name] = [zlib.crc32(buffer[:num_bytes]) for num_bytes in parts]
     return check_sums
 
 
-def _check_sum(arrays: Mapping[str, np.ndarray]) -> int:
-    """Returns one CRC-32 of the names, types, shapes and values of all arrays."""
-    check_sum = 0
-    for name, array in sorted(arrays.items()):
-        check_sum = zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), check_sum)
-        check_sum = zlib.crc32(np.ascontiguousarray(array).data, check_sum)
-    return check_sum
-
-
-def _publish(partial: Path, entry: Path, *, num_examples: int) -> None:
+def _publish(partial: Path, entry: Path) -> None:
     """Renames a finished folder to its entry, unless another process was first."""
-    while read(entry, num_examples=num_examples) is None:
+    while _read(entry) is None:
         try:
             os.rename(partial, entry)
             return

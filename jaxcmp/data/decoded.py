@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +19,8 @@ from jaxcmp.errors import CommandError, JaxcmpError
 
 # Images that a thread reads and decodes at a time.
 _BLOCK = 256
+# Images uint8 [k, H, W, C] and their labels int32 [k].
+Block = tuple[np.ndarray, np.ndarray]
 Result = TypeVar("Result")
 
 
@@ -37,7 +39,7 @@ class SplitReader:
         self.num_examples = len(self._ids)
         self.description = f"{self.num_examples} images of {source.name}, split {split}"
 
-    def read(self, positions: Sequence[int]) -> cache.Block:
+    def read(self, positions: Sequence[int]) -> Block:
         """Returns images uint8 [k, H, W, C] and labels int32 [k]; thread-safe."""
         if len(positions) == 0:
             # Only an image tells the stored size.
@@ -102,7 +104,7 @@ class SplitReader:
             raise JaxcmpError(f"{error}; {SKIP_HINT}") from error
 
 
-def read_decoded(reader: SplitReader) -> cache.Block:
+def read_decoded(reader: SplitReader) -> Block:
     """Returns all images of a split, uint8 [n, H, W, C], and labels, int32 [n].
 
     Decodes them only if they are not in the cache. Raises JaxcmpError, as `reader` does and if the
@@ -111,17 +113,14 @@ def read_decoded(reader: SplitReader) -> cache.Block:
     entry = reader.cache_entry()
     if entry is None:
         return reader.read(range(reader.num_examples))
-    cached = cache.read(entry, num_examples=reader.num_examples)
-    if cached is not None:
-        return cached
-    if entry.exists():
-        logging.warning("The decoded images in %s are damaged: decoding them anew", entry)
-    logging.info("Decoding %s", reader.description)
-    start = time.perf_counter()
-    blocks = reader.map_blocks(lambda images, labels: (images, labels))
-    written = cache.write(entry, blocks, num_examples=reader.num_examples)
-    logging.info("Decoded in %.1f s; kept in %s", time.perf_counter() - start, entry)
-    return written
+    arrays = cache.read(entry)
+    if arrays is None:
+        logging.info("Decoding %s", reader.description)
+        start = time.perf_counter()
+        blocks = reader.map_blocks(lambda images, labels: {"images": images, "labels": labels})
+        arrays = cache.write(entry, blocks)
+        logging.info("Decoded in %.1f s; kept in %s", time.perf_counter() - start, entry)
+    return arrays["images"], arrays["labels"]
 
 
 def open_stored(reader: SplitReader) -> tuple[StoredImages, np.ndarray]:
@@ -131,34 +130,30 @@ def open_stored(reader: SplitReader) -> tuple[StoredImages, np.ndarray]:
     JaxcmpError as `read_decoded` does; so does reading the images.
     """
     folder = reader.cache_entry()
-    entry = folder and folder.with_name(f"{folder.name}.npz")
-    facts = entry and cache.read_arrays(entry)
+    entry = folder and folder.with_name(f"{folder.name}-sums")
+    facts = entry and cache.read(entry)
     if facts is None:
-        if entry and entry.exists():
-            logging.warning("The labels and sums in %s are damaged: reading them anew", entry)
         logging.info("Reading labels and pixel sums of %s, once", reader.description)
-        facts = _read_facts(reader)
-        if entry:
-            cache.write_arrays(entry, facts)
-    positions = np.arange(reader.num_examples)
-    height, width, channels = facts["shape"].tolist()
+        blocks = reader.map_blocks(_facts)
+        facts = cache.write(entry, blocks) if entry else _joined(blocks)
+    height, width, channels = facts["shapes"][0].tolist()
     stored = StoredImages(
         lambda rows: reader.read(rows.tolist())[0],
-        positions,
+        np.arange(reader.num_examples),
         facts["sums"],
         (height, width, channels),
     )
     return stored, facts["labels"]
 
 
-def _read_facts(reader: SplitReader) -> dict[str, np.ndarray]:
-    """Returns the `shape` of an image, `labels` int32 [n] and `sums` of pixels uint64 [n, 2, C]."""
-    blocks = reader.map_blocks(
-        lambda images, labels: (images.shape[1:], labels, image_sums(images))
-    )
-    shapes, labels, sums = zip(*blocks, strict=True)
+def _facts(images: np.ndarray, labels: np.ndarray) -> cache.Arrays:
     return {
-        "shape": np.array(shapes[0]),
-        "labels": np.concatenate(labels),
-        "sums": np.concatenate(sums),
+        "shapes": np.array([images.shape[1:]]),
+        "labels": labels,
+        "sums": image_sums(images),
     }
+
+
+def _joined(blocks: Iterable[cache.Arrays]) -> cache.Arrays:
+    parts = list(blocks)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -1,7 +1,6 @@
 """Cache entries: whole or absent, after any kind of failure."""
 
 import errno
-import json
 import os
 import signal
 import subprocess
@@ -18,11 +17,13 @@ from jaxcmp.data import cache
 from jaxcmp.errors import CommandError, JaxcmpError
 
 
-def blocks(fill=None):
+def blocks():
     """Makes two blocks of three images of 4x4."""
-    for block in range(2):
-        value = block if fill is None else fill
-        yield np.full((3, 4, 4, 1), value, np.uint8), np.full(3, value, np.int32)
+    for value in range(2):
+        yield {
+            "images": np.full((3, 4, 4, 1), value, np.uint8),
+            "labels": np.full(3, value, np.int32),
+        }
 
 
 @pytest.fixture
@@ -36,64 +37,62 @@ def only(folder):
 
 
 def test_an_entry_is_read_back_mapped_and_read_only(entry):
-    assert cache.read(entry, num_examples=6) is None
-    written = cache.write(entry, blocks(), num_examples=6)
-    images, labels = cache.read(entry, num_examples=6) or pytest.fail("no entry")
-    assert isinstance(images, np.memmap) and not images.flags.writeable
-    np.testing.assert_array_equal(images[:, 0, 0, 0], [0, 0, 0, 1, 1, 1])
-    np.testing.assert_array_equal(labels, [0, 0, 0, 1, 1, 1])
-    np.testing.assert_array_equal(written[0], images)
+    assert cache.read(entry) is None
+    written = cache.write(entry, blocks())
+    arrays = cache.read(entry) or pytest.fail("no entry")
+    assert isinstance(arrays["images"], np.memmap) and not arrays["images"].flags.writeable
+    assert arrays["images"].shape == (6, 4, 4, 1)
+    for each in (arrays, written):
+        np.testing.assert_array_equal(each["images"][:, 0, 0, 0], [0, 0, 0, 1, 1, 1])
+        np.testing.assert_array_equal(each["labels"], [0, 0, 0, 1, 1, 1])
     assert only(entry.parent) == ["train"]
 
 
 def test_permissions_of_the_cache_follow_the_umask(entry):
-    cache.write(entry, blocks(), num_examples=6)
+    cache.write(entry, blocks())
     assert entry.stat().st_mode == entry.parent.stat().st_mode
 
 
 def test_any_changed_byte_is_detected(entry):
-    cache.write(entry, blocks(), num_examples=6)
+    cache.write(entry, blocks())
     for name in ("images.npy", "labels.npy"):
         whole = (entry / name).read_bytes()
         for place in range(len(whole)):
             changed = bytes([whole[place] ^ 1])
             (entry / name).write_bytes(whole[:place] + changed + whole[place + 1 :])
-            assert cache.read(entry, num_examples=6) is None
+            assert cache.read(entry) is None
         (entry / name).write_bytes(whole)
-    assert cache.read(entry, num_examples=6) is not None
+    assert cache.read(entry) is not None
 
 
-@pytest.mark.parametrize(
-    ("images", "labels"),
-    [
-        (np.zeros((6, 4, 4), np.uint8), np.zeros(6, np.int32)),
-        (np.zeros((6, 4, 4, 1), np.float32), np.zeros(6, np.int32)),
-        (np.zeros((6, 4, 4, 1), np.uint8), np.zeros(6, np.int64)),
-        (np.zeros((6, 4, 4, 1), np.uint8), np.zeros((6, 1), np.int32)),
-        (np.zeros((5, 4, 4, 1), np.uint8), np.zeros(5, np.int32)),
-    ],
-)
-def test_an_entry_of_another_shape_type_or_length_is_refused(entry, images, labels):
-    cache.write(entry, blocks(), num_examples=6)
-    np.save(entry / "images.npy", images)
-    np.save(entry / "labels.npy", labels)
-    (entry / "check_sums.json").write_text(json.dumps(cache._check_sums(entry)))
-    assert cache.read(entry, num_examples=6) is None
+def test_arrays_may_have_any_type_and_shape_and_as_many_rows_as_they_like(entry):
+    arrays = {"sizes": np.arange(6).reshape(2, 3).T, "is_grey": np.array([True]), "one": np.ones(2)}
+    cache.write(entry, [arrays])
+    np.testing.assert_equal(cache.read(entry), arrays)
+
+
+def test_an_array_too_many_or_too_few_is_noticed(entry):
+    cache.write(entry, blocks())
+    np.save(entry / "more.npy", np.zeros(1))
+    assert cache.read(entry) is None
+    (entry / "more.npy").unlink()
+    assert cache.read(entry) is not None
+    (entry / "labels.npy").unlink()
+    assert cache.read(entry) is None
 
 
 def test_the_check_of_cifar10_is_fast(entry):
-    images, labels = np.zeros((60_000, 32, 32, 3), np.uint8), np.zeros(60_000, np.int32)
-    cache.write(entry, [(images, labels)], num_examples=60_000)
+    cache.write(entry, [{"images": np.zeros((60_000, 32, 32, 3), np.uint8)}])
     start = time.process_time()
-    assert cache.read(entry, num_examples=60_000) is not None
+    assert cache.read(entry) is not None
     assert time.process_time() - start < 0.3
 
 
 def test_writers_at_the_same_time_all_succeed(entry):
     with ThreadPoolExecutor(8) as pool:
-        write = pool.map(lambda _: cache.write(entry, blocks(), num_examples=6), range(16))
-        for images, labels in write:
-            np.testing.assert_array_equal(images[:, 0, 0, 0], labels)
+        write = pool.map(lambda _: cache.write(entry, blocks()), range(16))
+        for arrays in write:
+            np.testing.assert_array_equal(arrays["images"][:, 0, 0, 0], arrays["labels"])
     assert only(entry.parent) == ["train"]
 
 
@@ -103,7 +102,7 @@ def test_a_source_that_fails_leaves_nothing(entry):
         raise JaxcmpError("image 7 is damaged")
 
     with pytest.raises(JaxcmpError, match="image 7"):
-        cache.write(entry, broken(), num_examples=6)
+        cache.write(entry, broken())
     assert only(entry.parent) == []
 
 
@@ -112,7 +111,7 @@ def test_a_folder_that_cannot_be_made_is_named_in_one_line(tmp_path):
     with pytest.raises(
         JaxcmpError, match="^the cache in .*/file/set cannot be written .*JAXCMP_CACHE"
     ) as caught:
-        cache.write(tmp_path / "file" / "set" / "train", blocks(), num_examples=6)
+        cache.write(tmp_path / "file" / "set" / "train", blocks())
     assert "\n" not in str(caught.value)
 
 
@@ -136,9 +135,9 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(entry):
         from jaxcmp.errors import JaxcmpError
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-        block = np.zeros((100, 32, 32, 3), np.uint8), np.zeros(100, np.int32)
+        block = {"images": np.zeros((100, 32, 32, 3), np.uint8)}
         try:
-            cache.write(Path(sys.argv[1]), [block] * 3, num_examples=300)
+            cache.write(Path(sys.argv[1]), [block] * 3)
         except JaxcmpError as error:
             print(error)
         """
@@ -156,25 +155,25 @@ def test_a_killed_writer_leaves_no_entry(entry):
         from jaxcmp.data import cache
 
         def blocks():
-            yield np.zeros((3, 4, 4, 1), np.uint8), np.zeros(3, np.int32)
+            yield {"images": np.zeros((3, 4, 4, 1), np.uint8)}
             print("halfway", flush=True)
             time.sleep(60)
 
-        cache.write(Path(sys.argv[1]), blocks(), num_examples=6)
+        cache.write(Path(sys.argv[1]), blocks())
         """
     process = run(script, entry)
     assert process.stdout is not None and process.stdout.readline() == "halfway\n"
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert cache.read(entry, num_examples=6) is None
+    assert cache.read(entry) is None
     (left,) = entry.parent.iterdir()
-    cache.write(entry, blocks(), num_examples=6)
-    assert cache.read(entry, num_examples=6) is not None
+    cache.write(entry, blocks())
+    assert cache.read(entry) is not None
     # It may still be at work on another machine, so its space is freed only after a day.
     assert left.exists()
     long_ago = time.time() - 100_000
     os.utime(left, (long_ago, long_ago))
-    cache.write(entry.with_name("test"), blocks(), num_examples=6)
+    cache.write(entry.with_name("test"), blocks())
     assert only(entry.parent) == ["test", "train"]
 
 
@@ -192,43 +191,17 @@ def test_the_environment_sets_the_cache_folder(monkeypatch, tmp_path):
         files.cache_folder()
 
 
-def test_arrays_are_read_back_as_written_and_a_cut_file_is_none(tmp_path):
-    entry, arrays = tmp_path / "tiny" / "train.npz", {"sums": np.arange(3), "one": np.ones(2)}
-    assert cache.read_arrays(entry) is None
-    cache.write_arrays(entry, arrays)
-    np.testing.assert_equal(cache.read_arrays(entry), arrays)
-    assert [path.name for path in entry.parent.iterdir()] == ["train.npz"]
-    os.truncate(entry, entry.stat().st_size - 30)
-    assert cache.read_arrays(entry) is None
+@pytest.mark.parametrize("is_lasting", [True, False])
+def test_findings_are_remembered_only_if_they_last(is_lasting):
+    found = []
 
+    def find():
+        found.append(1)
+        return {"numbers": np.arange(3)}
 
-def test_changed_arrays_are_not_used(tmp_path):
-    entry = tmp_path / "train.npz"
-    arrays = {"sums": np.arange(3), "labels": np.array([2, 0, 1], np.int32)}
-    cache.write_arrays(entry, arrays)
-    with np.load(entry) as stored:
-        whole = dict(stored)
-    for changed in (
-        {**whole, "labels": np.zeros(3, np.int32)},
-        {**whole, "labels": whole["labels"].astype(np.int64)},
-        {**whole, "labels": whole["labels"][:, None]},
-        {**whole, "more": np.zeros(1)},
-        {name: whole[name] for name in whole if name != "sums"},
-        arrays,
-    ):
-        np.savez(entry, **changed)
-        assert cache.read_arrays(entry) is None
-
-
-def test_a_file_of_arrays_with_a_changed_byte_is_none_or_the_same(tmp_path):
-    entry, arrays = tmp_path / "train.npz", {"labels": np.arange(5, dtype=np.int32)}
-    cache.write_arrays(entry, arrays)
-    whole, num_noticed = entry.read_bytes(), 0
-    for place in range(len(whole)):
-        entry.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
-        stored = cache.read_arrays(entry)
-        num_noticed += stored is None
-        if stored is not None:
-            assert stored.keys() == arrays.keys()
-            np.testing.assert_array_equal(stored["labels"], arrays["labels"])
-    assert num_noticed > len(whole) / 2
+    for _ in range(2):
+        arrays = cache.remember("made/facts", "a", find, is_lasting=lambda _: is_lasting)
+        np.testing.assert_array_equal(arrays["numbers"], np.arange(3))
+    assert len(found) == (1 if is_lasting else 2)
+    cache.remember("made/facts", "b", find)
+    assert len(found) == (2 if is_lasting else 3)
