@@ -21,7 +21,7 @@ from rich.progress import (
 
 from jaxcmp import files
 from jaxcmp.errors import JaxcmpError, first_line
-from jaxcmp.pretrained import Loaded, table
+from jaxcmp.pretrained import table
 from jaxcmp.runs import INIT, RunWriter
 from jaxcmp.runtime import console
 from jaxcmp.runtime.entry_points import shown
@@ -168,11 +168,11 @@ class Log:
         self._write({"kind": "train", **record})
         self._reporter.step(record["step"], record["images_per_second"])
 
-    def weights(self, loaded: Loaded) -> None:
+    def weights(self, description: Mapping[str, Any]) -> None:
         """Shows a table of the pretrained weights, and writes it to init.json."""
-        self._reporter.show(table(loaded.rows))
+        self._reporter.show(table(description["rows"]))
         if self._run is not None:
-            self._run.write_json(INIT, loaded.description)
+            self._run.write_json(INIT, description)
 
     def epoch(self, record: dict[str, Any], seconds_left: float) -> None:
         self._write({"kind": "epoch", **record})

@@ -158,8 +158,7 @@ def initial_variables(
         return unpack({"params": state.params, "batch_stats": state.batch_stats}), None
     state = jax.eval_shape(experiment.init, key)
     template = unpack({"params": state.params, "batch_stats": state.batch_stats})
-    loaded = pretrained.fit(source, template, experiment.model, experiment.dataset.class_names)
-    return loaded.variables, loaded.description
+    return pretrained.fit(source, template, experiment.model, experiment.dataset.class_names)
 
 
 def features_of(

@@ -137,8 +137,8 @@ class Session:
         if (weights := weights or _read_weights(self.experiment.settings, self.workdir)) is None:
             return fresh
         names = self.experiment.dataset.class_names
-        state, loaded = pretrained.start(fresh, weights, self.experiment.model, names)
-        devices.on_first_process(lambda: self.log.weights(loaded))
+        state, description = pretrained.start(fresh, weights, self.experiment.model, names)
+        devices.on_first_process(lambda: self.log.weights(description))
         return state
 
     def _compile_and_draw(self) -> TrainState:

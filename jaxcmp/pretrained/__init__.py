@@ -4,8 +4,8 @@ A run reads (`read`) and checks (`check`) them before its data is there, and the
 (`start`).
 """
 
-from jaxcmp.pretrained.fit import Loaded, Source, fit
+from jaxcmp.pretrained.fit import Source, fit
 from jaxcmp.pretrained.loading import check, read, start
 from jaxcmp.pretrained.summary import table
 
-__all__ = ["Loaded", "Source", "check", "fit", "read", "start", "table"]
+__all__ = ["Source", "check", "fit", "read", "start", "table"]

@@ -14,7 +14,6 @@ from jaxcmp.models import Model
 from jaxcmp.pretrained import resizing
 from jaxcmp.pretrained.layouts import Entry, Layout, Shape
 from jaxcmp.pretrained.published import has_conv_stem, name_of, own_entries
-from jaxcmp.pretrained.summary import Row
 from jaxcmp.pretrained.weight_files import as_float32
 
 PATCH_KERNEL, STEM_KERNEL = "params/patch_embedding/kernel", "params/stem/conv/kernel"
@@ -56,22 +55,13 @@ class Source:
         return own_entries(model) if self.layout is None else self.layout.entries(model)
 
 
-@dataclasses.dataclass(frozen=True)
-class Loaded:
-    """The model's variables {"params": ..., "batch_stats": ...}, float32 on the host.
-
-    `rows` say what became of each array, and `description` is the content of init.json.
-    """
-
-    variables: dict[str, Any]
-    rows: list[Row]
-    description: dict[str, Any]
-
-
 def fit(
     source: Source, template: Any, model: Model, class_names: Sequence[str] | None = None
-) -> Loaded:
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Brings the source's arrays to the shapes of the model.
+
+    Returns the model's variables {"params": ..., "batch_stats": ...}, float32 on the host, and the
+    content of init.json, whose "rows" say what became of each array.
 
     Positions are resized to the model's grid and patch kernels to its patches; a head for other
     classes, or behind a layer that is dropped, becomes zeros. The class names of a run are compared
@@ -95,9 +85,9 @@ def fit(
         "schema": 1,
         "layout": "jaxcmp" if source.layout is None else source.layout.name,
         **{key: getattr(source, key) for key in keys},
-        "rows": [row.to_json() for row in fitting.rows],
+        "rows": fitting.rows,
     }
-    return Loaded(variables, fitting.rows, description)
+    return variables, description
 
 
 class _Fitting:
@@ -106,7 +96,7 @@ class _Fitting:
     def __init__(self, source: Source, template: Mapping[str, Any], model: Model) -> None:
         self.source, self.template, self.model = source, template, model
         self.arrays: dict[str, np.ndarray] = {}
-        self.rows: list[Row] = []
+        self.rows: list[dict[str, Any]] = []
         self.used: set[str] = set()
         self.differences = {
             field: value
@@ -162,7 +152,7 @@ class _Fitting:
         if refused := [name for name, reason in reasons.items() if not reason]:
             raise self._unused(refused, _reason(layout.foreign if layout else {}, refused[0]))
         for name, reason in reasons.items():
-            self.rows.append(Row(name, "unused", self.source.arrays[name].shape, None, reason))
+            self._add_row(name, "unused", self.source.arrays[name].shape, None, reason)
 
     def what_would_fit(self, otherwise: str = "it is of another architecture") -> str:
         """The fields to set, or else those words."""
@@ -260,7 +250,7 @@ class _Fitting:
         is_array = hasattr(leaf, "__array__")
         array = leaf if is_array else np.broadcast_to(np.nan, leaf.shape)
         self.arrays[ours] = np.asarray(array, np.float32)
-        self.rows.append(Row(ours, "new", None, tuple(leaf.shape), "as without weights"))
+        self._add_row(ours, "new", None, leaf.shape, "as without weights")
 
     def _add(
         self,
@@ -271,8 +261,16 @@ class _Fitting:
         note: str,
     ) -> None:
         self.arrays[entry.ours] = np.ascontiguousarray(array)
-        self.rows.append(Row(entry.ours, what, shape_in_file, array.shape, note))
+        self._add_row(entry.ours, what, shape_in_file, array.shape, note)
         self.used |= set(entry.theirs)
+
+    def _add_row(
+        self, name: str, what: str, there: Shape | None, here: Shape | None, note: str
+    ) -> None:
+        """Says what became of an array, by our path or, if it is unused, the file's name."""
+        pairs = {"from": there, "to": here}.items()
+        shapes = {key: None if shape is None else list(shape) for key, shape in pairs}
+        self.rows.append({"name": name, "what": what, **shapes, "note": note})
 
     def _may_miss(self, ours: str) -> bool:
         return _matches(_without_collection(ours), self.source.allow_missing)

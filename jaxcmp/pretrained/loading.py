@@ -17,7 +17,7 @@ from jaxcmp.checkpoint.manager import read_only
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.models import Model
 from jaxcmp.pretrained import hub
-from jaxcmp.pretrained.fit import PATCH_KERNEL, STEM_KERNEL, Loaded, Source, fit
+from jaxcmp.pretrained.fit import PATCH_KERNEL, STEM_KERNEL, Source, fit
 from jaxcmp.pretrained.published import LAYOUTS, name_of, recognise, without_prefix
 from jaxcmp.pretrained.weight_files import read_file
 from jaxcmp.runs import CHECKPOINTS, CONFIG, INIT, Run, read_run
@@ -75,15 +75,14 @@ def check(source: Source, model: Model, num_channels: int | None = None) -> None
 
 def start(
     state: TrainState, source: Source, model: Model, class_names: Sequence[str]
-) -> tuple[TrainState, Loaded]:
-    """Puts the source's weights into a fresh state, on the same devices.
+) -> tuple[TrainState, dict[str, Any]]:
+    """Puts the source's weights into a fresh state, on the same devices; returns it and init.json.
 
     Optimizer and step number stay as they are; an average begins with the weights. Of several
     processes the first one's weights are everybody's. Raises as `fit` does.
     """
     fresh = {"params": state.params, "batch_stats": state.batch_stats}
-    loaded = fit(source, trees.nest(trees.to_host(fresh)), model, class_names)
-    variables = loaded.variables
+    variables, description = fit(source, trees.nest(trees.to_host(fresh)), model, class_names)
     if jax.process_count() > 1:
         # Each process has read for itself: their files may differ.
         variables = multihost_utils.broadcast_one_to_all(variables)
@@ -91,7 +90,7 @@ def start(
     placed = trees.onto(fresh, arrays, source.path)
     # An array cannot be given away twice, as a step does.
     average = None if state.average is None else trees.onto(fresh, arrays, source.path)
-    return dataclasses.replace(state, **placed, average=average), loaded
+    return dataclasses.replace(state, **placed, average=average), description
 
 
 def _read_hub(address: str, seen: str, recorded: Mapping[str, Any]) -> Source:

@@ -1,36 +1,15 @@
-"""A summary of loaded weights: a row of init.json for each array, and a short table."""
+"""A summary of loaded weights: a short table of the rows of init.json, one for each array."""
 
-import dataclasses
 import re
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.table import Table
 
-from jaxcmp.pretrained.layouts import Shape
 from jaxcmp.text import plain_table
 
 MAX_LINES = 25
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """A row for one array, by our path, or by the file's name if it is unused.
-
-    Its shape in the file and in the model is None where it is not in there.
-    """
-
-    name: str
-    what: Literal["loaded", "resized", "new", "unused"]
-    shape_in_file: Shape | None
-    shape: Shape | None
-    note: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the row as it is in init.json."""
-        shapes = {"from": self.shape_in_file, "to": self.shape}
-        as_lists = {key: None if x is None else list(x) for key, x in shapes.items()}
-        return {"name": self.name, "what": self.what, **as_lists, "note": self.note}
+Row = Mapping[str, Any]
 
 
 def summarise(rows: Sequence[Row]) -> list[tuple[str, int, str, str]]:
@@ -41,7 +20,7 @@ def summarise(rows: Sequence[Row]) -> list[tuple[str, int, str, str]]:
     """
     groups: dict[tuple[str, str, str], int] = {}
     for row in rows:
-        key = _group_name(row), row.what, row.note
+        key = _group_name(row), row["what"], row["note"]
         groups[key] = groups.get(key, 0) + 1
     return [(name, num, what, note) for (name, what, note), num in groups.items()]
 
@@ -62,10 +41,10 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 def _group_name(row: Row) -> str:
-    if row.what == "unused":
-        return re.sub(r"\d+", "*", row.name)
-    _, _, name = row.name.partition("/")
-    if row.what != "loaded":
+    if row["what"] == "unused":
+        return re.sub(r"\d+", "*", row["name"])
+    _, _, name = row["name"].partition("/")
+    if row["what"] != "loaded":
         return re.sub(r"_\d+", "_*", name)
     first, *rest = re.sub(r"^block_\d+", "block_*", name).split("/")
     return f"{first}/{rest[0]}" if first == "block_*" else first

@@ -61,9 +61,9 @@ def call(capsys) -> Callable[..., tuple[int, str, str]]:
 def load(path: Path, trained: Trained) -> dict:
     """The variables in a file, through the loader of this project."""
     template = {name: trained.variables[name] for name in ("params", "batch_stats")}
-    found = pretrained.fit(pretrained.read(path), template, trained.model)
-    assert {row.what for row in found.rows} == {"loaded"}
-    return found.variables
+    variables, said = pretrained.fit(pretrained.read(path), template, trained.model)
+    assert {row["what"] for row in said["rows"]} == {"loaded"}
+    return variables
 
 
 @pytest.mark.parametrize(

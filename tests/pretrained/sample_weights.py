@@ -13,7 +13,7 @@ from jaxcmp import models, runs
 from jaxcmp.checkpoint import trees
 from jaxcmp.checkpoint.manager import Checkpoints
 from jaxcmp.models import Model
-from jaxcmp.pretrained import Loaded, fit, read
+from jaxcmp.pretrained import fit, read
 from jaxcmp.pretrained.layouts import Layout
 from jaxcmp.pretrained.published import to_published, written_layouts
 
@@ -55,8 +55,8 @@ def published(layout: str, seed: int = 0) -> dict[str, np.ndarray]:
     return to_published(layout_of(layout), random_variables(model, seed), model)
 
 
-def load(path: Path, model: Model, template: Any = None, **options: Any) -> Loaded:
-    """Reads weights and fits them to a model, whose shapes do for a template."""
+def load(path: Path, model: Model, template: Any = None, **options: Any) -> tuple[Any, Any]:
+    """Reads and fits weights; returns variables and init.json. Shapes do for a template."""
     return fit(read(path, **options), shapes_of(model) if template is None else template, model)
 
 

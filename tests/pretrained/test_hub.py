@@ -219,11 +219,11 @@ def test_weights_of_another_layout_are_refused_by_their_address():
 
 def test_a_run_that_begins_again_takes_the_commit_that_it_began_from(hub):
     first = read("hf:o/vit", seen="ImageNet-21k")
-    loaded = fit(first, shapes_of(VIT), VIT).description
-    assert (loaded["path"], loaded["revision"]) == (f"hf:o/vit@{OLD}:model.safetensors", OLD)
-    assert (loaded["kind"], loaded["sha256"]) == ("file", sha256(save(published("timm_vit"))))
-    again = read(f"hf:o/vit@{NEW}", recorded=loaded)
+    _, said = fit(first, shapes_of(VIT), VIT)
+    assert (said["path"], said["revision"]) == (f"hf:o/vit@{OLD}:model.safetensors", OLD)
+    assert (said["kind"], said["sha256"]) == ("file", sha256(save(published("timm_vit"))))
+    again = read(f"hf:o/vit@{NEW}", recorded=said)
     assert (again.path, again.sha256) == (first.path, first.sha256)
     with pytest.raises(JaxcmpError, match="in init.json of this run it is 0; give another --workd"):
-        read("hf:o/vit", recorded=loaded | {"sha256": "0"})
+        read("hf:o/vit", recorded=said | {"sha256": "0"})
     assert read(f"hf:o/vit@{NEW}", recorded={}).sha256 != first.sha256

@@ -73,14 +73,14 @@ RELEASES = {"4": MODEL, "5": in_release_5(MODEL)}
 @pytest.mark.parametrize("before_all", ["", "module.", "model.", "module._orig_mod."])
 def test_a_classifier_gives_the_same_logits_to_the_bit(tmp_path, suffix, release, before_all):
     arrays = with_prefix(with_prefix(RELEASES[release], "vit.", but=HEAD), before_all)
-    loaded = load(write(tmp_path / f"w{suffix}", arrays), VIT)
+    variables, said = load(write(tmp_path / f"w{suffix}", arrays), VIT)
     expected = random_variables(VIT)
     for name, array in named(expected).items():
-        np.testing.assert_array_equal(named(loaded.variables)[name], array, err_msg=name)
+        np.testing.assert_array_equal(named(variables)[name], array, err_msg=name)
     apply = jax.jit(VIT.apply)
-    np.testing.assert_array_equal(apply(loaded.variables, IMAGES), apply(expected, IMAGES))
-    assert loaded.description["layout"] == "huggingface_vit"
-    assert {row.what for row in loaded.rows} == {"loaded"}
+    np.testing.assert_array_equal(apply(variables, IMAGES), apply(expected, IMAGES))
+    assert said["layout"] == "huggingface_vit"
+    assert {row["what"] for row in said["rows"]} == {"loaded"}
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -93,11 +93,11 @@ def test_a_model_without_a_head_is_loaded_as_the_hint_says(tmp_path, release, pr
         load(path, VIT)
     assert "--config.init.allow_missing='head/*' lets them stay new" in str(caught.value)
     template = random_variables(VIT, seed=4)
-    loaded = load(path, VIT, template, allow_missing="head/*")
+    variables, said = load(path, VIT, template, allow_missing="head/*")
     expected = random_variables(VIT)
-    np.testing.assert_array_equal(loaded.variables["params"]["cls"], expected["params"]["cls"])
+    np.testing.assert_array_equal(variables["params"]["cls"], expected["params"]["cls"])
     kernel = template["params"]["head"]["kernel"]
-    np.testing.assert_array_equal(loaded.variables["params"]["head"]["kernel"], kernel)
+    np.testing.assert_array_equal(variables["params"]["head"]["kernel"], kernel)
 
 
 def test_another_size_is_named_with_what_to_set(tmp_path):
@@ -124,10 +124,10 @@ def test_a_model_of_another_kind_in_such_names_is_refused_with_the_reason(tmp_pa
 def test_what_a_wrapper_puts_before_all_names_is_taken_away(tmp_path, prefix, layout, model):
     path = tmp_path / "w.safetensors"
     save_file(with_prefix(published(layout), prefix), path)
-    loaded = load(path, model)
+    variables, said = load(path, model)
     for name, array in named(random_variables(model)).items():
-        np.testing.assert_array_equal(named(loaded.variables)[name], array, err_msg=name)
-    assert {row.what for row in loaded.rows} == {"loaded"}
+        np.testing.assert_array_equal(named(variables)[name], array, err_msg=name)
+    assert {row["what"] for row in said["rows"]} == {"loaded"}
 
 
 def test_two_models_in_one_file_are_not_taken_for_one(tmp_path):

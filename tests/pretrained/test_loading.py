@@ -43,11 +43,10 @@ def train_step(**options):
 @pytest.mark.parametrize(("layout", "model"), LAYOUTS.items(), ids=LAYOUTS)
 def test_a_file_is_loaded_whatever_its_format_and_names(tmp_path, layout, model, suffix):
     path = write(tmp_path / f"w{suffix}", published(layout))
-    loaded = load(path, model, seen="ImageNet-21k")
+    variables, said = load(path, model, seen="ImageNet-21k")
     for name, array in named(random_variables(model)).items():
-        np.testing.assert_array_equal(named(loaded.variables)[name], array, err_msg=name)
-    assert {row.what for row in loaded.rows} == {"loaded"}
-    said = loaded.description
+        np.testing.assert_array_equal(named(variables)[name], array, err_msg=name)
+    assert {row["what"] for row in said["rows"]} == {"loaded"}
     assert said["schema"] == 1 and len(said["rows"]) == len(named(random_variables(model)))
     assert (said["path"], said["kind"], said["format"]) == (str(path), "file", suffix[1:])
     assert (said["layout"], len(said["sha256"]), said["checkpoint"]) == (layout, 64, None)
@@ -104,7 +103,7 @@ def test_a_state_begins_with_the_weights_on_its_devices(tmp_path, is_averaging):
     init = jax.jit(step.init, static_argnames="num_channels", out_shardings=everywhere)
     state = init(jax.random.key(0), num_channels=3)
     source = read(write(tmp_path / "w.safetensors", published("timm_vit", seed=9)))
-    begun, loaded = start(state, source, VIT, ("cat", "dog", "frog"))
+    begun, said = start(state, source, VIT, ("cat", "dog", "frog"))
     # A step was compiled for these.
     assert jax.tree.structure(begun) == jax.tree.structure(state)
     for old, new in zip(jax.tree.leaves(state), jax.tree.leaves(begun), strict=True):
@@ -118,7 +117,7 @@ def test_a_state_begins_with_the_weights_on_its_devices(tmp_path, is_averaging):
         # A step gives its state away, and no buffer twice.
         both = begun.average["params"].arrays, begun.params.arrays
         assert not any(one is other for one, other in zip(*both, strict=True))
-    assert len(loaded.rows) == len(params)
+    assert len(said["rows"]) == len(params)
 
 
 def test_what_stays_new_is_as_the_state_had_it(tmp_path):

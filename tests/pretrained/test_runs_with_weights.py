@@ -116,7 +116,7 @@ def test_what_init_json_holds_is_strict_json(other):
     from sample_weights import VIT, load, random_variables, write_run
 
     folder = write_run(other.parent / "small", random_variables(VIT))
-    description = load(folder, VIT).description
+    _, description = load(folder, VIT)
     assert json.loads(json.dumps(description, allow_nan=False)) == description
     head = {"name": "params/head/bias", "what": "loaded", "from": [3], "to": [3], "note": ""}
     assert head in description["rows"]

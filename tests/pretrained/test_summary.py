@@ -2,22 +2,22 @@
 
 import io
 
-from jaxcmp.pretrained.summary import MAX_LINES, Row, summarise, table
+from jaxcmp.pretrained.summary import MAX_LINES, summarise, table
 from jaxcmp.text import PlainConsole
 
 
-def loaded(name, shape=(2, 2)):
-    return Row(name, "loaded", shape, shape)
+def row(name, what="loaded", note=""):
+    return {"name": name, "what": what, "note": note}
 
 
 def vit_rows(depth=12):
     parts = ("attention/qkv/kernel", "attention/qkv/bias", "mlp/expand/kernel")
     return [
-        Row("params/positions", "resized", (1, 197, 8), (1, 65, 8), "grid 14x14 to 8x8"),
-        loaded("params/cls"),
-        *(loaded(f"params/block_{i}/{part}") for i in range(depth) for part in parts),
-        *(Row(f"params/head/{x}", "new", (2,), (3,), "zeros") for x in ("kernel", "bias")),
-        *(Row(f"bn{i}.num_batches_tracked", "unused", (), None, "a counter") for i in (1, 2)),
+        row("params/positions", "resized", "grid 14x14 to 8x8"),
+        row("params/cls"),
+        *(row(f"params/block_{i}/{part}") for i in range(depth) for part in parts),
+        *(row(f"params/head/{x}", "new", "zeros") for x in ("kernel", "bias")),
+        *(row(f"bn{i}.num_batches_tracked", "unused", "a counter") for i in (1, 2)),
     ]
 
 
@@ -41,14 +41,11 @@ def test_blocks_are_one_line_for_each_of_their_layers():
 
 def test_statistics_stand_with_the_parameters_of_their_stage():
     names = ("params/stage_1/block_0/norm_1/scale", "batch_stats/stage_1/block_0/norm_1/mean")
-    rows = [loaded(name) for name in names]
-    assert summarise(rows) == [("stage_1", 2, "loaded", "")]
+    assert summarise([row(name) for name in names]) == [("stage_1", 2, "loaded", "")]
 
 
 def test_a_table_has_no_more_lines_than_can_be_read():
-    rows = [
-        Row(f"part{letter}", "unused", (1,), None, "") for letter in "abcdefghijklmnopqrstuvwxyz"
-    ]
-    lines = printed([*rows, loaded("params/cls")]).splitlines()
+    rows = [row(f"part{letter}", "unused") for letter in "abcdefghijklmnopqrstuvwxyz"]
+    lines = printed([*rows, row("params/cls")]).splitlines()
     assert len(lines) == MAX_LINES + 1 and max(map(len, lines)) <= 80
     assert lines[-1].split() == "and 3 lines more 3 they are in init.json".split()

@@ -23,9 +23,9 @@ def apply_of(model):
 
 
 def our_logits(path, model, batch):
-    loaded = load(path, model)
-    assert {row.what for row in loaded.rows} <= {"loaded", "resized", "unused"}
-    return np.asarray(apply_of(model)(loaded.variables, batch))
+    variables, said = load(path, model)
+    assert {row["what"] for row in said["rows"]} <= {"loaded", "resized", "unused"}
+    return np.asarray(apply_of(model)(variables, batch))
 
 
 def assert_same_logits(path, model, theirs):
@@ -150,8 +150,8 @@ def test_a_resnets_logits_are_pytorchs(tmp_path, make, stem, image_size):
 def test_what_we_write_pytorch_reads_whole(tmp_path):
     theirs, model = randomised(cifar_resnet()), models.ResNet()
     files.save_file(state_of(theirs), tmp_path / "a.safetensors")
-    loaded = load(tmp_path / "a.safetensors", model)
-    arrays = to_published(TORCH_RESNET, loaded.variables, model)
+    variables, said = load(tmp_path / "a.safetensors", model)
+    arrays = to_published(TORCH_RESNET, variables, model)
     again = cifar_resnet()
     # Strictly: no name is missing, none is too many.
     again.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
