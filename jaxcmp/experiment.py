@@ -18,6 +18,7 @@ from jaxcmp import data, models, pretrained
 from jaxcmp.augment import Augment
 from jaxcmp.clock import Clock
 from jaxcmp.data import Dataset, Split
+from jaxcmp.data.catalog import describe
 from jaxcmp.data.random_streams import stream
 from jaxcmp.data.source import Size
 from jaxcmp.errors import CommandError
@@ -117,8 +118,8 @@ def follow_data(settings: Settings) -> Settings:
     Fills in the number of classes, and the image size unless only images tell it. Raises
     CommandError for an unknown data set, and for a model that does not fit it.
     """
-    num_classes, size = data.outline(settings.data)
-    return _following(settings, settings.data.name, num_classes, size)
+    known = describe(settings.data)
+    return _following(settings, settings.data.name, known.num_classes, known.image_size)
 
 
 def _following(settings: Settings, name: str, num_classes: int, size: Size | None) -> Settings:

@@ -5,9 +5,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 
 from jaxcmp import data, settings
-from jaxcmp.data.source import Example
+from jaxcmp.data.catalog import describe
+from jaxcmp.data.source import Example, Size
+from jaxcmp.errors import CommandError
 
 CLASS_NAMES = ("cat", "dog", "eel")
 WHOLE = {
@@ -29,6 +32,21 @@ def load(
     name: str = "digits", *, free_bytes: int = 2**40, seed: int = 0, **changes: Any
 ) -> data.Dataset:
     return data.load(options(name, **changes), free_bytes=free_bytes, seed=seed)
+
+
+def outline(name: str, **changes: Any) -> tuple[int, Size | None]:
+    """Returns the classes in use and the images' size, as they are known before images are read."""
+    known = describe(options(name, **changes))
+    return known.num_classes, known.image_size
+
+
+def refused(name: str, place: str, *, error: type[Exception] = CommandError, **changes: Any) -> str:
+    """Returns the line with which the images at a place are refused; it is ROOT there."""
+    with pytest.raises(error) as raised:
+        load(name, dir=place, **changes)
+    line = str(raised.value)
+    assert "\n" not in line
+    return line.replace(place, "ROOT")
 
 
 class Made:

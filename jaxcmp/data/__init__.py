@@ -1,17 +1,16 @@
 """The images to train and test on: a user's own, any TFDS data set of images, or the digits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
-from jaxcmp.data.catalog import describe, open_source
+from jaxcmp.data.catalog import open_source
 from jaxcmp.data.decoded import SplitReader, open_stored, read_decoded
-from jaxcmp.data.normalisation import channel_statistics, given_statistics
+from jaxcmp.data.normalisation import channel_statistics
 from jaxcmp.data.placement import GIVEN, Placement, choose
 from jaxcmp.data.random_streams import stream
-from jaxcmp.data.source import Size, Source, choose_split, choose_splits
+from jaxcmp.data.source import Source, choose_split, choose_test
 from jaxcmp.data.splits import held_out, select_classes, stratified_fraction
 from jaxcmp.data.streaming import Images, StoredImages
 from jaxcmp.errors import CommandError, JaxcmpError
@@ -102,32 +101,30 @@ def load(options: Data, *, free_bytes: int, seed: int, num_devices: int = 1) -> 
       JaxcmpError: the data is missing, damaged, or cannot be written to the cache.
     """
     source = open_source(options)
-    loaded = _load_splits(source, options, free_bytes, num_devices)
-    notes = (*source.notes, *_find_leaks(loaded), *loaded.notes)
+    splits, placement, notes = _load_splits(source, options, free_bytes, num_devices)
+    notes = (*source.notes, *_find_leaks(splits), *notes)
     class_names = _names_in_use(source, options)
-
-    def keep(split: Split, what: str) -> Split:
-        return _keep_classes(split, options, class_names, f"{what} image of {source.name}")
-
-    train, test = keep(loaded.train, "training"), keep(loaded.test, "test")
-    validation = loaded.validation and keep(loaded.validation, "validation")
+    for name, split in splits.items():
+        what = f"{'training' if name == 'train' else name} image of {source.name}"
+        splits[name] = _keep_classes(split, options, class_names, what)
+    train = splits["train"]
     kept, held = held_out(stream("validation", seed), train.labels, options.validation_fraction)
     if options.validation_fraction:
-        validation = train.take(held)
+        splits["validation"] = train.take(held)
     rng = stream("subset", seed)
     chosen = kept[stratified_fraction(rng, train.labels[kept], options.train_fraction)]
     used = train.take(chosen)
-    mean, std = _statistics(used.images, options)
+    mean, std = channel_statistics(used.images, options.mean, options.std)
     return Dataset(
         name=name_of_images(source.name, options.dir),
         version=source.version,
         class_names=class_names,
         train=used,
-        validation=validation,
-        test=test,
+        validation=splits.get("validation"),
+        test=splits["test"],
         mean=mean,
         std=std,
-        placement=loaded.placement,
+        placement=placement,
         notes=notes,
     )
 
@@ -153,56 +150,40 @@ def load_split(options: Data, wanted: str, *, free_bytes: int) -> OneSplit:
     return OneSplit(source.name, source.version, class_names, split_name, split)
 
 
-def outline(options: Data) -> tuple[int, Size | None]:
-    """Returns the number of classes in use and the images' size, without preparing the data set.
+def _load_splits(
+    source: Source, options: Data, free_bytes: int, num_devices: int
+) -> tuple[dict[str, Split], Placement, tuple[str, ...]]:
+    """Loads the images of all splits, which have one shape, and chooses their placement.
 
-    The size is None if only images tell it. Raises CommandError if there is no such data set, no
-    such class in it, or if its images have several sizes.
+    Returns the splits as the source has them, by their use, where those are and lines for the user.
     """
-    known = describe(options)
-    return len(options.classes or known.class_names), known.image_size
-
-
-class _Loaded(NamedTuple):
-    """Splits of one shape as the source has them, but for a test split that is held out."""
-
-    train: Split
-    validation: Split | None
-    test: Split
-    placement: Placement
-    notes: tuple[str, ...]
-
-
-def _load_splits(source: Source, options: Data, free_bytes: int, num_devices: int) -> _Loaded:
-    """Loads the images of all splits, which have one shape, and chooses their placement."""
-    train_name, test_name = choose_splits(source, test_fraction=options.test_fraction)
+    test_name = choose_test(source, test_fraction=options.test_fraction)
     validation_name = _choose_validation(source, test_name, options)
     if not options.image_size:
         # Raises where sizes are known to differ, before anything is decoded.
         source.stored_size()
-    names = [name for name in (train_name, validation_name, test_name) if name]
+    names = [name for name in ("train", validation_name, test_name) if name]
     # Chosen before anything is decoded, which may take minutes.
     num_bytes = _bytes_in_use(source, names, options)
     placement = choose(
         options.placement, num_bytes=num_bytes, free_bytes=free_bytes, num_devices=num_devices
     )
-    splits = {name: _load_split(source, name, options, placement) for name in names}
-    train = splits[train_name]
-    if test_name:
-        test = splits[test_name]
-    else:
-        train, test = _hold_out_test(source, train, options)
-    for name, split in splits.items():
+    loaded = {name: _load_split(source, name, options, placement) for name in names}
+    train = loaded["train"]
+    for name, split in loaded.items():
         if split.images.shape[1:] != train.images.shape[1:]:
             raise CommandError(
                 f"training images of {source.name} have the shape {train.images.shape[1:]}, {name} "
                 f"images {split.images.shape[1:]}: set data.image_size"
             )
-    validation = splits.get(validation_name or "")
+    kept, held = (train, loaded[test_name]) if test_name else _hold_out_test(source, train, options)
+    splits = {"train": kept, "test": held}
+    if validation_name:
+        splits["validation"] = loaded[validation_name]
     notes = ()
     if test_name == source.validation is not None:
         notes = (f"tested on the split {test_name}, because {source.place} has no test split",)
-    return _Loaded(train, validation, test, placement, notes)
+    return splits, placement, notes
 
 
 def _choose_validation(source: Source, test_name: str | None, options: Data) -> str | None:
@@ -234,11 +215,11 @@ def _names_in_use(source: Source, options: Data) -> tuple[str, ...]:
     return tuple(source.class_names[n] for n in options.classes) or source.class_names
 
 
-def _find_leaks(loaded: _Loaded) -> list[str]:
+def _find_leaks(splits: Mapping[str, Split]) -> list[str]:
     """Returns a line for each held-out split that has images of the training split."""
-    lines, train = [], loaded.train.contents
-    for name, split in (("test", loaded.test), ("validation", loaded.validation)):
-        if split is None or split.contents is None or train is None:
+    lines, train = [], splits["train"].contents
+    for name, split in splits.items():
+        if name == "train" or split.contents is None or train is None:
             continue
         is_shared = np.isin(split.contents, train)
         if is_shared.any():
@@ -291,9 +272,3 @@ def _keep_classes(split: Split, options: Data, class_names: Sequence[str], what:
             "data.classes"
         )
     return replace(split.take(positions), labels=labels)
-
-
-def _statistics(images: Images, options: Data) -> tuple[np.ndarray, np.ndarray]:
-    if options.mean or options.std:
-        return given_statistics(options.mean, options.std, num_channels=images.shape[-1])
-    return channel_statistics(images)

@@ -16,10 +16,12 @@ PLACES: dict[str, str] = dict(zip(OWN_DATA, _PLACES, strict=True))
 class Description(NamedTuple):
     """The facts about a data set that are known before it is prepared.
 
-    `num_train` is None if only the prepared data set has it, `image_size` if only images tell it.
+    `num_classes` is that of the classes in use. `num_train` is None if only the prepared data set
+    has it, `image_size` if only images tell it.
     """
 
     class_names: tuple[str, ...]
+    num_classes: int
     num_channels: int
     num_train: int | None
     image_size: Size | None
@@ -66,7 +68,9 @@ def describe(options: Data) -> Description:
             num_train = prepared.NUM_TRAIN.get(builder.name)
     check_classes(options.classes, source.class_names)
     size = (options.image_size, options.image_size) if options.image_size else source.stored_size()
-    return Description(source.class_names, source.num_channels, num_train, size)
+    names = source.class_names
+    num_classes = len(options.classes or names)
+    return Description(names, num_classes, source.num_channels, num_train, size)
 
 
 def _open_at_hand(options: Data, *, for_tests: bool = False) -> Source | None:

@@ -12,12 +12,24 @@ from jaxcmp.errors import CommandError
 _CHUNK_BYTES = 1 << 20
 
 
-def channel_statistics(images: Images) -> tuple[np.ndarray, np.ndarray]:
+def channel_statistics(
+    images: Images, mean: Sequence[float] = (), std: Sequence[float] = ()
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns the mean and standard deviation of each channel over all images and pixels.
 
     Both are float32 [C], for pixels in [0, 1]. The sums are exact integers. A constant channel gets
-    the deviation 1, so that dividing by it is harmless.
+    the deviation 1, so that dividing by it is harmless. A `mean` and a `std` that are given are
+    returned instead; raises CommandError unless they have C values each.
     """
+    if mean or std:
+        num_channels = images.shape[-1]
+        for name, values in (("mean", mean), ("std", std)):
+            if len(values) != num_channels:
+                raise CommandError(
+                    f"data.{name} has {len(values)} values and the images {num_channels} channels; "
+                    "give one for each, or neither data.mean nor data.std"
+                )
+        return np.asarray(mean, np.float32), np.asarray(std, np.float32)
     if isinstance(images, StoredImages):
         sums = images.sums
     else:
@@ -47,16 +59,3 @@ def image_sums(images: np.ndarray) -> np.ndarray:
     sums = images.sum(axis=1, dtype=np.uint32)
     squares = np.square(images, dtype=np.uint16).sum(axis=1, dtype=np.uint32)
     return np.stack([x.sum(axis=1, dtype=np.uint64) for x in (sums, squares)], axis=1)
-
-
-def given_statistics(
-    mean: Sequence[float], std: Sequence[float], *, num_channels: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the given values as float32 [C]; raises CommandError unless there are C of each."""
-    for name, values in (("mean", mean), ("std", std)):
-        if len(values) != num_channels:
-            raise CommandError(
-                f"data.{name} has {len(values)} values and the images {num_channels} channels; "
-                "give one for each, or neither data.mean nor data.std"
-            )
-    return np.asarray(mean, np.float32), np.asarray(std, np.float32)

@@ -70,12 +70,12 @@ class Source(Protocol):
         ...
 
 
-def choose_splits(source: Source, *, test_fraction: float) -> tuple[str, str | None]:
-    """Returns the names of the training split and of the first test split that has labels.
+def choose_test(source: Source, *, test_fraction: float) -> str | None:
+    """Returns the name of the first test split that has labels, beside the split train.
 
-    The second is None if there is none, and a part of the training images is to be held out. Raises
-    CommandError if there is no training split, if there is no test split and `test_fraction` is 0,
-    or if there is one and `test_fraction` is not 0.
+    None if there is none, and a part of the training images is to be held out. Raises CommandError
+    if there is no training split, if there is no test split and `test_fraction` is 0, or if there
+    is one and `test_fraction` is not 0.
     """
     splits = source.splits()
     if "train" not in splits:
@@ -84,7 +84,7 @@ def choose_splits(source: Source, *, test_fraction: float) -> tuple[str, str | N
         )
     labelled = _labelled_test(source, test_fraction)
     if labelled or test_fraction:
-        return "train", labelled
+        return labelled
     tests = [name for name in TEST_SPLITS if name in splits]
     lack = f"a split {tests[-1]} that has no labels" if tests else "the split train alone"
     raise CommandError(
@@ -96,7 +96,7 @@ def choose_splits(source: Source, *, test_fraction: float) -> tuple[str, str | N
 def choose_split(source: Source, wanted: str, *, test_fraction: float) -> tuple[str, bool]:
     """Returns the name of one split, and whether a part of it is to be held out as the test split.
 
-    "test" is the first test split that has labels, as in `choose_splits`, or all images of a data
+    "test" is the first test split that has labels, as in `choose_test`, or all images of a data
     set that has only the split train; a training split need not exist. Any other split is meant by
     its own name. Raises CommandError if there is no such split.
     """

@@ -107,8 +107,8 @@ def find_sizes(study: Study, *, may_prepare: bool) -> Sizes:
     options = study.data
     known = describe(options)
     if known.num_train is not None and not may_prepare:
-        num_classes, image_size = data.outline(options)
-        num_channels = known.num_channels
+        num_classes, num_channels = known.num_classes, known.num_channels
+        image_size = known.image_size
         labels = np.arange(known.num_train * num_classes // len(known.class_names)) % num_classes
         labels = labels[held_out(stream("count", 0), labels, options.validation_fraction)[0]]
     else:

@@ -6,10 +6,9 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from sample_data import load, options
+from sample_data import load, outline, refused
 from sample_photos import draw, make_photos, put, put_all
 
-from jaxcmp import data
 from jaxcmp.data.folder import Folder
 from jaxcmp.data.headers import HEAD_BYTES
 from jaxcmp.errors import CommandError, JaxcmpError
@@ -19,14 +18,6 @@ SPLIT = ("train/cat/a.png", "train/dog/b.png", "test/cat/c.png", "test/dog/d.png
 
 def photos(root, *names, **how):
     return str(put_all(root / "photos", *(names or SPLIT), **how))
-
-
-def refused(folder, *, error: type[Exception] = CommandError, **changes):
-    with pytest.raises(error) as raised:
-        load("folder", dir=folder, **changes)
-    line = str(raised.value)
-    assert "\n" not in line
-    return line.replace(folder, "ROOT")
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("1", 1), ("LA", 1), ("RGB", 3)])
@@ -76,7 +67,7 @@ def test_a_test_split_held_out_is_stratified_and_the_same_for_every_run(tmp_path
 
 
 def test_a_folder_without_test_images_says_how_to_hold_some_out(tmp_path):
-    line = refused(photos(tmp_path, *SPLIT[:2]))
+    line = refused("folder", photos(tmp_path, *SPLIT[:2]))
     assert "the split train alone" in line and "--config.data.test_fraction=0.2" in line
 
 
@@ -113,7 +104,7 @@ class TestValidation:
         assert set(loaded.validation.ids) < set(names)
 
     def test_holding_out_images_beside_it_is_a_contradiction(self, tmp_path):
-        line = refused(photos(tmp_path, *self.VAL), validation_fraction=0.1)
+        line = refused("folder", photos(tmp_path, *self.VAL), validation_fraction=0.1)
         assert line == (
             "--config.data.validation_fraction=0.1 holds training images out, and ROOT has a "
             "validation split: set it to 0"
@@ -125,19 +116,19 @@ class TestSizes:
         put_all(tmp_path, *SPLIT, size=(70, 50))
         put(tmp_path / "test/cat/big.png", 9, size=(300, 200))
         put(tmp_path / "test/cat/small.png", 9, size=(70, 50))
-        line = refused(str(tmp_path))
+        line = refused("folder", str(tmp_path))
         assert line == (
             "the images in ROOT have several sizes, from 70x50 to 300x200: bring them to one with "
             "--config.data.image_size=48 (half of them have a shorter side of 50 or more)"
         )
         assert load("folder", dir=str(tmp_path), image_size=48).test.images.shape[1:] == (48, 48, 3)
         with pytest.raises(CommandError, match="several sizes"):
-            data.outline(options("folder", dir=str(tmp_path)))
+            outline("folder", dir=str(tmp_path))
 
     def test_classes_and_size_are_known_before_a_picture_is_decoded(self, tmp_path, decoded):
         folder = photos(tmp_path, size=(9, 9))
-        assert data.outline(options("folder", dir=folder)) == (2, (9, 9))
-        assert data.outline(options("folder", dir=folder, image_size=4)) == (2, (4, 4))
+        assert outline("folder", dir=folder) == (2, (9, 9))
+        assert outline("folder", dir=folder, image_size=4) == (2, (4, 4))
         assert not decoded
 
     def test_the_size_is_that_of_the_upright_picture(self, tmp_path):
@@ -145,7 +136,7 @@ class TestSizes:
         exif = Image.Exif()
         exif[0x0112] = 6
         draw(1, (20, 14)).save(tmp_path / "train" / "cat" / "turned.jpg", exif=exif)
-        assert data.outline(options("folder", dir=str(tmp_path)))[1] == (20, 14)
+        assert outline("folder", dir=str(tmp_path))[1] == (20, 14)
         assert load("folder", dir=str(tmp_path)).train.images.shape[1:] == (20, 14, 3)
 
 
@@ -165,7 +156,7 @@ class TestBadFiles:
 
     @pytest.mark.parametrize("placement", ["device", "stream"])
     def test_one_is_named_with_what_to_do(self, bad, placement):
-        line = refused(bad, error=JaxcmpError, placement=placement)
+        line = refused("folder", bad, error=JaxcmpError, placement=placement)
         assert line.startswith("ROOT/train/cat/bad.jpg cannot be read: ")
         assert line.endswith(
             "; delete it, or leave such images out with --config.data.skip_bad=True"
@@ -189,7 +180,7 @@ class TestBadFiles:
     def test_a_class_of_bad_files_alone_is_refused(self, tmp_path):
         folder = photos(tmp_path)
         (tmp_path / "photos" / SPLIT[1]).write_bytes(b"no image")
-        assert refused(folder, skip_bad=True) == (
+        assert refused("folder", folder, skip_bad=True) == (
             "no training image of class dog in ROOT can be read: add some, or delete the class"
         )
 
@@ -308,4 +299,4 @@ def test_data_of_ones_own_need_a_place(name, words):
     with pytest.raises(CommandError, match=f"^--config.data.name={name} needs --config.data.dir, "):
         load(name)
     with pytest.raises(CommandError, match=words):
-        data.outline(options(name))
+        outline(name)

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sample_data import load, options
+from sample_data import load, options, outline, refused
 
 from jaxcmp import data
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import JaxcmpError
 
 RNG = np.random.default_rng(0)
 
@@ -29,14 +29,6 @@ def written(tmp_path, **changes):
     path = tmp_path / "set.npz"
     np.savez(path, **arrays(**changes))
     return str(path)
-
-
-def refused(path, *, error: type[Exception] = CommandError, **changes):
-    with pytest.raises(error) as raised:
-        load("npz", dir=path, **changes)
-    line = str(raised.value)
-    assert "\n" not in line
-    return line.replace(path, "SET.npz")
 
 
 @pytest.mark.parametrize("placement", ["device", "stream"])
@@ -86,7 +78,7 @@ def test_an_array_names_the_classes(tmp_path):
 
 def test_classes_and_size_are_known_without_images(tmp_path, decoded):
     path = written(tmp_path)
-    assert data.outline(options("npz", dir=path)) == (3, (6, 6))
+    assert outline("npz", dir=path) == (3, (6, 6))
 
 
 def test_images_are_resized_and_one_channel_becomes_three_if_others_have_three(tmp_path):
@@ -94,8 +86,8 @@ def test_images_are_resized_and_one_channel_becomes_three_if_others_have_three(t
     loaded = load("npz", dir=path, image_size=4)
     assert loaded.test.images.shape == (3, 4, 4, 3) and loaded.train.images.shape[1:] == (4, 4, 3)
     assert (loaded.test.images[:][..., :1] == loaded.test.images[:]).all()
-    assert refused(path) == (
-        "the splits of SET.npz have images of 6x6 and 8x8: bring them to one size with "
+    assert refused("npz", path) == (
+        "the splits of ROOT have images of 6x6 and 8x8: bring them to one size with "
         "--config.data.image_size=8"
     )
 
@@ -104,7 +96,7 @@ def test_a_test_split_may_be_held_out(tmp_path):
     path = written(
         tmp_path, x_test=None, y_test=None, x_train=images(30), y_train=np.arange(30) % 3
     )
-    assert "the split train alone" in refused(path)
+    assert "the split train alone" in refused("npz", path)
     assert len(load("npz", dir=path, test_fraction=0.2).test.labels) == 6
 
 
@@ -128,11 +120,11 @@ def test_test_images_that_are_training_images_are_counted(tmp_path):
     [
         (
             {"x_train": images(9).astype(np.float32)},
-            "x_train in SET.npz is float32 of shape (9, 6, 6, 3): images must be uint8",
+            "x_train in ROOT is float32 of shape (9, 6, 6, 3): images must be uint8",
         ),
         ({"x_train": images(9, 3, 8, 8)}, "[n, height, width, 1 or 3]; put the channels last"),
-        ({"x_train": images(9, 36)}, "x_train in SET.npz is uint8 of shape (9, 36)"),
-        ({"y_train": None}, "SET.npz has x_train without y_train: add the labels"),
+        ({"x_train": images(9, 36)}, "x_train in ROOT is uint8 of shape (9, 36)"),
+        ({"y_train": None}, "ROOT has x_train without y_train: add the labels"),
         (
             {"x_train": None, "y_train": None},
             "has the arrays x_test, y_test: x_train and y_train, or train_images and train_labels",
@@ -140,44 +132,46 @@ def test_test_images_that_are_training_images_are_counted(tmp_path):
         ({"y_train": np.arange(8) % 3}, "has 9 images and 8 labels in split train"),
         (
             {"y_train": np.eye(3)[np.arange(9) % 3]},
-            "the labels of split train in SET.npz are float64 of shape (9, 3): it takes one whole "
+            "the labels of split train in ROOT are float64 of shape (9, 3): it takes one whole "
             "number or one word for each image",
         ),
-        ({"y_train": np.zeros(9, int)}, "SET.npz has 1 class in its training split: it takes two"),
+        ({"y_train": np.zeros(9, int)}, "ROOT has 1 class in its training split: it takes two"),
         (
             {"y_test": np.array([0, 1, 9])},
-            "split test of SET.npz has the class 9, and the training",
+            "split test of ROOT has the class 9, and the training",
         ),
         (
             {"y_train": np.arange(1, 10) % 4, "class_names": np.array(["cat", "dog", "eel"])},
-            "split train of SET.npz has the label 3, and its class names are of 3 classes, "
+            "split train of ROOT has the label 3, and its class names are of 3 classes, "
             "numbered from 0",
         ),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(tmp_path, changes, message):
-    assert message in refused(written(tmp_path, **changes))
+    assert message in refused("npz", written(tmp_path, **changes))
 
 
 def test_a_file_that_is_missing_or_no_archive_is_refused(tmp_path):
-    assert refused(str(tmp_path / "no.npz")).endswith("does not exist: name a file of type .npz")
-    assert refused(str(tmp_path)).endswith("is a folder: name a file of type .npz")
+    assert refused("npz", str(tmp_path / "no.npz")).endswith(
+        "does not exist: name a file of type .npz"
+    )
+    assert refused("npz", str(tmp_path)).endswith("is a folder: name a file of type .npz")
     path = tmp_path / "set.npz"
     path.write_bytes(b"no archive")
-    line = refused(str(path), error=JaxcmpError)
-    assert line.startswith("SET.npz cannot be read as .npz: ")
+    line = refused("npz", str(path), error=JaxcmpError)
+    assert line.startswith("ROOT cannot be read as .npz: ")
     np.savez(path, **arrays())
     path.write_bytes(path.read_bytes()[:-200])
-    assert "cannot be read as .npz" in refused(str(path), error=JaxcmpError)
+    assert "cannot be read as .npz" in refused("npz", str(path), error=JaxcmpError)
 
 
 def test_pickled_objects_are_not_opened(tmp_path):
     path = written(tmp_path, y_train=np.array([{}] * 9, object))
-    assert "cannot be read as .npz: Object arrays" in refused(path, error=JaxcmpError)
+    assert "cannot be read as .npz: Object arrays" in refused("npz", path, error=JaxcmpError)
 
 
 def test_an_archive_for_tests_needs_no_training_arrays(tmp_path):
     path = written(tmp_path, x_train=None, y_train=None)
-    assert "x_train and y_train" in refused(path)
+    assert "x_train and y_train" in refused("npz", path)
     found = data.load_split(options("npz", dir=path), "test", free_bytes=2**40)
     assert found.class_names == ("0", "1", "2") and len(found.split.labels) == 3

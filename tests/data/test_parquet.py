@@ -7,11 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sample_data import load, options
+from sample_data import load, outline, refused
 from sample_photos import draw
 
-from jaxcmp import data
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import JaxcmpError
 
 TRAIN, TEST = "data/train-00000-of-00001.parquet", "data/test-00000-of-00001.parquet"
 
@@ -43,14 +42,6 @@ def make(root, **how):
     return str(root)
 
 
-def refused(place, *, error: type[Exception] = CommandError, **changes):
-    with pytest.raises(error) as raised:
-        load("parquet", dir=place, **changes)
-    line = str(raised.value)
-    assert "\n" not in line
-    return line.replace(place, "ROOT")
-
-
 @pytest.mark.parametrize("placement", ["device", "stream"])
 @pytest.mark.parametrize("as_struct", [True, False])
 def test_pictures_and_labels_are_read(tmp_path, placement, as_struct):
@@ -65,7 +56,7 @@ def test_pictures_and_labels_are_read(tmp_path, placement, as_struct):
 def test_hugging_faces_description_names_the_classes(tmp_path):
     folder = make(tmp_path, names=["cat", "dog", "eel", "fly"])
     assert load("parquet", dir=folder).class_names == ("cat", "dog", "eel", "fly")
-    assert data.outline(options("parquet", dir=folder)) == (4, (6, 6))
+    assert outline("parquet", dir=folder) == (4, (6, 6))
 
 
 def test_labels_may_be_words(tmp_path):
@@ -94,7 +85,7 @@ def test_a_folder_may_name_the_split(tmp_path):
 
 def test_one_file_alone_is_for_training_and_a_test_split_is_held_out(tmp_path):
     path = write(tmp_path / "pictures.parquet", range(10), [0, 1] * 5)
-    assert "the split train alone" in refused(str(path))
+    assert "the split train alone" in refused("parquet", str(path))
     assert len(load("parquet", dir=str(path), test_fraction=0.2).test.labels) == 2
 
 
@@ -131,7 +122,7 @@ def test_an_empty_split_is_none(tmp_path, row_groups):
     with pq.ParquetWriter(tmp_path / TEST, schema) as writer:
         for _ in range(row_groups):
             writer.write_table(schema.empty_table())
-    assert "has the split train alone, and nothing to test on" in refused(str(tmp_path))
+    assert "has the split train alone, and nothing to test on" in refused("parquet", str(tmp_path))
     assert len(load("parquet", dir=str(tmp_path), test_fraction=0.5).test.labels) == 3
 
 
@@ -139,7 +130,7 @@ def test_pictures_of_several_sizes_need_one(tmp_path):
     make(tmp_path)
     write(tmp_path / TEST, range(3), [0, 1, 2], size=(60, 40))
     assert "from 6x6 to 60x40: bring them to one with --config.data.image_size=" in refused(
-        str(tmp_path)
+        "parquet", str(tmp_path)
     )
     assert load("parquet", dir=str(tmp_path), image_size=5).train.images.shape == (6, 5, 5, 3)
 
@@ -147,7 +138,7 @@ def test_pictures_of_several_sizes_need_one(tmp_path):
 def test_a_picture_that_cannot_be_read_is_named_and_may_be_skipped(tmp_path):
     make(tmp_path)
     write(tmp_path / TRAIN, [0, b"no image", 2, 3], [0, 1, 1, 2])
-    line = refused(str(tmp_path), error=JaxcmpError)
+    line = refused("parquet", str(tmp_path), error=JaxcmpError)
     assert line.startswith("image 1 of split train in ROOT cannot be read: it is no image")
     assert line.endswith("--config.data.skip_bad=True")
     loaded = load("parquet", dir=str(tmp_path), skip_bad=True)
@@ -161,7 +152,7 @@ def test_a_row_without_a_picture_is_one_that_cannot_be_read(tmp_path):
     table = pa.table({"image": pa.array([encoded(1), None, encoded(2)]), "label": [0, 1, 1]})
     pq.write_table(table, tmp_path / TRAIN)
     write(tmp_path / TEST, range(2), [0, 1])
-    assert "image 1 of split train" in refused(str(tmp_path), error=JaxcmpError)
+    assert "image 1 of split train" in refused("parquet", str(tmp_path), error=JaxcmpError)
 
 
 @pytest.mark.parametrize(
@@ -173,23 +164,27 @@ def test_a_row_without_a_picture_is_one_that_cannot_be_read(tmp_path):
 )
 def test_missing_columns_are_refused_with_those_that_are_there(tmp_path, columns, message):
     write(tmp_path / TRAIN, range(2), [0, 1], columns=columns)
-    assert refused(str(tmp_path)) == message
+    assert refused("parquet", str(tmp_path)) == message
 
 
 def test_a_column_of_something_else_is_refused(tmp_path):
     pq.write_table(pa.table({"image": [1.5, 2.5], "label": [0, 1]}), tmp_path / "train.parquet")
-    assert refused(str(tmp_path)).startswith("column image of ROOT is double: encoded images are")
+    assert refused("parquet", str(tmp_path)).startswith(
+        "column image of ROOT is double: encoded images are"
+    )
 
 
 def test_a_place_without_parquet_files_is_refused(tmp_path):
-    assert "does not exist: name a .parquet file" in refused(str(tmp_path / "no"))
-    assert refused(str(tmp_path)).endswith("has no .parquet files: name a folder of some")
+    assert "does not exist: name a .parquet file" in refused("parquet", str(tmp_path / "no"))
+    assert refused("parquet", str(tmp_path)).endswith(
+        "has no .parquet files: name a folder of some"
+    )
 
 
 def test_a_file_of_no_split_beside_others_is_refused(tmp_path):
     make(tmp_path)
     write(tmp_path / "extra.parquet", [1], [0])
-    assert refused(str(tmp_path)) == (
+    assert refused("parquet", str(tmp_path)) == (
         "ROOT/extra.parquet belongs to no split: begin its name with train, test or validation"
     )
 
@@ -197,7 +192,7 @@ def test_a_file_of_no_split_beside_others_is_refused(tmp_path):
 def test_two_data_sets_in_one_folder_are_refused(tmp_path):
     make(tmp_path / "fine")
     make(tmp_path / "coarse")
-    line = refused(str(tmp_path))
+    line = refused("parquet", str(tmp_path))
     assert "has files of split test in several folders, as ROOT/coarse/data and ROOT/fine" in line
 
 
@@ -206,5 +201,5 @@ def test_a_damaged_file_is_named(tmp_path, change):
     make(tmp_path)
     path = tmp_path / TRAIN
     path.write_bytes(change(path.read_bytes()))
-    line = refused(str(tmp_path), error=JaxcmpError)
+    line = refused("parquet", str(tmp_path), error=JaxcmpError)
     assert line.startswith(f"ROOT/{TRAIN} cannot be read as Parquet: ")

@@ -3,7 +3,7 @@
 import pytest
 from sample_data import Made, made_examples
 
-from jaxcmp.data.source import choose_split, choose_splits
+from jaxcmp.data.source import choose_split, choose_test
 from jaxcmp.errors import CommandError
 
 ROWS = made_examples(3)
@@ -11,15 +11,15 @@ UNLABELLED = [row._replace(label=-1) for row in ROWS]
 
 
 def chosen(splits, *, test_fraction=0.0):
-    return choose_splits(Made(splits), test_fraction=test_fraction)
+    return choose_test(Made(splits), test_fraction=test_fraction)
 
 
 def test_the_test_split_is_the_first_of_test_and_validation_that_has_labels():
     train, others = {"train": ROWS}, {"validation": ROWS}
-    assert chosen(train | {"test": ROWS}) == ("train", "test")
-    assert chosen(train | others) == ("train", "validation")
-    assert chosen(others | train | {"test": ROWS}) == ("train", "test")
-    assert chosen(train | others | {"test": UNLABELLED}) == ("train", "validation")
+    assert chosen(train | {"test": ROWS}) == "test"
+    assert chosen(train | others) == "validation"
+    assert chosen(others | train | {"test": ROWS}) == "test"
+    assert chosen(train | others | {"test": UNLABELLED}) == "validation"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_without_a_test_split_a_test_fraction_is_required(splits, words):
     expected = f"data set made {words}.*: --config.data.test_fraction=0.2 holds a fifth"
     with pytest.raises(CommandError, match=expected):
         chosen(splits)
-    assert chosen(splits, test_fraction=0.2) == ("train", None)
+    assert chosen(splits, test_fraction=0.2) is None
 
 
 def test_a_test_fraction_is_refused_if_there_is_a_test_split():
