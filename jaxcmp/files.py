@@ -236,43 +236,38 @@ def read_object(path: Path, schema: Any = dict[str, Any]) -> dict[str, Any]:
 
 
 def read_lines(
-    path: Path, schema_of: Callable[[dict[str, Any]], Any] = lambda _: dict[str, Any]
+    path: Path,
+    schema_of: Callable[[dict[str, Any]], Any] = lambda _: dict[str, Any],
+    *,
+    errors: list[str] | None = None,
 ) -> list[dict[str, Any]]:
     """Reads a file of one JSON object per line; returns none if the file is missing.
 
     Skips lines that a killed process or a full disk cut off, wherever they are. Raises JaxcmpError
     if another line is no object, or not of the type that `schema_of` returns for it, or if all of
-    several lines are cut off.
-    """
-    objects, errors = read_fitting_lines(path, schema_of)
-    if errors:
-        raise JaxcmpError(errors[0])
-    return objects
-
-
-def read_fitting_lines(
-    path: Path, schema_of: Callable[[dict[str, Any]], Any]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Reads as `read_lines`, but skips lines that do not fit, and returns an error for each.
-
-    Raises JaxcmpError if the file cannot be read.
+    several lines are cut off; a list `errors` takes these lines instead. Raises JaxcmpError if the
+    file cannot be read.
     """
     if not exists(path):
-        return [], []
+        return []
     with reading(path) as file:
         lines = [line for line in file.read().splitlines() if line.strip()]
     objects: list[dict[str, Any]] = []
-    errors: list[str] = []
+    found: list[str] = []
     for number, line in enumerate(lines, start=1):
         if is_cut_off(line):
             continue
         try:
             objects.append(_parse(line, schema_of, path, f"line {number}"))
         except JaxcmpError as error:
-            errors.append(str(error))
-    if len(lines) > 1 and not objects and not errors:
-        errors.append(str(damaged(path, "no line of it is JSON")))
-    return objects, errors
+            found.append(str(error))
+    if len(lines) > 1 and not objects and not found:
+        found.append(str(damaged(path, "no line of it is JSON")))
+    if found and errors is None:
+        raise JaxcmpError(found[0])
+    if errors is not None:
+        errors += found
+    return objects
 
 
 def is_cut_off(line: bytes) -> bool:

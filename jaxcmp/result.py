@@ -19,6 +19,7 @@ from jaxcmp.runs.predictions import (
     Predictions,
     encode_predictions,
     pictures_of_mistakes,
+    write_predictions,
 )
 from jaxcmp.step import TrainState
 
@@ -44,7 +45,8 @@ class RunResult:
 
     def write(self, run: RunWriter) -> None:
         """Writes all files, result.json last, which marks the run finished. Raises JaxcmpError."""
-        run.write_predictions(self.test, self.validation, self.pictures)
+        path = run.folder / runs.PREDICTIONS
+        write_predictions(path, self.test, self.validation, self.pictures)
         run.write_json(runs.COST, self.cost)
         run.finish(self.result)
 

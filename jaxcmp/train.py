@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 import optax
+from absl import logging
 
 from jaxcmp import pretrained, result, runs
 from jaxcmp.checkpoint import folder as checkpoint_folder
@@ -216,13 +217,12 @@ class Session:
 
         def write() -> None:
             if run is not None:
-                measured = result.measure(
-                    self.experiment,
-                    self.runner,
-                    state,
-                    logits,
-                    runs.read_sound_metrics(run.folder),
-                )
+                # Records that do not fit are skipped: the end of a run must not fail.
+                errors: list[str] = []
+                records = runs.read_metrics(run.folder, errors=errors)
+                for error in errors:
+                    logging.warning("%s", error)
+                measured = result.measure(self.experiment, self.runner, state, logits, records)
                 measured.write(run)
                 self.log.result(measured.result, run.folder)
 

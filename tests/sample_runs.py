@@ -13,7 +13,7 @@ from jaxcmp import runs
 from jaxcmp.compare.arms import Arm, Group, Outcome
 from jaxcmp.compare.grouping import group
 from jaxcmp.compare.sources import read_outcomes
-from jaxcmp.runs.predictions import Predictions, pictures_of_mistakes
+from jaxcmp.runs.predictions import Predictions, pictures_of_mistakes, write_predictions
 from jaxcmp.settings.configuration import ConfigWords
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer")
@@ -100,7 +100,8 @@ def write_run(folder: Path, sample: Sample) -> Path:
             held = np.arange(sample.num_validation) % len(sample.class_names)
             held_out = make_predictions(rng, accuracy, held, sample.class_names)
         images = rng.integers(0, 256, size=(sample.num_test, 8, 8, 3), dtype=np.uint8)
-        run.write_predictions(test, held_out, pictures_of_mistakes(test, images))
+        pictures = pictures_of_mistakes(test, images)
+        write_predictions(folder / runs.PREDICTIONS, test, held_out, pictures)
         if sample.is_finished:
             steps = num_train // config["batch_size"] * config["num_epochs"]
             run.finish(

@@ -10,24 +10,17 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from absl import logging
 
 from jaxcmp import files
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.runs import schemas
-from jaxcmp.runs.predictions import (
-    Pictures,
-    Predictions,
-    Stored,
-    read_predictions,
-    write_predictions,
-)
+from jaxcmp.runs.predictions import Stored, read_predictions
 from jaxcmp.settings import Role
 from jaxcmp.settings.configuration import NOTHING_GIVEN, ConfigWords
 from jaxcmp.settings.keys import FOLLOWS_DATA, flatten, with_role
@@ -139,14 +132,6 @@ class RunWriter:
         self._environment = {**environment, "earlier": earlier}
         self.write_json(ENVIRONMENT, self._environment)
 
-    def write_predictions(
-        self,
-        test: Predictions,
-        validation: Predictions | None = None,
-        pictures: Pictures | None = None,
-    ) -> None:
-        write_predictions(self.folder / PREDICTIONS, test, validation, pictures)
-
     def finish(self, result: Mapping[str, Any]) -> None:
         """Writes the result, after everything else: it marks the run finished."""
         self._end_session()
@@ -236,23 +221,18 @@ def read_result(folder: Path) -> dict[str, Any]:
     return _read(folder, RESULT)
 
 
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Reads the last record of each (step, kind), ordered by step; raises JaxcmpError.
+def read_metrics(folder: Path, *, errors: list[str] | None = None) -> list[dict[str, Any]]:
+    """Reads the last record of each (step, kind), ordered by step; a number not finite is NaN.
 
-    A number that was not finite is NaN.
+    Raises JaxcmpError for a record that does not fit; a list `errors` takes its line instead.
     """
-    return _latest(files.read_lines(folder / METRICS, schemas.record_schema))
-
-
-def read_sound_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Reads as `read_metrics`, but skips records that do not fit, with a warning for each.
-
-    For the end of a run, which must not fail.
-    """
-    records, errors = files.read_fitting_lines(folder / METRICS, schemas.record_schema)
-    for error in errors:
-        logging.warning("%s", error)
-    return _latest(records)
+    last = {
+        (record["step"], record["kind"]): {
+            name: math.nan if value is None else value for name, value in record.items()
+        }
+        for record in files.read_lines(folder / METRICS, schemas.record_schema, errors=errors)
+    }
+    return sorted(last.values(), key=lambda record: record["step"])
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
@@ -302,13 +282,3 @@ def _value(flat: Mapping[str, Any], key: str) -> str:
 
 def _read(folder: Path, name: str) -> dict[str, Any]:
     return files.read_object(folder / name, SCHEMAS[name])
-
-
-def _latest(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    last = {
-        (record["step"], record["kind"]): {
-            name: math.nan if value is None else value for name, value in record.items()
-        }
-        for record in records
-    }
-    return sorted(last.values(), key=lambda record: record["step"])

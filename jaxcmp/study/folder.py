@@ -126,8 +126,9 @@ def read_failures(folder: Path) -> list[dict[str, Any]]:
     A file that cannot be read is a failure for good.
     """
     path = folder / FAILURES
+    complaints: list[str] = []
     try:
-        failures, complaints = files.read_fitting_lines(path, lambda _: schemas.Failure)
+        failures = files.read_lines(path, lambda _: schemas.Failure, errors=complaints)
     except JaxcmpError as error:
         return [{"reason": str(error), "exit_code": CommandError.exit_code}]
     return [*({"reason": line, "exit_code": 1} for line in complaints), *failures]

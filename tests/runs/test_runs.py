@@ -13,7 +13,7 @@ from sample_files import CONFIG, COST, INIT, RESULT, epoch_record, session, step
 
 from jaxcmp import runs
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.runs.predictions import Predictions
+from jaxcmp.runs.predictions import Predictions, write_predictions
 from jaxcmp.settings.configuration import NOTHING_GIVEN, ConfigWords
 
 
@@ -36,7 +36,8 @@ def write_whole_run(folder: Path) -> None:
         run.log(step_record(1, loss=np.float32(0.5)))
         run.log(epoch_record(2))
         labels, ids = np.array([0, 1, 1]), np.arange(3)
-        run.write_predictions(Predictions.of(np.zeros((3, 2)), labels, ids, ("cat", "dog")))
+        predictions = Predictions.of(np.zeros((3, 2)), labels, ids, ("cat", "dog"))
+        write_predictions(folder / runs.PREDICTIONS, predictions)
         run.finish(RESULT)
 
 

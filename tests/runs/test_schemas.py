@@ -115,4 +115,6 @@ def test_a_wrong_record_is_named_with_its_line(tmp_path, record, message):
         run.log(record)
     with pytest.raises(JaxcmpError, match=f"metrics.jsonl cannot be used: {message}"):
         runs.read_metrics(tmp_path)
-    assert [each["step"] for each in runs.read_sound_metrics(tmp_path)] == [1]
+    errors: list[str] = []
+    assert [each["step"] for each in runs.read_metrics(tmp_path, errors=errors)] == [1]
+    assert len(errors) == 1
