@@ -72,9 +72,17 @@ def find_archive(manual_dirs: list[Path]) -> Path | None:
     """
     for folder in manual_dirs:
         archive = folder / ARCHIVE
-        if archive.is_file():
-            _check(archive)
-            return archive
+        if not archive.is_file():
+            continue
+        expected = Cifar10.url_infos[URL].checksum
+        with open(archive, "rb") as file:
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        if actual != expected:
+            raise JaxcmpError(
+                f"{archive} is not the official archive: its sha256 begins {actual[:12]}, "
+                f"the official one {expected[:12]}; fetch it again from {URL}"
+            )
+        return archive
     return None
 
 
@@ -86,14 +94,3 @@ def downloaded_archive(downloads: Path) -> Path | None:
             if path.is_file():
                 return path
     return None
-
-
-def _check(archive: Path) -> None:
-    expected = Cifar10.url_infos[URL].checksum
-    with open(archive, "rb") as file:
-        actual = hashlib.file_digest(file, "sha256").hexdigest()
-    if actual != expected:
-        raise JaxcmpError(
-            f"{archive} is not the official archive: its sha256 begins {actual[:12]}, "
-            f"the official one {expected[:12]}; fetch it again from {URL}"
-        )

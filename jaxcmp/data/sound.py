@@ -26,7 +26,13 @@ class Sound:
         self._kept: dict[str, np.ndarray] = {}
         notes = list(source.notes)
         for split in source.splits():
-            labels, is_sound = check(source, split)
+            found = cache.remember(
+                f"{source.name}/sound",
+                f"{split}\n{source.fingerprint(split)}",
+                lambda split=split: _find(source, split),
+                is_lasting=lambda arrays: not (arrays["states"] == _UNREADABLE).any(),
+            )
+            labels, is_sound = found["labels"], found["states"] == _SOUND
             self._kept[split] = np.flatnonzero(is_sound)
             bad = np.flatnonzero(~is_sound)
             if bad.size:
@@ -68,24 +74,14 @@ class Sound:
             )
 
 
-def check(source: Source, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the labels of all images of a split, -1 where unknown, and whether each is sound."""
+def _find(source: Source, split: str) -> dict[str, np.ndarray]:
+    """Returns the `labels` of all images of a split, -1 where unknown, and their `states`."""
+    # Imported here, because it takes a second.
+    from jaxcmp.data.streaming import in_order
 
-    def find() -> dict[str, np.ndarray]:
-        # Imported here, because it takes a second.
-        from jaxcmp.data.streaming import in_order
-
-        num = len(source.ids(split))
-        rows = list(in_order(lambda position: _label(source, split, position), num, num_ahead=0))
-        return dict(zip(("labels", "states"), np.array(rows, np.int32).T, strict=True))
-
-    found = cache.remember(
-        f"{source.name}/sound",
-        f"{split}\n{source.fingerprint(split)}",
-        find,
-        is_lasting=lambda arrays: not (arrays["states"] == _UNREADABLE).any(),
-    )
-    return found["labels"], found["states"] == _SOUND
+    num = len(source.ids(split))
+    rows = list(in_order(lambda position: _label(source, split, position), num, num_ahead=0))
+    return dict(zip(("labels", "states"), np.array(rows, np.int32).T, strict=True))
 
 
 def _label(source: Source, split: str, position: int) -> tuple[int, int]:
