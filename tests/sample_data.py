@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image
+from sample_photos import encoded
 
 from jaxcmp import data, settings
 from jaxcmp.data.catalog import describe
@@ -94,3 +96,9 @@ def made_examples(count: int, *, seed: int = 0, shape: tuple = (4, 4, 3)) -> lis
     """Makes random images with labels 0, 1, 2, 0, ..."""
     pixels = np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
     return [Example(image, index % 3) for index, image in enumerate(pixels)]
+
+
+def made_files(count: int, **options: Any) -> list[Example]:
+    """Makes the same images as PNG files."""
+    rows = made_examples(count, **options)
+    return [Example(encoded(Image.fromarray(np.squeeze(row.image))), row.label) for row in rows]

@@ -1,7 +1,9 @@
 """Folders of pictures of mixed formats, sizes and modes, as a user may have them."""
 
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -17,6 +19,13 @@ def draw(number: int, size: tuple[int, int] = (20, 14), *, tint: int = 0) -> Ima
     pixels = rng.integers(0, 160, (size[1], size[0], 3), dtype=np.uint8)
     pixels[..., tint % 3] |= 0xC0
     return Image.fromarray(pixels)
+
+
+def encoded(image: Image.Image, file_format: str = "PNG", **options: Any) -> bytes:
+    """Returns the content of a picture's file."""
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
 
 
 def save_cmyk(image: Image.Image, path: Path) -> None:

@@ -71,14 +71,25 @@ def test_arrays_may_have_any_type_and_shape_and_as_many_rows_as_they_like(entry)
     np.testing.assert_equal(cache.read(entry), arrays)
 
 
-def test_an_array_too_many_or_too_few_is_noticed(entry):
+DAMAGES = {
+    "cut": lambda entry: os.truncate(entry / "images.npy", 200),
+    "longer": lambda entry: os.truncate(entry / "images.npy", 1000),
+    "an array too many": lambda entry: np.save(entry / "more.npy", np.zeros(1)),
+    "an array too few": lambda entry: (entry / "labels.npy").unlink(),
+    "other labels": lambda entry: np.save(entry / "labels.npy", np.zeros(6, np.int64)),
+    "no check sums": lambda entry: (entry / "check_sums.json").unlink(),
+    "empty check sums": lambda entry: (entry / "check_sums.json").write_text("{}"),
+    "deep check sums": lambda entry: (entry / "check_sums.json").write_text("[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_entry_counts_as_missing(entry, damage):
     cache.write(entry, blocks())
-    np.save(entry / "more.npy", np.zeros(1))
+    damage(entry)
     assert cache.read(entry) is None
-    (entry / "more.npy").unlink()
+    cache.write(entry, blocks())
     assert cache.read(entry) is not None
-    (entry / "labels.npy").unlink()
-    assert cache.read(entry) is None
 
 
 def test_the_check_of_cifar10_is_fast(entry):

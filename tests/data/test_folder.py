@@ -66,19 +66,6 @@ def test_a_test_split_held_out_is_stratified_and_the_same_for_every_run(tmp_path
         assert again.test.ids.tolist() == loaded.test.ids.tolist()
 
 
-def test_a_folder_without_test_images_says_how_to_hold_some_out(tmp_path):
-    line = refused("folder", photos(tmp_path, *SPLIT[:2]))
-    assert "the split train alone" in line and "--config.data.test_fraction=0.2" in line
-
-
-def test_classes_are_chosen_by_their_number(tmp_path):
-    names = [f"{split}/{name}/{split}.png" for split in ("train", "test") for name in "abc"]
-    loaded = load("folder", dir=photos(tmp_path, *names), classes=(2, 0))
-    assert loaded.class_names == ("c", "a")
-    assert loaded.train.ids.tolist() == ["train/a/train.png", "train/c/train.png"]
-    assert loaded.train.labels.tolist() == [1, 0]
-
-
 class TestValidation:
     VAL = (*SPLIT, "val/cat/e.png", "val/dog/f.png")
 

@@ -4,14 +4,11 @@ import io
 
 import pytest
 from PIL import Image
+from sample_photos import encoded
 
 from jaxcmp.data.headers import read_headers
 
-
-def encoded():
-    buffer = io.BytesIO()
-    Image.new("L", (5, 4)).save(buffer, "PNG")
-    return buffer.getvalue()
+SOUND = encoded(Image.new("L", (5, 4)))
 
 
 def read_twice(contents):
@@ -30,17 +27,17 @@ def read_twice(contents):
 
 
 def test_a_damaged_file_is_found_once_and_the_others_are_not_read_again():
-    headers, num_opened = read_twice([encoded(), b"no image", encoded()])
+    headers, num_opened = read_twice([SOUND, b"no image", SOUND])
     assert headers.sizes.tolist() == [[4, 5], [0, 0], [4, 5]]
     assert num_opened == 3
 
 
 def test_a_file_that_cannot_be_opened_may_be_opened_later():
-    headers, num_opened = read_twice([encoded(), PermissionError("not today")])
+    headers, num_opened = read_twice([SOUND, PermissionError("not today")])
     assert headers.is_readable.tolist() == [True, False]
     assert num_opened == 4
 
 
 def test_a_lack_of_memory_does_not_make_a_file_damaged():
     with pytest.raises(MemoryError):
-        read_twice([encoded(), MemoryError()])
+        read_twice([SOUND, MemoryError()])

@@ -10,18 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageOps
 from sample_data import Made
+from sample_photos import encoded as file_of
 
 from jaxcmp.data.decoded import SplitReader, read_decoded
 from jaxcmp.data.images import decode, resize
 from jaxcmp.data.source import Example
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.predict import read_image
-
-
-def file_of(image, file_format="PNG", **options):
-    buffer = io.BytesIO()
-    image.save(buffer, file_format, **options)
-    return buffer.getvalue()
 
 
 def encode(pixels):

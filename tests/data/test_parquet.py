@@ -1,6 +1,5 @@
 """Parquet files as Hugging Face writes them as a data set, and what is wrong with some."""
 
-import io
 import json
 
 import numpy as np
@@ -8,25 +7,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sample_data import load, outline, refused
-from sample_photos import draw
+from sample_photos import draw, encoded
 
 from jaxcmp.errors import JaxcmpError
 
 TRAIN, TEST = "data/train-00000-of-00001.parquet", "data/test-00000-of-00001.parquet"
 
 
-def encoded(number, *, size=(6, 6), mode="RGB"):
-    buffer = io.BytesIO()
-    draw(number, size).convert(mode).save(buffer, "PNG")
-    return buffer.getvalue()
+def picture(number, *, size=(6, 6), mode="RGB"):
+    return encoded(draw(number, size).convert(mode))
 
 
 def write(path, numbers, labels, *, names=None, columns=("image", "label"), as_struct=True, **how):
     """Writes pictures as Hugging Face does, with several row groups."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pictures = [each if isinstance(each, bytes) else encoded(each, **how) for each in numbers]
+    pictures = [each if isinstance(each, bytes) else picture(each, **how) for each in numbers]
     if as_struct:
-        pictures = [{"bytes": picture, "path": f"{i}.png"} for i, picture in enumerate(pictures)]
+        pictures = [{"bytes": each, "path": f"{i}.png"} for i, each in enumerate(pictures)]
     table = pa.table(dict(zip(columns, (pictures, labels), strict=True)))
     if names:
         features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
@@ -149,7 +146,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_may_be_skipped(tmp_path):
 
 def test_a_row_without_a_picture_is_one_that_cannot_be_read(tmp_path):
     make(tmp_path)
-    table = pa.table({"image": pa.array([encoded(1), None, encoded(2)]), "label": [0, 1, 1]})
+    table = pa.table({"image": pa.array([picture(1), None, picture(2)]), "label": [0, 1, 1]})
     pq.write_table(table, tmp_path / TRAIN)
     write(tmp_path / TEST, range(2), [0, 1])
     assert "image 1 of split train" in refused("parquet", str(tmp_path), error=JaxcmpError)

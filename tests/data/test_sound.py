@@ -1,26 +1,17 @@
 """A source without its bad images: labels, ids and cache stay those of the images kept."""
 
-import io
 import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
-from sample_data import Made, made_examples
+from sample_data import Made, made_files
 
 from jaxcmp.data.decoded import SplitReader, open_stored, read_decoded
 from jaxcmp.data.sound import Sound
 from jaxcmp.data.source import Example
 from jaxcmp.errors import CommandError
 
-
-def encoded(example):
-    buffer = io.BytesIO()
-    Image.fromarray(example.image).save(buffer, "PNG")
-    return example._replace(image=buffer.getvalue())
-
-
-ROWS = [encoded(row) for row in made_examples(9)]
+ROWS = made_files(9)
 BAD = Example(b"no image", 1)
 
 
