@@ -40,11 +40,7 @@ class SplitReader:
         self.description = f"{self.num_examples} images of {source.name}, split {split}"
 
     def read(self, positions: Sequence[int]) -> Block:
-        """Returns images uint8 [k, H, W, C] and labels int32 [k]; thread-safe."""
-        if len(positions) == 0:
-            # Only an image tells the stored size.
-            images, labels = self.read([0])
-            return images[:0], labels[:0]
+        """Returns images uint8 [k, H, W, C] and labels int32 [k], k at least 1; thread-safe."""
         examples = self._source.read(self._split, positions)
         images = [self._decode(*pair) for pair in zip(positions, examples, strict=True)]
         self._check_shapes([image.shape for image in images])

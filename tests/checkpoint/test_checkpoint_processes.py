@@ -121,31 +121,26 @@ if number > 1:
 """
 
 
-def test_a_checkpoint_is_the_same_to_any_number_of_processes(tmp_path):
-    for step, number in enumerate((1, 2, 4, 1)):
-        port = free_port()
-        children = [start(GO_ON, i, port, tmp_path, number, step) for i in range(number)]
-        try:
-            assert [child.wait(timeout=120) for child in children] == [0] * number
-        finally:
-            for child in children:
-                child.kill()
-
-
-def free_port() -> int:
+def run_together(code: str, number: int, *arguments: Any) -> None:
+    """Runs the code in so many processes, each with its number and a port first."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def test_two_processes_write_one_checkpoint(tmp_path):
-    port = free_port()
-    children = [start(TWO_PROCESSES, process, port, tmp_path) for process in range(2)]
+        port = free.getsockname()[1]
+    children = [start(code, process, port, *arguments) for process in range(number)]
     try:
-        assert [child.wait(timeout=60) for child in children] == [0, 0]
+        assert [child.wait(timeout=120) for child in children] == [0] * number
     finally:
         for child in children:
             child.kill()
+
+
+def test_a_checkpoint_is_the_same_to_any_number_of_processes(tmp_path):
+    for step, number in enumerate((1, 2, 4, 1)):
+        run_together(GO_ON, number, tmp_path, number, step)
+
+
+def test_two_processes_write_one_checkpoint(tmp_path):
+    run_together(TWO_PROCESSES, 2, tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["1", "2", "3", "damaged-3"]
     with Checkpoints(tmp_path) as checkpoints:
         restored = checkpoints.restore({"kernel": jnp.zeros(1000)})

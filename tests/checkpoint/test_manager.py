@@ -16,12 +16,14 @@ import numpy as np
 import optax
 import pytest
 from absl import logging
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding
+from test_checkpoint_folder import best_step
+from test_trees import assert_same
 
-from jaxcmp.checkpoint.folder import identify
 from jaxcmp.checkpoint.manager import Checkpoints, restore_variables
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.models.packing import pack, unpack
+from jaxcmp.runtime import devices
 from jaxcmp.step import TrainState
 
 ADAMW, SGD = optax.adamw(1e-3), optax.sgd(0.1, momentum=0.9, nesterov=True)
@@ -48,20 +50,8 @@ def large_state(step: int) -> dict[str, Any]:
     return {"params": {f"kernel_{i}": row for i, row in enumerate(noise)}}
 
 
-def assert_same(left: Any, right: Any) -> None:
-    assert jax.tree.structure(left) == jax.tree.structure(right)
-    for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
-        assert a.dtype == b.dtype
-        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
-
-
 def open_checkpoints(folder: Path, *, keep_every: int = 0, keep_best: bool = True) -> Checkpoints:
     return Checkpoints(folder, keep_every=keep_every, keep_best=keep_best)
-
-
-def best_step(folder: Path) -> int:
-    step, _ = identify(folder, "best") or (0, "")
-    return step
 
 
 def restore(checkpoints: Checkpoints, template: Any) -> tuple[int, Any]:
@@ -71,9 +61,7 @@ def restore(checkpoints: Checkpoints, template: Any) -> tuple[int, Any]:
 
 
 def replicated(num_devices: int) -> NamedSharding:
-    devices = jax.devices()[:num_devices]
-    mesh = jax.make_mesh((num_devices,), ("data",), (AxisType.Auto,), devices=devices)
-    return NamedSharding(mesh, PartitionSpec())
+    return devices.replicated(devices.make_mesh(jax.devices()[:num_devices]))
 
 
 @pytest.mark.parametrize("optimizer", [ADAMW, SGD])

@@ -84,15 +84,6 @@ def test_stored_images_are_decoded_only_when_read(decoded):
     assert len(decoded) == 305
 
 
-@pytest.mark.parametrize(("image_size", "shape"), [(0, (4, 6, 1)), (5, (5, 5, 1))])
-@pytest.mark.parametrize("positions", [[], range(0), np.array([], np.int64)])
-def test_no_positions_give_no_images_of_the_right_shape(image_size, shape, positions):
-    reader = SplitReader(made(2, shape=(4, 6, 1)), "test", image_size=image_size)
-    images, labels = reader.read(positions)
-    assert images.shape == (0, *shape) and images.dtype == np.uint8
-    assert labels.shape == (0,) and labels.dtype == np.int32
-
-
 @BOTH
 def test_a_damaged_cache_is_decoded_again_and_a_line_says_so(cache_folder, decoded, caplog, read):
     images, labels = (np.array(part[:]) for part in read(made(7)))

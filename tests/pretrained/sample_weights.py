@@ -1,17 +1,20 @@
 """Small models with random variables, and files of them in the published names."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from safetensors.numpy import save_file
 from sample_files import CONFIG, DATA, INIT, session
 
 from jaxcmp import models, runs
 from jaxcmp.checkpoint import trees
 from jaxcmp.checkpoint.manager import Checkpoints
+from jaxcmp.errors import JaxcmpError
 from jaxcmp.models import Model
 from jaxcmp.pretrained import fit, read
 from jaxcmp.pretrained.layouts import Layout
@@ -58,6 +61,26 @@ def published(layout: str, seed: int = 0) -> dict[str, np.ndarray]:
 def load(path: Path, model: Model, template: Any = None, **options: Any) -> tuple[Any, Any]:
     """Reads and fits weights; returns variables and init.json. Shapes do for a template."""
     return fit(read(path, **options), shapes_of(model) if template is None else template, model)
+
+
+def assert_same(variables: Any, expected: Any) -> None:
+    np.testing.assert_equal(named(variables), named(expected))
+
+
+def assert_loads_whole(path: Path, model: Model, **options: Any) -> dict[str, Any]:
+    """Loads the model's random variables, to the bit; returns the content of init.json."""
+    variables, said = load(path, model, **options)
+    assert_same(variables, random_variables(model))
+    assert {row["what"] for row in said["rows"]} == {"loaded"}
+    return said
+
+
+def refusal(error: type[JaxcmpError], call: Callable[..., Any], *arguments: Any) -> str:
+    """Returns the one line, of exactly this kind, with which a call is refused."""
+    with pytest.raises(error) as caught:
+        call(*arguments)
+    assert type(caught.value) is error and "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 def write(path: Path, arrays: dict[str, np.ndarray]) -> Path:

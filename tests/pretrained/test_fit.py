@@ -11,10 +11,12 @@ from sample_weights import (
     LAYOUTS,
     RESNET,
     VIT,
+    assert_same,
     layout_of,
     load,
     named,
     random_variables,
+    refusal,
     shapes_of,
 )
 
@@ -52,13 +54,11 @@ def fitted(source, model, class_names=None):
     return named(variables), {row["name"]: row for row in said["rows"]}, named(template)
 
 
-def refusal(source, model, error: type[JaxcmpError] = CommandError) -> str:
+def refused(source, model, error: type[JaxcmpError] = CommandError) -> str:
     """The line with which weights are refused."""
-    with pytest.raises(error) as caught:
-        fit(source, shapes_of(model), model)
-    assert type(caught.value) is error
-    assert "\n" not in str(caught.value) and "w.npz" in str(caught.value)
-    return str(caught.value)
+    line = refusal(error, fit, source, shapes_of(model), model)
+    assert "w.npz" in line
+    return line
 
 
 def test_half_precision_is_taken_and_told():
@@ -140,7 +140,7 @@ def test_counters_are_dropped_although_they_are_no_floating_point():
 def test_what_may_be_missing_keeps_its_numbers():
     source = source_of("timm_vit", arrays={"blocks.1.norm1.bias": None, "norm.weight": None})
     assert "lacks blocks.1.norm1.bias, which is block_1/attention_norm/bias here, and 1 more" in (
-        refusal(source, VIT)
+        refused(source, VIT)
     )
     allowed = replace(source, allow_missing=("block_1/*", "norm/scale"))
     variables, rows, template = fitted(allowed, VIT)
@@ -152,10 +152,10 @@ def test_what_may_be_missing_keeps_its_numbers():
 
 def test_what_may_be_unused_is_left_out():
     source = source_of("timm_vit", arrays={"extra.a": np.ones(3), "extra.b": np.ones(2)})
-    message = refusal(source, VIT)
+    message = refused(source, VIT)
     assert "has extra.a [3], and 1 more, for which the model has no place" in message
     layer_scale = source_of("timm_vit", arrays={"blocks.0.ls1.gamma": np.ones(8, np.float32)})
-    assert "its blocks have layer scale" in refusal(layer_scale, VIT)
+    assert "its blocks have layer scale" in refused(layer_scale, VIT)
     _, rows, _ = fitted(replace(source, allow_unused=("extra.*",)), VIT)
     assert rows["extra.b"]["what"] == "unused"
 
@@ -176,7 +176,7 @@ def test_what_may_be_unused_is_left_out():
 )
 def test_the_hint_for_missing_arrays_is_enough_for_all_of_them(gone, pattern):
     source = source_of("timm_vit", arrays=dict.fromkeys(gone))
-    assert f"--config.init.allow_missing='{pattern}' lets " in refusal(source, VIT)
+    assert f"--config.init.allow_missing='{pattern}' lets " in refused(source, VIT)
     _, rows, _ = fitted(replace(source, allow_missing=tuple(pattern.split(","))), VIT)
     assert sum(row["what"] == "new" for row in rows.values()) == len(gone)
 
@@ -192,7 +192,7 @@ def test_the_hint_for_missing_arrays_is_enough_for_all_of_them(gone, pattern):
 )
 def test_the_hint_for_unused_arrays_is_enough_for_all_of_them(extra, pattern):
     source = source_of("timm_vit", arrays={name: np.ones(2) for name in extra})
-    assert f"--config.init.allow_unused='{pattern}' leaves " in refusal(source, VIT)
+    assert f"--config.init.allow_unused='{pattern}' leaves " in refused(source, VIT)
     _, rows, _ = fitted(replace(source, allow_unused=tuple(pattern.split(","))), VIT)
     assert all(rows[name]["what"] == "unused" for name in extra)
     assert rows["params/head/kernel"]["what"] == "loaded"
@@ -200,7 +200,7 @@ def test_the_hint_for_unused_arrays_is_enough_for_all_of_them(extra, pattern):
 
 def test_the_wrong_stem_is_named_and_the_trunk_can_be_taken_alone():
     source = source_of("torch_resnet", RESNET.clone(stem="imagenet"))
-    message = refusal(source, RESNET)
+    message = refused(source, RESNET)
     assert "has the ImageNet stem" in message and "--config.model.stem=imagenet" in message
     trunk = replace(source, allow_missing=("stem/*",), allow_unused=("conv1.*", "bn1.*"))
     variables, rows, template = fitted(trunk, RESNET)
@@ -246,14 +246,14 @@ def test_the_wrong_stem_is_named_and_the_trunk_can_be_taken_alone():
     ],
 )
 def test_another_architecture_is_one_line_with_what_to_set(layout, there, here, words):
-    assert words in refusal(source_of(layout, there), here)
+    assert words in refused(source_of(layout, there), here)
 
 
 def test_a_run_with_another_number_of_heads_is_refused_although_shapes_agree():
     fields = {"num_heads": 4, "width": 8}
     own = named(random_variables(VIT))
     source = replace(source_of("timm_vit"), layout=None, arrays=own, fields=fields)
-    assert "another number of heads; --config.model.num_heads=4 would fit" in refusal(source, VIT)
+    assert "another number of heads; --config.model.num_heads=4 would fit" in refused(source, VIT)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_a_run_with_another_number_of_heads_is_refused_although_shapes_agree():
     ],
 )
 def test_one_wrong_array_is_named(array, error, words):
-    assert words in refusal(source_of("vit_npz", arrays={"cls": array}), VIT, error)
+    assert words in refused(source_of("vit_npz", arrays={"cls": array}), VIT, error)
 
 
 def test_without_numbers_to_keep_what_stays_new_is_not_a_number():
@@ -286,7 +286,7 @@ def test_without_numbers_to_keep_what_stays_new_is_not_a_number():
 )
 def test_what_is_no_square_is_not_resized(name, shape, words):
     source = source_of("vit_npz", arrays={name: np.ones(shape, np.float32)})
-    assert words in refusal(source, VIT)
+    assert words in refused(source, VIT)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_what_is_no_square_is_not_resized(name, shape, words):
 )
 def test_a_head_must_be_sound_even_where_it_is_not_used(array, words):
     source = source_of("vit_npz", arrays={"head/kernel": array})
-    assert words in refusal(source, VIT.clone(num_classes=5), JaxcmpError)
+    assert words in refused(source, VIT.clone(num_classes=5), JaxcmpError)
 
 
 WIDE = VIT.clone(width=128, num_heads=2)
@@ -317,9 +317,9 @@ def test_an_exported_file_is_not_loaded_with_another_number_of_heads(tmp_path):
 
 
 def test_the_hint_for_another_width_has_heads_of_the_usual_width():
-    hint = refusal(source_of("timm_vit", WIDE), VIT.clone(num_heads=4))
+    hint = refused(source_of("timm_vit", WIDE), VIT.clone(num_heads=4))
     assert "--config.model.width=128 --config.model.num_heads=2 would fit" in hint
-    assert "num_heads" not in refusal(source_of("timm_vit", WIDE), VIT)
+    assert "num_heads" not in refused(source_of("timm_vit", WIDE), VIT)
 
 
 def test_unusual_heads_that_the_file_does_not_tell_are_noted():
@@ -333,11 +333,10 @@ def test_unusual_heads_that_the_file_does_not_tell_are_noted():
 
 def test_a_convolutional_stem_takes_the_weights_of_a_run_and_no_published_ones():
     model = VIT.clone(stem="conv", patch_size=4)
-    assert "model.stem is patch" in refusal(source_of("timm_vit"), model)
+    assert "model.stem is patch" in refused(source_of("timm_vit"), model)
     ours = random_variables(model)
     run = replace(source_of("timm_vit"), kind="run", layout=None, arrays=named(ours), fields={})
     variables, rows, _ = fitted(run, model)
     assert {row["what"] for row in rows.values()} == {"loaded"}
     assert "batch_stats/stem/norm_4/var" in variables
-    for name, array in named(ours).items():
-        np.testing.assert_array_equal(variables[name], array, err_msg=name)
+    assert_same(variables, ours)

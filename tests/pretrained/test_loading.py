@@ -8,7 +8,8 @@ import pytest
 from sample_weights import (
     LAYOUTS,
     VIT,
-    load,
+    assert_loads_whole,
+    assert_same,
     named,
     published,
     random_variables,
@@ -43,10 +44,7 @@ def train_step(**options):
 @pytest.mark.parametrize(("layout", "model"), LAYOUTS.items(), ids=LAYOUTS)
 def test_a_file_is_loaded_whatever_its_format_and_names(tmp_path, layout, model, suffix):
     path = write(tmp_path / f"w{suffix}", published(layout))
-    variables, said = load(path, model, seen="ImageNet-21k")
-    for name, array in named(random_variables(model)).items():
-        np.testing.assert_array_equal(named(variables)[name], array, err_msg=name)
-    assert {row["what"] for row in said["rows"]} == {"loaded"}
+    said = assert_loads_whole(path, model, seen="ImageNet-21k")
     assert said["schema"] == 1 and len(said["rows"]) == len(named(random_variables(model)))
     assert (said["path"], said["kind"], said["format"]) == (str(path), "file", suffix[1:])
     assert (said["layout"], len(said["sha256"]), said["checkpoint"]) == (layout, 64, None)
@@ -108,16 +106,15 @@ def test_a_state_begins_with_the_weights_on_its_devices(tmp_path, is_averaging):
     assert jax.tree.structure(begun) == jax.tree.structure(state)
     for old, new in zip(jax.tree.leaves(state), jax.tree.leaves(begun), strict=True):
         assert (old.shape, old.dtype, old.sharding) == (new.shape, new.dtype, new.sharding)
-    params = named(unpack(begun.params))
-    for name, array in named(random_variables(VIT, 9)["params"]).items():
-        np.testing.assert_array_equal(params[name], array, err_msg=name)
+    params = unpack(begun.params)
+    assert_same(params, random_variables(VIT, 9)["params"])
     assert jax.tree.all(jax.tree.map(jnp.array_equal, begun.opt_state, state.opt_state))
     if is_averaging:
         assert jax.tree.all(jax.tree.map(jnp.array_equal, begun.average["params"], begun.params))
         # A step gives its state away, and no buffer twice.
         both = begun.average["params"].arrays, begun.params.arrays
         assert not any(one is other for one, other in zip(*both, strict=True))
-    assert len(said["rows"]) == len(params)
+    assert len(said["rows"]) == len(named(params))
 
 
 def test_what_stays_new_is_as_the_state_had_it(tmp_path):

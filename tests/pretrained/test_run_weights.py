@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sample_files import INIT
-from sample_weights import VIT, named, random_variables, write_run
+from sample_weights import VIT, assert_same, random_variables, write_run
 
 from jaxcmp import models
 from jaxcmp.errors import JaxcmpError
@@ -21,24 +21,17 @@ def folder(tmp_path_factory):
     return write_run(tmp_path_factory.mktemp("runs") / "vit", state(1), state(2))
 
 
-def assert_variables(source, seed):
-    expected = named(random_variables(VIT, seed))
-    assert source.arrays.keys() == expected.keys()
-    for name, array in expected.items():
-        np.testing.assert_array_equal(source.arrays[name], array, err_msg=name)
-
-
 @pytest.mark.parametrize(("checkpoint", "seed"), [("newest", 2), ("10", 1), ("20", 2), ("best", 1)])
 def test_any_checkpoint_can_be_taken(folder, checkpoint, seed):
     source = read(folder, checkpoint=checkpoint)
-    assert_variables(source, seed)
+    assert_same(source.arrays, random_variables(VIT, seed))
     assert source.checkpoint == 10 * seed
     assert (source.kind, source.format, source.layout) == ("run", "run", None)
 
 
 def test_averaged_weights_are_taken_where_there_are_such(tmp_path):
     folder = write_run(tmp_path / "run", state(1, average_seed=7))
-    assert_variables(read(folder, checkpoint="newest"), 7)
+    assert_same(read(folder, checkpoint="newest").arrays, random_variables(VIT, 7))
 
 
 def test_the_digest_is_that_of_the_weights(folder):
