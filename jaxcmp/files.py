@@ -194,8 +194,8 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def shown(path: Path) -> str:
-    """Returns a path as printable text, with bytes that are not UTF-8 escaped."""
+def shown(path: str | Path) -> str:
+    """Returns a path, or text with paths, with bytes that are not UTF-8 escaped."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 

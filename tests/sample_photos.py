@@ -28,45 +28,40 @@ def encoded(image: Image.Image, file_format: str = "PNG", **options: Any) -> byt
     return buffer.getvalue()
 
 
-def save_cmyk(image: Image.Image, path: Path) -> None:
-    image.convert("CMYK").save(path.with_suffix(".jpg"))
+TURNED = Image.Exif()
+TURNED[ExifTags.Base.Orientation] = 6
 
 
-def save_turned(image: Image.Image, path: Path) -> None:
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6
-    image.save(path.with_suffix(".JPEG"), exif=exif)
-
-
-def save_transparent(image: Image.Image, path: Path) -> None:
+def transparent(image: Image.Image) -> Image.Image:
     image.putalpha(128)
-    image.save(path.with_suffix(".png"))
+    return image
 
 
-def save_16_bit(image: Image.Image, path: Path) -> None:
-    levels = np.asarray(image.convert("L"), np.uint16) * 257
-    Image.fromarray(levels).save(path.with_suffix(".png"))
+def of_16_bits(image: Image.Image) -> Image.Image:
+    return Image.fromarray(np.asarray(image.convert("L"), np.uint16) * 257)
 
 
-def save_frames(image: Image.Image, path: Path) -> None:
-    others = [Image.new("RGB", image.size, colour) for colour in ("black", "white")]
-    image.save(path.with_suffix(".gif"), save_all=True, append_images=others, duration=50)
+def animation(image: Image.Image) -> dict[str, Any]:
+    """Returns options that append two frames."""
+    frames = [Image.new("RGB", image.size, colour) for colour in ("black", "white")]
+    return {"save_all": True, "append_images": frames, "duration": 50}
 
 
-def save_animated(image: Image.Image, path: Path) -> None:
-    others = [Image.new("RGB", image.size, colour) for colour in ("black", "white")]
-    path = path.with_suffix(".webp")
-    image.save(path, save_all=True, append_images=others, duration=50, lossless=True)
+Save = Callable[[Image.Image, Path], None]
 
 
-def save_as(ending: str, mode: str = "RGB") -> Callable[[Image.Image, Path], None]:
-    return lambda image, path: image.convert(mode).save(path.with_suffix(ending))
+def save_as(ending: str, mode: str = "RGB", **options: Any) -> Save:
+    return lambda image, path: image.convert(mode).save(path.with_suffix(ending), **options)
 
 
-KINDS: Sequence[Callable[[Image.Image, Path], None]] = (
+KINDS: Sequence[Save] = (
     *(save_as(".jpg"), save_as(".png"), save_as(".webp"), save_as(".bmp"), save_as(".gif")),
     *(save_as(".PNG", "P"), save_as(".jpeg", "L"), save_as(".png", "LA"), save_as(".bmp", "1")),
-    *(save_cmyk, save_turned, save_transparent, save_16_bit, save_frames, save_animated),
+    *(save_as(".jpg", "CMYK"), save_as(".JPEG", exif=TURNED)),
+    lambda image, path: transparent(image).save(path.with_suffix(".png")),
+    lambda image, path: of_16_bits(image).save(path.with_suffix(".png")),
+    lambda image, path: image.save(path.with_suffix(".gif"), **animation(image)),
+    lambda image, path: image.save(path.with_suffix(".webp"), lossless=True, **animation(image)),
 )
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -130,8 +130,10 @@ def open_stored(reader: SplitReader) -> tuple[StoredImages, np.ndarray]:
     facts = entry and cache.read(entry)
     if facts is None:
         logging.info("Reading labels and pixel sums of %s, once", reader.description)
-        blocks = reader.map_blocks(_facts)
-        facts = cache.write(entry, blocks) if entry else _joined(blocks)
+        if entry:
+            facts = cache.write(entry, reader.map_blocks(_facts))
+        else:
+            facts = _facts(*reader.read(range(reader.num_examples)))
     height, width, channels = facts["shapes"][0].tolist()
     stored = StoredImages(
         lambda rows: reader.read(rows.tolist())[0],
@@ -148,8 +150,3 @@ def _facts(images: np.ndarray, labels: np.ndarray) -> cache.Arrays:
         "labels": labels,
         "sums": image_sums(images),
     }
-
-
-def _joined(blocks: Iterable[cache.Arrays]) -> cache.Arrays:
-    parts = list(blocks)
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from jaxcmp import files
 from jaxcmp.data import cache
 from jaxcmp.data.headers import HEAD_BYTES, number_content, read_headers
 from jaxcmp.data.images import decode
@@ -96,7 +97,7 @@ class Folder:
     def _digest(self) -> str:
         heads = self._headers.heads.tolist()
         lines = (f"{x.path} {x.num_bytes} {y}\n" for x, y in zip(self._all(), heads, strict=True))
-        return hashlib.sha256(_as_text("".join(lines)).encode()).hexdigest()[:12]
+        return hashlib.sha256(files.shown("".join(lines)).encode()).hexdigest()[:12]
 
     def _all(self) -> Iterator[Picture]:
         for pictures in self._pictures.values():
@@ -104,7 +105,7 @@ class Folder:
 
     def _list(self, pictures: Iterable[Picture]) -> str:
         lines = [f"{each.path} {each.num_bytes} {each.mtime_ns}\n" for each in pictures]
-        return _as_text(f"{self._root.resolve()}\n{''.join(lines)}")
+        return files.shown(f"{self._root.resolve()}\n{''.join(lines)}")
 
     def _read(self, picture: Picture) -> bytes:
         path = self._root / picture.path
@@ -122,8 +123,3 @@ class Folder:
                 decode(self._read(picture), num_channels=3, image_size=0, name=path)
             except JaxcmpError as error:
                 raise JaxcmpError(f"{error}; {SKIP_HINT}") from error
-
-
-def _as_text(paths: str) -> str:
-    """Escapes bytes of names that are not UTF-8, which Python keeps as surrogates."""
-    return os.fsencode(paths).decode(errors="backslashreplace")

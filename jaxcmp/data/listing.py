@@ -42,7 +42,7 @@ class Picture(NamedTuple):
 
     @property
     def id(self) -> str:
-        return files.shown(Path(self.path))
+        return files.shown(self.path)
 
 
 class Listing(NamedTuple):
@@ -149,7 +149,7 @@ def _pictures_of(root: Path, place: Path, ignored: Counter[str]) -> list[Picture
 
 def _class_name(folder: Path) -> str:
     """Returns a folder's name as text; file systems spell accents in two ways."""
-    return unicodedata.normalize("NFC", files.shown(Path(folder.name)))
+    return unicodedata.normalize("NFC", files.shown(folder.name))
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -218,7 +218,7 @@ def _is_picture(name: str) -> bool:
 def _kind(name: str) -> str:
     if _is_hidden(name):
         return "hidden"
-    return files.shown(Path(os.path.splitext(name)[1].lower())) if "." in name else "without ending"
+    return files.shown(os.path.splitext(name)[1].lower()) if "." in name else "without ending"
 
 
 def _check_classes(

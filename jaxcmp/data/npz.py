@@ -83,7 +83,7 @@ class Npz:
     def fingerprint(self, split: str) -> str:
         status = self._path.stat()
         file = f"{self._path.resolve()} {status.st_size} {status.st_mtime_ns}"
-        return files.shown(Path(f"{self.version} {file} {split} {self.num_channels}"))
+        return files.shown(f"{self.version} {file} {split} {self.num_channels}")
 
     def stored_size(self) -> Size | None:
         sizes = {shape[1:3] for shape in self._shapes.values()}

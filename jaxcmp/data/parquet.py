@@ -92,7 +92,7 @@ class Parquet:
         for path in paths:
             status = path.stat()
             lines.append(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}")
-        return files.shown(Path("\n".join(lines)))
+        return files.shown("\n".join(lines))
 
     def _image(self, split: str, row: int) -> bytes:
         """Returns an encoded image; empty, which no decoder takes, where there is none."""
