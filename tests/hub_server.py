@@ -1,13 +1,14 @@
 """A local model hub, which speaks as much of the protocol as a download needs."""
 
+import contextlib
 import dataclasses
 import hashlib
 import http.server
 import json
-import threading
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Iterator, Mapping
 from urllib.parse import unquote, urlsplit
+
+from servers import serving
 
 
 @dataclasses.dataclass
@@ -25,41 +26,34 @@ class Repository:
         return revision if revision in self.commits else self.branches.get(revision)
 
 
+@dataclasses.dataclass
 class Hub:
-    """A context manager: a server in a thread; `requests` has a line for each that it answered."""
+    """A hub that is served; `requests` has a line for each that it answered.
 
-    def __init__(self, repositories: Mapping[str, Repository]) -> None:
-        self.repositories = repositories
-        self.requests: list[str] = []
-        # Bytes that the storage serves in place of others, by the SHA-256 of these.
-        self.damaged: dict[str, bytes] = {}
-        hub = self
+    `damaged` are bytes that the storage serves in place of others, by the SHA-256 of these.
+    """
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                answer(hub, self)
+    repositories: Mapping[str, Repository]
+    url: str = ""
+    requests: list[str] = dataclasses.field(default_factory=list)
+    damaged: dict[str, bytes] = dataclasses.field(default_factory=dict)
 
-            def do_HEAD(self) -> None:
-                answer(hub, self)
 
-            def log_message(self, *_: object) -> None:
-                pass
+@contextlib.contextmanager
+def serving_hub(repositories: Mapping[str, Repository]) -> Iterator[Hub]:
+    hub = Hub(repositories)
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer(hub, self)
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        do_HEAD = do_GET
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+        def log_message(self, *_: object) -> None:
+            pass
 
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    with serving(Handler) as hub.url:
+        yield hub
 
 
 def answer(hub: Hub, request: http.server.BaseHTTPRequestHandler) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from servers import serving
 
 from jaxcmp.data.network import is_reachable
 
@@ -22,12 +23,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
-    with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(Answer) as url:
+        yield url
 
 
 @pytest.mark.parametrize("page", ["/page", "/forbidden"])

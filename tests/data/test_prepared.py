@@ -2,15 +2,15 @@
 
 import hashlib
 import sys
-import threading
 from functools import partial
-from http.server import HTTPServer, SimpleHTTPRequestHandler
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from servers import serving
 from test_cifar10 import CLASS_NAMES, make_official, write_archive
 from tiny_tfds import examples, image_features, make
 
@@ -39,6 +39,14 @@ def make_tiny(data_dir, **options):
 
 def find(name, data_dir, manual_dir=None) -> Any:
     return find_or_prepare(name, data_dir=str(data_dir), manual_dir=manual_dir and str(manual_dir))
+
+
+@pytest.fixture
+def by_hand(tmp_path, monkeypatch):
+    """Returns a small archive in the folder `manual`, taken for the official one."""
+    archive, _ = write_archive(tmp_path / "manual")
+    make_official(monkeypatch, archive)
+    return archive
 
 
 def test_a_prepared_set_that_tfds_does_not_know_is_found_by_its_files(tmp_path, requested):
@@ -78,11 +86,9 @@ def test_cifar10_is_prepared_from_an_archive_found_by_hand(
     assert "tensorflow" not in sys.modules
 
 
-def test_cifar10_once_prepared_needs_neither_archive_nor_network(tmp_path, monkeypatch, requested):
-    archive, _ = write_archive(tmp_path / "manual")
-    make_official(monkeypatch, archive)
+def test_cifar10_once_prepared_needs_neither_archive_nor_network(tmp_path, by_hand, requested):
     find("cifar10", tmp_path, tmp_path / "manual")
-    archive.unlink()
+    by_hand.unlink()
     assert find("cifar10", tmp_path).is_prepared()
     assert requested == []
 
@@ -114,14 +120,9 @@ def download(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(network, "is_reachable", lambda url: True)
     serve = partial(Handler, directory=str(tmp_path / "server"))
-    with HTTPServer(("127.0.0.1", 0), serve) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_port}/{cifar10.ARCHIVE}"
-        monkeypatch.setattr(cifar10, "URL", url)
+    with serving(serve) as url:
+        monkeypatch.setattr(cifar10, "URL", f"{url}/{cifar10.ARCHIVE}")
         yield
-        server.shutdown()
-        thread.join()
 
 
 def test_cifar10_is_downloaded_where_there_is_a_network(tmp_path, monkeypatch, download):
@@ -205,17 +206,13 @@ def test_a_broken_description_is_one_line(tmp_path):
     assert "\n" not in str(caught.value) and caught.value.exit_code == 1
 
 
-def test_an_unwritable_folder_is_one_line(tmp_path, monkeypatch):
-    archive, _ = write_archive(tmp_path / "manual")
-    make_official(monkeypatch, archive)
+def test_an_unwritable_folder_is_one_line(tmp_path, by_hand):
     (tmp_path / "data").write_text("a file, not a folder")
     with pytest.raises(JaxcmpError, match="cifar10 cannot be prepared in .*data: Not a dir"):
         find("cifar10", tmp_path / "data", tmp_path / "manual")
 
 
-def test_a_set_that_another_process_prepares_meanwhile_is_used(tmp_path, monkeypatch):
-    archive, _ = write_archive(tmp_path / "manual")
-    make_official(monkeypatch, archive)
+def test_a_set_that_another_process_prepares_meanwhile_is_used(tmp_path, monkeypatch, by_hand):
     read_archive, others = cifar10.read_archive, []
 
     def overtaken(path):

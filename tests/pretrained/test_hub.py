@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hub_server import Hub, Repository, sha256
+from hub_server import Repository, serving_hub, sha256
 from huggingface_hub import close_session, constants
 from safetensors.numpy import save
 from sample_weights import VIT, published, shapes_of
@@ -50,7 +50,7 @@ def hub():
         "o/broken": repository({"model.safetensors": WEIGHTS}, "503"),
         "o/private": repository({"model.safetensors": WEIGHTS}, "private"),
     }
-    with Hub(repositories) as server:
+    with serving_hub(repositories) as server:
         yield server
 
 

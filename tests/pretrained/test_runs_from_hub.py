@@ -3,7 +3,7 @@
 import shutil
 
 import processes
-from hub_server import Hub, Repository
+from hub_server import Repository, serving_hub
 from safetensors.numpy import save
 from sample_weights import random_variables
 
@@ -36,7 +36,7 @@ def begin(hub, folder, cache):
 
 def test_a_run_names_the_commit_and_begins_again_from_it_on_another_machine(tmp_path):
     repository = Repository({OLD: {"model.safetensors": weights()}}, {"main": OLD})
-    with Hub({"o/vit": repository}) as hub:
+    with serving_hub({"o/vit": repository}) as hub:
         code, _, err = begin(hub, tmp_path / "run", tmp_path / "cache")
         assert code == 0, err
         assert f"hf:o/vit: downloading model.safetensors\nweights: hf:o/vit@{OLD}" in err

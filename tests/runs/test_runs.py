@@ -186,34 +186,6 @@ def test_a_resumed_run_keeps_the_environments_of_earlier_sessions(tmp_path):
     assert all(session["end"] for session in sessions)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("config.json", None, "config.json cannot be used: No such file"),
-        ("config.json", "{", "config.json cannot be used: it is not JSON"),
-        ("config.json", '{"config": {}}', "config: Object missing required field `arm`"),
-        ("environment.json", "[]", "environment.json cannot be used: it is not a JSON object"),
-        ("init.json", "{", "init.json cannot be used: it is not JSON"),
-        ("cost.json", "", "cost.json cannot be used: it is not JSON"),
-        ("result.json", '{"a":', "result.json cannot be used: it is not JSON"),
-        (
-            "metrics.jsonl",
-            json.dumps(step_record(1) | {"step": 1.5}),
-            "line 1: step: Expected `int`, got",
-        ),
-        ("metrics.jsonl", '{"step": 1}', "line 1: Object missing required field"),
-    ],
-)
-def test_a_damaged_file_is_named(tmp_path, name, content, message):
-    write_whole_run(tmp_path)
-    if content is None:
-        (tmp_path / name).unlink()
-    else:
-        (tmp_path / name).write_text(content)
-    with pytest.raises(JaxcmpError, match=message):
-        runs.read_run(tmp_path)
-
-
 def test_the_hash_depends_on_the_recipe_and_not_on_paths():
     assert runs.config_hash(CONFIG) == runs.config_hash(changed("data", dir="b"))
     assert runs.config_hash(CONFIG) == runs.config_hash(json.loads(json.dumps(CONFIG)))

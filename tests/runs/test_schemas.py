@@ -93,6 +93,23 @@ def test_a_missing_key_is_named_with_its_file(tmp_path, name, keys):
         runs.read_run(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{", "it is not JSON"), ("", "it is not JSON"), ("[]", "it is not a JSON object")],
+)
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_file_is_named(tmp_path, name, content, message):
+    write_files(tmp_path, name, {})
+    (tmp_path / name).write_text(content)
+    with pytest.raises(JaxcmpError, match=f"{name} cannot be used: {message}"):
+        runs.read_run(tmp_path)
+
+
+def test_a_folder_without_a_configuration_is_no_run(tmp_path):
+    with pytest.raises(JaxcmpError, match="config.json cannot be used: No such file"):
+        runs.read_run(tmp_path)
+
+
 def test_keys_that_no_type_names_are_kept(tmp_path):
     config = CONFIG | {"newer": 1, "model": CONFIG["model"] | {"newer": 2}}
     write_files(tmp_path, runs.CONFIG, FILES[runs.CONFIG] | {"config": config})
@@ -107,6 +124,7 @@ def test_keys_that_no_type_names_are_kept(tmp_path):
         (step_record(1, images_per_second=[]), "line 2: images_per_second: Exp"),
         (step_record(1, kind="epok"), "line 2: kind: Invalid enum value 'epok'"),
         ({"kind": "epoch"}, "line 2: Object missing required field"),
+        (step_record(1) | {"step": 1.5}, "line 2: step: Expected `int`, got"),
     ],
 )
 def test_a_wrong_record_is_named_with_its_line(tmp_path, record, message):
@@ -114,7 +132,7 @@ def test_a_wrong_record_is_named_with_its_line(tmp_path, record, message):
         run.log(step_record(1, loss=None))
         run.log(record)
     with pytest.raises(JaxcmpError, match=f"metrics.jsonl cannot be used: {message}"):
-        runs.read_metrics(tmp_path)
+        runs.read_run(tmp_path)
     errors: list[str] = []
     assert [each["step"] for each in runs.read_metrics(tmp_path, errors=errors)] == [1]
     assert len(errors) == 1
