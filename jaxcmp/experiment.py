@@ -275,7 +275,6 @@ def _check_memory(settings: Settings) -> None:
     capability = _gpus_for_attention(settings)
     requirements.check_memory(
         settings,
-        num_channels=1,
         num_devices=num_devices,
         free=free,
         keeps_scores=capability is None or settings.compute_dtype == "float32",

@@ -29,7 +29,7 @@ def mixer(monkeypatch) -> Any:
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda model: requirements.num_parameters(model, 3),
+        requirements.num_parameters,
         requirements.block_values,
         lambda model: snippets.library_for(model, "safetensors"),
         LAYOUTS[0].entries,

@@ -46,15 +46,11 @@ class Picture(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """Pictures by split, sorted by path; ignored files are counted by kind.
-
-    `folders` are those of the splits as they are named; empty if the classes lie in `root` itself.
-    """
+    """Pictures by split, sorted by path; ignored files are counted by kind."""
 
     root: Path
     pictures: dict[str, list[Picture]]
     class_names: tuple[str, ...]
-    folders: dict[str, str]
     ignored: Counter[str]
 
 
@@ -76,7 +72,7 @@ def list_pictures(data_dir: str, *, for_tests: bool = False) -> Listing:
         _count_files(root, ignored)
     pictures = {split: _pictures_of(root, place, ignored) for split, place in places.items()}
     class_names = _check_classes(pictures, places, for_tests=for_tests)
-    return Listing(root, pictures, class_names, folders, ignored)
+    return Listing(root, pictures, class_names, ignored)
 
 
 def describe_ignored(ignored: Counter[str], place: str) -> str:

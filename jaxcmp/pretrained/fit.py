@@ -37,7 +37,6 @@ class Source:
     """
 
     path: str
-    kind: Literal["file", "run"]
     format: str
     layout: Layout | None
     arrays: Mapping[str, np.ndarray]
@@ -80,9 +79,10 @@ def fit(
         raise CommandError(f"{source.path} has another number of heads; {fitting.what_would_fit()}")
     # A ViT has no statistics.
     variables = {"params": {}, "batch_stats": {}, **trees.nest(fitting.arrays)}
-    keys = ("path", "kind", "format", "checkpoint", "revision", "sha256", "seen")
+    keys = ("path", "format", "checkpoint", "revision", "sha256", "seen")
     description = {
         "schema": 1,
+        "kind": "run" if source.layout is None else "file",
         "layout": "jaxcmp" if source.layout is None else source.layout.name,
         **{key: getattr(source, key) for key in keys},
         "rows": fitting.rows,
@@ -276,7 +276,7 @@ class _Fitting:
         return _matches(_without_collection(ours), self.source.allow_missing)
 
     def _may_waste(self, theirs: str) -> bool:
-        name = _without_collection(theirs) if self.source.kind == "run" else theirs
+        name = _without_collection(theirs) if self.source.layout is None else theirs
         return _matches(name, self.source.allow_unused)
 
     def _other_shape(self, ours: str, theirs: str, shape: Shape, expected: Shape) -> CommandError:

@@ -127,7 +127,6 @@ def _read_file(path: Path, name: str, seen: str) -> Source:
     unknown = ("num_train", "num_classes", "class_names", "epochs", "arm", "seed", "before")
     return Source(
         path=name,
-        kind="file",
         format=file_format,
         layout=layout,
         arrays=arrays,
@@ -157,7 +156,6 @@ def _read_run(folder: Path, checkpoint: str) -> Source:
     model = run.config["model"]
     return Source(
         path=str(folder),
-        kind="run",
         format="run",
         layout=None,
         arrays=arrays,

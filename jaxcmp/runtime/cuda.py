@@ -17,16 +17,16 @@ GRAPH_OPTIONS: dict[str, str | bool] = {
 }
 
 
-def compiler_options(platform: str, xla_flags: str | None = None) -> dict[str, str | bool]:
+def compiler_options(platform: str) -> dict[str, str | bool]:
     """Returns the options with which a GPU runs a whole step as one CUDA graph.
 
-    The host then launches a step once, and not kernel by kernel. `xla_flags` are by default the
-    environment's XLA_FLAGS: an option that they name is left to them. `platform` is JAX's name, as
-    of a device; other platforms have no options.
+    The host then launches a step once, and not kernel by kernel. An option that the environment's
+    XLA_FLAGS name is left to them. `platform` is JAX's name, as of a device; other platforms have
+    no options.
     """
     if platform != "gpu":
         return {}
-    flags = os.environ.get("XLA_FLAGS", "") if xla_flags is None else xla_flags
+    flags = os.environ.get("XLA_FLAGS", "")
     return {
         name: value for name, value in GRAPH_OPTIONS.items() if not re.search(rf"--{name}\b", flags)
     }

@@ -14,7 +14,6 @@ COPIES = {"sgd": 3, "adamw": 4}
 def check_memory(
     settings: Settings,
     *,
-    num_channels: int,
     num_devices: int,
     free: int,
     keeps_scores: bool = True,
@@ -24,9 +23,7 @@ def check_memory(
     A step that passes may still not fit: only memory that is certainly in use at once is counted.
     `keeps_scores` is False where attention may keep no scores, as cuDNN's does.
     """
-    needed = least_bytes(
-        settings, num_channels=num_channels, num_devices=num_devices, keeps_scores=keeps_scores
-    )
+    needed = least_bytes(settings, num_devices=num_devices, keeps_scores=keeps_scores)
     if needed <= free:
         return
     model = settings.model
@@ -34,33 +31,33 @@ def check_memory(
         f"training takes at least {size(needed)} of memory and {size(free)} are free: "
         f"model.image_size={model.image_size}, batch_size={settings.batch_size} in "
         f"{settings.accumulation} part{'' if settings.accumulation == 1 else 's'}, "
-        f"{size(4 * num_parameters(model, num_channels))} of weights; lower one of these"
+        f"{size(4 * num_parameters(model))} of weights; lower one of these"
     )
 
 
-def least_bytes(
-    settings: Settings, *, num_channels: int, num_devices: int, keeps_scores: bool = True
-) -> int:
-    """Estimates the memory of all devices: the weights on each, and a step's activations."""
+def least_bytes(settings: Settings, *, num_devices: int, keeps_scores: bool = True) -> int:
+    """Estimates the memory of all devices: the weights on each, and a step's activations.
+
+    Images are taken to be grey, which takes the least.
+    """
     model = settings.model
     copies = 1 if settings.frozen_trunk else COPIES[str(settings.optimizer.__struct_config__.tag)]
-    weights = 4 * copies * num_devices * num_parameters(model, num_channels)
+    weights = 4 * copies * num_devices * num_parameters(model)
     item_bytes = 4 if settings.compute_dtype == "float32" else 2
     blocks = block_values(model, keeps_scores=keeps_scores)
     # The backward pass needs the forward pass's results in each block; half of them may be
     # recomputed instead.
     kept = max(blocks) if settings.frozen_trunk else max(sum(blocks) // 2, max(blocks))
-    pixels = 4 * num_channels * model.image_size**2
-    stored = num_channels * settings.data.image_size**2
+    pixels, stored = 4 * model.image_size**2, settings.data.image_size**2
     num_images = -(-settings.batch_size // settings.accumulation)
     return weights + num_images * (item_bytes * kept + pixels + stored)
 
 
-def num_parameters(model: Model, num_channels: int) -> int:
-    """Counts the parameters of kernels and positions: all but a thousandth."""
+def num_parameters(model: Model) -> int:
+    """Counts the parameters of kernels and positions, for one channel: all but a thousandth."""
     if isinstance(model, ViT):
         block = 4 * model.width**2 + 2 * model.width * model.mlp_width
-        embedding = model.patch_size**2 * num_channels * model.width
+        embedding = model.patch_size**2 * model.width
         if model.stem == "conv":
             # Channels from width / 6, doubled three times, then a map to the width.
             embedding = 71 * model.width**2 // 6
@@ -68,7 +65,7 @@ def num_parameters(model: Model, num_channels: int) -> int:
         return embedding + positions + model.depth * block + model.width * model.num_classes
     if not isinstance(model, ResNet):
         assert_never(model)
-    num = (49 if model.stem == "imagenet" else 9) * num_channels * model.stage_widths[0]
+    num = (49 if model.stem == "imagenet" else 9) * model.stage_widths[0]
     width_in = model.stage_widths[0]
     for width, depth in zip(model.stage_widths, model.stage_depths, strict=False):
         num += 9 * width_in * width + 9 * width**2 * (2 * depth - 1)

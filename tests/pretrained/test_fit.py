@@ -36,7 +36,6 @@ def source_of(layout: str, model: Any = None, *, arrays: Any = None, **changes: 
     shapes = {name: array.shape for name, array in written.items()}
     fields = {
         "path": "w.npz",
-        "kind": "file",
         "format": "npz",
         "layout": published,
         "arrays": written,
@@ -335,7 +334,7 @@ def test_a_convolutional_stem_takes_the_weights_of_a_run_and_no_published_ones()
     model = VIT.clone(stem="conv", patch_size=4)
     assert "model.stem is patch" in refused(source_of("timm_vit"), model)
     ours = random_variables(model)
-    run = replace(source_of("timm_vit"), kind="run", layout=None, arrays=named(ours), fields={})
+    run = replace(source_of("timm_vit"), layout=None, arrays=named(ours), fields={})
     variables, rows, _ = fitted(run, model)
     assert {row["what"] for row in rows.values()} == {"loaded"}
     assert "batch_stats/stem/norm_4/var" in variables

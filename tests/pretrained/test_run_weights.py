@@ -26,7 +26,7 @@ def test_any_checkpoint_can_be_taken(folder, checkpoint, seed):
     source = read(folder, checkpoint=checkpoint)
     assert_same(source.arrays, random_variables(VIT, seed))
     assert source.checkpoint == 10 * seed
-    assert (source.kind, source.format, source.layout) == ("run", "run", None)
+    assert (source.format, source.layout) == ("run", None)
 
 
 def test_averaged_weights_are_taken_where_there_are_such(tmp_path):
