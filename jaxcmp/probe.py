@@ -37,7 +37,8 @@ from jaxcmp.errors import CommandError
 from jaxcmp.experiment import Experiment, prepare, read_weights
 from jaxcmp.models.packing import unpack
 from jaxcmp.runner import keys_of_run
-from jaxcmp.runtime import compilation_cache, devices, host_memory, interrupt
+from jaxcmp.runtime import compilation_cache, host_memory, interrupt
+from jaxcmp.runtime.environment import describe_environment
 from jaxcmp.runtime.messages import show_messages
 from jaxcmp.settings import Settings
 from jaxcmp.settings.configuration import settings_of
@@ -115,7 +116,7 @@ def probe(settings: Settings, *, num_train: int) -> dict[str, Any]:
         },
         "data": experiment.describe_data(),
         "config": settings.to_dict(),
-        "environment": devices.describe_environment(settings.compute_dtype),
+        "environment": describe_environment(settings.compute_dtype),
     }
 
 

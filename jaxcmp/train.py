@@ -24,6 +24,7 @@ from jaxcmp.runner import Runner
 from jaxcmp.runs import RunWriter
 from jaxcmp.runs.metrics import accuracy
 from jaxcmp.runtime import devices
+from jaxcmp.runtime.environment import describe_environment
 from jaxcmp.runtime.interrupt import Interrupt, end_with
 from jaxcmp.runtime.profiling import Trace
 from jaxcmp.settings import Settings
@@ -344,7 +345,7 @@ def _introduce(log: Log, experiment: Experiment, num_parameters: int, workdir: P
 def _environment(experiment: Experiment) -> dict[str, Any]:
     """Describes the machine, the packages and the data, for environment.json."""
     return {
-        **devices.describe_environment(experiment.settings.compute_dtype),
+        **describe_environment(experiment.settings.compute_dtype),
         # By default a GPU multiplies float32 matrices with fewer bits (TF32).
         "matmul_precision": jax.config.values["jax_default_matmul_precision"] or "default",
         "num_processes": jax.process_count(),

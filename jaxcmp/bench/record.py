@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxcmp.files import damaged, read_object, replace_file, to_json, user_path, writing
-from jaxcmp.runtime.environment import command_line, cpu_model
+from jaxcmp.runtime.environment import command_line, cpu_model, describe_environment
 
 # Raised when a field changes its meaning; files of another schema are refused.
 SCHEMA = 1
@@ -20,9 +20,7 @@ def make_record(
     kind: str, argv: Sequence[str], config: Mapping[str, Any], measured: Mapping[str, Any]
 ) -> Record:
     """Adds machine, versions, commit and the command `argv` to what was measured."""
-    from jaxcmp.runtime import devices
-
-    environment = devices.describe_environment(config["compute_dtype"])
+    environment = describe_environment(config["compute_dtype"])
     environment["time"] = environment.pop("start")
     del environment["end"]
     # Where the file went is not part of the measurement.

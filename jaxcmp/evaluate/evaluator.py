@@ -26,7 +26,7 @@ from jaxcmp.runs.evaluations import (
 )
 from jaxcmp.runs.metrics import accuracy
 from jaxcmp.runs.predictions import Predictions
-from jaxcmp.runtime import devices
+from jaxcmp.runtime.environment import describe_environment
 from jaxcmp.runtime.run_by_run import Report
 from jaxcmp.settings.keys import name_of_images
 from jaxcmp.step import predict_logits
@@ -54,7 +54,7 @@ def evaluate_run(folder: Path, request: Request, load: Load, report: Report) -> 
         **_describe(run, planned, trained, found, digest),
         **_scores(predictions, found.class_names),
         **({} if own is None else {"repetition": _differences(predictions, own)}),
-        "environment": devices.describe_environment(run.config["compute_dtype"]),
+        "environment": describe_environment(run.config["compute_dtype"]),
     }
     write_evaluation(run.folder, planned.name, predictions, result)
     return _say(result), True

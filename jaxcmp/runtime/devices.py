@@ -41,14 +41,6 @@ def describe() -> str:
     return f"{jax.device_count()} x {device.device_kind}{size}{' each' if size else ''}"
 
 
-def describe_environment(precision: str) -> dict[str, Any]:
-    """Describes source, packages and machine as environment.json does, for a computation in it."""
-    device = jax.devices()[0].device_kind
-    return environment.describe_environment(
-        device=device, device_count=jax.device_count(), precision=precision
-    )
-
-
 def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 

@@ -35,13 +35,16 @@ PACKAGES = (
 )
 
 
-def describe_environment(*, device: str, device_count: int, precision: str) -> dict[str, Any]:
+def describe_environment(precision: str) -> dict[str, Any]:
     """Returns the content of environment.json at the start of a session; "end" is set later.
 
     Times are ISO 8601 in UTC. "git_commit" and "git_dirty" are None unless jaxcmp runs from its own
     git checkout; it is dirty if package, configs or dependencies differ from the commit. Packages
     that are not installed are left out.
     """
+    # Imported here: the page of speeds needs the rest of this file, and no JAX.
+    import jax
+
     commit, is_dirty = _source_version(Path(__file__).resolve())
     return {
         "start": utc_now(),
@@ -53,8 +56,8 @@ def describe_environment(*, device: str, device_count: int, precision: str) -> d
         "platform": platform.platform(),
         "packages": _installed_versions(),
         "host_cores": os.cpu_count(),
-        "device": device,
-        "device_count": device_count,
+        "device": jax.devices()[0].device_kind,
+        "device_count": jax.device_count(),
         "precision": precision,
     }
 

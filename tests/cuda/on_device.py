@@ -41,10 +41,11 @@ def main(words: Sequence[str]) -> None:
 
 def about(words: Sequence[str]) -> dict[str, Any]:
     """Describes the devices and the packages."""
-    from jaxcmp.runtime import cuda, devices
+    from jaxcmp.runtime import cuda
+    from jaxcmp.runtime.environment import describe_environment
 
     return {
-        **devices.describe_environment("bfloat16"),
+        **describe_environment("bfloat16"),
         "compute_capability": cuda.compute_capability(),
         "cores": os.cpu_count(),
     }

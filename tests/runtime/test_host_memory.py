@@ -89,16 +89,6 @@ def test_free_memory_is_less_than_total_memory():
     assert 2**20 < available_bytes() <= there
 
 
-@pytest.mark.parametrize("name", ["memory.max", "memory/memory.limit_in_bytes"])
-def test_a_container_limits_the_memory(tmp_path, name):
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    assert container_bytes(tmp_path) == left_in_container(tmp_path) == sys.maxsize
-    (tmp_path / name).write_text("1000000\n")
-    assert container_bytes(tmp_path) == 1_000_000
-    (tmp_path / name).write_text("max\n")
-    assert container_bytes(tmp_path) == sys.maxsize
-
-
 @pytest.mark.parametrize(
     ("line", "folder", "limit", "used", "unused"),
     [
@@ -112,7 +102,7 @@ def test_a_container_limits_the_memory(tmp_path, name):
         ),
     ],
 )
-def test_memory_that_a_container_uses_is_not_free_but_unused_pages_of_files_are(
+def test_a_container_limits_memory_and_what_it_uses_is_not_free_but_for_unused_pages(
     tmp_path, line, folder, limit, used, unused
 ):
     def write(place, most, taken, pages):
@@ -123,6 +113,11 @@ def test_memory_that_a_container_uses_is_not_free_but_unused_pages_of_files_are(
         (group / "memory.stat").write_text(f"anon 5\n{unused} {pages}\nfile 9\n")
 
     own = tmp_path / "own"
+    assert container_bytes(tmp_path, own) == left_in_container(tmp_path, own) == sys.maxsize
+    write("", "max", 0, 0)
+    assert container_bytes(tmp_path, own) == sys.maxsize
+    write("", 1_000_000, 0, 0)
+    assert container_bytes(tmp_path, own) == 1_000_000
     own.write_text(f"9:pids:/other\n{line}/outer/inner\n")
     write("outer/inner", 1000, 700, 100)
     assert container_bytes(tmp_path, own) == 1000
