@@ -23,7 +23,7 @@ from jaxcmp import files
 from jaxcmp.errors import JaxcmpError, first_line
 from jaxcmp.pretrained import table
 from jaxcmp.runs import INIT, RunWriter
-from jaxcmp.runtime import console
+from jaxcmp.runtime import interrupt
 from jaxcmp.runtime.entry_points import shown
 from jaxcmp.settings import Settings
 from jaxcmp.text import PlainConsole, printable
@@ -33,7 +33,7 @@ class TrainingConsole(PlainConsole):
     """A console whose reader may go: training goes on without it, and its saves with it."""
 
     def on_broken_pipe(self) -> None:
-        console.discard(sys.stdout)
+        interrupt.discard(sys.stdout.fileno())
 
 
 class Reporter:

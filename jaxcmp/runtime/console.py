@@ -4,8 +4,8 @@ import contextlib
 import io
 import os
 import sys
-from typing import TextIO
 
+from jaxcmp.runtime import interrupt
 from jaxcmp.text import say
 
 
@@ -23,12 +23,6 @@ def escape_unencodable() -> None:
                 stream.reconfigure(errors="backslashreplace")
 
 
-def discard(stream: TextIO) -> None:
-    """Drops all further output to a stream whose reader is gone: writing to it would raise."""
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), stream.fileno())
-
-
 def discard_unread() -> None:
     """Drops output whose reader is gone; Python would end with an exit code of its own.
 
@@ -39,7 +33,7 @@ def discard_unread() -> None:
             try:
                 stream.flush()
             except BrokenPipeError:
-                discard(stream)
+                interrupt.discard(stream.fileno())
 
 
 def force_float32() -> None:

@@ -55,21 +55,21 @@ def available_bytes() -> int:
     It is at most what its container and `ulimit` leave. If the system does not report free memory,
     all memory counts as free.
     """
-    try:
-        available = _kernel_bytes("/proc/meminfo", "MemAvailable:")
-    except (OSError, StopIteration):
-        available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(0, min(available, left_in_container(), left_by_limits()))
+    return max(0, min(_host_bytes("MemAvailable:"), left_in_container(), left_by_limits()))
 
 
 def total_bytes() -> int:
     """Returns the most that this process can ever allocate: memory and swap, or a lower limit."""
-    try:
-        names = ("MemTotal:", "SwapTotal:")
-        total = sum(_kernel_bytes("/proc/meminfo", name) for name in names)
-    except (OSError, StopIteration):
-        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    total = _host_bytes("MemTotal:", "SwapTotal:")
     return max(0, min(total, container_bytes(), left_by_limits()))
+
+
+def _host_bytes(*names: str) -> int:
+    """Adds up numbers of the kernel's; returns all memory where it does not report them."""
+    try:
+        return sum(_kernel_bytes("/proc/meminfo", name) for name in names)
+    except (OSError, StopIteration):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def container_bytes(root: Path = CONTROL_GROUPS, own: Path = OWN_GROUPS) -> int:

@@ -213,8 +213,13 @@ def _leave_lost_terminals() -> None:
     """Discards output to a terminal that is gone: printing would raise before the run is saved."""
     for descriptor in _terminals:
         if not os.isatty(descriptor):
-            with open(os.devnull, "wb") as nowhere:
-                os.dup2(nowhere.fileno(), descriptor)
+            discard(descriptor)
+
+
+def discard(descriptor: int) -> None:
+    """Drops all further output to a descriptor whose reader is gone: writing would raise."""
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), descriptor)
 
 
 def _restore(handlers: Handlers) -> None:
