@@ -36,6 +36,13 @@ def load(
     return data.load(options(name, **changes), free_bytes=free_bytes, seed=seed)
 
 
+def assert_same(one: data.Split, other: data.Split) -> None:
+    """Compares images, which may be streamed, labels and ids."""
+    np.testing.assert_array_equal(one.images[:], other.images[:])
+    np.testing.assert_array_equal(one.labels, other.labels)
+    np.testing.assert_array_equal(one.ids, other.ids)
+
+
 def outline(name: str, **changes: Any) -> tuple[int, Size | None]:
     """Returns the classes in use and the images' size, as they are known before images are read."""
     known = describe(options(name, **changes))

@@ -78,15 +78,6 @@ class Predictions:
                 return f"{prefix}{key} is {said:.6g}, and {found:.6g} by predictions.npz"
         return None
 
-    def most_confident_mistakes(self, num: int) -> np.ndarray:
-        """Returns indices of up to `num` misclassified images, the most confident first."""
-        # Imported here, as in `runs.metrics`.
-        from scipy.special import softmax
-
-        confidence = softmax(self.logits.astype(np.float64), axis=1).max(axis=1, initial=0)
-        order = np.argsort(-confidence, kind="stable")
-        return order[self.logits[order].argmax(axis=1) != self.labels[order]][:num]
-
     @classmethod
     def of(
         cls, logits: np.ndarray, labels: np.ndarray, ids: np.ndarray, class_names: Sequence[str]
@@ -146,7 +137,13 @@ def pictures_of_mistakes(predictions: Predictions, images: Any) -> Pictures:
     """
     image_bytes = math.prod(images.shape[1:])
     num = min(max(PICTURE_BYTES // max(image_bytes, 1), MIN_PICTURES), MAX_PICTURES)
-    chosen = predictions.most_confident_mistakes(num)
+    # Imported here, as in `runs.metrics`.
+    from scipy.special import softmax
+
+    logits = predictions.logits
+    confidence = softmax(logits.astype(np.float64), axis=1).max(axis=1, initial=0)
+    order = np.argsort(-confidence, kind="stable")
+    chosen = order[logits[order].argmax(axis=1) != predictions.labels[order]][:num]
     return Pictures(predictions.ids[chosen], np.asarray(images[chosen]))
 
 

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from sample_data import load, outline, refused
+from sample_data import assert_same, load, outline, refused
 from sample_photos import draw, make_photos, put, put_all
 
 from jaxcmp.data.folder import Folder
@@ -49,8 +49,7 @@ def test_streamed_pictures_equal_resident_ones(tmp_path, fit):
     how = {"dir": str(tmp_path / "photos"), "image_size": 10, "fit": fit, "train_fraction": 0.5}
     resident, streamed = (load("folder", **how, placement=name) for name in ("device", "stream"))
     for one, other in zip(resident.splits().values(), streamed.splits().values(), strict=True):
-        np.testing.assert_array_equal(one.images[:], other.images[:])
-        np.testing.assert_array_equal(one.ids, other.ids)
+        assert_same(one, other)
     np.testing.assert_array_equal(resident.mean, streamed.mean)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sample_data
-from sample_data import load
+from sample_data import assert_same, load
 from tiny_tfds import CLASS_NAMES, examples, image_features, make
 
 from jaxcmp import data
@@ -34,8 +34,7 @@ def test_validation_images_are_the_same_for_every_training_fraction_and_never_tr
 
 def test_the_test_split_does_not_depend_on_the_training_subset():
     one, other = load(), load(seed=3, train_fraction=0.1, validation_fraction=0.5)
-    np.testing.assert_array_equal(one.test.ids, other.test.ids)
-    np.testing.assert_array_equal(one.test.images, other.test.images)
+    assert_same(one.test, other.test)
 
 
 def test_ids_images_and_labels_stay_together():
@@ -94,9 +93,7 @@ def test_streamed_images_equal_resident_ones_and_are_not_read_yet(tmp_path, name
     assert resident.splits().keys() == streamed.splits().keys() == {"train", "validation", "test"}
     for split, same in zip(resident.splits().values(), streamed.splits().values(), strict=True):
         assert isinstance(same.images, StoredImages)
-        np.testing.assert_array_equal(same.images[:], split.images[:])
-        np.testing.assert_array_equal(same.labels, split.labels)
-        np.testing.assert_array_equal(same.ids, split.ids)
+        assert_same(same, split)
     np.testing.assert_array_equal(streamed.mean, resident.mean)
     np.testing.assert_array_equal(streamed.std, resident.std)
 
@@ -259,9 +256,7 @@ def test_a_value_that_does_not_fit_the_data_is_one_line(given, message):
 def test_the_test_images_alone_are_those_of_the_whole_data_set(changes):
     whole = load(**changes).test
     alone = data.load_split(sample_data.options(**changes), "test", free_bytes=2**40).split
-    np.testing.assert_array_equal(alone.ids, whole.ids)
-    np.testing.assert_array_equal(alone.labels, whole.labels)
-    np.testing.assert_array_equal(alone.images, whole.images)
+    assert_same(alone, whole)
 
 
 @pytest.mark.parametrize("placement", ["device", "stream"])
@@ -280,14 +275,10 @@ def test_one_split_is_loaded_without_the_others(tmp_path, placement):
     assert isinstance(found.split.images, StoredImages) == (placement == "stream")
 
 
-def test_a_held_out_test_split_is_the_same_alone(tmp_path):
-    make(image_features(), {"train": examples(0, 30)}, data_dir=tmp_path)
-    changes = {"dir": str(tmp_path), "test_fraction": 0.2}
-    whole = load("tiny", **changes).test
-    alone = data.load_split(sample_data.options("tiny", **changes), "test", free_bytes=2**40)
-    assert alone.split_name == "test" and len(whole.ids) == 6
-    np.testing.assert_array_equal(alone.split.ids, whole.ids)
-    np.testing.assert_array_equal(alone.split.images, whole.images)
+def test_a_held_out_test_split_is_the_same_alone(train_alone):
+    alone = data.load_split(sample_data.options(**train_alone), "test", free_bytes=2**40)
+    assert alone.split_name == "test" and len(alone.split.ids) == 12
+    assert_same(alone.split, load(**train_alone).test)
 
 
 @pytest.mark.skipif(
