@@ -6,7 +6,6 @@ import numpy as np
 
 from jaxcmp.data import cache, images
 from jaxcmp.data.source import Example, Size, Source
-from jaxcmp.data.streaming import in_order
 from jaxcmp.errors import CommandError, JaxcmpError
 
 _UNREADABLE, _DAMAGED, _SOUND = 0, 1, 2
@@ -77,6 +76,9 @@ class Sound:
 
 def _find(source: Source, split: str) -> dict[str, np.ndarray]:
     """Returns the `labels` of all images of a split, -1 where unknown, and their `states`."""
+    # Imported here, because it takes a second.
+    from jaxcmp.data.streaming import in_order
+
     num = len(source.ids(split))
     rows = list(in_order(lambda position: _label(source, split, position), num, num_ahead=0))
     return dict(zip(("labels", "states"), np.array(rows, np.int32).T, strict=True))

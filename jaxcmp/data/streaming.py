@@ -1,11 +1,9 @@
 """Streamed images: read from storage, a few batches ahead."""
 
 import os
-from collections import deque
-from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +11,6 @@ import numpy as np
 _PART = 32
 # In addition to the batch in use; each takes the memory of its decoded images.
 _BATCHES_AHEAD = 2
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -56,8 +53,7 @@ class ReadAhead:
 
     def __init__(self, images: Images, rows_of: Callable[[int], np.ndarray], *, stop: int) -> None:
         self._images, self._rows_of, self._stop = images, rows_of, stop
-        self._next: int | None = None
-        self._parts: Generator[np.ndarray] | None = None
+        self._next, self._parts = None, None
 
     def take(self, numbers: range) -> np.ndarray:
         """Returns images [len(numbers), k, H, W, C]; restarts if these batches do not follow on."""
@@ -77,7 +73,7 @@ class ReadAhead:
             self._parts.close()
         self._parts = None
 
-    def _start(self, first: int, num_parts: int) -> Generator[np.ndarray]:
+    def _start(self, first: int, num_parts: int) -> Any:
         def read_part(index: int) -> np.ndarray:
             number, part = divmod(index, num_parts)
             rows = np.array_split(self._rows_of(first + number), num_parts)[part]
@@ -89,26 +85,36 @@ class ReadAhead:
         return in_order(read_part, length, num_ahead=_BATCHES_AHEAD * num_parts)
 
 
-def in_order(read: Callable[[int], Result], length: int, *, num_ahead: int) -> Generator[Result]:
-    """Yields read(0), read(1), ..., called in threads up to `num_ahead` early.
+def in_order(read: Callable[[int], Any], length: int, *, num_ahead: int) -> Any:
+    """Iterates over read(0), read(1), ..., called by Grain's threads up to `num_ahead` early.
 
-    An error of `read` is raised in the place of its result. Closing it ends the threads.
+    An error of `read` is raised in the place of its result. The iterator has a `close`.
     """
+    # Imported here, because it takes a second.
+    import grain
+
     num_threads = num_cores()
-    threads = ThreadPoolExecutor(num_threads)
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for index in range(length):
-            waiting.append(threads.submit(read, index))
-            if len(waiting) > max(num_ahead, num_threads):
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        threads.shutdown(cancel_futures=True)
+    options = grain.ReadOptions(
+        num_threads=num_threads, prefetch_buffer_size=max(num_ahead, num_threads)
+    )
+    source: Any = _Calls(read, length)
+    return iter(grain.MapDataset.source(source).to_iter_dataset(options))
 
 
 def num_cores() -> int:
     """Returns the number of cores that this process may use."""
     has_affinity = hasattr(os, "sched_getaffinity")
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+
+
+class _Calls(Sequence):
+    """The results of a function, as a random access data source of Grain."""
+
+    def __init__(self, read: Callable[[int], Any], length: int) -> None:
+        self._read, self._length = read, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._read(int(index))

@@ -17,6 +17,7 @@ PACKAGE = "jaxcmp"
 PACKAGES = (
     "array-record",
     "flax",
+    "grain",
     "jax",
     "jax-cuda12-plugin",
     "jax-cuda13-plugin",

@@ -64,7 +64,7 @@ def test_mean_and_std_are_those_of_the_training_images_in_use():
 def test_digits_start_without_tfds():
     code = (
         "import sys, sample_data; sample_data.load();"
-        "assert not {'tensorflow_datasets', 'tensorflow', 'jax'} & set(sys.modules)"
+        "assert not {'tensorflow_datasets', 'tensorflow', 'jax', 'grain'} & set(sys.modules)"
     )
     path = os.pathsep.join(filter(None, sys.path))
     environment = os.environ | {"PYTHONPATH": path}
