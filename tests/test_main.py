@@ -338,7 +338,8 @@ def test_the_first_message_comes_before_the_heavy_libraries():
     )
     before, message, after = done.stdout.partition("vit, seed 0: loading JAX and the images\n")
     assert message
-    for library in ("jax", "flax", "scipy.special"):
+    for library in ("jax", "flax", "optax"):
         assert f" {library}\n" in after and f" {library}\n" not in before
-    # It comes with the first checkpoint.
-    assert "orbax.checkpoint\n" not in done.stdout
+    # They come with the first checkpoint and the first evaluation.
+    for library in ("orbax.checkpoint", "scipy.special"):
+        assert f" {library}\n" not in done.stdout
