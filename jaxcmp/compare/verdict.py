@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from jaxcmp.compare import several
 from jaxcmp.compare.arms import Arm, Group, ranked
-from jaxcmp.compare.cells import percent, say_p, two_digits
+from jaxcmp.compare.cells import decimals, percent, say_p
 from jaxcmp.compare.gaps import gap
 from jaxcmp.compare.statistics.means import MIN_RUNS, Lead
 from jaxcmp.compare.words import CLEAR, UNCLEAR, count
@@ -78,7 +78,7 @@ def lead_sentence(leader: Arm, other: Arm) -> str:
     p_value = say_p(difference.p_value)
     if difference.interval is None:
         return f"{start} ({seeds}, equal within each arm; permutation test, {p_value}){surely}."
-    low, high = map(two_digits, difference.interval)
+    low, high = map(decimals, difference.interval)
     return f"{start} ({seeds}; Welch's 95 % interval {low} to {high}, {p_value}){surely}."
 
 

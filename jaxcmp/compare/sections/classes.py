@@ -116,7 +116,7 @@ def gap_table(group: Group, leader: Arm, other: Arm, gaps: Mapping[int, Estimate
     digits = cells.digits_of([each for own in (gaps, *accuracies) for each in own.values()])
     rows = []
     for c, gap in gaps.items():
-        row = [cells.words(group.class_labels[c]), differences.as_cell(gap, runs, digits)]
+        row = [Cell(group.class_labels[c]), differences.as_cell(gap, runs, digits)]
         row.append(cells.p_value(gap.p_value, runs))
         for arm, own in zip((leader, other), accuracies, strict=True):
             row.append(cells.estimated(own[c], arm.runs, digits=digits, unit=" %"))
@@ -177,6 +177,6 @@ def _confused(group: Group) -> Table:
             names = f"{group.class_labels[true]} taken for {group.class_labels[answer]}"
             shares = zip(rates[:, true, answer], group.arms, strict=True)
             own = [cells.share(float(rate) / 100, arm.runs) for rate, arm in shares]
-            rows.append([cells.words(names), *own])
+            rows.append([Cell(names), *own])
     headings = columns.of_words("pair") + columns.of_arms(group.arms)
     return Table("Confused most", headings, rows, "Share of the images of the true class.")

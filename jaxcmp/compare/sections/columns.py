@@ -46,7 +46,7 @@ def colour(arm: Arm) -> int | None:
 
 
 def name(arm: Arm) -> Cell:
-    return cells.words(arm.name, arm=colour(arm))
+    return Cell(arm.name, arm=colour(arm))
 
 
 def accuracy(arm: Arm) -> Cell:

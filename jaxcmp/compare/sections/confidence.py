@@ -88,7 +88,7 @@ def _row(group: Group, arm: Arm, name: str, temperatures: Sequence[float]) -> li
     interval = ece_interval(logits, labels, rng=np.random.default_rng(SEED))
     low, high = (100 * bound for bound in interval)
     return [
-        cells.words(name, arm=arm.index),
+        Cell(name, arm=arm.index),
         cells.mean([cross_entropy(x, labels) for x in logits], arm.runs, digits=3),
         cells.mean([brier_score(x, labels) for x in logits], arm.runs, digits=3),
         Cell(f"{error:.2f} [{low:.2f}, {high:.2f}]", error, (low, high), len(logits), arm.runs),

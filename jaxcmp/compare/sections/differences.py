@@ -34,7 +34,7 @@ def in_words(
     """
     if not is_signed and found.mean < 0:
         found = found.times(-1)
-    write = cells.points if is_signed else cells.two_digits
+    write = cells.points if is_signed else cells.decimals
     said = []
     if found.interval is not None:
         said.append(f"95 % interval {' to '.join(map(write, found.interval))}")

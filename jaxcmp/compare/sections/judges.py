@@ -124,9 +124,7 @@ def judge_time_ratio(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
 
     Two stated numbers are the times, one is their ratio.
     """
-    first, second = (
-        {device: seconds for device, seconds, _ in cells.durations(each.arm)} for each in speakers
-    )
+    first, second = (cells.durations(each.arm) for each in speakers)
     shared = {device: (first[device], second[device]) for device in first if device in second}
     if not shared:
         devices = [" and ".join(each) for each in (first, second)]

@@ -66,11 +66,11 @@ def _run_row(arm: Arm, outcome: Outcome) -> list[Cell]:
         str(sessions[0].get("start", "?")),
     ]
     return [
-        cells.words(outcome.folder),
+        Cell(outcome.folder),
         columns.name(arm),
         cells.count(outcome.seed, runs),
         cells.count(outcome.num_train, runs),
-        *map(cells.words, texts),
+        *map(Cell, texts),
         cells.number(outcome.train_seconds, cells.duration(outcome.train_seconds), runs),
         cells.count(len(sessions), runs),
     ]
@@ -87,5 +87,5 @@ def _versions(outcomes: Sequence[Outcome]) -> Table:
         found = Counter(each.get(name, "none") for each in versions)
         texts = [f"{version} in {count(num, 'run')}" for version, num in found.items()]
         text = "; ".join(texts) if len(texts) > 1 else next(iter(found))
-        rows.append([cells.words(name), cells.words(text)])
+        rows.append([Cell(name), Cell(text)])
     return Table("Versions", columns.of_words("package", "version"), rows)

@@ -158,7 +158,7 @@ def _row(
 ) -> list[Cell]:
     runs = [run for arm in arms if arm for run in arm.runs]
     num_seeds = " and ".join(str(len(arm.runs) if arm else 0) for arm in arms)
-    row = [cells.words(title), cells.count(num, runs), cells.words(num_seeds)]
+    row = [Cell(title), cells.count(num, runs), Cell(num_seeds)]
     for arm, own in zip(arms, drops, strict=True):
         row.append(columns.accuracy(arm) if arm else Cell("–"))
         row.append(cells.mean(own, arm.runs if arm else [], digits=2))
@@ -171,7 +171,7 @@ def _gaps_table(gaps: Sequence[tuple[ImageSet, Gap]]) -> Table:
     for images, each in gaps:
         ahead = _ahead(each)
         last = columns.name(ahead) if ahead else Cell("–")
-        rows.append([cells.words(images.title), *columns.gap(each), last])
+        rows.append([Cell(images.title), *columns.gap(each), last])
     return Table("Gaps on other images", headings, rows, GAPS_NOTE)
 
 
@@ -180,7 +180,7 @@ def _among_present(group: Group, parts: Sequence[ImageSet]) -> Table:
     rows = []
     for each in parts:
         runs = [run for arm in each.arms for run in arm.runs]
-        row = [cells.words(each.title), cells.count(len(each.first.present), runs)]
+        row = [Cell(each.title), cells.count(len(each.first.present), runs)]
         for found in map(each.arm, group.arms):
             shares = each.among_present(found) if found else []
             row.append(cells.percent(shares, found.runs if found else []))

@@ -107,9 +107,9 @@ def _gain_row(pretrained: Pretrained, baseline: Arm | None) -> list[Cell]:
         runs, apart = arm.runs + baseline.runs, ", ".join(differences(pretrained, baseline))
         gain = [as_cell(found, runs), cells.p_value(found.p_value, runs)]
         name = f"{baseline.name}, another {apart}" if apart else baseline.name
-        random = [columns.accuracy_and_num(baseline), cells.words(name)]
+        random = [columns.accuracy_and_num(baseline), Cell(name)]
     return [
-        cells.words(pretrained.label, arm=columns.colour(arm)),
+        Cell(pretrained.label, arm=columns.colour(arm)),
         cells.count(pretrained.num_train, arm.runs),
         *gain,
         columns.accuracy_and_num(arm),
@@ -160,11 +160,11 @@ def _pairs(arms: Sequence[Pretrained]) -> list[tuple[Pretrained, Pretrained]]:
 def _gap_row(label: str, num_train: int, gap: Estimate, arms: Sequence[Arm]) -> list[Cell]:
     runs = [run for arm in arms for run in arm.runs]
     return [
-        cells.words(label),
+        Cell(label),
         cells.count(num_train, runs),
         as_cell(gap, runs),
         cells.p_value(gap.p_value, runs),
-        cells.words(", ".join(str(len(arm.runs)) for arm in arms)),
+        Cell(", ".join(str(len(arm.runs)) for arm in arms)),
     ]
 
 

@@ -132,12 +132,12 @@ def _data_row(group: Group, sizes: Sequence[Pretrained]) -> list[Cell]:
     arrays = [f"{origin.arrays[fate]:,} {fate}" for fate in FATES if origin.arrays.get(fate)]
     counts = (origin.num_train, origin.num_classes, origin.epochs)
     return [
-        cells.words(pretrained.label, arm=columns.colour(pretrained.arm)),
-        cells.words(", then ".join((*origin.told_before, origin.name or "not said"))),
-        cells.words(_overlap(group, origin) or "not known"),
+        Cell(pretrained.label, arm=columns.colour(pretrained.arm)),
+        Cell(", then ".join((*origin.told_before, origin.name or "not said"))),
+        Cell(_overlap(group, origin) or "not known"),
         *(cells.number(value, f"{value or 0:,}", runs) for value in counts),
-        cells.words(", ".join(arrays)),
-        cells.words(_file_or_runs(sizes)),
+        Cell(", ".join(arrays)),
+        Cell(_file_or_runs(sizes)),
     ]
 
 

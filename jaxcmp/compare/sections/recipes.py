@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Axis, Block, Figure, Plot, Suggestion, Table
+from jaxcmp.compare.document import Axis, Block, Cell, Figure, Plot, Suggestion, Table
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.commands import other_model, whole_study
@@ -154,7 +154,7 @@ def _part(arm: Arm, section: str) -> dict[str, str]:
 def _table(crossing: Crossing) -> Table:
     headings = columns.of_words("Architecture")
     headings += columns.of_numbers(*(f"with {recipe}" for recipe in crossing.recipes))
-    missing = cells.words("not trained")
+    missing = Cell("not trained")
     rows = [
         [columns.name(arm), *(columns.accuracy_and_num(each) if each else missing for each in row)]
         for arm, row in zip(crossing.arms, crossing.table, strict=True)
@@ -247,7 +247,7 @@ def effects_of(
     found.append((label, interaction, sum(runs, [])))
     alone = [f"{name} alone: {own} − {other}" for name in models]
     found += zip(alone, gains, runs, strict=True)
-    rows = [[cells.words(n), as_cell(e, r), cells.p_value(e.p_value, r)] for n, e, r in found]
+    rows = [[Cell(n), as_cell(e, r), cells.p_value(e.p_value, r)] for n, e, r in found]
     headings = columns.of_words("Effect") + columns.of_numbers("points [95 % interval]", "p")
     return sentences, Table("Effects on test accuracy", headings, rows, EFFECTS_NOTE)
 

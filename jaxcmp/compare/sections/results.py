@@ -71,7 +71,7 @@ def results_section(group: Group) -> Answer:
 
 def _table(title: str, rows: Rows, arms: Sequence[Arm], note: str = "") -> Table:
     headings = columns.of_words("Quantity") + columns.of_arms(arms)
-    shown = [[cells.words(label), *(cell(arm) for arm in arms)] for label, cell in rows]
+    shown = [[Cell(label), *(cell(arm) for arm in arms)] for label, cell in rows]
     return Table(title, headings, shown, note)
 
 
@@ -120,10 +120,10 @@ def _times(ratio: Estimate, runs: Sequence[int]) -> Cell:
 
 def time_ratio(one: Arm, two: Arm) -> Estimate | None:
     """The training time of one arm over another's; None where devices differ."""
-    (device, first, _), *more = cells.durations(one)
-    (other, second, _), *others = cells.durations(two)
-    is_same = device == other and not more and not others
-    return compare_ratio(first, second) if is_same and min(first + second) > 0 else None
+    first, second = cells.durations(one), cells.durations(two)
+    if len(first) > 1 or first.keys() != second.keys():
+        return None
+    return compare_ratio(*first.values(), *second.values())
 
 
 def tradeoff(group: Group) -> Table | None:
@@ -149,7 +149,7 @@ def tradeoff(group: Group) -> Table | None:
             continue
         shown = _times(ratio, one.runs + two.runs) if ratio else Cell("–")
         lead = ratio.lead if ratio else Lead.UNKNOWN
-        rows.append([cells.words(label), shown, *_mark(found, lead, LESS)])
+        rows.append([Cell(label), shown, *_mark(found, lead, LESS)])
     headings = [*columns.of_words(""), Column(f"{one.name} to {two.name}")]
     headings += columns.of_arms([one, two])
     names = f": {one.name} and {two.name}" if len(group.arms) > 2 else ""
@@ -167,7 +167,7 @@ def _accuracy_row(label: str, found: Gap) -> list[Cell]:
     shown = as_cell(found.over_seeds, found.runs)
     shown = cells.with_text(shown, f"{shown.text} points")
     accuracies = [columns.accuracy(arm) for arm in (found.first, found.second)]
-    return [cells.words(label), shown, *_mark(accuracies, found.lead)]
+    return [Cell(label), shown, *_mark(accuracies, found.lead)]
 
 
 def _on_other_images(group: Group, pair: tuple[Arm, Arm]) -> list[list[Cell]]:
@@ -243,7 +243,7 @@ def _memory_row(arms: Sequence[Arm]) -> tuple[str, Callable[[Arm], Cell]]:
 
 def _recipe_rows(group: Group) -> Rows:
     def in_words(say: Callable[[Mapping], str]) -> Callable[[Arm], Cell]:
-        return lambda arm: cells.words(say(arm.config))
+        return lambda arm: Cell(say(arm.config))
 
     has_origin = any(arm.outcomes[0].origin for arm in group.arms)
     return [
@@ -264,7 +264,7 @@ def _parameters(arm: Arm) -> Cell:
 
 def _began_from(arm: Arm) -> Cell:
     origin = arm.outcomes[0].origin
-    return cells.words(f"weights pretrained on {origin.words}" if origin else "random weights")
+    return Cell(f"weights pretrained on {origin.words}" if origin else "random weights")
 
 
 def _sampling(arm: Arm) -> Cell:
@@ -292,11 +292,11 @@ def _training_flops(arm: Arm) -> Cell:
 
 
 def _training_time(arm: Arm, on: str = " on {}") -> Cell:
-    by_device = [(device, each) for device, each, _ in cells.durations(arm)]
-    parts = [f"{_say_seconds(seconds)}{on.format(device)}" for device, seconds in by_device]
+    by_device = cells.durations(arm)
+    parts = [f"{_say_seconds(own)}{on.format(device)}" for device, own in by_device.items()]
     if len(by_device) > 1:
         return Cell("; ".join(parts), num=len(arm.outcomes), runs=arm.runs)
-    estimate = estimate_mean(by_device[0][1])
+    estimate = estimate_mean(*by_device.values())
     return Cell(parts[0], estimate.mean, estimate.interval, len(arm.outcomes), arm.runs)
 
 

@@ -94,7 +94,7 @@ def _agreement_row(group: Group, name: str, pairs: Sequence[Pair]) -> list[Cell]
     same, better, together, gain = np.mean(found, axis=0).tolist()
     known = [kappa for kappa in kappas if kappa is not None]
     return [
-        cells.words(name),
+        Cell(name),
         cells.share(same, runs),
         cells.decimal(float(np.mean(known)) if known else None, runs, digits=3),
         cells.share(better, runs),
@@ -144,7 +144,7 @@ def _pairs_table(leader: Arm, other: Arm) -> Table:
         seeds = f"s {one.seed} and {two.seed}" if one.seed != two.seed else f" {one.seed}"
         rows.append(
             [
-                cells.words(f"seed{seeds}"),
+                Cell(f"seed{seeds}"),
                 cells.p_value(mcnemar(counts), runs),
                 cells.share(both / num, runs),
                 cells.count(first, runs),

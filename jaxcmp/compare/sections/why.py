@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, runs_of
-from jaxcmp.compare.document import Block, Column, Commands, Table, Text
+from jaxcmp.compare.document import Block, Cell, Column, Commands, Table, Text
 from jaxcmp.compare.inspected import STATES, InspectedArm, read_inspected
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
@@ -115,7 +115,7 @@ def _by_class(group: Group, first: InspectedArm, second: InspectedArm) -> str:
     return (
         f"Across classes, the lead of {first.arm.name} over {second.arm.name} and the accuracy "
         f"lost to shuffled tiles of {shuffled_tile(first)} pixels (mean of both arms) have the "
-        f"rank correlation {cells.two_digits(rho)} ({cells.say_p(p_value)}, n = {num})."
+        f"rank correlation {cells.decimals(rho)} ({cells.say_p(p_value)}, n = {num})."
     )
 
 
@@ -126,7 +126,7 @@ def _table(questions: Sequence[Question], arms: Sequence[InspectedArm]) -> Table
     rows = []
     for question in questions:
         is_low = any(question.instead(each, each) for each in arms)
-        row = [cells.words(question.name + ", near chance" * is_low)]
+        row = [Cell(question.name + ", near chance" * is_low)]
         for each in arms:
             values = [question.values(each, state) for state in STATES]
             row += [cells.mean(own, each.arm.runs, digits=2) for own in values]

@@ -65,8 +65,8 @@ def _position_text(arm: InspectedArm) -> str:
     trained, initial = np.array(found, np.float64)
     return (
         f"The cosine of two position embeddings of {arm.arm.name} has a rank correlation of "
-        f"{cells.two_digits(float(trained.mean()))} with the distance of their patches, untrained "
-        f"{cells.two_digits(float(initial.mean()))}: training changes it by "
+        f"{cells.decimals(float(trained.mean()))} with the distance of their patches, untrained "
+        f"{cells.decimals(float(initial.mean()))}: training changes it by "
         f"{_change(trained - initial, '')}."
     )
 

@@ -55,7 +55,7 @@ def judge_global_shape(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
     if correlation is None:
         raise Undecided("The classes are too few, or all alike.")
     rho, p_value, num = correlation
-    cell = Cell(f"rank correlation {cells.two_digits(rho)}", rho, num=num)
+    cell = Cell(f"rank correlation {cells.decimals(rho)}", rho, num=num)
     one, two = speakers
     reason = (
         f"Of the lead of {one.name} over {two.name} with the accuracy that shuffled tiles cost, "

@@ -133,7 +133,7 @@ def find_gaps(
         if instead := question.instead(first, second):
             gaps.append(Gap(question, (first, second), None, instead))
             continue
-        x, y = (cells.two_digits(float(np.mean(each))) for each in pair)
+        x, y = (cells.decimals(float(np.mean(each))) for each in pair)
         said = question.sentence.format(a=first.arm.name, b=second.arm.name, x=x, y=y)
         apart = differences.in_words(difference, "points apart", of="questions")
         surely = f", {differences.surely(difference)}" if difference.interval else ""

@@ -188,7 +188,7 @@ def _time_table(arms: Sequence[Arm], base: Arm) -> Table:
                 step if len(devices) == 1 else Cell("on several devices", runs=measured),
                 cells.count(len(times), measured),
                 cells.count(arm.config["batch_size"], arm.runs),
-                cells.words(" and ".join(devices)),
+                Cell(" and ".join(devices)),
             ]
         )
     return Table("Multiply-adds beside seconds", headings, rows, TIME_NOTE)
