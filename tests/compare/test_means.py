@@ -12,13 +12,13 @@ from scipy import integrate, special, stats
 
 from jaxcmp.compare.statistics.means import (
     Lead,
+    compare_ratio,
     compare_runs,
     contrast,
     estimate_mean,
     lead,
     prediction_interval,
 )
-from jaxcmp.compare.statistics.ratios import compare_ratio
 
 # A widely printed example of Welch's t-test: means 20.8 and 23.0, variances 7.9 and 3.8,
 # t = -2.46 with 25.0 degrees of freedom, p = 0.021.

@@ -14,9 +14,15 @@ from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.commands import another_seed
 from jaxcmp.compare.sections.differences import as_cell
 from jaxcmp.compare.statistics.convergence import epochs_to_converge
-from jaxcmp.compare.statistics.means import MIN_RUNS, Estimate, Lead, compare_runs, estimate_mean
+from jaxcmp.compare.statistics.means import (
+    MIN_RUNS,
+    Estimate,
+    Lead,
+    compare_ratio,
+    compare_runs,
+    estimate_mean,
+)
 from jaxcmp.compare.statistics.paired import share_interval
-from jaxcmp.compare.statistics.ratios import compare_ratio
 from jaxcmp.compare.words import UNCLEAR, count
 
 TITLE = "All results"

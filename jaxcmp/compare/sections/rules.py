@@ -26,11 +26,11 @@ from jaxcmp.compare.statistics.means import (
     CONFIDENCE,
     Estimate,
     Lead,
+    compare_ratio,
     compare_runs,
     estimate_mean,
     prediction_interval,
 )
-from jaxcmp.compare.statistics.ratios import compare_ratio
 
 UNKNOWN = " Of seeds that are too few, or equal, it is not clear: further ones may reach it."
 Interval = tuple[float, float]

@@ -8,8 +8,7 @@ from jaxcmp.compare.arms import Arm, Group, all_devices
 from jaxcmp.compare.document import Axis, Block, Cell, Column, Figure, Plot, Series, Table, Text
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts
-from jaxcmp.compare.statistics.means import Estimate, Lead
-from jaxcmp.compare.statistics.ratios import compare_ratio
+from jaxcmp.compare.statistics.means import Estimate, Lead, compare_ratio
 
 TITLE = "Size and speed"
 KINDS = {"parameters": "parameters", "multiply_adds": "multiply-adds of an image's forward pass"}

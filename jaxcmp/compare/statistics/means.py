@@ -1,4 +1,4 @@
-"""Intervals of a mean over seeds, of a difference of two such means, and of one further run."""
+"""Intervals of a mean over seeds, of a difference or ratio of two, and of one further run."""
 
 import dataclasses
 import enum
@@ -173,6 +173,17 @@ def compare_runs(
     num_ways = math.comb(len(first) + len(second), len(first))
     p_value = min(1.0, 2 / num_ways) if difference.mean else 1.0
     return Estimate(difference.mean, None, p_value)
+
+
+def compare_ratio(first: Sequence[float], second: Sequence[float]) -> Estimate:
+    """The ratio of two geometric means of positive values, with its 95 % interval.
+
+    The interval is Welch's (1947) on the logarithms, so that it does not depend on which of the two
+    is the first.
+    """
+    found = compare_runs(np.log(first).tolist(), np.log(second).tolist())
+    interval = found.interval and (math.exp(found.interval[0]), math.exp(found.interval[1]))
+    return Estimate(math.exp(found.mean), interval, found.p_value, null=1.0)
 
 
 def without_rounding(difference: float, values: Sequence[float]) -> float:
