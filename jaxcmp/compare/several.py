@@ -72,7 +72,7 @@ def _counts(pairs: Sequence[Gap]) -> list[str]:
     )
     lines = [_lead(min(two), max(two), found) for two, found in between.items() if len(two) == 2]
     num, real = len(pairs), [pair for pair in pairs if pair.lead.is_real]
-    unknown = sum(pair.p_holm is None for pair in pairs)
+    unknown = sum(pair.corrected.p_value is None for pair in pairs)
     if unknown == num:
         return [
             f"Whether any of the {num} pairs of arms differs by {CLEAR} is "
@@ -80,7 +80,8 @@ def _counts(pairs: Sequence[Gap]) -> list[str]:
         ]
     without = f" Of {unknown} it is unknown, for want of three seeds of both arms." * (unknown > 0)
     which = f"All {num}" if len(real) == num else f"{len(real) or 'None'} of {num}"
-    largest = f"largest {say_p(max(pair.p_holm or 0.0 for pair in real))} " if real else ""
+    p_value = max((pair.corrected.p_value or 0.0 for pair in real), default=0.0)
+    largest = f"largest {say_p(p_value)} " if real else ""
     return [
         *lines,
         f"{which} pairs of arms differ{'s' * (len(real) == 1)} by {CLEAR} (Welch's test, {largest}"
@@ -101,7 +102,7 @@ def _lead(one: str, two: str, pairs: Sequence[Gap]) -> str:
     # The model with more leads is named first.
     one, two = sorted((one, two), key=lambda model: -ahead.count(model))
     start = f"Of the {count(len(pairs), 'pair')} of a {one} arm and a {two} arm, "
-    if all(pair.p_holm is None for pair in pairs):
+    if all(pair.corrected.p_value is None for pair in pairs):
         return f"{start}none has the three seeds of both arms that a lead takes."
     if not ahead:
         return f"{start}none differ by {CLEAR}."

@@ -49,7 +49,7 @@ def pairs_table(arms: Sequence[Arm]) -> Table:
             f"{gap.first.name} over {gap.second.name}",
             f"{gap.over_seeds.mean:.2f}",
             " to ".join(bounds) or "–",
-            short_p(gap.p_holm),
+            short_p(gap.corrected.p_value),
         )
     return table
 

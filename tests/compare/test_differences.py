@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxcmp.compare.sections.differences import as_text, corrected, in_words
+from jaxcmp.compare.sections.differences import as_text, in_words
 from jaxcmp.compare.statistics.means import Estimate
 
 GAP = Estimate(-5.0, (-6.0, -4.0), 0.0004)
@@ -35,9 +35,3 @@ def test_a_size_has_its_interval_and_p_value_or_says_why_not(found, options, wor
 
 def test_a_size_without_a_sign_is_the_same_from_either_side():
     assert in_words(GAP) == in_words(GAP.times(-1)) and as_text(GAP) == "−5.00 [−6.00, −4.00]"
-
-
-def test_holms_correction_is_over_the_p_values_that_are_known():
-    found = corrected([GAP, Estimate(10.0), Estimate(10.0, None, 0.03)])
-    # Holm 1979: the smaller twice, the larger once.
-    assert [each.p_value for each in found] == [pytest.approx(0.0008), None, pytest.approx(0.03)]

@@ -214,8 +214,8 @@ def test_pairs_without_a_p_value_are_counted_and_not_corrected_for():
     arms = [make_arm("a", [0.9, 0.91, 0.92]), make_arm("b", [0.8, 0.82, 0.84])]
     arms.append(make_arm("c", [0.7, 0.701]))
     gaps = every_gap(arms)
-    assert [gap.p_holm is None for gap in gaps] == [False, True, True]
-    assert gaps[0].p_holm == gaps[0].over_seeds.p_value
+    assert [gap.corrected.p_value is None for gap in gaps] == [False, True, True]
+    assert gaps[0].corrected.p_value == gaps[0].over_seeds.p_value
     text = " ".join(verdict_of(arms))
     assert "1 of 3 pairs of arms differs by more than seeds alone explain" in text
     assert "correction for 1 test). Of 2 it is unknown" in text

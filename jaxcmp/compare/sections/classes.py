@@ -11,7 +11,7 @@ from jaxcmp.compare.document import Axis, Block, Cell, Figure, Heatmap, Plot, Se
 from jaxcmp.compare.sections import columns, differences
 from jaxcmp.compare.sections.answer import Answer, answered, texts
 from jaxcmp.compare.statistics.means import Estimate, Lead
-from jaxcmp.compare.statistics.paired import paired_difference, share_interval
+from jaxcmp.compare.statistics.paired import holm, paired_difference, share_interval
 from jaxcmp.compare.words import count
 
 NUM_CONFUSED = 10
@@ -49,7 +49,7 @@ def class_gaps(group: Group, first: Arm, second: Arm) -> dict[int, Estimate]:
     difference = first.is_right.mean(axis=0) - second.is_right.mean(axis=0)
     present = np.unique(group.labels).tolist()
     gaps = [paired_difference(difference[group.labels == c]).times(100) for c in present]
-    found = zip(present, differences.corrected(gaps), strict=True)
+    found = zip(present, holm(gaps), strict=True)
     return dict(sorted(found, key=lambda each: -each[1].mean))
 
 

@@ -34,7 +34,7 @@ def gap(found: Gap) -> list[Cell]:
         name(found.first),
         name(found.second),
         as_cell(found.over_seeds, found.runs),
-        cells.p_value(found.p_holm, found.runs),
+        cells.p_value(found.corrected.p_value, found.runs),
         cells.p_value(found.over_seeds.p_value, found.runs),
         as_cell(found.over_images, found.runs),
     ]

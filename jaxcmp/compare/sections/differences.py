@@ -1,22 +1,11 @@
 """The difference of two arms: in points, in words, and as a cell."""
 
-import dataclasses
 from collections.abc import Sequence
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.statistics.means import Estimate
-from jaxcmp.compare.statistics.paired import holm
 from jaxcmp.compare.words import CLEAR, UNCLEAR
-
-
-def corrected(found: Sequence[Estimate]) -> list[Estimate]:
-    """Corrects the p values that are known by Holm's method."""
-    p_values = holm([each.p_value for each in found])
-    return [
-        dataclasses.replace(each, p_value=p_value)
-        for each, p_value in zip(found, p_values, strict=True)
-    ]
 
 
 def in_words(

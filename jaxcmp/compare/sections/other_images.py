@@ -104,7 +104,7 @@ def _summary(gaps: Sequence[tuple[ImageSet, Gap]]) -> str:
         return ""
     (images, first), num = gaps[0], len(gaps)
     one, two = first.first.name, first.second.name
-    unknown = sum(each.p_holm is None for _, each in gaps)
+    unknown = sum(each.corrected.p_value is None for _, each in gaps)
     if unknown == num:
         return (
             f"Whether {one} and {two} differ on other images by more than seeds explain takes "

@@ -21,7 +21,7 @@ import numpy as np
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.sections.blog_post import Claim
-from jaxcmp.compare.sections.differences import as_text, corrected
+from jaxcmp.compare.sections.differences import as_text
 from jaxcmp.compare.statistics.means import (
     CONFIDENCE,
     Estimate,
@@ -31,6 +31,7 @@ from jaxcmp.compare.statistics.means import (
     estimate_mean,
     prediction_interval,
 )
+from jaxcmp.compare.statistics.paired import holm
 
 UNKNOWN = " Of seeds that are too few, or equal, it is not clear: further ones may reach it."
 Interval = tuple[float, float]
@@ -149,5 +150,5 @@ def judge_leads(found: Sequence[Estimate], measured: Cell, reason: str) -> Judge
     """Judges whether all of these differences are leads of the first."""
     if all(each.lead is Lead.FIRST for each in found):
         return decided(True, measured, reason)
-    is_turned = any(each.lead is Lead.SECOND for each in corrected(found))
+    is_turned = any(each.lead is Lead.SECOND for each in holm(found))
     return decided(False if is_turned else None, measured, reason)

@@ -13,6 +13,7 @@ from jaxcmp.compare.inspected import InspectedArm, State, mean_over
 from jaxcmp.compare.sections import differences
 from jaxcmp.compare.sections.over_seeds import over_seeds, sideways
 from jaxcmp.compare.statistics.means import Estimate, compare_runs
+from jaxcmp.compare.statistics.paired import holm
 
 # Of fewer classes a rank correlation is no hint.
 MIN_CLASSES = 4
@@ -127,7 +128,7 @@ def find_gaps(
 ) -> list[Gap]:
     """Compares two arms on each question; Holm's correction is over these."""
     values = [[each.values(arm, "trained") for arm in (first, second)] for each in questions]
-    found = differences.corrected([compare_runs(*pair, most=100) for pair in values])
+    found = holm([compare_runs(*pair, most=100) for pair in values])
     gaps = []
     for question, pair, difference in zip(questions, values, found, strict=True):
         if instead := question.instead(first, second):
