@@ -138,8 +138,9 @@ def holm(found: Sequence[Estimate]) -> list[Estimate]:
     no larger. Source: Holm 1979.
     """
     known = [each.p_value for each in found if each.p_value is not None]
-    p_values = iter(multipletests(known, method="holm")[1] if known else ())
+    corrected = np.asarray(multipletests(known, method="holm")[1] if known else [], np.float64)
+    p_values = iter(corrected.tolist())
     return [
-        each if each.p_value is None else dataclasses.replace(each, p_value=float(next(p_values)))
+        each if each.p_value is None else dataclasses.replace(each, p_value=next(p_values))
         for each in found
     ]
