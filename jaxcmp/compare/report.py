@@ -40,8 +40,7 @@ from jaxcmp.compare.sections.same_images import same_images_section
 from jaxcmp.compare.sections.settings_tried import settings_tried_section
 from jaxcmp.compare.sections.why import why_section
 from jaxcmp.compare.sections.work import work_section
-from jaxcmp.compare.several import NUMBERS, title_of
-from jaxcmp.compare.verdict import answer
+from jaxcmp.compare.verdict import NUMBERS, answer, title_of
 from jaxcmp.runs import config_hash
 
 # In the order in which they are read.

@@ -18,9 +18,8 @@ from jaxcmp.compare.gaps import every_gap
 from jaxcmp.compare.pages.page import render_html
 from jaxcmp.compare.report import build
 from jaxcmp.compare.sections.results import facts, results_section
-from jaxcmp.compare.several import chosen, title_of
 from jaxcmp.compare.tables import render
-from jaxcmp.compare.verdict import verdict
+from jaxcmp.compare.verdict import chosen, title_of, verdict
 from jaxcmp.text import PlainConsole
 
 RATES = {"vit": (3e-4, 1e-3, 3e-3), "resnet": (0.03, 0.1, 0.3)}

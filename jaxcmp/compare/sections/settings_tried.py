@@ -7,7 +7,7 @@ from jaxcmp.compare.arms import Arm, Group, by_held_out, gathered, has_settings_
 from jaxcmp.compare.document import Cell, Table, Text
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered
-from jaxcmp.compare.several import chosen
+from jaxcmp.compare.verdict import chosen
 
 TITLE = "Settings tried"
 CHOSEN = "✓ chosen"
