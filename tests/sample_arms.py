@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+from sample_files import session
 
 from jaxcmp.compare.arms import Arm, Outcome
 from jaxcmp.runs import Run
@@ -13,7 +14,7 @@ from jaxcmp.settings.configuration import NOTHING_GIVEN
 
 def make_arm(name: str, accuracies: list[float], *, device: str = "cpu") -> Arm:
     config = {"model": {"name": name}}
-    run = Run(Path(f"runs/{name}"), config, NOTHING_GIVEN, {}, {}, [], {})
+    run = Run(Path(f"runs/{name}"), config, NOTHING_GIVEN, session(), {}, [], {})
     predictions = Predictions.of(np.eye(2), np.arange(2), np.arange(2), ("cat", "dog"))
     outcome = Outcome(
         run=run,

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sample_files import session
 
 from jaxcmp.compare.arms import Outcome, outcome_of
 from jaxcmp.runs import Run
@@ -49,7 +50,7 @@ def make_outcome(
         "multiply_adds": 365_107_584,
         "train_seconds": 60.0,
     }
-    environment = {"device": "cpu", "device_count": 1, "data": {"version": "3.0.2"}}
+    environment = session()
     told = {"schema": 1, **values, **result}
     run = Run(Path(folder), config, NOTHING_GIVEN, environment, {}, [], told, init or {})
     return outcome_of(run, Stored(predictions))

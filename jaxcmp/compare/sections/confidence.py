@@ -39,13 +39,10 @@ NOTE = (
 
 def confidence_section(group: Group) -> Answer:
     known = [(arm, _temperatures(arm)) for arm in group.arms]
-    rows = [_row(group, arm, arm.name, ()) for arm in group.arms]
-    panels = [_panel(group, arm, arm.name, ()) for arm in group.arms]
-    for arm, found in known:
-        if found:
-            name = f"{arm.name}, temperature-scaled"
-            rows.append(_row(group, arm, name, found))
-            panels.append(_panel(group, arm, name, found))
+    shown = [(arm, arm.name, []) for arm in group.arms]
+    shown += [(arm, f"{arm.name}, temperature-scaled", found) for arm, found in known if found]
+    rows = [_row(group, *each) for each in shown]
+    panels = [_panel(group, *each) for each in shown]
     headings = columns.of_words("Arm")
     headings += columns.of_numbers("NLL", "Brier", "ECE, % [95 % interval]", "temperature")
     table = Table("Calibration on the test images", headings, rows, NOTE)

@@ -36,7 +36,7 @@ def methods_section(group: Group) -> Answer:
 
 def _data(group: Group) -> Text:
     data = group.arms[0].outcomes[0].run.environment["data"]
-    held_out = data.get("num_validation") or 0
+    held_out = data["num_validation"]
     version = "" if data["version"] is None else f", version {data['version']}"
     return Text(
         f"Data: {data['name']}{version}; {group.arms[0].outcomes[0].num_train:,} "
@@ -62,8 +62,8 @@ def _run_row(arm: Arm, outcome: Outcome) -> list[Cell]:
         overrides or "none",
         "; ".join(dict.fromkeys(map(commit_of, sessions))),
         outcome.device,
-        str(sessions[-1].get("precision", "?")),
-        str(sessions[0].get("start", "?")),
+        sessions[-1]["precision"],
+        sessions[0]["start"],
     ]
     return [
         Cell(outcome.folder),

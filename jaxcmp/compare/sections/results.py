@@ -187,10 +187,10 @@ def _on_other_images(group: Group, pair: tuple[Arm, Arm]) -> list[list[Cell]]:
     return rows if len(rows) <= MAX_OTHER else []
 
 
-def _counted(cell: Callable[[Arm], Cell], one: Arm, two: Arm) -> Estimate | None:
+def _counted(cell: Callable[[Arm], Cell], one: Arm, two: Arm) -> Estimate:
     """The ratio of what is counted exactly, without any chance in it."""
-    first, second = cell(one).value, cell(two).value
-    return Estimate(first / second, p_value=0.0, null=1.0) if first and second else None
+    first, second = cell(one).value or 0.0, cell(two).value or 1.0
+    return Estimate(first / second, p_value=0.0, null=1.0)
 
 
 def _memory_ratio(one: Arm, two: Arm) -> Estimate | None:
@@ -286,15 +286,14 @@ def _known(arm: Arm, value: Callable[[Outcome], float | None]) -> dict[int, floa
 
 
 def _best(arm: Arm) -> Cell:
-    best = _known(arm, lambda o: max((e["test_accuracy"] for e in o.epochs), default=None))
-    return cells.percent(list(best.values()), list(best))
+    best = [max(epoch["test_accuracy"] for epoch in outcome.epochs) for outcome in arm.outcomes]
+    return cells.percent(best, arm.runs)
 
 
 def _training_flops(arm: Arm) -> Cell:
-    known = _known(arm, lambda outcome: outcome.training_flops)
     # One recipe takes the same operations, whatever the seed.
-    flops = next(iter(known.values()), None)
-    return cells.number(flops, f"{cells.powers(flops or 0)}FLOP", list(known))
+    flops = arm.outcomes[0].training_flops
+    return cells.number(flops, f"{cells.powers(flops)}FLOP", arm.runs)
 
 
 def _training_time(arm: Arm, on: str = " on {}") -> Cell:
@@ -319,7 +318,7 @@ def _say_seconds(seconds: list[float]) -> str:
 def _images_per_second(arm: Arm) -> Cell:
     if len(cells.durations(arm)) > 1:
         return Cell("on several machines, see the runs", runs=arm.runs)
-    known = _known(arm, lambda outcome: (outcome.run.result or {}).get("images_per_second"))
+    known = _known(arm, lambda outcome: outcome.run.result["images_per_second"])
     cell = cells.mean(list(known.values()), list(known), digits=0)
     if cell.interval and cell.interval[0] < 0:
         text = f"{min(known.values()):,.0f} to {max(known.values()):,.0f}"
@@ -330,7 +329,7 @@ def _images_per_second(arm: Arm) -> Cell:
 def _peaks(arm: Arm) -> tuple[str, dict[int, float]]:
     """Returns where memory was measured, on the device if it was, and the bytes by run."""
     for place, key in (("the device", "device_bytes"), ("the process", "host_bytes")):
-        if peaks := _known(arm, lambda o, k=key: o.run.cost.get("peak_memory", {}).get(k)):
+        if peaks := _known(arm, lambda o, k=key: o.run.cost["peak_memory"][k]):
             return place, peaks
     return "", {}
 
