@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from sample_arms import make_arm
+from sample_outcomes import make_arm
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import sections
-from sample_arms import make_arm
+from sample_outcomes import make_arm
 from sample_runs import TWO_SEEDS_EACH, Sample, alter, make_group
 from sample_study import crossed
 from sample_transfer import pretrained

@@ -52,8 +52,10 @@ def pair(tmp_path_factory) -> Group:
     return make_group(tmp_path_factory.mktemp("pair"), *samples)
 
 
-def kappa(one: Outcome, two: Outcome) -> float | None:
-    return error_consistency(right_counts(one.is_right, two.is_right))
+def kappa(one: Outcome, two: Outcome) -> float:
+    found = error_consistency(right_counts(one.is_right, two.is_right))
+    assert found is not None
+    return found
 
 
 def arm_with_seeds(group: Group, place: int, *seeds: int) -> Arm:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sections
-from sample_arms import make_arm
+from sample_outcomes import make_arm
 from sample_runs import Sample, make_group
 
 from jaxcmp.compare.arms import Arm, Group, ranked, runs_of

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from sample_arms import make_arm
+from sample_outcomes import make_arm
 
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.tables import render
@@ -27,7 +27,7 @@ def test_a_row_holds_the_numbers_of_an_arm_within_the_width(width):
     assert all(len(line.rstrip()) <= width for line in text.splitlines())
     # Mean 93 and deviation 1 over three seeds: 4.3027 / sqrt(3) = 2.48.
     row = " ".join(next(line for line in text.splitlines() if line.startswith("resnet ")).split())
-    assert row.startswith("resnet 93.00 ± 2.48 3 11,173,962 555,422,720 26 min NVIDIA H100")
+    assert row.startswith("resnet 93.00 ± 2.48 3 5,362,762 365,107,584 26 min NVIDIA H100")
 
 
 def test_the_heading_says_what_stands_beside_a_mean_and_what_of_fewer_seeds():
