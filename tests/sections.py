@@ -39,6 +39,11 @@ def table(section: Found, title: str = "") -> Table:
     return found
 
 
+def some(found: Table | None) -> Table:
+    assert found is not None
+    return found
+
+
 def has_table(section: Found, title: str) -> bool:
     return any(isinstance(block, Table) and title in block.title for block in parts(section))
 

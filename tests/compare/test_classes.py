@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sections
-from sample_runs import TWO_SEEDS_EACH, Sample, logits_of, make_group, with_logits
+from sample_runs import TWO_SEEDS_EACH, Sample, arm_named, logits_of, make_group, with_logits
 
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.sections.answer import Answer
@@ -37,10 +37,6 @@ def answered(pair: Group, labels: list[int], *names: str, **answers: list[int]) 
 
 def shares(group: Group, arm: Arm) -> dict[int, float]:
     return {index: each.mean / 100 for index, each in class_accuracies(group, arm).items()}
-
-
-def arms_of(group: Group) -> dict[str, Arm]:
-    return {arm.name: arm for arm in group.arms}
 
 
 def raw_share(arm: Arm, true: int, answer: int) -> float:
@@ -133,7 +129,7 @@ def test_the_pairs_confused_most_are_found(pair):
 def test_a_class_without_test_images_has_no_accuracy_and_no_gap(pair):
     group = answered(pair, [0, 0, 1, 1], *NAMES, vit=[0, 1, 1, 2], resnet=[0, 0, 1, 0])
     section = classes_section(group)
-    assert shares(group, arms_of(group)["vit"]) == {0: 0.5, 1: 0.5}
+    assert shares(group, arm_named(group, "vit")) == {0: 0.5, 1: 0.5}
     panel = sections.plot(sections.figure(section, "classes"), "Accuracy by class")
     assert sorted(panel.y.categories) == ["cat", "dog"]
     assert sorted(sections.names(sections.table(section, "by class"))) == ["cat", "dog"]

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import sections
-from sample_runs import SIZES, TWO_SEEDS_EACH, Sample, alter, make_group, with_files
+from sample_runs import SIZES, TWO_SEEDS_EACH, Sample, alter, arm_named, make_group, with_files
 from sample_transfer import pretrained
 
 from jaxcmp.compare.arms import Group, Outcome
@@ -57,8 +57,7 @@ def test_an_accuracy_has_the_t_interval_of_its_own_number_of_seeds(uneven, arm):
         low, high = expected.interval or (0, 0)
         assert found.text == f"{expected.mean:.2f} ± {(high - low) / 2:.2f} %"
         assert found.interval == pytest.approx((low, high))
-    (numbers,) = (each.runs for each in uneven.arms if each.name == arm)
-    assert (found.num, found.runs) == (len(values), numbers)
+    assert (found.num, found.runs) == (len(values), arm_named(uneven, arm).runs)
     assert cell(uneven, "Runs (n)", arm).value == len(values)
 
 
@@ -104,9 +103,8 @@ def test_epochs_to_converge_are_the_mean_over_seeds(two):
 
 
 def test_training_flops_are_six_per_multiply_add_and_image(two):
-    (arm,) = (each for each in two.arms if each.name == "resnet")
     images = 50_000 // 128 * 128 * 6
-    flops = 6 * arm.outcomes[0].multiply_adds * images
+    flops = 6 * arm_named(two, "resnet").outcomes[0].multiply_adds * images
     found = cell(two, "Training FLOPs", "resnet")
     assert found.value == flops
     assert found.text == f"{flops / 1e12:.3g} TFLOP"
@@ -206,16 +204,14 @@ def test_peak_memory_is_the_highest_of_all_runs_and_of_the_device_where_there_is
     assert cell(measured, "Peak memory", "vit").text == "4.00 GB of the device"
     assert cell(measured, "Peak memory", "resnet").text == "7.00 GB of the process"
     # A device's memory and a process's are no ratio.
-    table = tradeoff(measured)
-    assert table is not None
+    table = sections.some(tradeoff(measured))
     assert sections.row(table, "Peak memory")["resnet to vit"] == Cell("–")
 
 
 def test_the_trade_off_marks_what_is_better_by_more_than_chance(tmp_path):
     samples = [Sample(arm, seed) for arm in ("vit", "resnet") for seed in (0, 1, 2)]
     group = make_group(tmp_path, *samples)
-    table = tradeoff(group)
-    assert table is not None
+    table = sections.some(tradeoff(group))
     rows = {cells[0].text: [cell.text for cell in cells[1:]] for cells in table.rows}
     # The ResNet has less of everything; both take a minute, whatever the seed.
     assert [text.endswith("✓") for text in rows["Parameters"][1:]] == [True, False]
@@ -226,16 +222,16 @@ def test_the_trade_off_marks_what_is_better_by_more_than_chance(tmp_path):
     assert table.rows[0][1].value == pytest.approx(gap)
     assert rows["Test accuracy"][0].startswith(f"{gap:+.2f} [")
     few = make_group(tmp_path / "few", *samples[:1], *samples[3:4])
-    table = tradeoff(few)
-    assert table is not None and "✓" not in table.rows[0][2].text + table.rows[0][3].text
+    table = sections.some(tradeoff(few))
+    assert "✓" not in table.rows[0][2].text + table.rows[0][3].text
     assert tradeoff(make_group(tmp_path / "one", Sample("vit"))) is None
 
 
 def test_ratios_and_gaps_are_of_the_more_accurate_arm_to_the_other_everywhere(uneven):
     ahead = {"vit": 0.9, "resnet": 0.8}
     group = alter(uneven, lambda each: dataclasses.replace(each, test_accuracy=ahead[each.name]))
-    table = tradeoff(group)
-    assert table is not None and table.columns[1].label == "vit to resnet"
+    table = sections.some(tradeoff(group))
+    assert table.columns[1].label == "vit to resnet"
     assert table.rows[0][1].text.startswith("+10.00")
     ratio = SIZES["vit"]["multiply_adds"], SIZES["resnet"]["multiply_adds"]
     times = f"{sum(ratio[0].values()) / sum(ratio[1].values()):.2f}"
