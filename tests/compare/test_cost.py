@@ -4,14 +4,7 @@ import dataclasses
 
 import pytest
 import sections
-from sample_runs import (
-    TWO_SEEDS_EACH,
-    Sample,
-    alter,
-    every_other_epoch_of,
-    make_group,
-    with_files,
-)
+from sample_runs import TWO_SEEDS_EACH, Sample, alter, make_group, with_files
 from sample_transfer import from_run, pretrained
 
 from jaxcmp.compare.arms import Group, Outcome
@@ -55,15 +48,6 @@ def test_lines_follow_the_mean_over_seeds(made_up):
     line = sections.series(sections.plot(figure, "Accuracy by training time"), "resnet")
     assert line.x == pytest.approx([1.5, 4])
     assert line.runs == made_up.arms[0].runs
-
-
-def test_lines_meet_the_epochs_that_all_seeds_recorded(group):
-    panels = [
-        sections.plot(sections.figure(cost_section(each), "cost"), "Accuracy by training FLOPs")
-        for each in (group, every_other_epoch_of(group, 1))
-    ]
-    whole, thin = (sections.series(panel, "vit") for panel in panels)
-    assert (thin.x, thin.y) == (whole.x[1::2], whole.y[1::2])
 
 
 def test_parameters_stand_beside_the_final_accuracy_of_each_of_two_seeds(made_up):

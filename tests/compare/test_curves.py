@@ -85,15 +85,6 @@ def test_one_seed_is_a_thick_line_alone(tmp_path):
     assert [line.style for line in found.series] == ["thick"]
 
 
-def test_a_mean_ends_where_the_first_of_its_runs_ends(group):
-    def cut(outcome: Outcome) -> Outcome:
-        return with_files(outcome, metrics=outcome.run.metrics[: 6 - 2 * outcome.seed])
-
-    found = panel(alter(group, cut), "Test loss")
-    assert sections.series(found, "vit").x == [1, 2, 3, 4]
-    assert sections.series(found, "vit, seed 0").x == [1, 2, 3, 4, 5, 6]
-
-
 def test_a_mean_is_of_the_same_epoch_of_all_runs(group):
     thin = sections.series(panel(every_other_epoch_of(group, 1), "Test loss"), "vit")
     whole = sections.series(panel(group, "Test loss"), "vit")

@@ -2,7 +2,7 @@
 
 import pytest
 import sections
-from sample_runs import CLASS_NAMES, Sample, every_other_epoch_of, make_group
+from sample_runs import CLASS_NAMES, Sample, make_group
 from sample_study import crossed
 from sample_transfer import IMAGENET, OTHERS, from_file, from_run, keep, make_transfer, pretrained
 
@@ -152,15 +152,6 @@ def test_epochs_have_a_panel_for_each_architecture_and_size_with_each_seed(group
     panel = sections.plot(found, found.panels[0].title)
     seeds = [sections.series(panel, f"vit, pretrained, run {number}").y[0] for number in (1, 2)]
     assert line.high is None and seeds == pytest.approx(first)
-
-
-def test_runs_that_were_evaluated_less_often_are_averaged_where_all_were(group):
-    lines = [
-        sections.figure(figures(each), "pretraining-curves").panels[0].series[0]  # pyright: ignore
-        for each in (group, every_other_epoch_of(group, 0))
-    ]
-    whole, thin = lines
-    assert thin.x == [2, 4, 6] and thin.y == whole.y[1::2]
 
 
 def test_arms_without_a_counterpart_are_not_drawn(tmp_path):

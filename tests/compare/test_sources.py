@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from msgspec import structs
 from sample_runs import Sample, write_run, write_runs
@@ -14,7 +13,6 @@ from sample_runs import Sample, write_run, write_runs
 from jaxcmp import runs
 from jaxcmp.compare.grouping import group
 from jaxcmp.compare.sources import read_outcomes
-from jaxcmp.errors import CommandError
 from jaxcmp.runs.search import find_runs
 
 
@@ -63,13 +61,6 @@ def test_the_same_seed_of_another_arm_or_trained_again_is_no_copy(tmp_path):
     assert ([o.folder for o in outcomes], left_out) == (list(map(str, folders)), [])
 
 
-def test_answers_are_read_with_their_run(tmp_path):
-    sample = Sample("vit")
-    (outcome,), _ = read_outcomes([write_run(tmp_path / "a", sample)])
-    right = outcome.predictions.logits.argmax(axis=1) == outcome.predictions.labels
-    assert outcome.test_accuracy == pytest.approx(float(np.mean(right)))
-
-
 def test_each_reason_is_told_once_and_names_its_folder(tmp_path):
     unfinished = write_run(tmp_path / "a", Sample("vit", is_finished=False))
     whole = write_run(tmp_path / "b", Sample("vit"))
@@ -80,14 +71,6 @@ def test_each_reason_is_told_once_and_names_its_folder(tmp_path):
         (str(unfinished), "not finished"),
         (str(nothing), "no run folder: it does not exist"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("folders", "named"), [([], ";"), ([Path("nowhere")], " in nowhere: it does not exist;")]
-)
-def test_without_a_run_folder_the_command_is_wrong_and_says_where_it_looked(folders, named):
-    with pytest.raises(CommandError, match=f"no run folder given or found{named}"):
-        read_outcomes(folders)
 
 
 def test_links_are_followed_once_and_loops_end(tmp_path):
