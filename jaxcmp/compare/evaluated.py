@@ -9,7 +9,6 @@ import numpy as np
 from jaxcmp.compare.arms import Arm, Group, Outcome, arms_with, gathered, runs_of
 from jaxcmp.compare.gaps import Gap, gaps
 from jaxcmp.runs.evaluations import Evaluation
-from jaxcmp.runs.predictions import Predictions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,11 +152,13 @@ def _image_set(group: Group, found: dict[int, Evaluation]) -> ImageSet:
     chosen = Counter(map(_images, found.values())).most_common(1)[0][0]
     used = {number: each for number, each in found.items() if _images(each) == chosen}
     outcomes = runs_of(group.arms)
-    on_these = {
-        each.number: _on(each, used[each.number].predictions)
-        for each in outcomes
-        if each.number in used
-    }
+    on_these = {}
+    for each in outcomes:
+        if each.number in used:
+            found = used[each.number].predictions
+            on_these[each.number] = dataclasses.replace(
+                each, predictions=found, test_accuracy=found.accuracy
+            )
     missing = tuple(each for each in outcomes if each.number not in used)
     title, arms = next(iter(used.values())).title, arms_with(group.arms, on_these)
     return ImageSet(title, tuple(arms), used, missing)
@@ -168,12 +169,6 @@ def _images(evaluation: Evaluation) -> Hashable:
     predictions, result = evaluation.predictions, evaluation.result
     ids_and_labels = predictions.ids.tobytes(), predictions.labels.tobytes()
     return evaluation.title, result["data"]["digest"], *ids_and_labels
-
-
-def _on(outcome: Outcome, predictions: Predictions) -> Outcome:
-    """The outcome of a run on other images."""
-    accuracy = predictions.accuracy
-    return dataclasses.replace(outcome, predictions=predictions, test_accuracy=accuracy)
 
 
 def _family(images: ImageSet) -> Hashable:

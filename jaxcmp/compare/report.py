@@ -9,7 +9,7 @@ from msgspec import structs
 
 from jaxcmp import files
 from jaxcmp.compare.accounting import about_recipes, account
-from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import (
     Block,
     Comparison,
@@ -75,7 +75,11 @@ def build(
     if len(comparisons) > 1:
         comparisons = [_with_own_names(each) for each in comparisons]
     arms = [arm for each in groups for arm in each.all_arms]
-    runs = {outcome.number: _source(arm, outcome) for arm in arms for outcome in arm.outcomes}
+    runs = {
+        each.number: Source(each.folder, arm.name, each.seed, config_hash(each.run.config))
+        for arm in arms
+        for each in arm.outcomes
+    }
     told = {os.path.realpath(each.folder) for each in missing}
     return Report(
         comparisons,
@@ -137,7 +141,7 @@ def _comparison(group: Group, name: str) -> Comparison:
     return Comparison(
         id=name,
         data=group.data,
-        title=_title(group.arms),
+        title=title_of(group.arms),
         arms=[arm.name for arm in group.arms],
         verdict=[*answer(group), *about_recipes(group)],
         facts=facts(group),
@@ -162,10 +166,6 @@ def first_findings(by_section: Sequence[Sequence[Finding]]) -> list[Finding]:
     return [finding for _, _, finding in sorted(chosen, key=lambda each: (each[1], each[0]))]
 
 
-def _title(arms: Sequence[Arm]) -> str:
-    return title_of(arms) if len(arms) > 2 else f"{' or '.join(arm.name for arm in arms)}?"
-
-
 def _with_own_names(comparison: Comparison) -> Comparison:
     """Figures of several comparisons lie in one folder."""
 
@@ -181,7 +181,3 @@ def _with_own_names(comparison: Comparison) -> Comparison:
     ]
     opening = comparison.opening and rename(comparison.opening)
     return structs.replace(comparison, sections=sections, opening=opening)
-
-
-def _source(arm: Arm, outcome: Outcome) -> Source:
-    return Source(outcome.folder, arm.name, outcome.seed, config_hash(outcome.run.config))

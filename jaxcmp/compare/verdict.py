@@ -74,7 +74,8 @@ def lead_sentence(leader: Arm, other: Arm) -> str:
     elif difference.lead is Lead.UNKNOWN:
         start = f"{leader.name} scored {points} more than {other.name} in test accuracy"
         surely = f", {UNCLEAR}"
-    seeds = _seeds(len(leader.outcomes), len(other.outcomes))
+    first, second = len(leader.outcomes), len(other.outcomes)
+    seeds = f"{count(first, 'seed')} each" if first == second else f"{first} and {second} seeds"
     if difference.p_value is None:
         few = " and ".join(arm.name for arm in (leader, other) if len(arm.outcomes) < MIN_RUNS)
         shown = " against ".join(percent(arm.accuracies, []).text for arm in (leader, other))
@@ -89,14 +90,10 @@ def lead_sentence(leader: Arm, other: Arm) -> str:
     return f"{start} ({seeds}; Welch's 95 % interval {low} to {high}, {p_value}){surely}."
 
 
-def _seeds(first: int, second: int) -> str:
-    if first != second:
-        return f"{first} and {second} seeds"
-    return f"{count(first, 'seed')} each"
-
-
 def title_of(arms: Sequence[Arm]) -> str:
-    """The question in one line: the models, and what tells their arms apart."""
+    """The question in one line: the arms of two, or the models, and what tells arms apart."""
+    if len(arms) <= 2:
+        return f"{' or '.join(arm.name for arm in arms)}?"
     models = list(dict.fromkeys(arm.outcomes[0].title for arm in arms))
     names = " or ".join(models)
     question = f"Which {names}?" if len(models) == 1 else f"{names}?"

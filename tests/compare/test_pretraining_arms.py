@@ -56,13 +56,6 @@ def test_labels_are_short_where_one_source_is_enough(group, tmp_path):
     ]
 
 
-def test_sources_are_counted_by_their_weights(group, tmp_path):
-    assert of(group, "vit").num_sources == 2
-    same = [pretrained("vit", seed, from_run("vit", 0)) for seed in (0, 1)]
-    (tuned,) = pretrained_arms(make_group(tmp_path, Sample("vit"), *same))
-    assert tuned.num_sources == 1
-
-
 def test_the_nearest_recipe_comes_first_then_the_architectures_own(tmp_path):
     short = {"num_epochs": 3, "label_smoothing": 0.1}
     samples = [Sample("vit"), Sample("resnet"), Sample("vit", config={"recipe": "short"} | short)]

@@ -113,16 +113,16 @@ def _panel(group: Group, arm: Arm, name: str, temperatures: Sequence[float]) -> 
     """Draws all seeds together: each step of confidence holds the answers of every run."""
     num_runs, num_images = len(arm.outcomes), len(group.labels)
     logits, labels = np.concatenate(_logits(arm, temperatures)), np.tile(group.labels, num_runs)
-    found = reliability(logits, labels)
+    confidences, accuracies, bins = reliability(logits, labels)
     is_right = logits.argmax(axis=1) == labels
     # An image that every seed has answered is still one image.
     images = np.tile(np.arange(num_images), num_runs)
     counts = [
         [np.bincount(images[chosen], minlength=num_images) for chosen in (own & is_right, own)]
-        for own in (found.bins == index for index in range(len(found.accuracy)))
+        for own in (bins == index for index in range(len(accuracies)))
     ]
     low, high = 100 * np.array([share_interval(right, answers) for right, answers in counts]).T
-    x, y = 100 * found.confidence, 100 * found.accuracy
+    x, y = 100 * confidences, 100 * accuracies
     ends = {"low": low.tolist(), "high": high.tolist()}
     return name, Series(
         arm.name, x.tolist(), y.tolist(), "points", arm.index, runs=arm.runs, **ends

@@ -65,7 +65,11 @@ class Crossing:
 
 def recipes_section(group: Group) -> Answer:
     pairs, first = _pairs(group), group.arms[0].outcomes[0]
-    crossings = [_crossing(group, one, two) for one, two in pairs if _recipe(one) != _recipe(two)]
+    crossings = [
+        Crossing((one, two), (_trained_as(group, one, two), _trained_as(group, two, one)))
+        for one, two in pairs
+        if _recipe(one) != _recipe(two)
+    ]
     if pairs and not crossings:
         text = f"{WHY} Here all arms have {_recipe(pairs[0][0])}'s recipe; the study trains both."
         return unanswered(text, whole_study(first))
@@ -115,10 +119,6 @@ def _pairs(group: Group) -> list[tuple[Arm, Arm]]:
 
 def _recipe(arm: Arm) -> str:
     return arm.outcomes[0].recipe_name
-
-
-def _crossing(group: Group, one: Arm, two: Arm) -> Crossing:
-    return Crossing((one, two), (_trained_as(group, one, two), _trained_as(group, two, one)))
 
 
 def _trained_as(group: Group, model: Arm, recipe: Arm) -> Arm | None:

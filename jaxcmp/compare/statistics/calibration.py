@@ -3,7 +3,6 @@
 Everywhere logits are [n, classes] and labels class indices [n] of the same n >= 1 images.
 """
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,18 +19,6 @@ LEAST = 20
 # Resamples that are drawn at once: enough for speed, a few megabytes for 10,000 images.
 PART = 50
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Reliability:
-    """Means over the images of each bin, from the least to the most confident; arrays [bins].
-
-    No bin is empty. `bins` [n] has the bin of each image.
-    """
-
-    confidence: np.ndarray
-    accuracy: np.ndarray
-    bins: np.ndarray
 
 
 def brier_score(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -168,13 +155,19 @@ def _gaps_and_noise(
     return np.concatenate(gaps), np.concatenate(noise, axis=1)
 
 
-def reliability(logits: np.ndarray, labels: np.ndarray) -> Reliability:
-    """Confidence and accuracy by bins of equal width."""
+def reliability(
+    logits: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean confidence and accuracy [bins] in bins of equal width, and the bin of each image [n].
+
+    Bins go from the least to the most confident, and none is empty.
+    """
     confidence, is_right = _confidence(logits, labels)
     bins = equal_width_bins(confidence)
-    num = np.bincount(bins)
-    means = [np.bincount(bins, weights=each) / num for each in (confidence, is_right)]
-    return Reliability(means[0], means[1], bins)
+    confidences, accuracies = (
+        np.bincount(bins, weights=each) / np.bincount(bins) for each in (confidence, is_right)
+    )
+    return confidences, accuracies, bins
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
