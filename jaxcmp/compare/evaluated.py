@@ -155,9 +155,9 @@ def _image_set(group: Group, found: dict[int, Evaluation]) -> ImageSet:
     on_these = {}
     for each in outcomes:
         if each.number in used:
-            found = used[each.number].predictions
+            own = used[each.number].predictions
             on_these[each.number] = dataclasses.replace(
-                each, predictions=found, test_accuracy=found.accuracy
+                each, predictions=own, test_accuracy=own.accuracy
             )
     missing = tuple(each for each in outcomes if each.number not in used)
     title, arms = next(iter(used.values())).title, arms_with(group.arms, on_these)

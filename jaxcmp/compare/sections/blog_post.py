@@ -104,7 +104,7 @@ def setting_difference(
     weights that the run began from. The seed, and whatever the blog post does not state, may be
     anything.
     """
-    num_train = data.get("num_train")
+    num_train = data["num_train"]
     if origin and (origin.before or not _normal(origin.name).startswith(_normal(stated.seen))):
         return f"their weights were pretrained on {origin.words}, the blog post's on {stated.seen}"
     difference = _difference(stated.config, config)
