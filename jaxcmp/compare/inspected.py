@@ -11,7 +11,6 @@ from jaxcmp.errors import JaxcmpError
 from jaxcmp.runs.inspections import COUNTED
 
 State = Literal["trained", "initial"]
-STATES: tuple[State, State] = ("trained", "initial")
 Count = Literal["right", "kept"]
 Inspection = dict[str, Any]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, runs_of
 from jaxcmp.compare.document import Block, Cell, Column, Commands, Table, Text
-from jaxcmp.compare.inspected import STATES, InspectedArm, read_inspected
+from jaxcmp.compare.inspected import InspectedArm, read_inspected
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.classes import class_accuracies
@@ -24,6 +24,7 @@ from jaxcmp.compare.sections.why_questions import (
 from jaxcmp.compare.sections.why_similarity import similarity_parts
 from jaxcmp.compare.statistics.gap_share import share_of_gap
 from jaxcmp.compare.statistics.means import Lead, compare_runs
+from jaxcmp.runs.inspections import STATES
 
 TITLE = "Why"
 INSPECT = "jaxcmp.inspect"

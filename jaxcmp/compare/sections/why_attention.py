@@ -7,11 +7,12 @@ import numpy as np
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Axis, Block, Figure, Heatmap, Plot, Series, Text
-from jaxcmp.compare.inspected import STATES, InspectedArm, State
+from jaxcmp.compare.inspected import InspectedArm, State
 from jaxcmp.compare.sections.differences import in_words
 from jaxcmp.compare.sections.over_seeds import over_seeds
 from jaxcmp.compare.statistics.means import Estimate, estimate_mean
 from jaxcmp.compare.words import count
+from jaxcmp.runs.inspections import STATES
 
 LABELS = {"distance": "mean distance, pixels", "entropy": "entropy, % of uniform attention"}
 MARKS = {"uniform": "uniform attention, above", "window": "3x3 patches, below"}

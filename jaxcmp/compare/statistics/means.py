@@ -50,7 +50,18 @@ class Estimate:
 
     @property
     def lead(self) -> Lead:
-        return lead(self.mean - self.null, self.p_value)
+        """Returns which of two is ahead, by their difference and its (corrected) p value.
+
+        A lead is real where the p value is below 5 %, which is where the 95 % interval of the same
+        test leaves zero outside. To claim several leads at once, as of "A leads here and B there",
+        each of them has to be real, which keeps the error of the whole claim at 5 % (Berger 1982).
+        """
+        difference = self.mean - self.null
+        if abs(difference) <= ROUNDING:
+            return Lead.TIE
+        if self.p_value is None or not self.p_value < 1 - CONFIDENCE:
+            return Lead.UNKNOWN
+        return Lead.FIRST if difference > 0 else Lead.SECOND
 
     def times(self, factor: float) -> Self:
         """Returns the same in another unit; of -1, the second minus the first."""
@@ -59,20 +70,6 @@ class Estimate:
             low, high = sorted(factor * end for end in interval)
             interval = low, high
         return dataclasses.replace(self, mean=factor * self.mean, interval=interval)
-
-
-def lead(difference: float, p_value: float | None) -> Lead:
-    """Returns which of two is ahead, by their difference and its (corrected) p value.
-
-    A lead is real where the p value is below 5 %, which is where the 95 % interval of the same test
-    leaves zero outside. To claim several leads at once, as of "A leads here and B there", each of
-    them has to be real, which keeps the error of the whole claim at 5 % (Berger 1982).
-    """
-    if abs(difference) <= ROUNDING:
-        return Lead.TIE
-    if p_value is None or not p_value < 1 - CONFIDENCE:
-        return Lead.UNKNOWN
-    return Lead.FIRST if difference > 0 else Lead.SECOND
 
 
 def estimate_mean(values: Sequence[float], *, most: float = math.inf) -> Estimate:
