@@ -1,7 +1,6 @@
 """More than two arms: short names, every pair, and nothing chosen on the test images."""
 
 import dataclasses
-import io
 import itertools
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 import sections
 from sample_outcomes import make_arm
 from sample_runs import Sample, make_group
+from sections import console_text
 
 from jaxcmp.compare.arms import Arm, Group, ranked, runs_of
 from jaxcmp.compare.gaps import every_gap
@@ -19,7 +19,6 @@ from jaxcmp.compare.statistics.means import compare_runs
 from jaxcmp.compare.statistics.paired import holm
 from jaxcmp.compare.tables import render
 from jaxcmp.compare.verdict import chosen, title_of, verdict
-from jaxcmp.text import PlainConsole
 
 RATES = {"vit": (3e-4, 1e-3, 3e-3), "resnet": (0.03, 0.1, 0.3)}
 
@@ -232,10 +231,7 @@ def test_the_first_screen_of_six_arms_says_each_thing_once(six):
 
 
 def test_the_terminal_has_every_pair_too(six):
-    console = PlainConsole(file=io.StringIO(), width=200)
-    console.print(render(six))
-    assert isinstance(console.file, io.StringIO)
-    text = console.file.getvalue()
+    text = console_text(render(six), 200)
     lines = [line for line in text.splitlines() if " over " in line and " to " in line]
     assert len(lines) == 15
 

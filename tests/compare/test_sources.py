@@ -96,35 +96,26 @@ def test_a_run_inside_a_run_folder_is_a_run_too(tmp_path):
 
 
 @pytest.fixture
-def as_another_user():
-    """Root may read everything: as somebody else, permissions count."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(12345)
-    yield
-    os.seteuid(0)
+def closed():
+    """Runs of which one folder, and one file each of two others, may not be read.
 
-
-@pytest.fixture
-def open_to_all():
-    """A folder that every user may enter, unlike pytest's own."""
+    Root may read everything: as somebody else, permissions count. Every user may enter the folder
+    above, unlike pytest's own.
+    """
     with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+        root, is_root = Path(name), os.geteuid() == 0
+        root.chmod(0o755)
+        write_runs(root, *(Sample("vit", seed) for seed in range(4)))
+        for closed in ("0-vit-0", f"1-vit-1/{runs.METRICS}", f"2-vit-2/{runs.PREDICTIONS}"):
+            (root / closed).chmod(0)
+        if is_root:
+            os.seteuid(12345)
+        yield root
+        if is_root:
+            os.seteuid(0)
 
 
-@pytest.fixture
-def closed(open_to_all) -> Path:
-    """Runs of which one folder, and one file each of two others, may not be read."""
-    write_runs(open_to_all, *(Sample("vit", seed) for seed in range(4)))
-    (open_to_all / "0-vit-0").chmod(0)
-    (open_to_all / "1-vit-1" / runs.METRICS).chmod(0)
-    (open_to_all / "2-vit-2" / runs.PREDICTIONS).chmod(0)
-    return open_to_all
-
-
-def test_what_may_not_be_read_is_named_and_not_taken_for_empty(closed, as_another_user):
+def test_what_may_not_be_read_is_named_and_not_taken_for_empty(closed):
     outcomes, left_out = read_outcomes([closed])
     assert [outcome.seed for outcome in outcomes] == [3]
     assert [(Path(each.folder).name, each.reason) for each in left_out] == [

@@ -1,20 +1,15 @@
 """The printed comparison: every number with its n and spread, nothing where there is none."""
 
-import io
-
 import pytest
 from sample_outcomes import make_arm
+from sections import console_text
 
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.tables import render
-from jaxcmp.text import PlainConsole
 
 
 def printed(*arms: Arm, width: int = 80, pretrained: tuple[Arm, ...] = ()) -> str:
-    console = PlainConsole(file=io.StringIO(), width=width)
-    console.print(render(Group("cifar10", arms, pretrained=pretrained)))
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+    return console_text(render(Group("cifar10", arms, pretrained=pretrained)), width)
 
 
 @pytest.mark.parametrize("width", [80, 120])
