@@ -84,8 +84,8 @@ def test_data_without_a_version_have_none(group):
 
 
 def test_a_changed_source_is_said_to_be_and_an_unknown_one_too(group):
-    commits: dict[str, str | None] = {"vit": None, "resnet": "0123456789abcdef"}
-    changed = with_sessions(group, lambda o: {"git_commit": commits[o.name], "git_dirty": True})
+    by_arm: dict[str, str | None] = {"vit": None, "resnet": "0123456789abcdef"}
+    changed = with_sessions(group, lambda o: {"git_commit": by_arm[o.name], "git_dirty": True})
     table = sections.table(methods_section(changed), "Runs")
     commits = {sections.row(table, o.folder)["commit"].text for o in outcomes(changed)}
     assert commits == {"0123456789, changed", "unknown"}

@@ -7,7 +7,7 @@ from sample_runs import Sample, arm_named, make_group
 from scipy import stats
 
 from jaxcmp.compare.sections.why import stem_sentences, why_section
-from jaxcmp.compare.statistics.gap_share import share_of_gap
+from jaxcmp.compare.statistics.means import share_of_gap
 
 VIT, CONV, RESNET = [60.0, 61.0, 62.0], [66.0, 67.5, 68.0], [80.0, 81.0, 80.5]
 

@@ -15,8 +15,8 @@ from markupsafe import Markup, escape
 
 from jaxcmp.compare.document import Block, Cell, Column, Figure, LeftOut, Report, Table
 from jaxcmp.compare.pages.figures import Drawing, draw
-from jaxcmp.compare.pages.names import clean
 from jaxcmp.compare.pages.palette import NUM_ARMS, SIGNS, style_sheet
+from jaxcmp.compare.words import clean
 
 # Numbers of so many letters stay on one line, and so do words; what is longer needs some width.
 LOOSE, SHORT, LONG = 12, 18, 40

@@ -8,7 +8,7 @@ from sklearn.metrics import confusion_matrix
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import Axis, Block, Cell, Figure, Heatmap, Plot, Series, Table
-from jaxcmp.compare.sections import columns, differences
+from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, texts
 from jaxcmp.compare.statistics.means import Estimate, Lead
 from jaxcmp.compare.statistics.paired import holm, paired_difference, share_interval
@@ -95,7 +95,7 @@ def _sentence(group: Group, leader: Arm, other: Arm, gaps: Mapping[int, Estimate
         (other, leader, [*gaps][::-1], Lead.SECOND),
     ):
         if real := [c for c in ordered if gaps[c].lead is side]:
-            by = differences.in_words(gaps[real[0]], of="classes")
+            by = cells.in_words(gaps[real[0]], of="classes")
             parts.append(
                 f"{arm.name} scores higher than {rival.name} in {len(real)} of {num}, most in "
                 f"{group.class_labels[real[0]]}: by {by}"
@@ -116,7 +116,7 @@ def gap_table(group: Group, leader: Arm, other: Arm, gaps: Mapping[int, Estimate
     digits = cells.digits_of([each for own in (gaps, *accuracies) for each in own.values()])
     rows = []
     for c, gap in gaps.items():
-        row = [Cell(group.class_labels[c]), differences.as_cell(gap, runs, digits)]
+        row = [Cell(group.class_labels[c]), cells.as_cell(gap, runs, digits)]
         row.append(cells.p_value(gap.p_value, runs))
         for arm, own in zip((leader, other), accuracies, strict=True):
             row.append(cells.estimated(own[c], arm.runs, digits=digits, unit=" %"))

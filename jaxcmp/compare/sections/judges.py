@@ -8,7 +8,6 @@ import numpy as np
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.sections.blog_post import Claim, Speaker
-from jaxcmp.compare.sections.differences import as_text, in_words, surely
 from jaxcmp.compare.sections.rules import (
     Judgement,
     Undecided,
@@ -53,7 +52,7 @@ def class_gaps(classes: Sequence[str], speakers: Sequence[Speaker]) -> dict[str,
 
 
 def _said(found: Estimate) -> str:
-    return in_words(found, is_signed=True) + (f", {surely(found)}" if found.interval else "")
+    return cells.in_words(found, is_signed=True) + cells.surely(found)
 
 
 def judge_best(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
@@ -174,15 +173,15 @@ def judge_needs(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
     gain = compare_runs(own[0], own[1], most=100)
     more = contrast(own, (1, -1, -1, 1), most=100)
     reason = (
-        f"So much is {names[0]} above {names[1]}; that is {as_text(more)} more than {names[2]} is "
-        f"above {names[3]}."
+        f"So much is {names[0]} above {names[1]}; that is {cells.as_text(more)} more than "
+        f"{names[2]} is above {names[3]}."
     )
     return judge_leads([gain, more], _cell(claim, gain, speakers), reason)
 
 
 def _cell(claim: Claim, found: Estimate, speakers: Sequence[Speaker]) -> Cell:
     num = min(len(each.arm.outcomes) for each in speakers)
-    return Cell(f"{as_text(found)} {claim.unit}", found.mean, found.interval, num)
+    return Cell(f"{cells.as_text(found)} {claim.unit}", found.mean, found.interval, num)
 
 
 def _curve(speaker: Speaker, epochs: Sequence[int] = ()) -> tuple[list[int], np.ndarray]:

@@ -7,7 +7,7 @@ from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import Axis, Block, Cell, Column, Commands, Figure, Plot, Table, Text
 from jaxcmp.compare.evaluated import Evaluated, ImageSet, gaps_on, read_evaluated
 from jaxcmp.compare.gaps import Gap, gap
-from jaxcmp.compare.sections import columns, differences
+from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.commands import on_runs
 from jaxcmp.compare.sections.over_seeds import accuracies, sideways
@@ -91,7 +91,7 @@ def _change(group: Group, images: ImageSet, here: Gap) -> str:
     if before.lead is not Lead.FIRST or here.lead is not Lead.SECOND or not images.is_test:
         return ""
     first, second = here.first.name, here.second.name
-    by = differences.in_words(here.corrected, "points of accuracy", of="sets")
+    by = cells.in_words(here.corrected, "points of accuracy", of="sets")
     return (
         f"The leader changes on other images: on {images.title}, {second} is ahead of {first} by "
         f"{by}; on their own test images, {first} is ahead by {before.over_seeds.mean:.2f}."

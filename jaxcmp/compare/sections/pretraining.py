@@ -22,7 +22,6 @@ from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, texts, unanswered
 from jaxcmp.compare.sections.classes import class_gaps, gap_table
 from jaxcmp.compare.sections.commands import PUBLISHED, fine_tune, from_random, other_model, vary
-from jaxcmp.compare.sections.differences import as_cell, in_words
 from jaxcmp.compare.sections.over_seeds import accuracies, over_seeds
 from jaxcmp.compare.sections.pretraining_arms import (
     Pretrained,
@@ -105,7 +104,7 @@ def _gain_row(pretrained: Pretrained, baseline: Arm | None) -> list[Cell]:
     if baseline:
         found = compare_runs(arm.percents, baseline.percents, most=100)
         runs, apart = arm.runs + baseline.runs, ", ".join(differences(pretrained, baseline))
-        gain = [as_cell(found, runs), cells.p_value(found.p_value, runs)]
+        gain = [cells.as_cell(found, runs), cells.p_value(found.p_value, runs)]
         name = f"{baseline.name}, another {apart}" if apart else baseline.name
         random = [columns.accuracy_and_num(baseline), Cell(name)]
     return [
@@ -162,7 +161,7 @@ def _gap_row(label: str, num_train: int, gap: Estimate, arms: Sequence[Arm]) -> 
     return [
         Cell(label),
         cells.count(num_train, runs),
-        as_cell(gap, runs),
+        cells.as_cell(gap, runs),
         cells.p_value(gap.p_value, runs),
         Cell(", ".join(str(len(arm.runs)) for arm in arms)),
     ]
@@ -171,7 +170,7 @@ def _gap_row(label: str, num_train: int, gap: Estimate, arms: Sequence[Arm]) -> 
 def _gap_sentence(
     one: Pretrained, two: Pretrained, tuned: Estimate, random: Estimate, change: Estimate
 ) -> str:
-    before, after, by = (in_words(each, is_signed=True) for each in (random, tuned, change))
+    before, after, by = (cells.in_words(each, is_signed=True) for each in (random, tuned, change))
     text = (
         f"On {one.num_train:,} training images, {one.architecture} minus {two.architecture} is "
         f"{before} from random weights and {after} from pretrained ones: "

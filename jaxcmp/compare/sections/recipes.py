@@ -13,7 +13,6 @@ from jaxcmp.compare.document import Axis, Block, Cell, Figure, Plot, Suggestion,
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.commands import other_model, whole_study
-from jaxcmp.compare.sections.differences import as_cell, in_words, surely
 from jaxcmp.compare.sections.over_seeds import accuracies
 from jaxcmp.compare.statistics.means import Estimate, Lead, compare_runs, contrast
 from jaxcmp.compare.words import CLEAR
@@ -247,7 +246,7 @@ def effects_of(
     found.append((label, interaction, sum(runs, [])))
     alone = [f"{name} alone: {own} − {other}" for name in models]
     found += zip(alone, gains, runs, strict=True)
-    rows = [[Cell(n), as_cell(e, r), cells.p_value(e.p_value, r)] for n, e, r in found]
+    rows = [[Cell(n), cells.as_cell(e, r), cells.p_value(e.p_value, r)] for n, e, r in found]
     headings = columns.of_words("Effect") + columns.of_numbers("points [95 % interval]", "p")
     return sentences, Table("Effects on test accuracy", headings, rows, EFFECTS_NOTE)
 
@@ -258,7 +257,7 @@ def _turned(effect: Estimate, names: Names) -> Sequence[str]:
 
 
 def _size(effect: Estimate) -> str:
-    return in_words(effect) + (f", {surely(effect)}" if effect.interval else "")
+    return cells.in_words(effect) + cells.surely(effect)
 
 
 def _lead(effect: Estimate, names: Names) -> str:

@@ -12,7 +12,6 @@ from jaxcmp.compare.gaps import Gap, every_gap, gap
 from jaxcmp.compare.sections import columns, recipe
 from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.commands import another_seed
-from jaxcmp.compare.sections.differences import as_cell
 from jaxcmp.compare.statistics.convergence import epochs_to_converge
 from jaxcmp.compare.statistics.means import (
     MIN_RUNS,
@@ -170,7 +169,7 @@ def _mark(found: Sequence[Cell], lead: Lead, better: Sequence[Lead] = MORE) -> l
 
 
 def _accuracy_row(label: str, found: Gap) -> list[Cell]:
-    shown = as_cell(found.over_seeds, found.runs)
+    shown = cells.as_cell(found.over_seeds, found.runs)
     shown = cells.with_text(shown, f"{shown.text} points")
     accuracies = [columns.accuracy(arm) for arm in (found.first, found.second)]
     return [Cell(label), shown, *_mark(accuracies, found.lead)]

@@ -21,7 +21,6 @@ import numpy as np
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.sections.blog_post import Claim
-from jaxcmp.compare.sections.differences import as_text
 from jaxcmp.compare.statistics.means import (
     CONFIDENCE,
     Estimate,
@@ -92,7 +91,7 @@ def number(
     (first, *others), weights = arms, (1, -1)[: len(arms)]
     if others:
         found, num = compare_runs(first, *others, most=most), min(map(len, arms))
-        text = f"{as_text(found)} {claim.unit}"
+        text = f"{cells.as_text(found)} {claim.unit}"
     else:
         found, num = estimate_mean(first, most=most), len(first)
         text = cells.over_runs(first, found, digits=digits, unit=f" {claim.unit}")

@@ -13,7 +13,7 @@ from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, Outcome
 from jaxcmp.compare.document import Block, Cell, Column, Gallery, Picture, Table, Text
 from jaxcmp.compare.gaps import gap
-from jaxcmp.compare.sections import columns, differences
+from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, texts, unanswered
 from jaxcmp.compare.sections.commands import other_model
 from jaxcmp.compare.statistics.agreement import (
@@ -99,7 +99,7 @@ def _agreement_row(group: Group, name: str, pairs: Sequence[Pair]) -> list[Cell]
         cells.decimal(float(np.mean(known)) if known else None, runs, digits=3),
         cells.share(better, runs),
         cells.share(together, runs),
-        differences.as_cell(Estimate(100 * gain), runs),
+        cells.as_cell(Estimate(100 * gain), runs),
     ]
 
 
@@ -122,7 +122,7 @@ def _answer(leader: Arm, other: Arm) -> str:
         return "Both were tested on a single image, which says nothing of others."
     if found.mean < 0:
         return _answer(other, leader)
-    by = differences.in_words(found, also="paired over images, all seeds together")
+    by = cells.in_words(found, also="paired over images, all seeds together")
     said = f"over the same {leader.is_right.shape[1]:,}, {leader.name}"
     if found.lead is Lead.TIE:
         return f"On the test images, both are level: {said} and {other.name} are apart by {by}."

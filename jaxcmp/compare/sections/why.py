@@ -10,7 +10,6 @@ from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.classes import class_accuracies
 from jaxcmp.compare.sections.commands import on_runs
-from jaxcmp.compare.sections.differences import in_words
 from jaxcmp.compare.sections.why_attention import attention_parts
 from jaxcmp.compare.sections.why_pictures import picture_blocks
 from jaxcmp.compare.sections.why_questions import (
@@ -22,8 +21,7 @@ from jaxcmp.compare.sections.why_questions import (
     shuffled_tile,
 )
 from jaxcmp.compare.sections.why_similarity import similarity_parts
-from jaxcmp.compare.statistics.gap_share import share_of_gap
-from jaxcmp.compare.statistics.means import Lead, compare_runs
+from jaxcmp.compare.statistics.means import Lead, compare_runs, share_of_gap
 from jaxcmp.runs.inspections import STATES
 
 TITLE = "Why"
@@ -166,7 +164,7 @@ def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
     points = f"points {'more' if gain.mean >= 0 else 'less'}"
     text = (
         f"{conv.name} is {patch.name} with four convolutions in the place of its patches and of "
-        f"one block. With the same recipe it scores {in_words(gain, points)}"
+        f"one block. With the same recipe it scores {cells.in_words(gain, points)}"
     )
     if gap.lead is not Lead.FIRST:
         return f"{text}; there is no clear gap of {patch.name} to {ahead.name} that it could close."

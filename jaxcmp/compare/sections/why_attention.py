@@ -8,7 +8,6 @@ import numpy as np
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Axis, Block, Figure, Heatmap, Plot, Series, Text
 from jaxcmp.compare.inspected import InspectedArm, State
-from jaxcmp.compare.sections.differences import in_words
 from jaxcmp.compare.sections.over_seeds import over_seeds
 from jaxcmp.compare.statistics.means import Estimate, estimate_mean
 from jaxcmp.compare.words import count
@@ -76,7 +75,7 @@ def _change(by_seed: np.ndarray, unit: str) -> str:
     """A change within each seed, with its interval over seeds."""
     estimate = estimate_mean(by_seed.tolist())
     found = Estimate(estimate.mean, estimate.interval)
-    return in_words(found, unit, is_signed=True, also=count(len(by_seed), "seed"))
+    return cells.in_words(found, unit, is_signed=True, also=count(len(by_seed), "seed"))
 
 
 def _attention_figure(arm: InspectedArm, suffix: str) -> Figure:

@@ -10,7 +10,6 @@ from scipy import stats
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Axis, Figure, Heatmap, Plot, Series, Style
 from jaxcmp.compare.inspected import InspectedArm, State, mean_over
-from jaxcmp.compare.sections import differences
 from jaxcmp.compare.sections.over_seeds import over_seeds, sideways
 from jaxcmp.compare.statistics.means import Estimate, compare_runs
 from jaxcmp.compare.statistics.paired import holm
@@ -136,9 +135,9 @@ def find_gaps(
             continue
         x, y = (cells.decimals(float(np.mean(each))) for each in pair)
         said = question.sentence.format(a=first.arm.name, b=second.arm.name, x=x, y=y)
-        apart = differences.in_words(difference, "points apart", of="questions")
-        surely = f", {differences.surely(difference)}" if difference.interval else ""
-        gaps.append(Gap(question, (first, second), difference, f"{said}: {apart}{surely}."))
+        apart = cells.in_words(difference, "points apart", of="questions")
+        sentence = f"{said}: {apart}{cells.surely(difference)}."
+        gaps.append(Gap(question, (first, second), difference, sentence))
     return gaps
 
 

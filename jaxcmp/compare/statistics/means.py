@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 CONFIDENCE = 0.95
 # Of fewer runs each is shown: their t-interval would be wider than what it is about.
@@ -15,6 +15,8 @@ MIN_RUNS = 3
 # Accuracies are counts over at most some millions of answers: means that differ by less than this
 # are of equal counts, and differ only because sums of fractions are rounded.
 ROUNDING = 1e-12
+# Farther from the estimate, in units of the whole gap, an interval of a share says nothing.
+FARTHEST = 100.0
 
 
 class Lead(enum.Enum):
@@ -181,6 +183,36 @@ def compare_ratio(first: Sequence[float], second: Sequence[float]) -> Estimate:
     found = compare_runs(np.log(first).tolist(), np.log(second).tolist())
     interval = found.interval and (math.exp(found.interval[0]), math.exp(found.interval[1]))
     return Estimate(math.exp(found.mean), interval, found.p_value, null=1.0)
+
+
+def share_of_gap(
+    behind: Sequence[float], between: Sequence[float], ahead: Sequence[float]
+) -> Estimate:
+    """Returns how much of the way from `behind` to `ahead` the mean of `between` is, 1 for all.
+
+    The interval is Fieller's (1954), with a variance for each arm and Satterthwaite's degrees of
+    freedom: all shares that a t-test of the contrast does not reject. It is None where an arm has
+    fewer than three runs, no run differs from another, or the gap itself may be zero. Raises
+    ZeroDivisionError where both ends are equal.
+    """
+    groups = (behind, between, ahead)
+    low, middle, high = (float(np.mean(each)) for each in groups)
+    if high == low:
+        raise ZeroDivisionError("there is no gap to close")
+    share = (middle - low) / (high - low)
+    if min(map(len, groups)) < MIN_RUNS or all(map(is_constant, groups)):
+        return Estimate(share)
+
+    def rejected(candidate: float) -> float:
+        """Above 0 where the t-test rejects that this is the share."""
+        interval = contrast(groups, (candidate - 1, 1, -candidate)).interval
+        return max(interval[0], -interval[1]) if interval else math.inf
+
+    ends = [share - FARTHEST, share + FARTHEST]
+    if rejected(share) >= 0 or min(map(rejected, ends)) <= 0:
+        return Estimate(share)
+    least, most = (optimize.root_scalar(rejected, bracket=(end, share)).root for end in ends)
+    return Estimate(share, (least, most))
 
 
 def without_rounding(difference: float, values: Sequence[float]) -> float:
