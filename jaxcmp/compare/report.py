@@ -51,13 +51,10 @@ SECTIONS: tuple[Callable[[Group], Answer], ...] = (
     methods_section,
 )
 # How sure a lead is comes first, and what explains it before what goes with it.
-FINDINGS = [
-    SECTIONS.index(section)
-    for section in (
-        *(same_images_section, other_images_section, recipes_section, why_section),
-        *(cost_section, data_size_section, pretraining_section, classes_section, work_section),
-    )
-]
+FINDINGS = (
+    *(same_images_section, other_images_section, recipes_section, why_section),
+    *(cost_section, data_size_section, pretraining_section, classes_section, work_section),
+)
 MAX_FINDINGS = 5
 PAGE = "index.html"
 FIGURES = "figures"
@@ -133,8 +130,8 @@ def _names_drawn_before(path: Path) -> set[str]:
 
 
 def _comparison(group: Group, name: str) -> Comparison:
-    answers = [section(group) for section in SECTIONS]
-    suggestions = [suggestion for each in answers for suggestion in each.more]
+    answers = {section: section(group) for section in SECTIONS}
+    suggestions = [suggestion for each in answers.values() for suggestion in each.more]
     table = tradeoff(group)
     # The note of the table says what ± is.
     numbers = [NUMBERS] if len(group.arms) > 2 and table is None else []
@@ -146,10 +143,10 @@ def _comparison(group: Group, name: str) -> Comparison:
         verdict=[*answer(group), *about_recipes(group)],
         facts=facts(group),
         opening=opening_figure(group),
-        findings=first_findings([answers[index].findings for index in FINDINGS]),
+        findings=first_findings([answers[section].findings for section in FINDINGS]),
         tradeoff=table,
         notes=[*account(group), *numbers],
-        sections=[each.section for each in answers if each.section],
+        sections=[each.section for each in answers.values() if each.section],
         more=list({each.command: each for each in suggestions}.values()),
         runs=[run for arm in group.all_arms for run in arm.runs],
     )

@@ -10,7 +10,7 @@ from sample_evaluations import evaluate_sample
 from sample_runs import Sample, alter, make_group
 
 from jaxcmp.compare.arms import Group, runs_of
-from jaxcmp.compare.report import FINDINGS, SECTIONS, build
+from jaxcmp.compare.report import FINDINGS, build
 from jaxcmp.compare.sections.other_images import other_images_section
 from jaxcmp.compare.sections.results import results_section, tradeoff
 from jaxcmp.compare.statistics.means import compare_runs, estimate_mean
@@ -107,7 +107,7 @@ def test_the_first_screen_says_that_the_leader_changes(group, answer):
     )
     (comparison,) = build([group], []).comparisons
     assert sections.finding(answer) in [each.text for each in comparison.findings]
-    assert SECTIONS[FINDINGS[1]] is other_images_section
+    assert FINDINGS[1] is other_images_section
     assert "Of 2 sets of other images, resnet is ahead on" in sections.texts(answer)
 
 

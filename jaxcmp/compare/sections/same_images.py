@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.special import softmax
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.arms import Arm, Group, Outcome, runs_of
 from jaxcmp.compare.document import Block, Cell, Column, Gallery, Picture, Table, Text
 from jaxcmp.compare.gaps import gap
 from jaxcmp.compare.sections import columns
@@ -172,7 +172,7 @@ def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery | Text:
         )
     chosen = apart[np.argsort(-confidence[apart], kind="stable")][:NUM_PICTURES]
     ids, names = leader.outcomes[0].predictions.ids, group.class_labels
-    stored = _stored_pictures(arms, set(ids[chosen].tolist()))
+    stored = _stored_pictures(arms)
     pictures = []
     for i in chosen:
         lines = [f"is {names[group.labels[i]]}"]
@@ -191,14 +191,14 @@ def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery | Text:
     )
 
 
-def _stored_pictures(arms: Sequence[Arm], ids: set[int | str]) -> dict[int | str, np.ndarray]:
-    found: dict[int | str, np.ndarray] = {}
-    for outcome in (outcome for arm in arms for outcome in arm.outcomes):
-        if pictures := outcome.pictures:
-            for number, image in zip(pictures.ids.tolist(), pictures.images, strict=True):
-                if number in ids:
-                    found.setdefault(number, image)
-    return found
+def _stored_pictures(arms: Sequence[Arm]) -> dict[int | str, np.ndarray]:
+    """Returns the pictures that runs kept, by id; of several of one image, that of the first."""
+    kept = [outcome.pictures for outcome in runs_of(arms) if outcome.pictures]
+    return {
+        number: image
+        for pictures in reversed(kept)
+        for number, image in zip(pictures.ids.tolist(), pictures.images, strict=True)
+    }
 
 
 def mean_probabilities(arm: Arm) -> np.ndarray:
