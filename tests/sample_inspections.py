@@ -1,11 +1,13 @@
 """Inspections as the command writes them, with counts drawn around given shares."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sample_runs import Sample, make_group
 
+from jaxcmp.compare.arms import Group, runs_of
 from jaxcmp.inspect.inspector import changes_of
 from jaxcmp.runs import read_run
 from jaxcmp.runs.inspections import STATES, write_arrays, write_inspection
@@ -109,3 +111,13 @@ def inspect_sample(folder: Path, shares: Shares, digest: str = "0123") -> dict[s
     found["arrays"] = write_arrays(folder, make_arrays(config["seed"], is_vit, predictions))
     write_inspection(folder, found)
     return found
+
+
+def inspect_group(
+    root: Path, shares: Mapping[str, Shares], seeds: Iterable[int] = (0, 1, 2)
+) -> Group:
+    """Writes runs of each arm, by default three seeds, all inspected with the arm's shares."""
+    group = make_group(root, *(Sample(arm, seed) for arm in shares for seed in seeds))
+    for outcome in runs_of(group.arms):
+        inspect_sample(outcome.run.folder, shares[outcome.name])
+    return group

@@ -1,11 +1,13 @@
 """Outcomes of runs that say what the comparison groups by, and little else."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sample_files import session
 
-from jaxcmp.compare.arms import Outcome, outcome_of
+from jaxcmp.compare.arms import Arm, Outcome, outcome_of
 from jaxcmp.runs import Run
 from jaxcmp.runs.predictions import Predictions, Stored
 from jaxcmp.settings.configuration import NOTHING_GIVEN
@@ -49,7 +51,7 @@ def make_outcome(
         "multiply_adds": 365_107_584,
         "train_seconds": 60.0,
     }
-    environment = {"device": "cpu", "device_count": 1, "data": {"version": "3.0.2"}}
+    environment = session()
     told = {"schema": 1, **values, **result}
     run = Run(Path(folder), config, NOTHING_GIVEN, environment, {}, [], told, init or {})
     return outcome_of(run, Stored(predictions))
@@ -60,3 +62,12 @@ def make_seeds(accuracies: list[float], **kwargs: Any) -> list[Outcome]:
         make_outcome(make_config(seed=seed, **kwargs), f"runs/{seed}", test_accuracy=accuracy)
         for seed, accuracy in enumerate(accuracies)
     ]
+
+
+def make_arm(name: str, accuracies: list[float], *, device: str = "cpu") -> Arm:
+    """An arm with these accuracies, whose seeds take 25, 26, ... minutes."""
+    outcomes = (
+        dataclasses.replace(outcome, device=device, train_seconds=1500.0 + 60 * outcome.seed)
+        for outcome in make_seeds(accuracies, arm=name)
+    )
+    return Arm(name, tuple(outcomes))

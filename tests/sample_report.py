@@ -8,6 +8,7 @@ from PIL import Image
 
 from jaxcmp.compare.document import (
     Axis,
+    Block,
     Cell,
     Column,
     Commands,
@@ -285,6 +286,12 @@ def hostile_comparison() -> Comparison:
         [Fact(HOSTILE[5], HOSTILE[1], 0)],
         [Section('x"><b>', HOSTILE[6], blocks)],
     )
+
+
+def report_of(*blocks: Block, title: str = "S") -> Report:
+    """One comparison with one section, of these blocks."""
+    section = Section("s", title, list(blocks))
+    return Report([Comparison("c", "data", "Which?", [], ["An answer."], [], [section])], [], [])
 
 
 def sample_report() -> Report:

@@ -178,6 +178,11 @@ def make_group(root: Path, *samples: Sample) -> Group:
     return only
 
 
+def arm_named(group: Group, name: str) -> Arm:
+    (found,) = (arm for arm in group.arms if arm.name == name)
+    return found
+
+
 TWO_SEEDS_EACH = tuple(Sample(arm, seed) for arm in ("vit", "resnet") for seed in (0, 1))
 
 

@@ -1,6 +1,9 @@
 """Finds the parts of a section by its title, as a reader finds them."""
 
+import io
 from collections.abc import Iterator
+
+from rich.console import RenderableType
 
 from jaxcmp.compare.document import (
     Block,
@@ -16,6 +19,7 @@ from jaxcmp.compare.document import (
     Text,
 )
 from jaxcmp.compare.sections.answer import Answer
+from jaxcmp.text import PlainConsole
 
 Found = Section | Answer
 
@@ -36,6 +40,11 @@ def table(section: Found, title: str = "") -> Table:
     """The only table whose title has this in it."""
     tables = [block for block in parts(section) if isinstance(block, Table)]
     (found,) = (each for each in tables if title in each.title)
+    return found
+
+
+def some(found: Table | None) -> Table:
+    assert found is not None
     return found
 
 
@@ -108,3 +117,10 @@ def without_source(section: Found) -> Iterator[str]:
                     is_reference = isinstance(line, Series) and line.style == "reference"
                     if not line.runs and not is_reference:
                         yield f"{block.name}: {panel.title}"
+
+
+def console_text(shown: RenderableType, width: int) -> str:
+    """What a console of this width prints."""
+    file = io.StringIO()
+    PlainConsole(file=file, width=width).print(shown)
+    return file.getvalue()

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -205,19 +205,16 @@ def gathered(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     return found
 
 
-def with_training_accuracy(arm: Arm) -> Arm | None:
-    """The arm with its runs that recorded their training accuracy, without augmentation."""
-    recorded = [
-        outcome
-        for outcome in arm.outcomes
-        if all("train_accuracy" in epoch for epoch in outcome.epochs)
-    ]
-    return arm_of(arm, recorded)
+def arms_with(arms: Iterable[Arm], found: Mapping[int, Outcome]) -> list[Arm]:
+    """The arms with these of their runs, by number, and without those that have none."""
+    kept = [(arm, [found[number] for number in arm.runs if number in found]) for arm in arms]
+    return [dataclasses.replace(arm, outcomes=tuple(own)) for arm, own in kept if own]
 
 
-def arm_of(arm: Arm, outcomes: Sequence[Outcome]) -> Arm | None:
-    """The arm with these of its runs alone; None without any."""
-    return dataclasses.replace(arm, outcomes=tuple(outcomes)) if outcomes else None
+def firsts(alike: Iterable[list[T]]) -> tuple[list[T], list[tuple[T, T]]]:
+    """The first of each list, and each other item with the first of its list."""
+    alike = list(alike)
+    return [own[0] for own in alike], [(each, own[0]) for own in alike for each in own[1:]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -309,11 +306,9 @@ def ranked(arms: Sequence[Arm]) -> list[Arm]:
 
 def by_held_out(arms: Sequence[Arm]) -> list[Arm]:
     """Sorts arms by their accuracy on held-out images; none where some arm had none."""
-    accuracies = [arm.held_out_accuracy for arm in arms]
-    known = [accuracy for accuracy in accuracies if accuracy is not None]
-    if len(known) < len(arms):
-        return []
-    return [arms[i] for i in sorted(range(len(arms)), key=lambda i: -known[i])]
+    known = [(arm, arm.held_out_accuracy) for arm in arms if arm.held_out_accuracy is not None]
+    is_known = len(known) == len(arms)
+    return [arm for arm, _ in sorted(known, key=lambda each: -each[1])] if is_known else []
 
 
 def outcome_of(run: Run, stored: Stored) -> Outcome:

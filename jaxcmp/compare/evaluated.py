@@ -6,10 +6,9 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of, gathered, runs_of
+from jaxcmp.compare.arms import Arm, Group, Outcome, arms_with, gathered, runs_of
 from jaxcmp.compare.gaps import Gap, gaps
 from jaxcmp.runs.evaluations import Evaluation
-from jaxcmp.runs.predictions import Predictions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,17 +151,17 @@ def _image_set(group: Group, found: dict[int, Evaluation]) -> ImageSet:
     """Makes a set; of several choices of images, the one with the most runs counts."""
     chosen = Counter(map(_images, found.values())).most_common(1)[0][0]
     used = {number: each for number, each in found.items() if _images(each) == chosen}
-    arms = []
-    for arm in group.arms:
-        outcomes = [
-            _on(outcome, used[outcome.number].predictions)
-            for outcome in arm.outcomes
-            if outcome.number in used
-        ]
-        if mine := arm_of(arm, outcomes):
-            arms.append(mine)
-    missing = tuple(each for each in runs_of(group.arms) if each.number not in used)
-    return ImageSet(next(iter(used.values())).title, tuple(arms), used, missing)
+    outcomes = runs_of(group.arms)
+    on_these = {}
+    for each in outcomes:
+        if each.number in used:
+            own = used[each.number].predictions
+            on_these[each.number] = dataclasses.replace(
+                each, predictions=own, test_accuracy=own.accuracy
+            )
+    missing = tuple(each for each in outcomes if each.number not in used)
+    title, arms = next(iter(used.values())).title, arms_with(group.arms, on_these)
+    return ImageSet(title, tuple(arms), used, missing)
 
 
 def _images(evaluation: Evaluation) -> Hashable:
@@ -170,12 +169,6 @@ def _images(evaluation: Evaluation) -> Hashable:
     predictions, result = evaluation.predictions, evaluation.result
     ids_and_labels = predictions.ids.tobytes(), predictions.labels.tobytes()
     return evaluation.title, result["data"]["digest"], *ids_and_labels
-
-
-def _on(outcome: Outcome, predictions: Predictions) -> Outcome:
-    """The outcome of a run on other images."""
-    accuracy = predictions.accuracy
-    return dataclasses.replace(outcome, predictions=predictions, test_accuracy=accuracy)
 
 
 def _family(images: ImageSet) -> Hashable:
@@ -201,16 +194,13 @@ def _mean_of(members: Sequence[ImageSet]) -> ImageSet | None:
     shared = set.intersection(*(set(each.evaluations) for each in members))
     if len({each.first.title for each in members}) < max(len(members), 2) or not shared:
         return None
-    arms = []
-    for arm in first.arms:
-        outcomes = [_mean(each, members) for each in arm.outcomes if each.number in shared]
-        if mine := arm_of(arm, outcomes):
-            arms.append(mine)
+    means = {o.number: _mean(o, members) for o in runs_of(first.arms) if o.number in shared}
     name = first.first.result["data"]["name"]
     rest = first.first.title.removeprefix(name)
     title = f"{_stem(name)}{rest}, mean of {len(members):,} sets"
     evaluations = {number: first.evaluations[number] for number in sorted(shared)}
-    return ImageSet(title, tuple(arms), evaluations, num_sets=len(members))
+    arms = tuple(arms_with(first.arms, means))
+    return ImageSet(title, arms, evaluations, num_sets=len(members))
 
 
 def _mean(outcome: Outcome, members: Sequence[ImageSet]) -> Outcome:

@@ -13,24 +13,20 @@ from jaxcmp.compare.statistics.paired import holm, paired_difference
 class Gap:
     """The accuracy of one arm minus that of another, in points.
 
-    `over_seeds` is Welch's comparison, and `p_holm` its p value corrected for all gaps beside which
-    this one stands; `over_images` is that of the trained models, paired over the images.
+    `over_seeds` is Welch's comparison, and `corrected` the same with its p value corrected for all
+    gaps beside which this one stands; `over_images` is that of the trained models, paired over the
+    images.
     """
 
     first: Arm
     second: Arm
     over_seeds: Estimate
     over_images: Estimate
-    p_holm: float | None
+    corrected: Estimate
 
     @property
     def runs(self) -> list[int]:
         return self.first.runs + self.second.runs
-
-    @property
-    def corrected(self) -> Estimate:
-        """Returns the gap over seeds with the corrected p value."""
-        return dataclasses.replace(self.over_seeds, p_value=self.p_holm)
 
     @property
     def lead(self) -> Lead:
@@ -41,10 +37,9 @@ def gaps(pairs: Iterable[tuple[Arm, Arm]]) -> list[Gap]:
     """Compares the arms of each pair; Holm's correction is over all pairs."""
     pairs = list(pairs)
     over_seeds = [compare_runs(one.percents, two.percents, most=100) for one, two in pairs]
-    corrected = holm([each.p_value for each in over_seeds])
     return [
-        Gap(one, two, found, _over_images(one, two), p_value)
-        for (one, two), found, p_value in zip(pairs, over_seeds, corrected, strict=True)
+        Gap(one, two, found, _over_images(one, two), corrected)
+        for (one, two), found, corrected in zip(pairs, over_seeds, holm(over_seeds), strict=True)
     ]
 
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Sequence
 from typing import get_args
 
-from jaxcmp.compare.arms import Arm, Group, Outcome, gathered
+from jaxcmp.compare.arms import Arm, Group, Outcome, firsts, gathered
 from jaxcmp.compare.recipe_keys import TRAIN_FRACTION, Settings, short_names, unsized, untimed
-from jaxcmp.compare.versions import count_seeds_once, keep_apart
+from jaxcmp.compare.versions import keep_apart, seeds_again
 from jaxcmp.compare.words import count
 from jaxcmp.settings.keys import KEYS, name_of_images
 
@@ -23,7 +23,7 @@ def group(outcomes: Sequence[Outcome], by: Sequence[str] = ()) -> list[Group]:
     has.
     """
     outcomes = keep_apart(_sources_apart(_crossings(outcomes)), by)
-    kept, repeated = count_seeds_once(outcomes)
+    kept, repeated = firsts(seeds_again(outcomes))
     numbered = [dataclasses.replace(each, number=i) for i, each in enumerate(kept)]
     parts = gathered(numbered, lambda each: each.data)
     again = gathered(repeated, lambda pair: pair[0].data)
@@ -152,13 +152,9 @@ def _other_lengths(outcomes: Sequence[Outcome]) -> set[Settings]:
     }
 
 
-def _recipe(outcome: Outcome) -> Settings:
-    return outcome.recipe
-
-
 def _arms(outcomes: Sequence[Outcome]) -> tuple[Arm, ...]:
     """Makes the arms, sorted by name, which is the order of their colours."""
-    runs = gathered(outcomes, _recipe)
+    runs = gathered(outcomes, lambda each: each.recipe)
     names = labels([own[0].title for own in runs.values()], list(runs))
     named = sorted(zip(names, runs, strict=True))
     return tuple(Arm(name, tuple(runs[key]), index) for index, (name, key) in enumerate(named))
@@ -187,7 +183,7 @@ def _beside(
 
     What `told_by` leaves of a recipe tells apart arms of one title.
     """
-    runs = gathered(outcomes, _recipe)
+    runs = gathered(outcomes, lambda each: each.recipe)
     homes = [home_of(own[0]) for own in runs.values()]
     titles = [title_of(own[0], home) for own, home in zip(runs.values(), homes, strict=True)]
     named = zip(labels(titles, list(map(told_by, runs))), runs.values(), homes, strict=True)

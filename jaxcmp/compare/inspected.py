@@ -6,12 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxcmp.compare.arms import Arm, Group, Outcome, arm_of, gathered, runs_of
+from jaxcmp.compare.arms import Arm, Group, Outcome, arms_with, gathered, runs_of
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.runs.inspections import COUNTED
 
 State = Literal["trained", "initial"]
-STATES: tuple[State, State] = ("trained", "initial")
 Count = Literal["right", "kept"]
 Inspection = dict[str, Any]
 
@@ -124,11 +123,9 @@ def read_inspected(group: Group) -> Inspected:
     used = max(alike.values(), key=len, default=[])
     missing = [each for each in outcomes if each.number not in used]
     arms = {}
-    for arm in group.arms:
-        own = arm_of(arm, [outcome for outcome in arm.outcomes if outcome.number in used])
-        if own is not None:
-            inspections, arrays = zip(*(found[each.number] for each in own.outcomes), strict=True)
-            arms[arm.index] = InspectedArm(own, inspections, arrays)
+    for arm in arms_with(group.arms, {o.number: o for o in outcomes if o.number in used}):
+        inspections, arrays = zip(*(found[number] for number in arm.runs), strict=True)
+        arms[arm.index] = InspectedArm(arm, inspections, arrays)
     return Inspected(arms, missing, faults)
 
 

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from jaxcmp import files
 from jaxcmp.compare.accounting import about_recipes, account
-from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import (
     Block,
     Comparison,
@@ -40,8 +40,7 @@ from jaxcmp.compare.sections.same_images import same_images_section
 from jaxcmp.compare.sections.settings_tried import settings_tried_section
 from jaxcmp.compare.sections.why import why_section
 from jaxcmp.compare.sections.work import work_section
-from jaxcmp.compare.several import NUMBERS, title_of
-from jaxcmp.compare.verdict import answer
+from jaxcmp.compare.verdict import NUMBERS, answer, title_of
 from jaxcmp.runs import config_hash
 
 # In the order in which they are read.
@@ -52,13 +51,10 @@ SECTIONS: tuple[Callable[[Group], Answer], ...] = (
     methods_section,
 )
 # How sure a lead is comes first, and what explains it before what goes with it.
-FINDINGS = [
-    SECTIONS.index(section)
-    for section in (
-        *(same_images_section, other_images_section, recipes_section, why_section),
-        *(cost_section, data_size_section, pretraining_section, classes_section, work_section),
-    )
-]
+FINDINGS = (
+    *(same_images_section, other_images_section, recipes_section, why_section),
+    *(cost_section, data_size_section, pretraining_section, classes_section, work_section),
+)
 MAX_FINDINGS = 5
 PAGE = "index.html"
 FIGURES = "figures"
@@ -76,7 +72,11 @@ def build(
     if len(comparisons) > 1:
         comparisons = [_with_own_names(each) for each in comparisons]
     arms = [arm for each in groups for arm in each.all_arms]
-    runs = {outcome.number: _source(arm, outcome) for arm in arms for outcome in arm.outcomes}
+    runs = {
+        each.number: Source(each.folder, arm.name, each.seed, config_hash(each.run.config))
+        for arm in arms
+        for each in arm.outcomes
+    }
     told = {os.path.realpath(each.folder) for each in missing}
     return Report(
         comparisons,
@@ -130,23 +130,23 @@ def _names_drawn_before(path: Path) -> set[str]:
 
 
 def _comparison(group: Group, name: str) -> Comparison:
-    answers = [section(group) for section in SECTIONS]
-    suggestions = [suggestion for each in answers for suggestion in each.more]
+    answers = {section: section(group) for section in SECTIONS}
+    suggestions = [suggestion for each in answers.values() for suggestion in each.more]
     table = tradeoff(group)
     # The note of the table says what ± is.
     numbers = [NUMBERS] if len(group.arms) > 2 and table is None else []
     return Comparison(
         id=name,
         data=group.data,
-        title=_title(group.arms),
+        title=title_of(group.arms),
         arms=[arm.name for arm in group.arms],
         verdict=[*answer(group), *about_recipes(group)],
         facts=facts(group),
         opening=opening_figure(group),
-        findings=first_findings([answers[index].findings for index in FINDINGS]),
+        findings=first_findings([answers[section].findings for section in FINDINGS]),
         tradeoff=table,
         notes=[*account(group), *numbers],
-        sections=[each.section for each in answers if each.section],
+        sections=[each.section for each in answers.values() if each.section],
         more=list({each.command: each for each in suggestions}.values()),
         runs=[run for arm in group.all_arms for run in arm.runs],
     )
@@ -161,10 +161,6 @@ def first_findings(by_section: Sequence[Sequence[Finding]]) -> list[Finding]:
     ]
     chosen = sorted(found, key=lambda each: each[:2])[:MAX_FINDINGS]
     return [finding for _, _, finding in sorted(chosen, key=lambda each: (each[1], each[0]))]
-
-
-def _title(arms: Sequence[Arm]) -> str:
-    return title_of(arms) if len(arms) > 2 else f"{' or '.join(arm.name for arm in arms)}?"
 
 
 def _with_own_names(comparison: Comparison) -> Comparison:
@@ -182,7 +178,3 @@ def _with_own_names(comparison: Comparison) -> Comparison:
     ]
     opening = comparison.opening and rename(comparison.opening)
     return structs.replace(comparison, sections=sections, opening=opening)
-
-
-def _source(arm: Arm, outcome: Outcome) -> Source:
-    return Source(outcome.folder, arm.name, outcome.seed, config_hash(outcome.run.config))

@@ -1,11 +1,11 @@
 """Finds, reads and checks run folders, counts each once, and says why others are left out."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from jaxcmp import files
-from jaxcmp.compare.arms import Outcome, gathered, outcome_of
+from jaxcmp.compare.arms import Outcome, firsts, gathered, outcome_of
 from jaxcmp.compare.document import LeftOut
 from jaxcmp.compare.soundness import check_run
 from jaxcmp.errors import CommandError, JaxcmpError
@@ -30,27 +30,20 @@ def read_outcomes(folders: Sequence[Path]) -> tuple[list[Outcome], list[LeftOut]
         names = ", ".join(f"{each.folder}{each.reason.removeprefix(NO_RUN)}" for each in left_out)
         where = f" in {names}" if names else ""
         raise CommandError(f"{NO_RUN} given or found{where}; give some, for example: runs/*/*")
-    kept, copies = drop_copies(found)
+    kept, copies = firsts(gathered(found, _content).values())
     left_out += [LeftOut(copy.folder, f"the same run as {first.folder}") for copy, first in copies]
     return kept, left_out
 
 
-def drop_copies(
-    outcomes: Iterable[Outcome],
-) -> tuple[list[Outcome], list[tuple[Outcome, Outcome]]]:
-    """The first of runs with the same results, and each copy with the run that it is a copy of.
+def _content(outcome: Outcome) -> tuple[object, ...]:
+    """Tells copies: they have the same bytes in their predictions and their result.
 
-    A copy has the same bytes in its predictions and its result, whatever seed is written beside
-    them. Any other run was trained by itself, be it with the same seed.
+    Whatever seed is written beside them. Any other run was trained by itself, be it with the same
+    seed.
     """
-
-    def content(outcome: Outcome) -> tuple[object, ...]:
-        weights = outcome.origin.sha256 if outcome.origin else None
-        digests = [_digest(outcome.run.folder / name) for name in (PREDICTIONS, RESULT)]
-        return outcome.recipe, outcome.data, weights, *digests
-
-    same = gathered(outcomes, content).values()
-    return [own[0] for own in same], [(each, own[0]) for own in same for each in own[1:]]
+    weights = outcome.origin.sha256 if outcome.origin else None
+    digests = [_digest(outcome.run.folder / name) for name in (PREDICTIONS, RESULT)]
+    return outcome.recipe, outcome.data, weights, *digests
 
 
 def _digest(path: Path) -> str:

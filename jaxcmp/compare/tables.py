@@ -49,7 +49,7 @@ def pairs_table(arms: Sequence[Arm]) -> Table:
             f"{gap.first.name} over {gap.second.name}",
             f"{gap.over_seeds.mean:.2f}",
             " to ".join(bounds) or "–",
-            short_p(gap.p_holm),
+            short_p(gap.corrected.p_value),
         )
     return table
 
@@ -63,7 +63,7 @@ def arms_table(arms: Sequence[Arm]) -> Table:
         shown, first = percent(arm.accuracies, arm.runs), arm.outcomes[0]
         sizes = (f"{first.parameters:,}", f"{first.multiply_adds:,}")
         cells = [arm.name, shown.text.removesuffix(" %"), str(shown.num), *sizes]
-        for device, seconds, _ in durations(arm):
+        for device, seconds in durations(arm).items():
             table.add_row(*cells, duration(float(np.mean(seconds))), device)
             cells = [""] * len(cells)
     return table

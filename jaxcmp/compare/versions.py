@@ -19,10 +19,10 @@ CHANGED = ", changed"
 
 def commit_of(session: Mapping[str, Any]) -> str:
     """The commit in short, and whether the code differed from it."""
-    commit = session.get("git_commit")
+    commit = session["git_commit"]
     if commit is None:
         return "unknown"
-    return f"{commit[:10]}{CHANGED if session.get('git_dirty') else ''}"
+    return f"{commit[:10]}{CHANGED if session['git_dirty'] else ''}"
 
 
 def keep_apart(outcomes: Sequence[Outcome], keys: Sequence[str]) -> list[Outcome]:
@@ -46,10 +46,8 @@ def keep_apart(outcomes: Sequence[Outcome], keys: Sequence[str]) -> list[Outcome
     return result
 
 
-def count_seeds_once(
-    outcomes: Sequence[Outcome],
-) -> tuple[list[Outcome], list[tuple[Outcome, Outcome]]]:
-    """The first run of each seed in an arm, and each further one with the first.
+def seeds_again(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+    """The runs of each seed in an arm, the first one begun first.
 
     A seed that was trained again gives no independent run. Runs from other weights are independent,
     whatever their own seed.
@@ -59,11 +57,10 @@ def count_seeds_once(
         weights = outcome.origin.sha256 if outcome.origin else None
         return outcome.recipe, outcome.data, outcome.seed, weights
 
-    same = [
-        sorted(own, key=lambda each: str(each.run.sessions[0].get("start")))
+    return [
+        sorted(own, key=lambda each: each.run.sessions[0]["start"])
         for own in gathered(outcomes, seed_of).values()
     ]
-    return [own[0] for own in same], [(each, own[0]) for own in same for each in own[1:]]
 
 
 def value_of(outcome: Outcome, key: str) -> str | None:
@@ -84,8 +81,7 @@ def packages_of(*outcomes: Outcome) -> dict[str, list[str]]:
     """The versions of each package, and of Python, in the order of the sessions of these runs."""
     found: dict[str, list[str]] = {}
     for session in (session for each in outcomes for session in each.run.sessions):
-        python = {PYTHON: session["python"]} if "python" in session else {}
-        for name, version in (python | session.get("packages", {})).items():
+        for name, version in ({PYTHON: session["python"]} | session["packages"]).items():
             if version not in found.setdefault(name, []):
                 found[name].append(version)
     return found

@@ -5,7 +5,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,7 @@ INSPECTION = "inspect.json"
 ARRAYS = "inspect.npz"
 # Measures that count answers to changed images.
 COUNTED = ("shifts", "places", "arrangement", "corruptions")
-STATES = ("trained", "initial")
+STATES: tuple[Literal["trained"], Literal["initial"]] = ("trained", "initial")
 
 
 def digest_of(ids: np.ndarray) -> str:

@@ -1,14 +1,14 @@
 """The page for readers who hear it or use a keyboard: what a tool such as axe would complain of."""
 
 import itertools
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from sample_report import sample_report
+from page_reader import Element, Page
+from sample_report import report_of, sample_report
 from sample_runs import Sample, make_groups
 
-from jaxcmp.compare.document import Cell, Column, Comparison, Report, Section, Table
+from jaxcmp.compare.document import Cell, Column, Table
 from jaxcmp.compare.pages.page import render_html
 from jaxcmp.compare.report import build
 
@@ -16,45 +16,9 @@ LANDMARKS = {"main", "nav", "aside", "footer", "header"}
 NAMED = {"button", "th", "a", "h1", "h2", "h3", "summary"}
 
 
-class Reader(HTMLParser):
-    """Collects elements as (tag, attributes, text inside)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[tuple[str, dict[str, str], list[str]]] = []
-        self.elements: list[tuple[str, dict[str, str], str]] = []
-
-    def handle_starttag(self, tag, attrs):
-        self.open.append((tag, {key: value or "" for key, value in attrs}, []))
-        if tag in {"meta", "link", "img", "br"}:
-            self.handle_endtag(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        self.handle_endtag(tag)
-
-    def handle_endtag(self, tag):
-        while self.open:
-            name, attributes, text = self.open.pop()
-            self.elements.append((name, attributes, "".join(text).strip()))
-            if name == tag:
-                return
-
-    def handle_data(self, data):
-        hidden = any(attributes.get("aria-hidden") == "true" for _, attributes, _ in self.open)
-        for _, _, text in () if hidden else self.open:
-            text.append(data)
-
-
-def read(page: str) -> list[tuple[str, dict[str, str], str]]:
-    reader = Reader()
-    reader.feed(page)
-    return reader.elements
-
-
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory) -> dict[str, str]:
-    """A page of two arms, one of three, and one of two data sets whose comparisons are alike."""
+def pages(tmp_path_factory) -> dict[str, list[Element]]:
+    """Elements of a page of two arms, one of three, and one of two comparisons that are alike."""
     root: Path = tmp_path_factory.mktemp("runs")
     three = [
         Sample(arm, num_validation=40, config={"schedule.peak_learning_rate": rate})
@@ -66,8 +30,8 @@ def pages(tmp_path_factory) -> dict[str, str]:
         "three": make_groups(root / "three", *three),
         "sets": make_groups(root / "sets", *two, *(Sample(s.arm, num_test=100) for s in two)),
     }
-    made = {name: render_html(build(each, [])) for name, each in groups.items()}
-    return made | {"sample": render_html(sample_report())}
+    reports = {name: build(each, []) for name, each in groups.items()} | {"sample": sample_report()}
+    return {name: Page(render_html(report)).elements for name, report in reports.items()}
 
 
 NAMES = ("two", "three", "sets", "sample")
@@ -75,14 +39,14 @@ NAMES = ("two", "three", "sets", "sample")
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_button_heading_and_link_has_a_name(pages, name):
-    found = [each for each in read(pages[name]) if each[0] in NAMED]
+    found = [each for each in pages[name] if each[0] in NAMED]
     assert len(found) > 40
     assert not [each for each in found if not each[2] and not each[1].get("aria-label")]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_landmarks_of_one_kind_have_names_of_their_own(pages, name):
-    elements = read(pages[name])
+    elements = pages[name]
     texts = {attributes["id"]: text for _, attributes, text in elements if "id" in attributes}
     names = [
         (
@@ -97,7 +61,7 @@ def test_landmarks_of_one_kind_have_names_of_their_own(pages, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_ids_are_unique_and_what_is_referred_to_is_there(pages, name):
-    elements = [attributes for _, attributes, _ in read(pages[name])]
+    elements = [attributes for _, attributes, _ in pages[name]]
     ids = [each["id"] for each in elements if "id" in each]
     assert len(ids) == len(set(ids))
     referred = {each["aria-labelledby"] for each in elements if "aria-labelledby" in each}
@@ -107,14 +71,14 @@ def test_ids_are_unique_and_what_is_referred_to_is_there(pages, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_headings_descend_one_level_at_a_time_from_the_title(pages, name):
-    levels = [int(tag[1]) for tag, *_ in read(pages[name]) if tag in {"h1", "h2", "h3", "h4"}]
+    levels = [int(tag[1]) for tag, *_ in pages[name] if tag in {"h1", "h2", "h3", "h4"}]
     assert levels.count(1) == 1 and levels[0] == 1
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_pictures_figures_and_what_scrolls_can_be_reached_and_are_named(pages, name):
-    for tag, attributes, _ in read(pages[name]):
+    for tag, attributes, _ in pages[name]:
         if tag == "img":
             assert attributes["alt"]
         if attributes.get("role") in {"img", "group"}:
@@ -129,7 +93,6 @@ def test_a_heading_without_words_is_no_heading_and_sorts_nothing():
         [Column(" ", False), Column("\t"), Column("n")],
         [[Cell(""), Cell("1", 1), Cell("2", 2)]],
     )
-    comparison = Comparison("c", "d", "t", [], ["a"], [], [Section("s", "S", [table])])
-    elements = read(render_html(Report([comparison], [], [])))
+    elements = Page(render_html(report_of(table))).elements
     assert [text for tag, _, text in elements if tag in {"th", "button"}] == ["n", "n"]
     assert len([tag for tag, *_ in elements if tag == "td"]) == 5

@@ -43,9 +43,10 @@ def address(tmp_path_factory) -> str:
 @pytest.fixture
 def visit(browser: Browser, address: str):
     """Opens the report at a size; fails if it complains, or asks for anything but itself."""
-    complaints, asked, pages = [], [], []
+    complaints, asked, pages, urls = [], [], [], {address}
 
-    def open_page(size=DESKTOP, **options) -> Page:
+    def open_page(size=DESKTOP, url=address, **options) -> Page:
+        urls.add(url)
         width, height = size
         page = browser.new_page(viewport={"width": width, "height": height}, **options)
         pages.append(page)
@@ -53,14 +54,14 @@ def visit(browser: Browser, address: str):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
         page.on("request", lambda request: asked.append(request.url))
-        page.goto(address)
+        page.goto(url)
         return page
 
     yield open_page
     for page in pages:
         page.close()
     assert not complaints
-    outside = [url for url in asked if not url.startswith((address, "data:"))]
+    outside = [url for url in asked if not url.startswith((*urls, "data:"))]
     assert asked and not outside
 
 
@@ -223,10 +224,9 @@ def of_two_arms(tmp_path_factory) -> str:
 
 
 def test_a_phone_shows_the_name_and_the_column_that_decides_and_says_which_tables_scroll(
-    browser, of_two_arms
+    visit, of_two_arms
 ):
-    page = browser.new_page(viewport={"width": PHONE[0], "height": PHONE[1]})
-    page.goto(of_two_arms)
+    page = visit(PHONE, of_two_arms)
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
     page.wait_for_timeout(100)
     found = page.evaluate(
@@ -243,7 +243,6 @@ def test_a_phone_shows_the_name_and_the_column_that_decides_and_says_which_table
           ];
         })"""
     )
-    page.close()
     assert any(scrolls for *_, scrolls, _ in found)
     assert all(scrolls == is_said for *_, scrolls, is_said in found)
     seen = {title: heads for title, heads, *_ in found}
@@ -253,35 +252,27 @@ def test_a_phone_shows_the_name_and_the_column_that_decides_and_says_which_table
     assert "seconds to vit" in seen["Multiply-adds beside seconds"]
 
 
-def test_an_interval_stays_on_one_line_on_a_desktop(browser, of_two_arms):
-    page = browser.new_page(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
-    page.goto(of_two_arms)
+def test_an_interval_stays_on_one_line_on_a_desktop(visit, of_two_arms):
+    page = visit(url=of_two_arms)
     lines = page.evaluate(
         "[...document.querySelectorAll('.whole')].map((each) => each.getClientRects().length)"
     )
-    page.close()
     assert len(lines) > 10 and set(lines) <= {0, 1}
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
-def test_axe_finds_nothing_to_complain_of(browser, address, of_three_arms, size, colours):
+def test_axe_finds_nothing_to_complain_of(visit, address, of_three_arms, size, colours):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     for url in (address, of_three_arms):
-        width, height = size
-        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=colours)
-        page.goto(url)
-        found = axe.Axe().run(page)
-        page.close()
+        found = axe.Axe().run(visit(size, url, color_scheme=colours))
         assert not found.response["violations"], found.generate_report()
 
 
-def test_a_button_copies_a_command_and_paper_has_what_the_page_folds(browser, of_three_arms):
-    page = browser.new_page()
-    page.goto(of_three_arms)
+def test_a_button_copies_a_command_and_paper_has_what_the_page_folds(visit, of_three_arms):
+    page = visit(url=of_three_arms)
     assert not page.evaluate("document.querySelector('details').open")
     page.locator(".more .copy").first.click()
     page.locator(".more .copy", has_text="Copied").wait_for()
     page.pdf()
     assert page.evaluate("[...document.querySelectorAll('details')].every((each) => each.open)")
-    page.close()

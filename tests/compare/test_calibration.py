@@ -134,17 +134,14 @@ def test_a_model_that_is_sure_of_nine_tenths_and_right_seven_times_in_ten_errs_b
 
 def test_reliability_has_the_mean_confidence_and_accuracy_of_each_bin():
     logits, labels = draw(152, sharpness=2)
-    curve = reliability(logits, labels)
+    confidences, accuracies, bins = reliability(logits, labels)
     table = np.array(probabilities(logits))
     is_right = table.argmax(axis=1) == labels
-    assert len(curve.accuracy) == curve.bins.max() + 1 > 2
-    for index, (confidence, accuracy) in enumerate(
-        zip(curve.confidence, curve.accuracy, strict=True)
-    ):
-        own = curve.bins == index
-        assert confidence == pytest.approx(table.max(axis=1)[own].mean())
-        assert accuracy == pytest.approx(is_right[own].mean())
-    assert (np.diff(curve.confidence) > 0).all()
+    assert len(accuracies) == bins.max() + 1 > 2
+    for index, pair in enumerate(zip(confidences, accuracies, strict=True)):
+        own = bins == index
+        assert pair == pytest.approx((table.max(axis=1)[own].mean(), is_right[own].mean()))
+    assert (np.diff(confidences) > 0).all()
 
 
 def test_bins_of_equal_width_are_tenths_joined_where_they_hold_few():

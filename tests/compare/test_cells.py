@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from sample_arms import make_arm
+from sample_outcomes import make_arm
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm
@@ -133,9 +133,39 @@ def test_operations_are_told_to_three_digits_under_the_prefix_that_fits(value, t
 def test_times_on_different_machines_stay_apart():
     arm = make_arm("vit", [0.9, 0.9, 0.9])
     first, second, third = arm.outcomes
-    second = dataclasses.replace(second, device="T4", number=1)
-    third = dataclasses.replace(third, number=2)
-    assert cells.durations(Arm("vit", (first, second, third))) == [
-        ("cpu", [1500.0, 1620.0], [0, 2]),
-        ("T4", [1560.0], [1]),
-    ]
+    second = dataclasses.replace(second, device="T4")
+    found = cells.durations(Arm("vit", (first, second, third)))
+    assert found == {"cpu": [1500.0, 1620.0], "T4": [1560.0]}
+
+
+GAP = Estimate(-5.0, (-6.0, -4.0), 0.0004)
+
+
+@pytest.mark.parametrize(
+    ("found", "options", "words"),
+    [
+        (GAP, {}, "5.00 points (95 % interval 4.00 to 6.00, p < 0.001)"),
+        (GAP, {"is_signed": True}, "−5.00 points (95 % interval −6.00 to −4.00, p < 0.001)"),
+        (
+            *(GAP, {"of": "classes"}),
+            "5.00 points (95 % interval 4.00 to 6.00, p < 0.001 after Holm's correction for all "
+            "classes)",
+        ),
+        (
+            *(Estimate(5.0, None, 0.1), {"also": "n = 3"}),
+            "5.00 points (seeds equal within each arm, p = 0.1, n = 3)",
+        ),
+        (
+            Estimate(5.0),
+            {},
+            "5.00 points (too few seeds, or equal ones, for an interval)",
+        ),
+    ],
+)
+def test_a_size_has_its_interval_and_p_value_or_says_why_not(found, options, words):
+    assert cells.in_words(found, **options) == words
+
+
+def test_a_size_without_a_sign_is_the_same_from_either_side():
+    assert cells.in_words(GAP) == cells.in_words(GAP.times(-1))
+    assert cells.as_text(GAP) == "−5.00 [−6.00, −4.00]"

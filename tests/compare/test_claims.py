@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import sample_runs
 import sections
+from msgspec import structs
 from sample_claims import CLAIMS, POST, post_speakers
 
 from jaxcmp.compare.document import Table, Text
@@ -121,7 +122,7 @@ def test_what_is_open_asks_for_the_first_seed_that_is_not_there():
 
 
 def test_only_arms_of_claims_left_open_get_commands():
-    post = dataclasses.replace(POST, claims=(CLAIMS["vit-accuracy"], CLAIMS["resnet-accuracy"]))
+    post = structs.replace(POST, claims=(CLAIMS["vit-accuracy"], CLAIMS["resnet-accuracy"]))
     for evidence, expected in (
         (post_speakers(), []),
         (post_speakers(resnet={"curve": {1: [0.5]}}), OWN[1:]),
@@ -141,5 +142,5 @@ def test_the_answer_counts_the_verdicts():
 
 
 def test_a_blog_post_without_claims_about_classes_has_one_table():
-    post = dataclasses.replace(POST, claims=POST.claims[:3])
+    post = structs.replace(POST, claims=POST.claims[:3])
     assert len(tables(judged(post_speakers(), post))) == 1

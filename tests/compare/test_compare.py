@@ -93,11 +93,8 @@ DAMAGE = {
     "damaged pictures": (runs.PREDICTIONS, damaged_arrays("pictures")),
     "damaged held-out logits": (runs.PREDICTIONS, damaged_arrays("validation_logits")),
     "damaged logits": (runs.PREDICTIONS, damaged_arrays("logits")),
-    "environment.json missing": (runs.ENVIRONMENT, Path.unlink),
     "predictions.npz missing": (runs.PREDICTIONS, Path.unlink),
     "result.json missing": (runs.RESULT, Path.unlink),
-    "cost.json missing": (runs.COST, Path.unlink),
-    "metrics.jsonl missing": (runs.METRICS, Path.unlink),
 }
 
 
@@ -129,10 +126,15 @@ def test_a_folder_that_is_no_run_is_named_beside_those_that_are(sound, tmp_path,
 
 
 def test_without_any_run_folder_the_command_is_wrong(tmp_path, capsys):
-    for folders in ([], [tmp_path], [tmp_path / "nothing"]):
+    nothing = tmp_path / "nothing"
+    for folders, named in (
+        ([], ""),
+        ([tmp_path], f" in {tmp_path}"),
+        ([nothing], f" in {nothing}: it does not exist"),
+    ):
         code, printed, err = compare(capsys, *folders, out=tmp_path / "report")
-        assert (code, printed) == (2, "")
-        assert err.startswith("jaxcmp: no run folder given or found") and err.count("\n") == 1
+        assert (code, printed) == (2, "") and err.count("\n") == 1
+        assert err.startswith(f"jaxcmp: no run folder given or found{named};")
     assert not (tmp_path / "report").exists()
 
 
@@ -146,8 +148,8 @@ def test_without_a_finished_run_there_is_nothing_to_compare(tmp_path, capsys):
 def test_a_report_that_cannot_be_written_is_one_line(sound, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     code, _, err = compare(capsys, sound, out=tmp_path / "file" / "report")
-    assert code == 1 and err.startswith("jaxcmp: ") and "cannot be written" in err
-    assert err.count("\n") == 1
+    assert code == 1 and err.startswith("jaxcmp: ") and err.count("\n") == 1
+    assert "file/report" in err and "cannot be written: Not a directory" in err
 
 
 def test_an_earlier_report_is_written_over_and_what_else_lies_there_is_left_alone(

@@ -1,17 +1,22 @@
-"""Calibration: scores against their definitions, and temperatures from held-out images alone."""
+"""Calibration: the scores of each arm, and temperatures from held-out images alone."""
 
 import dataclasses
-import math
 
 import numpy as np
 import pytest
 import sections
 from sample_runs import Sample, alter, logits_of, make_group, make_predictions, with_logits
-from scipy import optimize, stats
-from scipy.special import log_softmax, softmax
 
 from jaxcmp.compare.arms import Arm, Group, Outcome
 from jaxcmp.compare.sections.confidence import confidence_section
+from jaxcmp.compare.statistics.calibration import (
+    brier_score,
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+)
+from jaxcmp.compare.statistics.paired import wilson_interval
+from jaxcmp.runs.metrics import cross_entropy
 
 TITLE = "Calibration on the test images"
 
@@ -33,41 +38,22 @@ def section(group):
     return confidence_section(group)
 
 
-def nll(outcome: Outcome, temperature: float = 1.0) -> float:
-    found = outcome.predictions
-    logs = log_softmax(found.logits.astype(float) / temperature, axis=1)
-    return -float(np.mean([row[label] for row, label in zip(logs, found.labels, strict=True)]))
+ECE = "ECE, % [95 % interval]"
+# What test_calibration.py checks against their definitions.
+SCORES = {
+    "NLL": cross_entropy,
+    "Brier": brier_score,
+    ECE: lambda logits, labels: 100 * expected_calibration_error(logits, labels),
+}
 
 
-def brier(outcome: Outcome, temperature: float = 1.0) -> float:
-    found = outcome.predictions
-    wanted = np.eye(found.logits.shape[1])[found.labels]
-    errors = softmax(found.logits.astype(float) / temperature, axis=1) - wanted
-    return float(np.mean(np.sum(errors**2, axis=1)))
-
-
-def ece(outcome: Outcome, temperature: float = 1.0) -> float:
-    """Images by rising confidence, cut into 15 parts of nearly equal size."""
-    found = outcome.predictions
-    sure = softmax(found.logits.astype(float) / temperature, axis=1)
-    order = np.argsort(sure.max(axis=1), kind="stable")
-    is_right = sure.argmax(axis=1) == found.labels
-    places = [math.floor((rank + 0.5) * 15 / len(order)) for rank in range(len(order))]
-    excess = (is_right - sure.max(axis=1))[order]
-    return sum(abs(np.sum(excess[np.array(places) == b])) for b in range(15)) / len(order)
+def answers(outcome: Outcome, temperature: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    return outcome.predictions.logits.astype(float) / temperature, outcome.predictions.labels
 
 
 def best_temperature(outcome: Outcome) -> float:
-    held_out = outcome.held_out
-    assert held_out is not None
-    logits = held_out.logits.astype(float)
-
-    def slope(temperature: float) -> float:
-        """Returns the gradient of the likelihood in 1 / T: the expected logit minus the label's."""
-        expected = (softmax(logits / temperature, axis=1) * logits).sum(axis=1)
-        return float(np.mean(expected - logits[np.arange(len(logits)), held_out.labels]))
-
-    return float(optimize.brentq(slope, 0.05, 20))  # pyright: ignore[reportArgumentType]
+    assert outcome.held_out is not None
+    return fit_temperature(outcome.held_out.logits, outcome.held_out.labels)
 
 
 def temperature_of(group: Group, arm: Arm):
@@ -79,19 +65,17 @@ def test_scores_are_means_over_seeds_of_their_definitions(group, section):
     table = sections.table(section, TITLE)
     for arm in group.arms:
         row = sections.row(table, arm.name)
-        assert row["NLL"].value == pytest.approx(np.mean([nll(o) for o in arm.outcomes]))
-        assert row["Brier"].value == pytest.approx(np.mean([brier(o) for o in arm.outcomes]))
-        assert row["ECE, % [95 % interval]"].value == pytest.approx(
-            100 * np.mean([ece(o) for o in arm.outcomes])
-        )
+        for label, score in SCORES.items():
+            scores = [score(*answers(outcome)) for outcome in arm.outcomes]
+            assert row[label].value == pytest.approx(np.mean(scores))
         assert row["temperature"].text == "–"
-        first, second = (f"{nll(o):.3f}" for o in arm.outcomes)
+        first, second = (f"{cross_entropy(*answers(o)):.3f}" for o in arm.outcomes)
         assert row["NLL"].interval is None and row["NLL"].text == f"{first} and {second}"
 
 
 def test_the_calibration_error_has_a_bootstrap_interval_that_repeats(group, section):
     for arm in group.arms:
-        cell = sections.row(sections.table(section, TITLE), arm.name)["ECE, % [95 % interval]"]
+        cell = sections.row(sections.table(section, TITLE), arm.name)[ECE]
         low, high = cell.interval or (0, 0)
         assert 0 <= low <= (cell.value or 0) < high
         assert cell.text == f"{cell.value:.2f} [{low:.2f}, {high:.2f}]"
@@ -103,11 +87,10 @@ def test_a_temperature_is_the_best_of_each_runs_held_out_images(group, section):
     for arm in group.arms:
         row = sections.row(table, f"{arm.name}, temperature-scaled")
         best = [best_temperature(outcome) for outcome in arm.outcomes]
-        assert row["temperature"].value == pytest.approx(np.mean(best), rel=1e-4)
-        for label, score in (("NLL", nll), ("Brier", brier), ("ECE, % [95 % interval]", ece)):
-            scores = [score(o, t) for o, t in zip(arm.outcomes, best, strict=True)]
-            scale = 100 if label.startswith("ECE") else 1
-            assert row[label].value == pytest.approx(scale * np.mean(scores), rel=1e-3)
+        assert row["temperature"].value == pytest.approx(np.mean(best))
+        for label, score in SCORES.items():
+            scores = [score(*answers(o, t)) for o, t in zip(arm.outcomes, best, strict=True)]
+            assert row[label].value == pytest.approx(np.mean(scores))
 
 
 def test_test_labels_have_no_say_in_a_temperature(group):
@@ -129,7 +112,7 @@ def test_held_out_labels_have_their_say_in_a_temperature(tmp_path):
     changed = alter(group, lambda each: dataclasses.replace(each, held_out=held_out))
     after = temperature_of(changed, arm).value
     assert before is not None and after is not None and after > before + 0.5
-    assert after == pytest.approx(best_temperature(changed.arms[0].outcomes[0]), rel=1e-4)
+    assert after == pytest.approx(best_temperature(changed.arms[0].outcomes[0]))
 
 
 def test_without_held_out_images_nothing_is_scaled_and_a_command_says_what_would_be(without):
@@ -153,40 +136,26 @@ def test_an_arm_is_scaled_only_if_all_of_its_runs_held_images_out(tmp_path):
     assert sections.names(sections.table(section, TITLE)) == ["vit"]
 
 
-def steps(sure: np.ndarray) -> list[list[float]]:
-    """Returns the confidences of each tenth, joined until there are 20 of them."""
-    found: list[list[float]] = [[]]
-    for tenth in range(10):
-        later = [each for each in sure if min(int(10 * each), 9) >= tenth]
-        if len(found[-1]) >= 20 and len(later) >= 20:
-            found.append([])
-        found[-1] += [each for each in later if min(int(10 * each), 9) == tenth]
-    return found
+def check_diagram(section, title: str, arm: Arm, temperatures: list[float]) -> None:
+    """The line has the bins of the answers of all seeds."""
+    pairs = zip(arm.outcomes, temperatures, strict=True)
+    logits, labels = (np.concatenate(x) for x in zip(*(answers(*p) for p in pairs), strict=True))
+    panel = sections.plot(sections.figure(section, "reliability"), title)
+    confidence, accuracy, _ = reliability(logits, labels)
+    line = sections.series(panel, arm.name)
+    assert line.x == pytest.approx(100 * confidence)
+    assert line.y == pytest.approx(100 * accuracy)
 
 
 def test_a_diagram_has_the_mean_confidence_and_accuracy_of_each_bin(group, section):
     for arm in group.arms:
-        panel = sections.plot(sections.figure(section, "reliability"), arm.name)
-        line = sections.series(panel, arm.name)
-        logits = np.concatenate(arm.logits).astype(float)
-        sure = softmax(logits, axis=1).max(axis=1)
-        is_right = logits.argmax(axis=1) == np.tile(group.labels, len(arm.logits))
-        assert line.x == pytest.approx([100 * np.mean(each) for each in steps(sure)])
-        # The surest tenth has enough answers for a step of its own.
-        highest = sure >= 0.9
-        assert highest.sum() >= 20 and line.x[-1] == pytest.approx(100 * sure[highest].mean())
-        assert line.y[-1] == pytest.approx(100 * is_right[highest].mean())
+        check_diagram(section, arm.name, arm, [1.0] * len(arm.runs))
 
 
 def test_a_second_diagram_shows_the_scaled_confidence_where_there_is_one(group, section, without):
     for arm in group.arms:
         title = f"{arm.name}, temperature-scaled"
-        panel = sections.plot(sections.figure(section, "reliability"), title)
-        pairs = [(outcome, best_temperature(outcome)) for outcome in arm.outcomes]
-        logits = [outcome.predictions.logits.astype(float) / t for outcome, t in pairs]
-        sure = softmax(np.concatenate(logits), axis=1).max(axis=1)
-        line = sections.series(panel, arm.name)
-        assert line.x == pytest.approx([100 * np.mean(each) for each in steps(sure)], rel=1e-3)
+        check_diagram(section, title, arm, list(map(best_temperature, arm.outcomes)))
     figure = sections.figure(confidence_section(without), "reliability")
     assert [panel.title for panel in figure.panels] == ["resnet", "vit"]
 
@@ -200,7 +169,5 @@ def test_a_bin_has_the_interval_of_its_images_whatever_the_number_of_seeds(tmp_p
     panel = sections.plot(sections.figure(confidence_section(group), "reliability"), "vit")
     line = sections.series(panel, "vit")
     assert line.y == pytest.approx([75])
-    z = float(stats.norm.ppf(0.975))
-    low, high = np.sort(np.roots([20 + z**2, -(2 * 15 + z**2), 15**2 / 20]).real)
-    assert line.low == pytest.approx([100 * low])
-    assert line.high == pytest.approx([100 * high])
+    low, high = wilson_interval(15, 20)
+    assert (line.low, line.high) == (pytest.approx([100 * low]), pytest.approx([100 * high]))

@@ -7,7 +7,7 @@ import pytest
 import sample_runs
 import sections
 from sample_claims import CLAIMS, POST, make_speaker
-from sample_inspections import inspect_sample
+from sample_inspections import inspect_group, inspect_sample
 from sample_runs import Sample, make_group
 
 from jaxcmp.compare.arms import Group
@@ -129,16 +129,7 @@ def test_the_sizes_of_an_arm_are_those_of_its_recipe_for_as_many_epochs(tmp_path
 @pytest.fixture(scope="module")
 def inspected(tmp_path_factory):
     """Inspections in which the ResNet keeps more answers."""
-    return inspect_group(tmp_path_factory.mktemp("claims"), resnet=HIGH, vit=LOW)
-
-
-def inspect_group(root, **shares):
-    """Three seeds of each arm, all inspected."""
-    group = make_group(root, *(Sample(arm, seed) for arm in shares for seed in range(3)))
-    for arm in group.arms:
-        for outcome in arm.outcomes:
-            inspect_sample(outcome.run.folder, shares[arm.name])
-    return group
+    return inspect_group(tmp_path_factory.mktemp("claims"), {"resnet": HIGH, "vit": LOW})
 
 
 def speakers(group):
@@ -156,7 +147,7 @@ def test_keeping_answers_under_shifts_is_judged_by_the_lead(inspected):
 
 
 def test_keeping_answers_has_the_words_and_the_corrected_p_value_of_why(tmp_path):
-    group = inspect_group(tmp_path, resnet=LOW, vit=LOW)
+    group = inspect_group(tmp_path, {"resnet": LOW, "vit": LOW})
     judgement = judged("anywhere", **speakers(group))
     sentence = judgement.reason.removesuffix(CLAIMS["anywhere"].note).strip()
     assert judgement.verdict == "open" and "correction for all questions" in sentence

@@ -17,6 +17,7 @@ from sample_runs import (
 from jaxcmp.compare.arms import Group, Outcome
 from jaxcmp.compare.document import Figure, Plot
 from jaxcmp.compare.sections.curves import curves_section, opening_figure
+from jaxcmp.compare.sections.over_seeds import over_seeds
 
 # Where each is shown, and how it is stored.
 PANELS = {
@@ -85,15 +86,6 @@ def test_one_seed_is_a_thick_line_alone(tmp_path):
     assert [line.style for line in found.series] == ["thick"]
 
 
-def test_a_mean_ends_where_the_first_of_its_runs_ends(group):
-    def cut(outcome: Outcome) -> Outcome:
-        return with_files(outcome, metrics=outcome.run.metrics[: 6 - 2 * outcome.seed])
-
-    found = panel(alter(group, cut), "Test loss")
-    assert sections.series(found, "vit").x == [1, 2, 3, 4]
-    assert sections.series(found, "vit, seed 0").x == [1, 2, 3, 4, 5, 6]
-
-
 def test_a_mean_is_of_the_same_epoch_of_all_runs(group):
     thin = sections.series(panel(every_other_epoch_of(group, 1), "Test loss"), "vit")
     whole = sections.series(panel(group, "Test loss"), "vit")
@@ -120,3 +112,27 @@ def test_records_of_steps_are_no_epochs(group):
         return with_files(outcome, metrics=[step, *outcome.run.metrics])
 
     assert curves_section(alter(group, more)) == curves_section(group)
+
+
+def test_three_seeds_have_an_interval_that_ends_where_shares_do():
+    (line,) = over_seeds("vit", [1.0, 2.0], [[98, 99, 100], [50, 51, 52]], "thick", 0, [3, 4, 5])
+    assert line.y == pytest.approx([99, 51]) and line.runs == [3, 4, 5]
+    # Deviation 1, t(0.975, 2) = 4.3027 in any table: 4.3027 / sqrt(3) = 2.4841.
+    assert line.low == pytest.approx([99 - 2.4841, 51 - 2.4841], abs=1e-4)
+    assert line.high == pytest.approx([100, 51 + 2.4841], abs=1e-4)
+
+
+def test_of_two_seeds_each_has_a_thin_line_and_the_mean_no_interval():
+    *seeds, line = over_seeds("vit", [1.0, 2.0], [[40, 50], [60, 80]], "thick", 0, [3, 4])
+    assert [each.style for each in seeds] == ["thin", "thin"]
+    assert [each.y for each in seeds] == [[40, 60], [50, 80]]
+    assert (line.y, line.low, line.high) == ([45, 70], None, None)
+
+
+def test_places_of_one_seed_of_none_and_of_many_have_no_thin_lines():
+    first, second, line = over_seeds(
+        "vit", [1.0, 2.0, 3.0, 4.0], [[40], [], [60, 80], [1, 2, 3]], "dashed", 0, [3]
+    )
+    assert first.y == [None, None, 60, None] and second.y == [None, None, 80, None]
+    assert line.y == [40, None, 70, 2]
+    assert line.low is not None and line.low[:3] == [None, None, None] and line.low[3] is not None

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import sections
-from sample_arms import make_arm
+from sample_outcomes import make_arm
 from sample_runs import Sample, alter, make_group
 from sample_study import equal_steps, part
 from scipy import stats

@@ -10,7 +10,7 @@ from sample_report import HOSTILE, curves
 from jaxcmp.compare.document import Axis, Figure, Heatmap, Numbers, Plot, Series, Style
 from jaxcmp.compare.pages.figures import draw, file_of
 from jaxcmp.compare.pages.limits import share_limits
-from jaxcmp.compare.pages.names import clean
+from jaxcmp.compare.words import clean
 
 
 def figure(*panels: Plot | Heatmap) -> Figure:

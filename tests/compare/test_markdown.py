@@ -6,16 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from sample_report import HOSTILE, claims, curves, glance, sample_report
+from sample_report import HOSTILE, claims, curves, glance, report_of, sample_report
 
 from jaxcmp.compare.document import (
     Cell,
     Column,
     Commands,
-    Comparison,
     Figure,
-    Report,
-    Section,
     Table,
     Text,
 )
@@ -48,9 +45,7 @@ def read(markdown: str) -> SimpleNamespace:
 
 
 def render(*blocks, title="Section") -> SimpleNamespace:
-    section = Section("s", title, list(blocks))
-    comparison = Comparison("c", "data", "Which?", [], ["An answer."], [], [section])
-    return read(render_markdown(Report([comparison], [], [])))
+    return read(render_markdown(report_of(*blocks, title=title)))
 
 
 def test_a_table_comes_out_with_all_its_rows_and_cells():

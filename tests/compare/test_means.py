@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
 from jaxcmp.compare.statistics.means import (
+    Estimate,
     Lead,
+    compare_ratio,
     compare_runs,
     contrast,
     estimate_mean,
-    lead,
     prediction_interval,
 )
-from jaxcmp.compare.statistics.ratios import compare_ratio
 
 # A widely printed example of Welch's t-test: means 20.8 and 23.0, variances 7.9 and 3.8,
 # t = -2.46 with 25.0 degrees of freedom, p = 0.021.
@@ -168,7 +168,8 @@ def test_seeds_that_all_agree_are_told_apart_by_how_many_there_are():
 )
 def test_a_lead_is_real_a_tie_or_unknown(first, second, found):
     assert compare_runs(first, second).lead is compare_ratio(first, second).lead is found
-    assert lead(0.1, math.nan) is Lead.UNKNOWN and lead(0.0, None) is Lead.TIE
+    assert Estimate(0.1, None, math.nan).lead is Lead.UNKNOWN
+    assert Estimate(0.0).lead is Lead.TIE
 
 
 # Runs of 10,000 images, whose numbers of right answers are shared out in two ways.

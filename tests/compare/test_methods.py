@@ -1,6 +1,8 @@
 """The methods: every run with what it takes to repeat it."""
 
 import shlex
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import sections
@@ -26,6 +28,11 @@ def group(tmp_path_factory) -> Group:
 
 def outcomes(group: Group) -> list[Outcome]:
     return [o for arm in (*group.arms, *group.smaller) for o in arm.outcomes]
+
+
+def with_sessions(group: Group, change: Callable[[Outcome], dict[str, Any]]) -> Group:
+    """Gives the environment of each run other values."""
+    return alter(group, lambda o: with_files(o, environment=o.run.environment | change(o)))
 
 
 def test_every_run_has_a_row_with_its_origin(group):
@@ -69,21 +76,16 @@ def test_the_data_are_named_with_their_splits(tmp_path):
 
 
 def test_data_without_a_version_have_none(group):
-    def change(outcome: Outcome) -> Outcome:
-        data = outcome.run.environment["data"] | {"version": None}
-        return with_files(outcome, environment=outcome.run.environment | {"data": data})
-
-    text = sections.texts(methods_section(alter(group, change)))
+    unknown = with_sessions(
+        group, lambda o: {"data": o.run.environment["data"] | {"version": None}}
+    )
+    text = sections.texts(methods_section(unknown))
     assert "Data: cifar10; 50,000 training images, 0 held out" in text
 
 
 def test_a_changed_source_is_said_to_be_and_an_unknown_one_too(group):
-    def change(outcome: Outcome) -> Outcome:
-        commit = None if outcome.name == "vit" else "0123456789abcdef"
-        session = {"git_commit": commit, "git_dirty": True}
-        return with_files(outcome, environment=outcome.run.environment | session)
-
-    changed = alter(group, change)
+    by_arm: dict[str, str | None] = {"vit": None, "resnet": "0123456789abcdef"}
+    changed = with_sessions(group, lambda o: {"git_commit": by_arm[o.name], "git_dirty": True})
     table = sections.table(methods_section(changed), "Runs")
     commits = {sections.row(table, o.folder)["commit"].text for o in outcomes(changed)}
     assert commits == {"0123456789, changed", "unknown"}
@@ -109,13 +111,9 @@ def test_interrupted_runs_tell_of_all_their_sessions_and_are_repeated_by_the_fir
 
 
 def test_versions_that_differ_are_told_with_how_many_runs_had_them(group):
-    def change(outcome: Outcome) -> Outcome:
-        packages = {"jax": "0.12.0", "flax": "0.12.1"}
-        if outcome.name == "resnet":
-            packages = {"jax": "0.10.2"}
-        return with_files(outcome, environment=outcome.run.environment | {"packages": packages})
-
-    table = sections.table(methods_section(alter(group, change)), "Versions")
+    packages = {"vit": {"jax": "0.12.0", "flax": "0.12.1"}, "resnet": {"jax": "0.10.2"}}
+    changed = with_sessions(group, lambda outcome: {"packages": packages[outcome.name]})
+    table = sections.table(methods_section(changed), "Versions")
     found = {row[0].text: row[1].text for row in table.rows}
     assert found == {
         "flax": "none in 1 run; 0.12.1 in 3 runs",

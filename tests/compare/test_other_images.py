@@ -8,12 +8,13 @@ import pytest
 import sections
 from sample_evaluations import evaluate_sample
 from sample_runs import Sample, alter, make_group
-from scipy import stats
 
-from jaxcmp.compare.arms import Group
-from jaxcmp.compare.report import FINDINGS, SECTIONS, build
+from jaxcmp.compare.arms import Group, runs_of
+from jaxcmp.compare.report import FINDINGS, build
 from jaxcmp.compare.sections.other_images import other_images_section
 from jaxcmp.compare.sections.results import results_section, tradeoff
+from jaxcmp.compare.statistics.means import compare_runs, estimate_mean
+from jaxcmp.compare.statistics.paired import holm, paired_difference
 from jaxcmp.runs import RESULT
 from jaxcmp.runs.evaluations import folder_of, read_evaluation
 
@@ -24,13 +25,9 @@ SNOW = {"vit": 0.5, "resnet": 0.6}
 REPEATED = {"largest_difference": 0.0, "num_changed_answers": 0}
 
 
-def outcomes_of(group: Group):
-    return [outcome for arm in group.arms for outcome in arm.outcomes]
-
-
 def make_evaluated(root, sets, seeds=SEEDS, arms=("vit", "resnet")) -> Group:
     group = make_group(root, *(Sample(arm, seed) for arm in arms for seed in seeds))
-    for outcome in outcomes_of(group):
+    for outcome in runs_of(group.arms):
         for name, shares in sets.items():
             evaluate_sample(outcome.run.folder, name, shares[outcome.name])
     return group
@@ -50,7 +47,7 @@ def answer(group):
 def right(group, arm, name="fog-test"):
     """Who is right [seeds, n], straight from the files."""
     found = []
-    for outcome in outcomes_of(group):
+    for outcome in runs_of(group.arms):
         if outcome.name == arm:
             predictions = read_evaluation(outcome.run.folder, name).predictions
             found.append(predictions.logits.argmax(axis=1) == predictions.labels)
@@ -58,7 +55,7 @@ def right(group, arm, name="fog-test"):
 
 
 def own(group, arm):
-    return np.array([o.test_accuracy for o in outcomes_of(group) if o.name == arm])
+    return np.array([o.test_accuracy for o in runs_of(group.arms) if o.name == arm])
 
 
 def test_accuracy_and_drop_are_means_over_seeds_and_the_drop_is_paired(group, answer):
@@ -70,8 +67,8 @@ def test_accuracy_and_drop_are_means_over_seeds_and_the_drop_is_paired(group, an
         assert cells[f"{arm}, accuracy"].num == 3
         drops = 100 * (own(group, arm) - accuracy)
         assert cells[f"{arm}, drop"].value == pytest.approx(drops.mean())
-        interval = stats.t.interval(0.95, 2, drops.mean(), stats.sem(drops))
-        assert cells[f"{arm}, drop"].interval == pytest.approx(interval)
+        expected = estimate_mean(drops.tolist()).interval
+        assert cells[f"{arm}, drop"].interval == pytest.approx(expected)
     assert sections.row(table, "fog")["number"].value == 300
     assert sections.row(table, "fog")["seeds of resnet and vit"].text == "3 and 3"
 
@@ -80,30 +77,21 @@ def gaps_of(answer, name):
     return sections.row(sections.table(answer, "Gaps on other images"), name)
 
 
-def test_gaps_have_welchs_interval_over_seeds_and_a_paired_one_over_images(group, answer):
-    one, two = right(group, "resnet"), right(group, "vit")
-    cells = gaps_of(answer, "fog")
-    assert (cells["first"].text, cells["second"].text) == ("resnet", "vit")
-    welch = stats.ttest_ind(one.mean(axis=1), two.mean(axis=1), equal_var=False)
-    over_seeds = cells["over seeds, points [95 % interval]"]
-    assert over_seeds.value == pytest.approx(100 * (one.mean() - two.mean()))
-    expected = [100 * bound for bound in welch.confidence_interval()]
-    assert over_seeds.interval == pytest.approx(expected)
-    paired = stats.ttest_1samp(one.mean(axis=0) - two.mean(axis=0), 0).confidence_interval()
-    assert cells["over images, points [95 % interval]"].interval == pytest.approx(
-        [100 * bound for bound in paired]
-    )
-
-
-def test_p_values_are_corrected_for_the_number_of_sets(group, answer):
-    raw = []
-    for name in ("fog-test", "snow-test"):
-        one, two = (right(group, arm, name).mean(axis=1) for arm in ("resnet", "vit"))
-        raw.append(tuple(stats.ttest_ind(one, two, equal_var=False))[1])
-    low, high = sorted(raw)
-    cells = [gaps_of(answer, name)["p over seeds, Holm"] for name in ("fog", "snow")]
-    found = sorted(each.value or 0.0 for each in cells)
-    assert found == pytest.approx([2 * low, max(high, 2 * low)])
+def test_gaps_are_welchs_over_seeds_corrected_for_the_sets_and_paired_over_images(group, answer):
+    over_seeds, corrected = [], []
+    for name in ("fog", "snow"):
+        one, two = (right(group, arm, f"{name}-test") for arm in ("resnet", "vit"))
+        cells = gaps_of(answer, name)
+        assert (cells["first"].text, cells["second"].text) == ("resnet", "vit")
+        over_seeds.append(compare_runs(*((100 * x.mean(axis=1)).tolist() for x in (one, two))))
+        cell = cells["over seeds, points [95 % interval]"]
+        assert cell.value == pytest.approx(over_seeds[-1].mean)
+        assert cell.interval == pytest.approx(over_seeds[-1].interval)
+        over_images = paired_difference(one.mean(axis=0) - two.mean(axis=0)).times(100)
+        cell = cells["over images, points [95 % interval]"]
+        assert cell.interval == pytest.approx(over_images.interval)
+        corrected.append(cells["p over seeds, Holm"].value)
+    assert corrected == pytest.approx([each.p_value for each in holm(over_seeds)])
 
 
 def test_the_first_screen_says_that_the_leader_changes(group, answer):
@@ -119,7 +107,7 @@ def test_the_first_screen_says_that_the_leader_changes(group, answer):
     )
     (comparison,) = build([group], []).comparisons
     assert sections.finding(answer) in [each.text for each in comparison.findings]
-    assert SECTIONS[FINDINGS[1]] is other_images_section
+    assert FINDINGS[1] is other_images_section
     assert "Of 2 sets of other images, resnet is ahead on" in sections.texts(answer)
 
 
@@ -132,7 +120,7 @@ def test_a_leader_that_stays_is_no_finding(tmp_path):
 
 def test_training_images_and_other_checkpoints_are_shown_and_make_no_claim(tmp_path):
     group = make_group(tmp_path, *(Sample(arm, seed) for arm in FOG for seed in SEEDS))
-    for outcome in outcomes_of(group):
+    for outcome in runs_of(group.arms):
         folder, share = outcome.run.folder, FOG[outcome.name]
         evaluate_sample(folder, "cifar10-train", share, split="train")
         evaluate_sample(folder, "fog-best", share, which="best")
@@ -140,8 +128,8 @@ def test_training_images_and_other_checkpoints_are_shown_and_make_no_claim(tmp_p
     assert not answer.findings and "sets of other images" not in sections.texts(answer)
     assert gaps_of(answer, "fog, best checkpoint")["ahead"].text == "vit"
     assert gaps_of(answer, "cifar10, split train")["ahead"].text == "vit"
-    shown = tradeoff(group)
-    assert shown is not None and not [n for n in sections.names(shown) if "Accuracy on" in n]
+    shown = sections.some(tradeoff(group))
+    assert not [n for n in sections.names(shown) if "Accuracy on" in n]
 
 
 def test_two_seeds_make_no_claim_and_are_shown_each(tmp_path):
@@ -158,12 +146,10 @@ def test_two_seeds_make_no_claim_and_are_shown_each(tmp_path):
 def test_results_have_a_row_for_each_set(group):
     expected = 100 * right(group, "vit").mean()
     table = sections.table(results_section(group), "Results")
-    for shown in (table, tradeoff(group)):
-        assert shown is not None
-        cell = sections.row(shown, "Accuracy on fog")["vit"]
+    shown = sections.some(tradeoff(group))
+    for each in (table, shown):
+        cell = sections.row(each, "Accuracy on fog")["vit"]
         assert cell.value == pytest.approx(expected) and cell.num == 3
-    shown = tradeoff(group)
-    assert shown is not None
     assert sections.row(shown, "Accuracy on fog")["vit"].text.endswith(" ✓")
     assert sections.row(shown, "Accuracy on fog")["resnet to vit"].value == pytest.approx(
         100 * right(group, "resnet").mean() - expected
@@ -173,8 +159,8 @@ def test_results_have_a_row_for_each_set(group):
 def test_many_sets_do_not_fill_the_first_screen(tmp_path):
     names = ("aa-test", "bbb-test", "cccc-test", "ddddd-test")
     group = make_evaluated(tmp_path, dict.fromkeys(names, SNOW), seeds=(0,))
-    shown = tradeoff(group)
-    assert shown is not None and not [n for n in sections.names(shown) if "Accuracy on" in n]
+    shown = sections.some(tradeoff(group))
+    assert not [n for n in sections.names(shown) if "Accuracy on" in n]
     table = sections.table(results_section(group), "Results")
     assert len([n for n in sections.names(table) if n.startswith("Accuracy on ")]) == 4
 
@@ -182,10 +168,10 @@ def test_many_sets_do_not_fill_the_first_screen(tmp_path):
 def test_a_part_of_the_classes_is_compared_with_the_own_images_of_these_classes(tmp_path):
     group = make_group(tmp_path, *(Sample("vit", seed) for seed in SEEDS))
     found = [
-        evaluate_sample(o.run.folder, "fog-test", 0.5, classes=(1, 3)) for o in outcomes_of(group)
+        evaluate_sample(o.run.folder, "fog-test", 0.5, classes=(1, 3)) for o in runs_of(group.arms)
     ]
     answer, drops = other_images_section(group), []
-    for outcome, predictions in zip(outcomes_of(group), found, strict=True):
+    for outcome, predictions in zip(runs_of(group.arms), found, strict=True):
         mine = outcome.predictions
         is_in = np.isin(mine.labels, (1, 3))
         before = np.mean((mine.logits.argmax(axis=1) == mine.labels)[is_in])
@@ -210,7 +196,7 @@ def test_the_figure_has_the_own_images_first_and_each_set(group, answer):
 
 def test_only_runs_on_the_same_images_are_compared_and_the_others_are_named(tmp_path):
     group = make_evaluated(tmp_path, {"fog-test": FOG})
-    others = outcomes_of(group)[2:5]
+    others = runs_of(group.arms)[2:5]
     first, second, third = (each.run.folder for each in others)
     evaluate_sample(first, "fog-test", 0.5, digest="other pixels")
     evaluate_sample(second, "fog-test", 0.5, classes=(0, 1))
@@ -227,7 +213,7 @@ def test_only_runs_on_the_same_images_are_compared_and_the_others_are_named(tmp_
 
 def test_evaluations_of_another_step_or_other_classes_are_left_out(tmp_path):
     group = make_evaluated(tmp_path, {"fog-test": FOG}, seeds=(0,))
-    one, other = outcomes_of(group)
+    one, other = runs_of(group.arms)
     evaluate_sample(one.run.folder, "fog-test", 0.5, step=1)
     folder = folder_of(other.run.folder, "fog-test")
     arrays = dict(np.load(folder / "predictions.npz"))
@@ -244,14 +230,14 @@ def test_evaluations_of_another_step_or_other_classes_are_left_out(tmp_path):
 
 def test_a_repetition_is_no_other_set_of_images_but_is_told(tmp_path):
     group = make_evaluated(tmp_path, {"fog-test": FOG}, seeds=(0,))
-    for outcome in outcomes_of(group):
+    for outcome in runs_of(group.arms):
         evaluate_sample(outcome.run.folder, "cifar10-test", 0.5, repetition=REPEATED)
     answer = other_images_section(group)
     text = "Evaluated again on their own test images, 2 runs gave the same logits, bit for bit."
     assert text in sections.texts(answer)
     assert sections.names(sections.table(answer, "Accuracy on")) == ["own test images", "fog"]
     apart = {"largest_difference": 0.25, "num_changed_answers": 3}
-    evaluate_sample(outcomes_of(group)[0].run.folder, "cifar10-test", 0.5, repetition=apart)
+    evaluate_sample(runs_of(group.arms)[0].run.folder, "cifar10-test", 0.5, repetition=apart)
     # Files are read once for a run.
     fresh = alter(group, dataclasses.replace)
     text = "1 of 2 runs gave the same logits, bit for bit; the others differ by at most 0.25, in 3"
@@ -261,7 +247,7 @@ def test_a_repetition_is_no_other_set_of_images_but_is_told(tmp_path):
 def test_a_single_run_that_was_repeated_with_other_logits_is_told(tmp_path):
     group = make_evaluated(tmp_path, {"fog-test": FOG}, seeds=(0,))
     apart = {"largest_difference": 0.25, "num_changed_answers": 1}
-    evaluate_sample(outcomes_of(group)[0].run.folder, "cifar10-test", 0.5, repetition=apart)
+    evaluate_sample(runs_of(group.arms)[0].run.folder, "cifar10-test", 0.5, repetition=apart)
     text = "the logits of 1 run differ by at most 0.25, in 1 answer."
     assert text in sections.texts(other_images_section(group))
 
@@ -279,7 +265,7 @@ def test_sets_of_one_title_are_told_apart_by_the_names_of_their_evaluations(tmp_
 
 def make_family(group, names=("fog", "frost", "darkness")):
     """Evaluates on the same images changed in several ways: configurations of one data set."""
-    for outcome in outcomes_of(group):
+    for outcome in runs_of(group.arms):
         for kind in names:
             folder, share = outcome.run.folder, FOG[outcome.name]
             evaluate_sample(folder, f"made-{kind}-test", share, data_name=f"made/{kind}")
@@ -300,24 +286,21 @@ def test_the_same_images_changed_in_several_ways_are_one_set_their_mean(tmp_path
         assert cell.value == pytest.approx(100 * shares[arm].mean()) and cell.num == 3
     # Each image counts once, however many sets it is in.
     gaps = (shares["resnet"] - shares["vit"]).mean(axis=0)
-    interval = stats.ttest_1samp(gaps, 0).confidence_interval()
-    cells = gaps_of(answer, title)
+    expected, cells = paired_difference(gaps).times(100), gaps_of(answer, title)
     assert len(gaps) == 300
-    assert cells["over images, points [95 % interval]"].interval == pytest.approx(
-        [100 * bound for bound in interval]
-    )
+    cell = cells["over images, points [95 % interval]"]
+    assert cell.interval == pytest.approx(expected.interval)
     assert cells["ahead"].text == "vit" and answer.findings
     each = sections.table(answer, "Accuracy on each set of images")
     assert sections.names(each)[1:] == ["made/darkness", "made/fog", "made/frost"]
-    shown = tradeoff(group)
-    assert shown is not None and f"Accuracy on {title}" in sections.names(shown)
+    assert f"Accuracy on {title}" in sections.names(sections.some(tradeoff(group)))
     assert not list(sections.without_source(answer))
 
 
 def test_a_mean_of_sets_is_over_the_runs_that_have_all_of_them(tmp_path):
     group = make_group(tmp_path, *(Sample("vit", seed) for seed in SEEDS))
     make_family(group)
-    last = outcomes_of(group)[-1]
+    last = runs_of(group.arms)[-1]
     (folder_of(last.run.folder, "made-fog-test") / RESULT).unlink()
     answer = other_images_section(group)
     table = sections.table(answer, "Accuracy on other images")
@@ -330,7 +313,7 @@ def test_a_mean_of_sets_is_over_the_runs_that_have_all_of_them(tmp_path):
 def test_sets_of_other_images_are_never_averaged(tmp_path):
     group = make_group(tmp_path, Sample("vit"))
     make_family(group, ("fog", "frost"))
-    (outcome,) = outcomes_of(group)
+    (outcome,) = runs_of(group.arms)
     # As many images, with other labels.
     name, changes = "made-other-test", {"data_name": "made/other"}
     evaluate_sample(outcome.run.folder, name, 0.5, classes=(4, 3, 2, 1, 0), **changes)
@@ -340,7 +323,7 @@ def test_sets_of_other_images_are_never_averaged(tmp_path):
 
 def test_classes_matched_by_position_are_told(tmp_path):
     group = make_group(tmp_path, Sample("vit"))
-    (outcome,) = outcomes_of(group)
+    (outcome,) = runs_of(group.arms)
     evaluate_sample(outcome.run.folder, "fog-test", 0.5, matched_by="position")
     text = "The classes of fog were matched by position, not by name."
     assert text in sections.texts(other_images_section(group))

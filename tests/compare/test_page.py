@@ -4,16 +4,17 @@ import base64
 import hashlib
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
 from msgspec import structs
+from page_reader import Page
 from sample_report import (
     HOSTILE,
     claims,
     curves,
     glance,
     picture,
+    report_of,
     sample_report,
     sections,
     single,
@@ -34,32 +35,11 @@ from jaxcmp.compare.document import (
     Series,
     Suggestion,
 )
-from jaxcmp.compare.pages.page import Ids, render_html, with_arms
+from jaxcmp.compare.pages.page import render_html, unique_ids, with_arms
 
 
-class Tree(HTMLParser):
-    """The elements of a piece of HTML with their attributes, and its text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
-def render(*blocks: Block, title: str = "S") -> Tree:
-    parts = [Section("s", title, list(blocks))]
-    return Tree(render_html(Report([Comparison("c", "d", "t", [], ["a"], [], parts)], [], [])))
+def render(*blocks: Block, title: str = "S") -> Page:
+    return Page(render_html(report_of(*blocks, title=title)))
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +63,8 @@ def headings(text: str) -> list[tuple[str, str]]:
 
 
 def test_nothing_in_the_page_has_an_address_outside_of_it(page):
-    tree = Tree(page)
-    for tag, attributes in tree.elements:
+    tree = Page(page)
+    for tag, attributes, _ in tree.elements:
         for name in ("src", "href", "action", "data", "srcset"):
             address = attributes.get(name)
             assert address is None or address.startswith(("#", "data:")), (tag, address)
@@ -94,8 +74,8 @@ def test_nothing_in_the_page_has_an_address_outside_of_it(page):
 
 def test_the_policy_forbids_the_network_and_every_script_but_the_page_s_own(page):
     (policy,) = (
-        each["content"] or ""
-        for each in Tree(page).all("meta")
+        each["content"]
+        for each in Page(page).all("meta")
         if each.get("http-equiv") == "Content-Security-Policy"
     )
     (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
@@ -106,10 +86,10 @@ def test_the_policy_forbids_the_network_and_every_script_but_the_page_s_own(page
 
 
 def test_hostile_names_add_no_element_and_no_handler(page):
-    tree = Tree(page)
+    tree = Page(page)
     kinds = [each.get("type") for each in tree.all("script")]
     assert kinds.count(None) == 1 and set(kinds) == {None, "application/json"}
-    assert not [name for _, each in tree.elements for name in each if name.startswith("on")]
+    assert not [name for _, each, _ in tree.elements for name in each if name.startswith("on")]
     # They are shown, as text.
     words = "".join(tree.words)
     assert all(name in words for name in HOSTILE[:7])
@@ -159,8 +139,7 @@ def test_arms_have_their_colours_and_the_longer_name_wins():
 
 
 def test_ids_are_unique_and_plain():
-    ids = Ids()
-    assert [ids.new('x" y'), ids.new("x y"), ids.new("???")] == ["x-y", "x-y-2", "part"]
+    assert list(map(unique_ids(), ['x" y', "x y", "???"])) == ["x-y", "x-y-2", "part"]
 
 
 def test_a_table_has_a_heading_per_column_and_what_it_sorts_by():
@@ -219,9 +198,9 @@ def test_what_stands_first_is_the_answer_the_figure_the_findings_and_the_trade_o
     assert "python -m jaxcmp.study" in re.sub("<[^>]+>", "", page)
 
 
-def missing(num: int) -> Tree:
+def missing(num: int) -> Page:
     runs = [LeftOut(f"runs/{i}", "waiting" if i else "failed") for i in range(num)]
-    return Tree(render_html(Report([], [], [LeftOut("runs/x", "no run folder")], missing=runs)))
+    return Page(render_html(Report([], [], [LeftOut("runs/x", "no run folder")], missing=runs)))
 
 
 def test_missing_runs_stand_first_and_many_are_folded():

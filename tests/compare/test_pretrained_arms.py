@@ -1,16 +1,14 @@
 """Runs that began from weights: which are averaged, where they stand, and how they are called."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 from sample_outcomes import make_config, make_outcome
-from sample_runs import Sample, make_group, make_groups, write_runs
+from sample_runs import Sample, make_group, make_groups
 from sample_transfer import from_file, from_run, make_transfer, pretrained
 
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.report import build
-from jaxcmp.compare.sources import read_outcomes
 
 PLAIN = [Sample("vit"), Sample("resnet")]
 
@@ -39,15 +37,6 @@ def test_seeds_of_one_source_and_one_seed_of_several_are_runs_of_one_arm(tmp_pat
     one = [pretrained("vit", 5, from_run("vit", seed)) for seed in (0, 1, 2)]
     group = make_group(tmp_path, *PLAIN, *several, *same, *one)
     assert told(group) == [("vit, pretrained on 5 classes of cifar10", 1, 8)]
-
-
-def test_the_same_seed_from_the_same_weights_is_a_repeat(tmp_path):
-    first, second = write_runs(tmp_path, Sample("vit"), pretrained("vit"))
-    copy = tmp_path / "copy"
-    shutil.copytree(second, copy)
-    outcomes, left_out = read_outcomes([first, second, copy])
-    assert len(outcomes) == 2
-    assert left_out[0].reason == f"the same run as {second}"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import sections
-from sample_runs import Sample, make_group
+from sample_runs import Sample, arm_named, make_group
 from sample_transfer import MEANS, from_file, keep, make_transfer, pretrained, with_means
 
 from jaxcmp.compare.arms import Group
@@ -54,7 +54,7 @@ def test_classes_have_their_gains_on_the_most_images(group):
     assert table.columns[0] == Column("class", is_numeric=False)
     assert len(table.rows) == len(group.class_names)
     (whole,) = (a for a in group.pretrained if a.name == NAME and a.outcomes[0].num_train > 5_000)
-    (random,) = (arm for arm in group.arms if arm.name == "vit")
+    random = arm_named(group, "vit")
     name = table.rows[0][0].text
     of_class = group.labels == group.class_names.index(name)
     gain = whole.is_right[:, of_class].mean() - random.is_right[:, of_class].mean()

@@ -2,7 +2,7 @@
 
 import pytest
 import sections
-from sample_runs import CLASS_NAMES, Sample, every_other_epoch_of, make_group
+from sample_runs import CLASS_NAMES, Sample, make_group
 from sample_study import crossed
 from sample_transfer import IMAGENET, OTHERS, from_file, from_run, keep, make_transfer, pretrained
 
@@ -54,13 +54,6 @@ def test_labels_are_short_where_one_source_is_enough(group, tmp_path):
         "vit, pretrained on 5 classes of cifar10",
         "vit, pretrained on ImageNet-21k",
     ]
-
-
-def test_sources_are_counted_by_their_weights(group, tmp_path):
-    assert of(group, "vit").num_sources == 2
-    same = [pretrained("vit", seed, from_run("vit", 0)) for seed in (0, 1)]
-    (tuned,) = pretrained_arms(make_group(tmp_path, Sample("vit"), *same))
-    assert tuned.num_sources == 1
 
 
 def test_the_nearest_recipe_comes_first_then_the_architectures_own(tmp_path):
@@ -152,15 +145,6 @@ def test_epochs_have_a_panel_for_each_architecture_and_size_with_each_seed(group
     panel = sections.plot(found, found.panels[0].title)
     seeds = [sections.series(panel, f"vit, pretrained, run {number}").y[0] for number in (1, 2)]
     assert line.high is None and seeds == pytest.approx(first)
-
-
-def test_runs_that_were_evaluated_less_often_are_averaged_where_all_were(group):
-    lines = [
-        sections.figure(figures(each), "pretraining-curves").panels[0].series[0]  # pyright: ignore
-        for each in (group, every_other_epoch_of(group, 0))
-    ]
-    whole, thin = lines
-    assert thin.x == [2, 4, 6] and thin.y == whole.y[1::2]
 
 
 def test_arms_without_a_counterpart_are_not_drawn(tmp_path):

@@ -78,7 +78,8 @@ def test_pretrained_models_have_a_setting_and_a_command_of_their_own():
         assert arm.config["data"] == {"name": "cifar10", "train_fraction": 1.0}
 
 
-DATA = {"name": "cifar10", "num_train": 50_000, "num_test": 10_000}
+ALL = 50_000
+DATA = {"name": "cifar10", "num_train": ALL, "num_test": 10_000}
 
 
 def config(arm, variant="", **changes):
@@ -101,11 +102,7 @@ def difference(config, data=DATA):
     return setting_difference(POST, POST.arms[config["model"]["name"]], config, data)
 
 
-@pytest.mark.parametrize("arm", ["vit", "resnet"])
-def test_the_default_recipe_is_the_blog_posts(arm):
-    assert difference(config(arm)) is None
-    free = config(arm, seed=7, eval_batch_size=50, data__dir="/data", compute_dtype="bfloat16")
-    assert difference(free) is None
+FREE = {"seed": 7, "eval_batch_size": 50, "data__dir": "/data", "compute_dtype": "bfloat16"}
 
 
 @pytest.mark.parametrize("variant", ["cpu", "digits", "strong"])
@@ -115,45 +112,46 @@ def test_no_other_variant_is_in_the_blog_posts_setting(arm, variant):
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("arm", "changes", "num_train", "reason"),
     [
-        ({"num_epochs": 10}, "num_epochs is 10, the blog post's is 100"),
-        ({"batch_size": 256}, "batch_size is 256, the blog post's is 128"),
-        ({"model__width": 96}, "model.width is 96, the blog post's is 192"),
-        ({"data__name": "cifar10_jpeg"}, "data.name is cifar10_jpeg, the blog post's is cifar10"),
-        ({"optimizer__name": "sgd"}, "optimizer.name is sgd, the blog post's is adamw"),
-        ({"augment__erase_rate": 0.0}, "augment.erase_rate is 0.0, which the blog post uses"),
-        ({"label_smoothing": 0.1}, "label_smoothing is 0.1, which the blog post has none of"),
+        # The default recipe is the blog post's, and what it does not state is free.
+        *((arm, changes, ALL, None) for arm in MODELS for changes in ({}, FREE)),
+        ("vit", {"num_epochs": 10}, ALL, "num_epochs is 10, the blog post's is 100"),
+        ("vit", {"batch_size": 256}, ALL, "batch_size is 256, the blog post's is 128"),
+        ("vit", {"model__width": 96}, ALL, "model.width is 96, the blog post's is 192"),
+        (
+            *("vit", {"data__name": "cifar10_jpeg"}, ALL),
+            "data.name is cifar10_jpeg, the blog post's is cifar10",
+        ),
+        ("vit", {"optimizer__name": "sgd"}, ALL, "optimizer.name is sgd, the blog post's is adamw"),
+        (
+            *("resnet", {"model__stage_widths": [64, 128, 256, 256]}, ALL),
+            "model.stage_widths is [64, 128, 256, 256], the blog post's is [64, 128, 256, 512]",
+        ),
+        # A rate is only used or not.
+        ("vit", {"augment__erase_rate": 0.1}, ALL, None),
+        (
+            *("vit", {"augment__erase_rate": 0.0}, ALL),
+            "augment.erase_rate is 0.0, which the blog post uses",
+        ),
+        (
+            *("resnet", {"augment__erase_rate": 0.1}, ALL),
+            "augment.erase_rate is 0.1, which the blog post has none of",
+        ),
+        (
+            *("vit", {"label_smoothing": 0.1}, ALL),
+            "label_smoothing is 0.1, which the blog post has none of",
+        ),
+        # A setting is named before what follows from it.
+        ("vit", {}, 45_000, "they trained on 45000 images, the blog post on 50000"),
+        (
+            *("vit", {"data__train_fraction": 0.5}, 25_000),
+            "data.train_fraction is 0.5, the blog post's is 1.0",
+        ),
     ],
 )
-def test_another_setting_is_named(changes, reason):
-    assert difference(config("vit", **changes)) == reason
-
-
-def test_a_rate_is_only_used_or_not():
-    assert difference(config("vit", augment__erase_rate=0.1)) is None
-    assert difference(config("resnet", augment__erase_rate=0.1))
-
-
-def test_stages_are_compared_as_lists():
-    wide = config("resnet", model__stage_widths=[64, 128, 256, 256])
-    reason = difference(wide)
-    assert (
-        reason
-        == "model.stage_widths is [64, 128, 256, 256], the blog post's is [64, 128, 256, 512]"
-    )
-
-
-def test_part_of_the_images_is_another_setting():
-    for data in (DATA | {"num_train": 45_000}, {}):
-        reason = difference(config("vit"), data)
-        assert reason and "the blog post on 50000" in reason
-
-
-def test_a_setting_is_named_before_what_follows_from_it():
-    half = config("vit", data__train_fraction=0.5)
-    reason = difference(half, DATA | {"num_train": 25_000})
-    assert reason == "data.train_fraction is 0.5, the blog post's is 1.0"
+def test_what_sets_a_run_apart_from_the_blog_posts_is_named(arm, changes, num_train, reason):
+    assert difference(config(arm, **changes), DATA | {"num_train": num_train}) == reason
 
 
 SETTING = {"num_epochs": 100, "batch_size": 128}

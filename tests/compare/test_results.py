@@ -1,21 +1,20 @@
 """The table that a reader sees first: each number against a computation of its own."""
 
 import dataclasses
-import math
 
 import numpy as np
 import pytest
 import sections
-from sample_runs import SIZES, TWO_SEEDS_EACH, Sample, alter, make_group, with_files
+from sample_runs import SIZES, TWO_SEEDS_EACH, Sample, alter, arm_named, make_group, with_files
 from sample_transfer import pretrained
-from scipy import stats
 
 from jaxcmp.compare.arms import Group, Outcome
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.sections.cost import cost_section
 from jaxcmp.compare.sections.results import facts, results_section, tradeoff
 from jaxcmp.compare.sections.work import work_section
-from jaxcmp.compare.statistics.means import compare_runs
+from jaxcmp.compare.statistics.means import compare_runs, estimate_mean
+from jaxcmp.compare.statistics.paired import share_interval
 
 ACCURACIES = {"vit": [0.80, 0.84], "resnet": [0.90, 0.91, 0.95]}
 
@@ -46,13 +45,6 @@ def cell(group: Group, name: str, arm: str) -> Cell:
     return sections.row(found, name)[arm]
 
 
-def t_half(values: list[float]) -> float:
-    """Half of the 95 % t-interval, written out."""
-    n = len(values)
-    deviation = math.sqrt(sum((v - sum(values) / n) ** 2 for v in values) / (n - 1))
-    return float(stats.t.ppf(0.975, n - 1)) * deviation / math.sqrt(n)
-
-
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
 def test_an_accuracy_has_the_t_interval_of_its_own_number_of_seeds(uneven, arm):
     found = cell(uneven, "Test accuracy, last epoch", arm)
@@ -61,11 +53,11 @@ def test_an_accuracy_has_the_t_interval_of_its_own_number_of_seeds(uneven, arm):
         # Of two seeds, each is shown.
         assert (found.text, found.interval) == ("80.00 and 84.00 %", None)
     else:
-        mean, half = float(np.mean(values)), t_half(values)
-        assert found.text == f"{mean:.2f} ± {half:.2f} %"
-        assert found.interval == pytest.approx((mean - half, mean + half))
-    (numbers,) = (each.runs for each in uneven.arms if each.name == arm)
-    assert (found.num, found.runs) == (len(values), numbers)
+        expected = estimate_mean(values)
+        low, high = expected.interval or (0, 0)
+        assert found.text == f"{expected.mean:.2f} ± {(high - low) / 2:.2f} %"
+        assert found.interval == pytest.approx((low, high))
+    assert (found.num, found.runs) == (len(values), arm_named(uneven, arm).runs)
     assert cell(uneven, "Runs (n)", arm).value == len(values)
 
 
@@ -74,15 +66,8 @@ def test_the_choice_of_test_images_has_an_interval_of_its_own(tmp_path, num_seed
     group = make_group(tmp_path, *(Sample("vit", seed) for seed in range(num_seeds)))
     found = cell(group, "Accuracy, 95 % interval for the choice of 200 test images", "vit")
     (arm,) = group.arms
-    # As many images as have the standard error of a mean over images, of their mean over seeds.
-    means, share = arm.is_right.mean(axis=0), arm.mean_accuracy
-    num = share * (1 - share) / np.mean((means - share) ** 2) * 200
-    assert num == pytest.approx(200) if num_seeds == 1 else num > 250
-    # Two seeds give no more than 400 answers.
-    num = min(num, 200 * num_seeds)
-    # Wilson 1927, solved by hand: the shares p with |p - share| = 1.96 sqrt(p (1 - p) / n).
-    z = float(stats.norm.ppf(0.975))
-    low, high = np.sort(np.roots([num + z**2, -(2 * num * share + z**2), num * share**2]).real)
+    # Answers of two seeds to one image are no independent sample: see test_paired.py.
+    low, high = share_interval(arm.is_right.sum(axis=0), np.full(200, num_seeds))
     assert found.interval == pytest.approx((100 * low, 100 * high))
     assert found.text == f"{100 * low:.2f} to {100 * high:.2f} %"
 
@@ -118,9 +103,8 @@ def test_epochs_to_converge_are_the_mean_over_seeds(two):
 
 
 def test_training_flops_are_six_per_multiply_add_and_image(two):
-    (arm,) = (each for each in two.arms if each.name == "resnet")
     images = 50_000 // 128 * 128 * 6
-    flops = 6 * arm.outcomes[0].multiply_adds * images
+    flops = 6 * arm_named(two, "resnet").outcomes[0].multiply_adds * images
     found = cell(two, "Training FLOPs", "resnet")
     assert found.value == flops
     assert found.text == f"{flops / 1e12:.3g} TFLOP"
@@ -129,9 +113,9 @@ def test_training_flops_are_six_per_multiply_add_and_image(two):
 def test_a_training_time_has_its_spread_and_its_machine(uneven):
     found = cell(uneven, "Training time on cpu", "resnet")
     assert found.value == pytest.approx(1560)
-    half = t_half([1500, 1560, 1620])
-    assert found.interval == pytest.approx((1560 - half, 1560 + half))
-    assert found.text == f"26 min ± {half / 60:.0f} min"
+    low, high = estimate_mean([1500, 1560, 1620]).interval or (0, 0)
+    assert found.interval == pytest.approx((low, high))
+    assert found.text == f"26 min ± {(high - low) / 120:.0f} min"
 
 
 def test_times_on_two_machines_are_told_apart_and_have_no_mean(two):
@@ -220,16 +204,14 @@ def test_peak_memory_is_the_highest_of_all_runs_and_of_the_device_where_there_is
     assert cell(measured, "Peak memory", "vit").text == "4.00 GB of the device"
     assert cell(measured, "Peak memory", "resnet").text == "7.00 GB of the process"
     # A device's memory and a process's are no ratio.
-    table = tradeoff(measured)
-    assert table is not None
+    table = sections.some(tradeoff(measured))
     assert sections.row(table, "Peak memory")["resnet to vit"] == Cell("–")
 
 
 def test_the_trade_off_marks_what_is_better_by_more_than_chance(tmp_path):
     samples = [Sample(arm, seed) for arm in ("vit", "resnet") for seed in (0, 1, 2)]
     group = make_group(tmp_path, *samples)
-    table = tradeoff(group)
-    assert table is not None
+    table = sections.some(tradeoff(group))
     rows = {cells[0].text: [cell.text for cell in cells[1:]] for cells in table.rows}
     # The ResNet has less of everything; both take a minute, whatever the seed.
     assert [text.endswith("✓") for text in rows["Parameters"][1:]] == [True, False]
@@ -240,16 +222,16 @@ def test_the_trade_off_marks_what_is_better_by_more_than_chance(tmp_path):
     assert table.rows[0][1].value == pytest.approx(gap)
     assert rows["Test accuracy"][0].startswith(f"{gap:+.2f} [")
     few = make_group(tmp_path / "few", *samples[:1], *samples[3:4])
-    table = tradeoff(few)
-    assert table is not None and "✓" not in table.rows[0][2].text + table.rows[0][3].text
+    table = sections.some(tradeoff(few))
+    assert "✓" not in table.rows[0][2].text + table.rows[0][3].text
     assert tradeoff(make_group(tmp_path / "one", Sample("vit"))) is None
 
 
 def test_ratios_and_gaps_are_of_the_more_accurate_arm_to_the_other_everywhere(uneven):
     ahead = {"vit": 0.9, "resnet": 0.8}
     group = alter(uneven, lambda each: dataclasses.replace(each, test_accuracy=ahead[each.name]))
-    table = tradeoff(group)
-    assert table is not None and table.columns[1].label == "vit to resnet"
+    table = sections.some(tradeoff(group))
+    assert table.columns[1].label == "vit to resnet"
     assert table.rows[0][1].text.startswith("+10.00")
     ratio = SIZES["vit"]["multiply_adds"], SIZES["resnet"]["multiply_adds"]
     times = f"{sum(ratio[0].values()) / sum(ratio[1].values()):.2f}"

@@ -1,4 +1,4 @@
-"""The same images: counts, kappa, ensembles and pictures against the raw predictions."""
+"""The same images: counts, kappa, ensembles and pictures of the right runs and images."""
 
 import base64
 import dataclasses
@@ -18,13 +18,19 @@ from sample_runs import (
     make_predictions,
     with_logits,
 )
-from scipy import stats
 from scipy.special import softmax
 
 from jaxcmp.compare.arms import Arm, Group, Outcome
 from jaxcmp.compare.document import Gallery, Picture, Text
+from jaxcmp.compare.gaps import gap
 from jaxcmp.compare.sections.answer import Answer
 from jaxcmp.compare.sections.same_images import NUM_PICTURES, same_images_section, seed_pairs
+from jaxcmp.compare.statistics.agreement import (
+    ensemble_accuracy,
+    error_consistency,
+    mcnemar,
+    right_counts,
+)
 from jaxcmp.runs.predictions import Pictures
 
 AGREEMENT = "Agreement, and what an ensemble would gain"
@@ -46,24 +52,10 @@ def pair(tmp_path_factory) -> Group:
     return make_group(tmp_path_factory.mktemp("pair"), *samples)
 
 
-def right(outcome: Outcome) -> list[bool]:
-    found = outcome.predictions
-    return [
-        int(np.argmax(row)) == label for row, label in zip(found.logits, found.labels, strict=True)
-    ]
-
-
-def kappa(one: list[bool], two: list[bool]) -> float:
-    """Geirhos et al. 2020, equations 1 to 3: observed over expected consistency."""
-    observed = np.mean([a == b for a, b in zip(one, two, strict=True)])
-    p, q = np.mean(one), np.mean(two)
-    expected = p * q + (1 - p) * (1 - q)
-    return float((observed - expected) / (1 - expected))
-
-
-def together(one: Outcome, two: Outcome) -> float:
-    total = sum(softmax(each.predictions.logits.astype(float), axis=1) for each in (one, two))
-    return float(np.mean(np.argmax(total, axis=1) == one.predictions.labels))
+def kappa(one: Outcome, two: Outcome) -> float:
+    found = error_consistency(right_counts(one.is_right, two.is_right))
+    assert found is not None
+    return found
 
 
 def arm_with_seeds(group: Group, place: int, *seeds: int) -> Arm:
@@ -82,15 +74,13 @@ def test_each_pair_of_seeds_is_counted_image_by_image(group, section):
     assert sections.names(table) == ["seed 0", "seed 1"]
     for one, two in zip(leader.outcomes, other.outcomes, strict=True):
         row = sections.row(table, f"seed {one.seed}")
-        pairs = list(zip(right(one), right(two), strict=True))
-        first, second = pairs.count((True, False)), pairs.count((False, True))
+        counts = right_counts(one.is_right, two.is_right)
+        (both, first), (second, neither) = counts.tolist()
         assert row[f"only {leader.name}, images"].value == first
         assert row[f"only {other.name}, images"].value == second
-        assert row["both right"].value == pytest.approx(100 * pairs.count((True, True)) / 200)
-        assert row["neither"].value == pytest.approx(100 * pairs.count((False, False)) / 200)
-        # McNemar 1947, exact: the images of one kind are as many as heads in so many throws.
-        p_value = stats.binomtest(first, first + second, 0.5).pvalue
-        assert row["p, McNemar"].value == pytest.approx(p_value)
+        assert row["both right"].value == pytest.approx(100 * both / 200)
+        assert row["neither"].value == pytest.approx(100 * neither / 200)
+        assert row["p, McNemar"].value == mcnemar(counts)
         assert row["p, McNemar"].runs == [one.number, two.number]
 
 
@@ -110,13 +100,12 @@ def test_an_arm_with_fewer_seeds_leaves_the_others_unpaired(group):
 
 def test_the_answer_is_paired_over_images_with_all_seeds(group, section):
     leader, other = group.pairs[0]
-    shares = [np.mean([right(o) for o in arm.outcomes], axis=0) for arm in (leader, other)]
-    result = stats.ttest_rel(shares[0], shares[1])
-    low, high = result.confidence_interval(0.95)
+    found = gap(leader, other).over_images
+    low, high = found.interval or (0, 0)
     assert sections.finding(section) in sections.texts(section)
     text = sections.finding(section)
-    assert f"than vit by {100 * (shares[0] - shares[1]).mean():.2f} points" in text
-    assert f"interval {100 * low:.2f} to {100 * high:.2f}, p " in text
+    assert f"than vit by {found.mean:.2f} points" in text
+    assert f"interval {low:.2f} to {high:.2f}, p " in text
     assert text.startswith("The choice of test images does not explain the gap: over the same ")
 
 
@@ -137,11 +126,12 @@ def test_agreement_is_a_mean_over_all_pairs_of_runs(group, section):
             for a, b in pairs
         ]
         assert row["same answer"].value == pytest.approx(100 * np.mean(same))
-        kappas = [kappa(right(a), right(b)) for a, b in pairs]
+        kappas = [kappa(a, b) for a, b in pairs]
         assert f"{np.mean(kappas):.2f} between " in text
         assert row["error consistency, kappa"].value == pytest.approx(np.mean(kappas))
-        ensembles = [together(a, b) for a, b in pairs]
-        best = [max(np.mean(right(a)), np.mean(right(b))) for a, b in pairs]
+        both = [[each.predictions.logits for each in pair] for pair in pairs]
+        ensembles = [ensemble_accuracy(logits, group.labels) for logits in both]
+        best = [max(a.test_accuracy, b.test_accuracy) for a, b in pairs]
         assert row["ensemble"].value == pytest.approx(100 * np.mean(ensembles))
         assert row["gain, points"].value == pytest.approx(
             100 * np.mean(np.subtract(ensembles, best)), abs=1e-9

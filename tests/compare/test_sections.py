@@ -8,7 +8,7 @@ from sample_runs import Sample, make_group
 from sample_study import whole_study
 from sample_transfer import pretrained
 
-from jaxcmp.compare.arms import Group
+from jaxcmp.compare.arms import Group, runs_of
 from jaxcmp.compare.report import SECTIONS
 from jaxcmp.compare.sections.claims import blog_post_section
 from jaxcmp.compare.sections.other_images import other_images_section
@@ -25,7 +25,7 @@ def group(tmp_path_factory) -> Group:
     """Returns a study of the blog post's classes with all that a run folder may hold beside it."""
     samples = [*whole_study(2), *(pretrained(arm, s) for arm in ("vit", "resnet") for s in (0, 1))]
     found = make_group(tmp_path_factory.mktemp("all"), *samples)
-    for outcome in (outcome for arm in found.arms for outcome in arm.outcomes):
+    for outcome in runs_of(found.arms):
         inspect_sample(outcome.run.folder, SHARES)
         for name, classes in (("fog-test", ()), ("rain-test", (1, 3))):
             evaluate_sample(outcome.run.folder, name, 0.5, classes=classes)
@@ -66,7 +66,7 @@ def test_every_number_names_its_runs(group, section):
 )
 def test_what_no_run_has_is_left_out_with_the_command_that_makes_it(plain, section, words, command):
     answer = section(plain)
-    folders = " ".join(outcome.folder for arm in plain.arms for outcome in arm.outcomes)
+    folders = " ".join(outcome.folder for outcome in runs_of(plain.arms))
     assert answer.section is None and words in sections.texts(answer)
     (line,) = sections.commands(answer)
     assert line.startswith(f"python -m {command.format(all=folders)}")

@@ -1,11 +1,13 @@
 """Settings tried: held-out images choose, and the test images only say what the choice reaches."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import sections
-from sample_runs import Sample, make_group
+from sample_runs import Sample, alter, arm_named, make_group
 
-from jaxcmp.compare.arms import Group
+from jaxcmp.compare.arms import Group, Outcome
 from jaxcmp.compare.report import SECTIONS
 from jaxcmp.compare.sections.settings_tried import CHOSEN, settings_tried_section
 from jaxcmp.compare.verdict import answer
@@ -31,22 +33,13 @@ def group(tmp_path_factory) -> Group:
     return make_group(tmp_path_factory.mktemp("tried"), *points(rates), *others)
 
 
-def with_test_accuracy(group: Group, name: str, accuracy: float) -> None:
-    """Gives the runs of an arm another accuracy on the test images."""
-    for arm in group.arms:
-        if arm.name == name:
-            for outcome in arm.outcomes:
-                object.__setattr__(outcome, "test_accuracy", accuracy)
-
-
 def test_each_setting_has_its_validation_accuracy_and_only_the_chosen_one_its_test(group):
     table = sections.table(settings_tried_section(group), "3 settings tried of vit")
     assert sections.names(table) == [f"vit (peak_learning_rate={x})" for x in (5e-4, 1e-3, 5e-5)]
     first, *others = table.rows
     assert [row[3].text for row in table.rows] == [CHOSEN, "", ""]
-    by_name = {arm.name: arm for arm in group.arms}
     for row in table.rows:
-        arm = by_name[row[0].text]
+        arm = arm_named(group, row[0].text)
         shares = []
         for outcome in arm.outcomes:
             stored = np.load(outcome.run.folder / "predictions.npz")
@@ -54,7 +47,7 @@ def test_each_setting_has_its_validation_accuracy_and_only_the_chosen_one_its_te
             shares.append(100 * np.mean(answers == stored["validation_labels"]))
         assert row[1].value == pytest.approx(np.mean(shares))
         assert (row[1].num, row[2].value, row[1].runs) == (3, 3, arm.runs)
-    chosen = by_name[first[0].text]
+    chosen = arm_named(group, first[0].text)
     assert first[4].value == pytest.approx(100 * chosen.mean_accuracy)
     assert not any(row[4].text for row in others)
 
@@ -66,7 +59,13 @@ def test_a_model_with_one_setting_has_nothing_to_choose(group):
 def test_the_test_images_do_not_choose(tmp_path):
     made = make_group(tmp_path, *points({1e-3: 0.5, 5e-4: 0.9}))
     loser = "vit (peak_learning_rate=0.001)"
-    with_test_accuracy(made, loser, 1.0)
+    lucky = arm_named(made, loser).runs
+
+    def change(outcome: Outcome) -> Outcome:
+        is_lucky = outcome.number in lucky
+        return dataclasses.replace(outcome, test_accuracy=1.0) if is_lucky else outcome
+
+    made = alter(made, change)
     table = sections.table(settings_tried_section(made), "tried of vit")
     assert sections.row(table, loser)["Choice"].text == ""
     # Two arms are compared on the test images, and the reader is told which one was chosen.

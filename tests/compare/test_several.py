@@ -1,27 +1,24 @@
 """More than two arms: short names, every pair, and nothing chosen on the test images."""
 
 import dataclasses
-import io
 import itertools
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import sections
-from sample_arms import make_arm
+from sample_outcomes import make_arm
 from sample_runs import Sample, make_group
-from scipy import stats
+from sections import console_text
 
 from jaxcmp.compare.arms import Arm, Group, ranked, runs_of
 from jaxcmp.compare.gaps import every_gap
 from jaxcmp.compare.pages.page import render_html
 from jaxcmp.compare.report import build
 from jaxcmp.compare.sections.results import facts, results_section
-from jaxcmp.compare.several import chosen, title_of
+from jaxcmp.compare.statistics.means import compare_runs
+from jaxcmp.compare.statistics.paired import holm
 from jaxcmp.compare.tables import render
-from jaxcmp.compare.verdict import verdict
-from jaxcmp.text import PlainConsole
+from jaxcmp.compare.verdict import chosen, title_of, verdict
 
 RATES = {"vit": (3e-4, 1e-3, 3e-3), "resnet": (0.03, 0.1, 0.3)}
 
@@ -106,22 +103,16 @@ def test_every_pair_is_in_the_table_with_difference_interval_and_p_after_holm(si
     names = [arm.name for arm in six.arms]
     assert shown == {frozenset(pair) for pair in itertools.combinations(names, 2)}
     by_name = {arm.name: arm for arm in six.arms}
-    p_values = []
-    for ahead, behind, by, holm, p_value, _ in table.rows:
-        one, two = (np.array(by_name[each.text].accuracies) for each in (ahead, behind))
-        result: Any = stats.ttest_ind(one, two, equal_var=False)
-        assert by.value == pytest.approx(100 * (one.mean() - two.mean())) and (by.value or 0) >= 0
-        low, high = result.confidence_interval(0.95)
-        assert by.interval == pytest.approx((100 * low, 100 * high))
-        assert p_value.value == pytest.approx(result.pvalue)
-        assert by.runs == by_name[ahead.text].runs + by_name[behind.text].runs
-        p_values.append((result.pvalue, holm.value))
-    # Holm 1979: the k-th smallest of m is multiplied by m - k + 1, and none is below one before it.
-    p_values.sort()
-    largest = 0.0
-    for place, (p_value, corrected) in enumerate(p_values):
-        largest = max(largest, min(1.0, (15 - place) * p_value))
-        assert corrected == pytest.approx(largest)
+    gaps = {(gap.first.name, gap.second.name): gap for gap in every_gap(six.arms)}
+    for ahead, behind, by, p_holm, p_value, _ in table.rows:
+        one, two = (by_name[each.text] for each in (ahead, behind))
+        # What test_means.py and test_paired.py check against Welch's and Holm's definitions.
+        expected = compare_runs(one.percents, two.percents, most=100)
+        assert (by.value, by.interval) == (expected.mean, expected.interval) and expected.mean >= 0
+        assert p_value.value == expected.p_value and by.runs == one.runs + two.runs
+        assert p_holm.value == gaps[one.name, two.name].corrected.p_value
+    corrected = holm([gap.over_seeds for gap in gaps.values()])
+    assert corrected == [gap.corrected for gap in gaps.values()] and len(corrected) == 15
 
 
 def test_without_held_out_images_no_arm_is_the_best(six):
@@ -214,8 +205,8 @@ def test_pairs_without_a_p_value_are_counted_and_not_corrected_for():
     arms = [make_arm("a", [0.9, 0.91, 0.92]), make_arm("b", [0.8, 0.82, 0.84])]
     arms.append(make_arm("c", [0.7, 0.701]))
     gaps = every_gap(arms)
-    assert [gap.p_holm is None for gap in gaps] == [False, True, True]
-    assert gaps[0].p_holm == gaps[0].over_seeds.p_value
+    assert [gap.corrected.p_value is None for gap in gaps] == [False, True, True]
+    assert gaps[0].corrected.p_value == gaps[0].over_seeds.p_value
     text = " ".join(verdict_of(arms))
     assert "1 of 3 pairs of arms differs by more than seeds alone explain" in text
     assert "correction for 1 test). Of 2 it is unknown" in text
@@ -240,10 +231,7 @@ def test_the_first_screen_of_six_arms_says_each_thing_once(six):
 
 
 def test_the_terminal_has_every_pair_too(six):
-    console = PlainConsole(file=io.StringIO(), width=200)
-    console.print(render(six))
-    assert isinstance(console.file, io.StringIO)
-    text = console.file.getvalue()
+    text = console_text(render(six), 200)
     lines = [line for line in text.splitlines() if " over " in line and " to " in line]
     assert len(lines) == 15
 

@@ -39,38 +39,34 @@ def change_arrays(folder: Path, **changes: np.ndarray) -> None:
     np.savez(folder / runs.PREDICTIONS, **arrays)
 
 
-def why_left_out(root: Path, folder: Path) -> str:
-    """The only run that is left out, and the reason."""
-    outcomes, left_out = read_outcomes([root])
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A run with held-out images, beside another one."""
+    held_out = Sample("vit", num_validation=20, **SMALL)
+    return write_runs(tmp_path, Sample("resnet", **SMALL), held_out)[1]
+
+
+def why_left_out(folder: Path) -> str:
+    """The reason why this run alone is left out of those beside it."""
+    outcomes, left_out = read_outcomes([folder.parent])
     assert [each.folder for each in left_out] == [str(folder)]
     assert str(folder) not in [each.folder for each in outcomes] and outcomes
     return left_out[0].reason
 
 
-def test_answers_that_were_altered_are_not_believed(tmp_path):
-    _, folder = write_runs(tmp_path, Sample("resnet", **SMALL), Sample("vit", **SMALL))
+def test_answers_that_were_altered_are_not_believed(folder):
     with np.load(folder / runs.PREDICTIONS) as stored:
         logits = stored["logits"]
     # Surer than they were, which changes no answer.
     change_arrays(folder, logits=2 * logits)
-    assert "test_loss is" in why_left_out(tmp_path, folder)
+    assert "test_loss is" in why_left_out(folder)
     change_arrays(folder, logits=-logits)
-    assert "test_accuracy is" in why_left_out(tmp_path, folder)
+    assert "test_accuracy is" in why_left_out(folder)
     change_arrays(folder, logits=np.where(np.arange(5) == 1, np.nan, logits))
     reason = "predictions.npz cannot be used: a logit is not finite"
-    assert why_left_out(tmp_path, folder).endswith(reason)
+    assert why_left_out(folder).endswith(reason)
     change_arrays(folder, logits=logits)
-    assert read_outcomes([tmp_path])[1] == []
-
-
-@pytest.mark.parametrize("key", ["test_accuracy", "test_loss", "validation_accuracy"])
-def test_a_score_that_does_not_follow_from_the_predictions_is_not_believed(tmp_path, key):
-    sample = Sample("vit", num_validation=20, **SMALL)
-    _, folder = write_runs(tmp_path, Sample("resnet", **SMALL), sample)
-    change(folder / runs.RESULT, key, 0.123)
-    reason = why_left_out(tmp_path, folder)
-    assert f"result.json cannot be used: {key} is 0.123, and 0." in reason
-    assert reason.endswith("by predictions.npz")
+    assert read_outcomes([folder.parent])[1] == []
 
 
 PICTURE = np.zeros((1, 8, 8, 3), np.uint8)
@@ -95,10 +91,9 @@ ARRAYS = {
 
 
 @pytest.mark.parametrize("arrays", ARRAYS.values(), ids=ARRAYS)
-def test_arrays_of_another_kind_are_never_turned_into_answers(tmp_path, arrays):
-    _, folder = write_runs(tmp_path, Sample("resnet", **SMALL), Sample("vit", **SMALL))
+def test_arrays_of_another_kind_are_never_turned_into_answers(folder, arrays):
     change_arrays(folder, **arrays)
-    assert "cannot be used: " in why_left_out(tmp_path, folder)
+    assert "cannot be used: " in why_left_out(folder)
 
 
 @pytest.mark.parametrize(
@@ -115,35 +110,33 @@ def test_arrays_of_another_kind_are_never_turned_into_answers(tmp_path, arrays):
         (runs.ENVIRONMENT, "data.mean", [0.5], "data.mean and data.std are not as many"),
         (runs.CONFIG, "config.model.patch_size", 64, "patch_size is larger than"),
         (runs.CONFIG, "config.init.path", "a.npz", "init.json cannot be used: it is missing, and"),
+        # A score does not follow from the predictions.
+        *(
+            (runs.RESULT, score, 0.123, f"result.json cannot be used: {score} is 0.123, and 0.")
+            for score in ("test_accuracy", "test_loss", "validation_accuracy")
+        ),
+        # A file is missing.
+        (runs.ENVIRONMENT, "", None, "environment.json cannot be used: it is missing"),
+        (runs.COST, "", None, "cost.json cannot be used: it is missing"),
+        (runs.METRICS, "", None, "metrics.jsonl cannot be used: it has no record of an epoch"),
     ],
 )
-def test_files_that_contradict_each_other_are_named(tmp_path, name, key, value, reason):
-    _, folder = write_runs(tmp_path, Sample("resnet", **SMALL), Sample("vit", **SMALL))
-    change(folder / name, key, value)
-    assert reason in why_left_out(tmp_path, folder)
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        (runs.ENVIRONMENT, "it is missing"),
-        (runs.COST, "it is missing"),
-        (runs.METRICS, "it has no record of an epoch"),
-    ],
-)
-def test_a_finished_run_without_one_of_its_files_is_named(tmp_path, name, reason):
-    _, folder = write_runs(tmp_path, Sample("resnet", **SMALL), Sample("vit", **SMALL))
-    (folder / name).unlink()
-    assert why_left_out(tmp_path, folder).endswith(f"{name} cannot be used: {reason}")
+def test_files_that_contradict_each_other_and_missing_ones_are_named(
+    folder, name, key, value, reason
+):
+    if key:
+        change(folder / name, key, value)
+    else:
+        (folder / name).unlink()
+    assert reason in why_left_out(folder)
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_an_epoch_that_is_lost_is_missed(tmp_path, place):
-    _, folder = write_runs(tmp_path, Sample("resnet", **SMALL), Sample("vit", **SMALL))
+def test_an_epoch_that_is_lost_is_missed(folder, place):
     lines = (folder / runs.METRICS).read_text().splitlines()
     del lines[place]
     (folder / runs.METRICS).write_text("\n".join(lines))
-    assert "metrics.jsonl cannot be used: it " in why_left_out(tmp_path, folder)
+    assert "metrics.jsonl cannot be used: it " in why_left_out(folder)
 
 
 ODD = st.one_of(

@@ -1,20 +1,15 @@
 """The printed comparison: every number with its n and spread, nothing where there is none."""
 
-import io
-
 import pytest
-from sample_arms import make_arm
+from sample_outcomes import make_arm
+from sections import console_text
 
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.tables import render
-from jaxcmp.text import PlainConsole
 
 
 def printed(*arms: Arm, width: int = 80, pretrained: tuple[Arm, ...] = ()) -> str:
-    console = PlainConsole(file=io.StringIO(), width=width)
-    console.print(render(Group("cifar10", arms, pretrained=pretrained)))
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+    return console_text(render(Group("cifar10", arms, pretrained=pretrained)), width)
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -27,7 +22,7 @@ def test_a_row_holds_the_numbers_of_an_arm_within_the_width(width):
     assert all(len(line.rstrip()) <= width for line in text.splitlines())
     # Mean 93 and deviation 1 over three seeds: 4.3027 / sqrt(3) = 2.48.
     row = " ".join(next(line for line in text.splitlines() if line.startswith("resnet ")).split())
-    assert row.startswith("resnet 93.00 ± 2.48 3 11,173,962 555,422,720 26 min NVIDIA H100")
+    assert row.startswith("resnet 93.00 ± 2.48 3 5,362,762 365,107,584 26 min NVIDIA H100")
 
 
 def test_the_heading_says_what_stands_beside_a_mean_and_what_of_fewer_seeds():

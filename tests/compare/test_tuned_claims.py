@@ -1,7 +1,6 @@
 """Claims about pretrained models: each verdict, and which runs may give one."""
 
 import dataclasses
-from typing import Any
 
 import pytest
 import sample_runs
@@ -9,7 +8,7 @@ from sample_claims import CLAIMS, POST, make_speaker, post_speakers
 from sample_runs import Sample
 from sample_transfer import from_file, from_run, pretrained
 
-from jaxcmp.compare.origin import Origin, origin_of
+from jaxcmp.compare.origin import origin_of
 from jaxcmp.compare.sections.blog_post import find_speakers, setting_difference
 from jaxcmp.compare.sections.claims import judge, judged
 
@@ -44,69 +43,44 @@ def test_open_claims_ask_for_runs_from_pretrained_weights():
     assert not set(commands) & {each.command for each in settled.more}
 
 
-def origin(init: dict[str, Any]) -> Origin:
-    found = origin_of(init)
-    assert found is not None
-    return found
-
-
-def difference(config, data, origin, name="tuned-vit"):
-    return setting_difference(POST, POST.arms[name], config, data, origin)
-
-
 CONFIG = {
     "num_epochs": 10,
     "frozen_trunk": False,
     "data": {"name": "cifar10", "train_fraction": 1.0},
     "model": {"name": "vit"},
 }
-DATA = {"name": "cifar10", "num_train": 50_000}
+
+
+RESNET = {"model": {"name": "resnet"}}
+ELSEWHERE = {"data": {"name": "cifar100", "train_fraction": 1.0}}
+TWICE = from_run(name="ImageNet-21k", before=from_run()["seen"])
+ON = "their weights were pretrained on"
 
 
 @pytest.mark.parametrize(
-    ("name", "config", "data", "reason"),
+    ("init", "config", "num_train", "reason"),
     [
-        ("ImageNet-21k", {}, {}, None),
-        ("imagenet21k, 14 million images", {}, {}, None),
-        (
-            "ImageNet-1k",
-            {},
-            {},
-            "their weights were pretrained on ImageNet-1k, the blog post's on",
-        ),
-        ("", {}, {}, "their weights were pretrained on Ti_16.npz, trained on unknown data"),
-        ("ImageNet-21k", {"num_epochs": 20}, {}, "num_epochs is 20, the blog post's is 10"),
-        (
-            "ImageNet-21k",
-            {"frozen_trunk": True},
-            {},
-            "frozen_trunk is True, which the blog post",
-        ),
-        ("ImageNet-21k", {}, {"num_train": 25_000}, "they trained on 25000 images"),
-        (
-            "ImageNet-21k",
-            {"data": {"name": "cifar100", "train_fraction": 1.0}},
-            {},
-            "data.name is cifar100, the blog post's is cifar10",
-        ),
+        (from_file("ImageNet-21k"), {}, 50_000, None),
+        (from_file("imagenet21k, 14 million images"), {}, 50_000, None),
+        (from_file("ImageNet-1k"), {}, 50_000, f"{ON} ImageNet-1k, the blog post's on"),
+        (from_file(""), {}, 50_000, f"{ON} Ti_16.npz, trained on unknown data"),
+        # Those that had seen more than the blog post's, too.
+        (TWICE, {}, 50_000, f"{ON} cifar10, then ImageNet-21k"),
+        (from_file(), {"num_epochs": 20}, 50_000, "num_epochs is 20, the blog post's is 10"),
+        (from_file(), {"frozen_trunk": True}, 50_000, "frozen_trunk is True, which the blog post"),
+        (from_file(), {}, 25_000, "they trained on 25000 images"),
+        (from_file(), ELSEWHERE, 50_000, "data.name is cifar100, the blog post's is cifar10"),
+        # A ResNet from any ImageNet fits.
+        (from_file("ImageNet-1k"), RESNET, 50_000, None),
+        (from_file("ImageNet-21k"), RESNET, 50_000, None),
+        (from_run(), RESNET, 50_000, f"{ON} cifar10"),
     ],
 )
-def test_only_runs_that_fit_a_claim_about_pretraining_judge_it(name, config, data, reason):
-    found = difference(CONFIG | config, DATA | data, origin(from_file(name)))
+def test_only_runs_that_fit_a_claim_about_pretraining_judge_it(init, config, num_train, reason):
+    whole = CONFIG | config
+    stated = POST.arms[f"tuned-{whole['model']['name']}"]
+    found = setting_difference(POST, stated, whole, {"num_train": num_train}, origin_of(init))
     assert (found is None) if reason is None else (found or "").startswith(reason)
-
-
-def test_weights_that_had_seen_more_than_the_blog_posts_judge_no_claim():
-    twice = origin(from_run(name="ImageNet-21k", before=from_run()["seen"]))
-    reason = difference(CONFIG, DATA, twice)
-    assert (reason or "").startswith("their weights were pretrained on cifar10, then ImageNet-21k")
-
-
-def test_a_resnet_from_any_imagenet_fits():
-    config = CONFIG | {"model": {"name": "resnet"}}
-    for name in ("ImageNet-1k", "ImageNet-21k"):
-        assert difference(config, DATA, origin(from_file(name)), "tuned-resnet") is None
-    assert difference(config, DATA, origin(from_run()), "tuned-resnet") is not None
 
 
 def several(tmp_path, *, num_validation):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sample_arms import make_arm
+from sample_outcomes import make_arm
 from sample_transfer import keep, make_transfer
 
 from jaxcmp.compare.verdict import answer, pretrained_arms, verdict

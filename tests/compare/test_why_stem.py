@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import sections
-from sample_runs import Sample, make_group
+from sample_runs import Sample, arm_named, make_group
 from scipy import stats
 
 from jaxcmp.compare.sections.why import stem_sentences, why_section
-from jaxcmp.compare.statistics.gap_share import share_of_gap
+from jaxcmp.compare.statistics.means import share_of_gap
 
 VIT, CONV, RESNET = [60.0, 61.0, 62.0], [66.0, 67.5, 68.0], [80.0, 81.0, 80.5]
 
@@ -64,15 +64,10 @@ def make_stems(root, accuracies, **changes):
     return make_group(root, *samples)
 
 
-def percents(group, name):
-    (arm,) = (each for each in group.arms if each.name == name)
-    return [100 * accuracy for accuracy in arm.accuracies]
-
-
 def test_the_report_says_how_much_of_the_gap_the_stem_closes(tmp_path):
     group = make_stems(tmp_path, (0.95, 0.5, 0.7))
     (text,) = stem_sentences(group)
-    vit, conv, resnet = (percents(group, name) for name in ("vit", "vit-conv", "resnet"))
+    vit, conv, resnet = (arm_named(group, name).percents for name in ("vit", "vit-conv", "resnet"))
     share = share_of_gap(vit, conv, resnet)
     result = stats.ttest_ind(conv, vit, equal_var=False)
     gain = result.confidence_interval()

@@ -13,9 +13,9 @@ from jaxcmp.compare.document import Figure, Heatmap, Part, Plot
 from jaxcmp.compare.pages.hover import Hover, read_heatmap, read_plot
 from jaxcmp.compare.pages.limits import share_limits
 from jaxcmp.compare.pages.matrices import draw_matrix, is_wide, matrix_size
-from jaxcmp.compare.pages.names import clean
 from jaxcmp.compare.pages.palette import as_light, as_variable, paint, stand_in
 from jaxcmp.compare.pages.plots import draw_plot, plot_size
+from jaxcmp.compare.words import clean
 
 FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 SETTINGS: dict[Any, Any] = {

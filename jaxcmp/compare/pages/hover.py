@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.transforms import Transform
 
 from jaxcmp.compare.document import Axis, Heatmap, Part, Plot
-from jaxcmp.compare.pages.names import clean
 from jaxcmp.compare.pages.plots import places
+from jaxcmp.compare.words import clean
 
 
 class Hover(Part, frozen=True):

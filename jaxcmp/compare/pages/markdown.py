@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from jaxcmp.compare.document import Cell, Column, Comparison, Gallery, Report
-from jaxcmp.compare.pages.names import clean
 from jaxcmp.compare.pages.page import kind_of, listed, template
+from jaxcmp.compare.words import clean
 
 # What would be markup, HTML, a reference or mathematics; an underscore only where a word ends.
 _SPECIAL = re.compile(

@@ -10,8 +10,8 @@ from matplotlib.path import Path
 
 from jaxcmp.compare.document import Heatmap
 from jaxcmp.compare.pages.limits import array
-from jaxcmp.compare.pages.names import clean
 from jaxcmp.compare.pages.palette import stand_in as colour
+from jaxcmp.compare.words import clean
 
 # More classes take the width of the page; cells of even more have no numbers.
 MAX_NARROW, MAX_NUMBERED, MAX_NAMES = 12, 20, 34

@@ -3,6 +3,7 @@
 import base64
 import functools
 import hashlib
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +15,8 @@ from markupsafe import Markup, escape
 
 from jaxcmp.compare.document import Block, Cell, Column, Figure, LeftOut, Report, Table
 from jaxcmp.compare.pages.figures import Drawing, draw
-from jaxcmp.compare.pages.names import clean
 from jaxcmp.compare.pages.palette import NUM_ARMS, SIGNS, style_sheet
+from jaxcmp.compare.words import clean
 
 # Numbers of so many letters stay on one line, and so do words; what is longer needs some width.
 LOOSE, SHORT, LONG = 12, 18, 40
@@ -23,19 +24,18 @@ MAX_REASONS = 5
 Drawings = Mapping[str, list[Drawing]]
 
 
-class Ids:
-    def __init__(self) -> None:
-        self.taken = {"top", "content", "tip", "left-out"}
+def unique_ids() -> Callable[[str], str]:
+    """Returns what makes ids of letters, digits and dashes, numbered where one is taken."""
+    taken = {"top", "content", "tip", "left-out"}
 
-    def new(self, wish: str) -> str:
-        """Returns the wish in letters, digits and dashes, numbered where it is taken."""
+    def new_id(wish: str) -> str:
         stem = re.sub(r"[^A-Za-z0-9]+", "-", wish).strip("-") or "part"
-        name, count = stem, 1
-        while name in self.taken:
-            count += 1
-            name = f"{stem}-{count}"
-        self.taken.add(name)
+        numbered = (f"{stem}-{count}" for count in itertools.count(2))
+        name = next(each for each in itertools.chain([stem], numbered) if each not in taken)
+        taken.add(name)
         return name
+
+    return new_id
 
 
 def template(name: str, finalize: Callable[[object], object]) -> jinja2.Template:
@@ -65,11 +65,11 @@ def render_html(report: Report, drawings: Drawings | None = None) -> str:
     def drawn(figure: Figure) -> list[Drawing]:
         return draw(figure) if drawings is None else drawings[figure.name]
 
-    ids = Ids()
-    names = [ids.new(each.id) for each in report.comparisons]
+    new_id = unique_ids()
+    names = [new_id(each.id) for each in report.comparisons]
     return template("page.html.jinja", _clean).render(
         report=report,
-        ids=ids,
+        new_id=new_id,
         names=names,
         draw=drawn,
         script=script,

@@ -15,9 +15,9 @@ from matplotlib.text import Annotation
 
 from jaxcmp.compare.document import Axis, Plot, Series
 from jaxcmp.compare.pages.limits import array
-from jaxcmp.compare.pages.names import clean
 from jaxcmp.compare.pages.palette import MARKERS, NUM_ARMS, arm_name
 from jaxcmp.compare.pages.palette import stand_in as colour
+from jaxcmp.compare.words import clean
 
 # In inches; a row is one category of an axis.
 WIDTH, HEIGHT, ROW = 4.4, 3.1, 0.27

@@ -2,18 +2,19 @@
 
 import dataclasses
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
+
+import msgspec
+from msgspec import Struct, field, structs
 
 from jaxcmp.compare.arms import Arm, Group, by_held_out
 from jaxcmp.compare.origin import Origin
 from jaxcmp.settings.keys import NEUTRAL
 
 
-@dataclasses.dataclass(frozen=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A claim of the blog post, and what decides it; claims.toml explains each field.
 
     `classes` are those of the blog post, in the order of its numbers.
@@ -28,13 +29,12 @@ class Claim:
     tolerance: float = 0.0
     why: str = ""
     note: str = ""
-    class_name: str = ""
+    class_name: str = field(default="", name="class")
     at: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True)
-class StatedArm:
+class StatedArm(Struct, frozen=True):
     """A model of the blog post; `config` has the settings that it states, `command` trains it.
 
     Where `seen` is not "", it began from weights, and that is how what they had seen begins. One
@@ -48,14 +48,14 @@ class StatedArm:
     is_beside: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class BlogPost:
-    """`arms` are by their names in claims.toml: "vit", "tuned-vit", "vit-conv"."""
+class BlogPost(Struct, frozen=True):
+    """`arms` are by their names in claims.toml; `config` is of all that began at random."""
 
     name: str
     setting: str
     num_train: int
     classes: tuple[str, ...]
+    config: dict[str, Any]
     arms: dict[str, StatedArm]
     claims: tuple[Claim, ...]
 
@@ -63,25 +63,13 @@ class BlogPost:
 def load_claims() -> BlogPost:
     """Reads the blog post that comes with the package."""
     source = resources.files("jaxcmp.compare.sections") / "claims.toml"
-    stored = tomllib.loads(source.read_text(encoding="utf-8"))
-    post = stored["blog_post"]
-    shared, classes = post.pop("config"), tuple(post.pop("classes"))
-    arms = {name: StatedArm(**arm) for name, arm in stored["arms"].items()}
-    beside = {name: StatedArm(**arm, is_beside=True) for name, arm in stored["beside"].items()}
-    # What is shared is of runs that began at random.
-    whole = {
-        name: arm if arm.seen else dataclasses.replace(arm, config=shared | arm.config)
-        for name, arm in (arms | beside).items()
+    post = msgspec.toml.decode(source.read_bytes(), type=BlogPost)
+    arms = {
+        name: arm if arm.seen else structs.replace(arm, config=post.config | arm.config)
+        for name, arm in post.arms.items()
     }
-    claims = tuple(_claim(each, classes) for each in stored["claims"])
-    return BlogPost(classes=classes, arms=whole, claims=claims, **post)
-
-
-def _claim(stored: Mapping[str, Any], classes: tuple[str, ...]) -> Claim:
-    fields: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()
-    }
-    return Claim(class_name=fields.pop("class", ""), classes=classes, **fields)
+    claims = tuple(structs.replace(each, classes=post.classes) for each in post.claims)
+    return structs.replace(post, arms=arms, claims=claims)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +104,7 @@ def setting_difference(
     weights that the run began from. The seed, and whatever the blog post does not state, may be
     anything.
     """
-    num_train = data.get("num_train")
+    num_train = data["num_train"]
     if origin and (origin.before or not _normal(origin.name).startswith(_normal(stated.seen))):
         return f"their weights were pretrained on {origin.words}, the blog post's on {stated.seen}"
     difference = _difference(stated.config, config)

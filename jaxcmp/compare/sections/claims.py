@@ -8,7 +8,7 @@ from msgspec import structs
 
 from jaxcmp.compare.arms import Group
 from jaxcmp.compare.document import Block, Cell, Column, Suggestion, Table, Text
-from jaxcmp.compare.sections import columns, curve_judges, judges, why_judges
+from jaxcmp.compare.sections import columns, judges, why_judges
 from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.blog_post import (
     BlogPost,
@@ -37,10 +37,10 @@ JUDGES: dict[str, Callable[[Claim, Sequence[Speaker]], Judgement]] = {
     "lead": judges.judge_lead,
     "needs": judges.judge_needs,
     "accuracy_at": judges.judge_accuracy_at,
-    "rate_at": curve_judges.judge_rate_at,
-    "convergence": curve_judges.judge_convergence,
-    "jump": curve_judges.judge_jump,
-    "smoothness": curve_judges.judge_smoothness,
+    "rate_at": judges.judge_rate_at,
+    "convergence": judges.judge_convergence,
+    "jump": judges.judge_jump,
+    "smoothness": judges.judge_smoothness,
     "crossover": why_judges.judge_crossover,
     "anywhere": why_judges.judge_anywhere,
     "global_shape": why_judges.judge_global_shape,

@@ -8,10 +8,10 @@ from sklearn.metrics import confusion_matrix
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import Axis, Block, Cell, Figure, Heatmap, Plot, Series, Table
-from jaxcmp.compare.sections import columns, differences
+from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, texts
 from jaxcmp.compare.statistics.means import Estimate, Lead
-from jaxcmp.compare.statistics.paired import paired_difference, share_interval
+from jaxcmp.compare.statistics.paired import holm, paired_difference, share_interval
 from jaxcmp.compare.words import count
 
 NUM_CONFUSED = 10
@@ -49,7 +49,7 @@ def class_gaps(group: Group, first: Arm, second: Arm) -> dict[int, Estimate]:
     difference = first.is_right.mean(axis=0) - second.is_right.mean(axis=0)
     present = np.unique(group.labels).tolist()
     gaps = [paired_difference(difference[group.labels == c]).times(100) for c in present]
-    found = zip(present, differences.corrected(gaps), strict=True)
+    found = zip(present, holm(gaps), strict=True)
     return dict(sorted(found, key=lambda each: -each[1].mean))
 
 
@@ -95,7 +95,7 @@ def _sentence(group: Group, leader: Arm, other: Arm, gaps: Mapping[int, Estimate
         (other, leader, [*gaps][::-1], Lead.SECOND),
     ):
         if real := [c for c in ordered if gaps[c].lead is side]:
-            by = differences.in_words(gaps[real[0]], of="classes")
+            by = cells.in_words(gaps[real[0]], of="classes")
             parts.append(
                 f"{arm.name} scores higher than {rival.name} in {len(real)} of {num}, most in "
                 f"{group.class_labels[real[0]]}: by {by}"
@@ -116,7 +116,7 @@ def gap_table(group: Group, leader: Arm, other: Arm, gaps: Mapping[int, Estimate
     digits = cells.digits_of([each for own in (gaps, *accuracies) for each in own.values()])
     rows = []
     for c, gap in gaps.items():
-        row = [cells.words(group.class_labels[c]), differences.as_cell(gap, runs, digits)]
+        row = [Cell(group.class_labels[c]), cells.as_cell(gap, runs, digits)]
         row.append(cells.p_value(gap.p_value, runs))
         for arm, own in zip((leader, other), accuracies, strict=True):
             row.append(cells.estimated(own[c], arm.runs, digits=digits, unit=" %"))
@@ -177,6 +177,6 @@ def _confused(group: Group) -> Table:
             names = f"{group.class_labels[true]} taken for {group.class_labels[answer]}"
             shares = zip(rates[:, true, answer], group.arms, strict=True)
             own = [cells.share(float(rate) / 100, arm.runs) for rate, arm in shares]
-            rows.append([cells.words(names), *own])
+            rows.append([Cell(names), *own])
     headings = columns.of_words("pair") + columns.of_arms(group.arms)
     return Table("Confused most", headings, rows, "Share of the images of the true class.")

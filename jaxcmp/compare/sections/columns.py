@@ -6,7 +6,6 @@ from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm
 from jaxcmp.compare.document import Cell, Column
 from jaxcmp.compare.gaps import Gap
-from jaxcmp.compare.sections.differences import as_cell
 
 
 def of_words(*labels: str) -> list[Column]:
@@ -33,10 +32,10 @@ def gap(found: Gap) -> list[Cell]:
     return [
         name(found.first),
         name(found.second),
-        as_cell(found.over_seeds, found.runs),
-        cells.p_value(found.p_holm, found.runs),
+        cells.as_cell(found.over_seeds, found.runs),
+        cells.p_value(found.corrected.p_value, found.runs),
         cells.p_value(found.over_seeds.p_value, found.runs),
-        as_cell(found.over_images, found.runs),
+        cells.as_cell(found.over_images, found.runs),
     ]
 
 
@@ -46,7 +45,7 @@ def colour(arm: Arm) -> int | None:
 
 
 def name(arm: Arm) -> Cell:
-    return cells.words(arm.name, arm=colour(arm))
+    return Cell(arm.name, arm=colour(arm))
 
 
 def accuracy(arm: Arm) -> Cell:

@@ -39,13 +39,10 @@ NOTE = (
 
 def confidence_section(group: Group) -> Answer:
     known = [(arm, _temperatures(arm)) for arm in group.arms]
-    rows = [_row(group, arm, arm.name, ()) for arm in group.arms]
-    panels = [_panel(group, arm, arm.name, ()) for arm in group.arms]
-    for arm, found in known:
-        if found:
-            name = f"{arm.name}, temperature-scaled"
-            rows.append(_row(group, arm, name, found))
-            panels.append(_panel(group, arm, name, found))
+    shown = [(arm, arm.name, []) for arm in group.arms]
+    shown += [(arm, f"{arm.name}, temperature-scaled", found) for arm, found in known if found]
+    rows = [_row(group, *each) for each in shown]
+    panels = [_panel(group, *each) for each in shown]
     headings = columns.of_words("Arm")
     headings += columns.of_numbers("NLL", "Brier", "ECE, % [95 % interval]", "temperature")
     table = Table("Calibration on the test images", headings, rows, NOTE)
@@ -88,7 +85,7 @@ def _row(group: Group, arm: Arm, name: str, temperatures: Sequence[float]) -> li
     interval = ece_interval(logits, labels, rng=np.random.default_rng(SEED))
     low, high = (100 * bound for bound in interval)
     return [
-        cells.words(name, arm=arm.index),
+        Cell(name, arm=arm.index),
         cells.mean([cross_entropy(x, labels) for x in logits], arm.runs, digits=3),
         cells.mean([brier_score(x, labels) for x in logits], arm.runs, digits=3),
         Cell(f"{error:.2f} [{low:.2f}, {high:.2f}]", error, (low, high), len(logits), arm.runs),
@@ -116,16 +113,16 @@ def _panel(group: Group, arm: Arm, name: str, temperatures: Sequence[float]) -> 
     """Draws all seeds together: each step of confidence holds the answers of every run."""
     num_runs, num_images = len(arm.outcomes), len(group.labels)
     logits, labels = np.concatenate(_logits(arm, temperatures)), np.tile(group.labels, num_runs)
-    found = reliability(logits, labels)
+    confidences, accuracies, bins = reliability(logits, labels)
     is_right = logits.argmax(axis=1) == labels
     # An image that every seed has answered is still one image.
     images = np.tile(np.arange(num_images), num_runs)
     counts = [
         [np.bincount(images[chosen], minlength=num_images) for chosen in (own & is_right, own)]
-        for own in (found.bins == index for index in range(len(found.accuracy)))
+        for own in (bins == index for index in range(len(accuracies)))
     ]
     low, high = 100 * np.array([share_interval(right, answers) for right, answers in counts]).T
-    x, y = 100 * found.confidence, 100 * found.accuracy
+    x, y = 100 * confidences, 100 * accuracies
     ends = {"low": low.tolist(), "high": high.tolist()}
     return name, Series(
         arm.name, x.tolist(), y.tolist(), "points", arm.index, runs=arm.runs, **ends

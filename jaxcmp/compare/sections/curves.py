@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jaxcmp.compare.arms import Arm, Group, with_training_accuracy
+from jaxcmp.compare.arms import Arm, Group, arms_with, runs_of
 from jaxcmp.compare.document import Axis, Figure, Plot
 from jaxcmp.compare.sections import recipe
 from jaxcmp.compare.sections.answer import Answer, answered, notes
@@ -36,7 +36,12 @@ def curves_section(group: Group) -> Answer:
         _plot("Training loss", "training loss, nats", arms, "train_loss"),
     ]
     caption = f"{CAPTION} The training loss is against the targets used in training."
-    if clean := [each for arm in arms if (each := with_training_accuracy(arm))]:
+    recorded = {
+        outcome.number: outcome
+        for outcome in runs_of(arms)
+        if all("train_accuracy" in epoch for epoch in outcome.epochs)
+    }
+    if clean := arms_with(arms, recorded):
         panels.append(_plot(CLEAN, "training accuracy, %", clean, "train_accuracy", 100))
         caption += f" {ON_CLEAN}"
     curves = Figure("curves", panels, caption, f"Losses and accuracy by epoch for {_names(arms)}.")

@@ -23,7 +23,7 @@ from jaxcmp.compare.document import (
     Text,
 )
 from jaxcmp.compare.recipe_keys import TRAIN_FRACTION, unsized
-from jaxcmp.compare.sections import columns, differences
+from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts
 from jaxcmp.compare.sections.commands import at_length, vary
 from jaxcmp.compare.sections.over_seeds import accuracies
@@ -282,6 +282,6 @@ def _ahead(leader: Sized, other: Sized, size: int, gap: Estimate) -> str:
     if gap.lead is Lead.TIE:
         return f"they are level ({num})"
     verb = "leads" if gap.lead.is_real else "scored more"
-    by = differences.in_words(gap.times(100), also=num)
+    by = cells.in_words(gap.times(100), also=num)
     surely = "" if gap.lead.is_real or gap.interval is None else f", {UNCLEAR}"
     return f"{first.arm.name} {verb} by {by}{surely}"

@@ -1,4 +1,4 @@
-"""Claims that only trained models can judge: accuracies, their gaps, and times."""
+"""Claims that trained models judge: accuracies, their gaps, times, and the course of training."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,21 +8,22 @@ import numpy as np
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.sections.blog_post import Claim, Speaker
-from jaxcmp.compare.sections.differences import as_text, in_words, surely
 from jaxcmp.compare.sections.rules import (
     Judgement,
     Undecided,
     decided,
+    decided_or_open,
     judge_is,
     judge_leads,
     judge_reaches,
     number,
     ratio,
 )
-from jaxcmp.compare.statistics.means import Estimate, compare_runs, contrast
+from jaxcmp.compare.statistics.convergence import epochs_to_converge
+from jaxcmp.compare.statistics.means import MIN_RUNS, Estimate, compare_runs, contrast
 
 
-def curve_of(speaker: Speaker, metric: str) -> dict[int, list[float]]:
+def _curve_of(speaker: Speaker, metric: str) -> dict[int, list[float]]:
     """The values of a metric by epoch, of each run."""
     return speaker.arm.by_epoch(lambda outcome: [epoch[metric] for epoch in outcome.epochs])
 
@@ -51,7 +52,7 @@ def class_gaps(classes: Sequence[str], speakers: Sequence[Speaker]) -> dict[str,
 
 
 def _said(found: Estimate) -> str:
-    return in_words(found, is_signed=True) + (f", {surely(found)}" if found.interval else "")
+    return cells.in_words(found, is_signed=True) + cells.surely(found)
 
 
 def judge_best(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
@@ -124,9 +125,7 @@ def judge_time_ratio(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
 
     Two stated numbers are the times, one is their ratio.
     """
-    first, second = (
-        {device: seconds for device, seconds, _ in cells.durations(each.arm)} for each in speakers
-    )
+    first, second = (cells.durations(each.arm) for each in speakers)
     shared = {device: (first[device], second[device]) for device in first if device in second}
     if not shared:
         devices = [" and ".join(each) for each in (first, second)]
@@ -141,7 +140,7 @@ def judge_time_ratio(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
 def judge_accuracy_at(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
     """The test accuracy after an epoch, in percent."""
     (speaker,), (epoch,) = speakers, claim.at
-    accuracies = curve_of(speaker, "test_accuracy").get(epoch)
+    accuracies = _curve_of(speaker, "test_accuracy").get(epoch)
     if accuracies is None:
         raise Undecided(f"The runs of {speaker.name} did not record epoch {epoch}.")
     values = [100 * accuracy for accuracy in accuracies]
@@ -174,12 +173,75 @@ def judge_needs(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
     gain = compare_runs(own[0], own[1], most=100)
     more = contrast(own, (1, -1, -1, 1), most=100)
     reason = (
-        f"So much is {names[0]} above {names[1]}; that is {as_text(more)} more than {names[2]} is "
-        f"above {names[3]}."
+        f"So much is {names[0]} above {names[1]}; that is {cells.as_text(more)} more than "
+        f"{names[2]} is above {names[3]}."
     )
     return judge_leads([gain, more], _cell(claim, gain, speakers), reason)
 
 
 def _cell(claim: Claim, found: Estimate, speakers: Sequence[Speaker]) -> Cell:
     num = min(len(each.arm.outcomes) for each in speakers)
-    return Cell(f"{as_text(found)} {claim.unit}", found.mean, found.interval, num)
+    return Cell(f"{cells.as_text(found)} {claim.unit}", found.mean, found.interval, num)
+
+
+def _curve(speaker: Speaker, epochs: Sequence[int] = ()) -> tuple[list[int], np.ndarray]:
+    """Returns the epochs and the test accuracies after them [epochs, seeds], which has these."""
+    curve = _curve_of(speaker, "test_accuracy")
+    if len(curve) < 2 or not set(epochs) <= curve.keys():
+        which = f"the epochs around {epochs[1]}" if epochs else "its epochs"
+        raise Undecided(f"The runs of {speaker.name} did not record {which}.")
+    return list(curve), np.array(list(curve.values()))
+
+
+def judge_rate_at(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
+    """Judges the learning rates after epochs, which no chance changes."""
+    recorded = _curve_of(speakers[0], "learning_rate")
+    rates = [recorded[epoch] for epoch in claim.at if epoch in recorded]
+    if len(rates) < len(claim.at):
+        raise Undecided(f"The runs of {speakers[0].name} did not record these epochs.")
+    pairs = zip(claim.stated, rates, strict=True)
+    holds = all(abs(rate - stated) <= claim.tolerance for stated, each in pairs for rate in each)
+    text = ", ".join(f"{each[0]:.2g}" for each in rates)
+    return decided(holds, Cell(text), f"{claim.tolerance:g} is allowed: {claim.why}.")
+
+
+def judge_convergence(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
+    """Judges from which epoch the test accuracy is close to the last one (`epochs_to_converge`)."""
+    epochs, curve = _curve(speakers[0])
+    found = [float(epochs_to_converge(seed, np.array(epochs))) for seed in curve.T]
+    return judge_is(claim, claim.stated[0], number(claim, [found], most=max(epochs), digits=1))
+
+
+def judge_jump(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
+    """Judges whether the accuracy bends upwards at an epoch more than elsewhere, in every seed.
+
+    The bend is the second difference of the accuracy. It does not hold where no seed has its
+    largest one there.
+    """
+    (epoch,) = claim.at
+    epochs, curve = _curve(speakers[0], (epoch - 1, epoch, epoch + 1))
+    bends = np.diff(curve, n=2, axis=0)
+    largest = [epochs[1:-1][i] for i in bends.argmax(axis=0)]
+    num, agreeing = len(largest), largest.count(epoch)
+    cell = Cell(f"{agreeing} of {num} seeds", agreeing, num=num)
+    reason = f"It bends upwards most after epoch {', '.join(map(str, largest))}, by seed."
+    return decided_or_open(agreeing == num, agreeing == 0 and num >= MIN_RUNS, cell, reason)
+
+
+def judge_smoothness(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
+    """Judges whether no epoch loses more than the stated points of test accuracy, in any seed.
+
+    It does not hold where every seed of one of the arms has such an epoch.
+    """
+    (most,) = claim.stated
+    falls = [-100 * np.diff(_curve(each)[1], axis=0).min(axis=0) for each in speakers]
+    are_smooth = [fall <= most + claim.tolerance for fall in falls]
+    is_rough = any(not each.any() and len(each) >= MIN_RUNS for each in are_smooth)
+    texts = [
+        f"{each.name} loses at most {', '.join(f'{value:.2f}' for value in np.maximum(fall, 0))}"
+        for each, fall in zip(speakers, falls, strict=True)
+    ]
+    worst = float(max(fall.max() for fall in falls))
+    cell = Cell(f"up to {max(worst, 0):.2f} {claim.unit}", worst, num=min(map(len, falls)))
+    reason = f"From one epoch to the next, by seed: {'; '.join(texts)} points. Smooth: {claim.why}."
+    return decided_or_open(all(each.all() for each in are_smooth), is_rough, cell, reason)

@@ -36,7 +36,7 @@ def methods_section(group: Group) -> Answer:
 
 def _data(group: Group) -> Text:
     data = group.arms[0].outcomes[0].run.environment["data"]
-    held_out = data.get("num_validation") or 0
+    held_out = data["num_validation"]
     version = "" if data["version"] is None else f", version {data['version']}"
     return Text(
         f"Data: {data['name']}{version}; {group.arms[0].outcomes[0].num_train:,} "
@@ -62,15 +62,15 @@ def _run_row(arm: Arm, outcome: Outcome) -> list[Cell]:
         overrides or "none",
         "; ".join(dict.fromkeys(map(commit_of, sessions))),
         outcome.device,
-        str(sessions[-1].get("precision", "?")),
-        str(sessions[0].get("start", "?")),
+        sessions[-1]["precision"],
+        sessions[0]["start"],
     ]
     return [
-        cells.words(outcome.folder),
+        Cell(outcome.folder),
         columns.name(arm),
         cells.count(outcome.seed, runs),
         cells.count(outcome.num_train, runs),
-        *map(cells.words, texts),
+        *map(Cell, texts),
         cells.number(outcome.train_seconds, cells.duration(outcome.train_seconds), runs),
         cells.count(len(sessions), runs),
     ]
@@ -87,5 +87,5 @@ def _versions(outcomes: Sequence[Outcome]) -> Table:
         found = Counter(each.get(name, "none") for each in versions)
         texts = [f"{version} in {count(num, 'run')}" for version, num in found.items()]
         text = "; ".join(texts) if len(texts) > 1 else next(iter(found))
-        rows.append([cells.words(name), cells.words(text)])
+        rows.append([Cell(name), Cell(text)])
     return Table("Versions", columns.of_words("package", "version"), rows)

@@ -7,7 +7,7 @@ from jaxcmp.compare.arms import Arm, Group
 from jaxcmp.compare.document import Axis, Block, Cell, Column, Commands, Figure, Plot, Table, Text
 from jaxcmp.compare.evaluated import Evaluated, ImageSet, gaps_on, read_evaluated
 from jaxcmp.compare.gaps import Gap, gap
-from jaxcmp.compare.sections import columns, differences
+from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.commands import on_runs
 from jaxcmp.compare.sections.over_seeds import accuracies, sideways
@@ -91,7 +91,7 @@ def _change(group: Group, images: ImageSet, here: Gap) -> str:
     if before.lead is not Lead.FIRST or here.lead is not Lead.SECOND or not images.is_test:
         return ""
     first, second = here.first.name, here.second.name
-    by = differences.in_words(here.corrected, "points of accuracy", of="sets")
+    by = cells.in_words(here.corrected, "points of accuracy", of="sets")
     return (
         f"The leader changes on other images: on {images.title}, {second} is ahead of {first} by "
         f"{by}; on their own test images, {first} is ahead by {before.over_seeds.mean:.2f}."
@@ -104,7 +104,7 @@ def _summary(gaps: Sequence[tuple[ImageSet, Gap]]) -> str:
         return ""
     (images, first), num = gaps[0], len(gaps)
     one, two = first.first.name, first.second.name
-    unknown = sum(each.p_holm is None for _, each in gaps)
+    unknown = sum(each.corrected.p_value is None for _, each in gaps)
     if unknown == num:
         return (
             f"Whether {one} and {two} differ on other images by more than seeds explain takes "
@@ -158,7 +158,7 @@ def _row(
 ) -> list[Cell]:
     runs = [run for arm in arms if arm for run in arm.runs]
     num_seeds = " and ".join(str(len(arm.runs) if arm else 0) for arm in arms)
-    row = [cells.words(title), cells.count(num, runs), cells.words(num_seeds)]
+    row = [Cell(title), cells.count(num, runs), Cell(num_seeds)]
     for arm, own in zip(arms, drops, strict=True):
         row.append(columns.accuracy(arm) if arm else Cell("–"))
         row.append(cells.mean(own, arm.runs if arm else [], digits=2))
@@ -171,7 +171,7 @@ def _gaps_table(gaps: Sequence[tuple[ImageSet, Gap]]) -> Table:
     for images, each in gaps:
         ahead = _ahead(each)
         last = columns.name(ahead) if ahead else Cell("–")
-        rows.append([cells.words(images.title), *columns.gap(each), last])
+        rows.append([Cell(images.title), *columns.gap(each), last])
     return Table("Gaps on other images", headings, rows, GAPS_NOTE)
 
 
@@ -180,7 +180,7 @@ def _among_present(group: Group, parts: Sequence[ImageSet]) -> Table:
     rows = []
     for each in parts:
         runs = [run for arm in each.arms for run in arm.runs]
-        row = [cells.words(each.title), cells.count(len(each.first.present), runs)]
+        row = [Cell(each.title), cells.count(len(each.first.present), runs)]
         for found in map(each.arm, group.arms):
             shares = each.among_present(found) if found else []
             row.append(cells.percent(shares, found.runs if found else []))

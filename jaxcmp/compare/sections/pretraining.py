@@ -22,7 +22,6 @@ from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, texts, unanswered
 from jaxcmp.compare.sections.classes import class_gaps, gap_table
 from jaxcmp.compare.sections.commands import PUBLISHED, fine_tune, from_random, other_model, vary
-from jaxcmp.compare.sections.differences import as_cell, in_words
 from jaxcmp.compare.sections.over_seeds import accuracies, over_seeds
 from jaxcmp.compare.sections.pretraining_arms import (
     Pretrained,
@@ -105,11 +104,11 @@ def _gain_row(pretrained: Pretrained, baseline: Arm | None) -> list[Cell]:
     if baseline:
         found = compare_runs(arm.percents, baseline.percents, most=100)
         runs, apart = arm.runs + baseline.runs, ", ".join(differences(pretrained, baseline))
-        gain = [as_cell(found, runs), cells.p_value(found.p_value, runs)]
+        gain = [cells.as_cell(found, runs), cells.p_value(found.p_value, runs)]
         name = f"{baseline.name}, another {apart}" if apart else baseline.name
-        random = [columns.accuracy_and_num(baseline), cells.words(name)]
+        random = [columns.accuracy_and_num(baseline), Cell(name)]
     return [
-        cells.words(pretrained.label, arm=columns.colour(arm)),
+        Cell(pretrained.label, arm=columns.colour(arm)),
         cells.count(pretrained.num_train, arm.runs),
         *gain,
         columns.accuracy_and_num(arm),
@@ -160,18 +159,18 @@ def _pairs(arms: Sequence[Pretrained]) -> list[tuple[Pretrained, Pretrained]]:
 def _gap_row(label: str, num_train: int, gap: Estimate, arms: Sequence[Arm]) -> list[Cell]:
     runs = [run for arm in arms for run in arm.runs]
     return [
-        cells.words(label),
+        Cell(label),
         cells.count(num_train, runs),
-        as_cell(gap, runs),
+        cells.as_cell(gap, runs),
         cells.p_value(gap.p_value, runs),
-        cells.words(", ".join(str(len(arm.runs)) for arm in arms)),
+        Cell(", ".join(str(len(arm.runs)) for arm in arms)),
     ]
 
 
 def _gap_sentence(
     one: Pretrained, two: Pretrained, tuned: Estimate, random: Estimate, change: Estimate
 ) -> str:
-    before, after, by = (in_words(each, is_signed=True) for each in (random, tuned, change))
+    before, after, by = (cells.in_words(each, is_signed=True) for each in (random, tuned, change))
     text = (
         f"On {one.num_train:,} training images, {one.architecture} minus {two.architecture} is "
         f"{before} from random weights and {after} from pretrained ones: "

@@ -46,11 +46,6 @@ class Pretrained:
     def num_train(self) -> int:
         return self.arm.outcomes[0].num_train
 
-    @property
-    def num_sources(self) -> int:
-        """Counts the files of weights that the runs began from: several runs may share one."""
-        return len({each.origin.sha256 for each in self.arm.outcomes if each.origin})
-
 
 def pretrained_arms(group: Group) -> list[Pretrained]:
     """Sorts by architecture, the ViT first, then by training images, the most first."""
@@ -132,12 +127,12 @@ def _data_row(group: Group, sizes: Sequence[Pretrained]) -> list[Cell]:
     arrays = [f"{origin.arrays[fate]:,} {fate}" for fate in FATES if origin.arrays.get(fate)]
     counts = (origin.num_train, origin.num_classes, origin.epochs)
     return [
-        cells.words(pretrained.label, arm=columns.colour(pretrained.arm)),
-        cells.words(", then ".join((*origin.told_before, origin.name or "not said"))),
-        cells.words(_overlap(group, origin) or "not known"),
+        Cell(pretrained.label, arm=columns.colour(pretrained.arm)),
+        Cell(", then ".join((*origin.told_before, origin.name or "not said"))),
+        Cell(_overlap(group, origin) or "not known"),
         *(cells.number(value, f"{value or 0:,}", runs) for value in counts),
-        cells.words(", ".join(arrays)),
-        cells.words(_file_or_runs(sizes)),
+        Cell(", ".join(arrays)),
+        Cell(_file_or_runs(sizes)),
     ]
 
 
@@ -193,7 +188,8 @@ def _nearness(group: Group, origin: Origin) -> str:
 
 def _shared_weights(pretrained: Pretrained) -> str:
     """Warns where runs share their weights: their seeds then show too little of the spread."""
-    num, sources = len(pretrained.arm.runs), pretrained.num_sources
+    outcomes = pretrained.arm.outcomes
+    num, sources = len(outcomes), len({each.origin.sha256 for each in outcomes if each.origin})
     if sources == num:
         return ""
     begun = "the same weights" if sources == 1 else f"{sources:,} weights"

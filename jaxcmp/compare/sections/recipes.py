@@ -9,11 +9,10 @@ from collections.abc import Sequence
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Axis, Block, Figure, Plot, Suggestion, Table
+from jaxcmp.compare.document import Axis, Block, Cell, Figure, Plot, Suggestion, Table
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.commands import other_model, whole_study
-from jaxcmp.compare.sections.differences import as_cell, in_words, surely
 from jaxcmp.compare.sections.over_seeds import accuracies
 from jaxcmp.compare.statistics.means import Estimate, Lead, compare_runs, contrast
 from jaxcmp.compare.words import CLEAR
@@ -65,7 +64,11 @@ class Crossing:
 
 def recipes_section(group: Group) -> Answer:
     pairs, first = _pairs(group), group.arms[0].outcomes[0]
-    crossings = [_crossing(group, one, two) for one, two in pairs if _recipe(one) != _recipe(two)]
+    crossings = [
+        Crossing((one, two), (_trained_as(group, one, two), _trained_as(group, two, one)))
+        for one, two in pairs
+        if _recipe(one) != _recipe(two)
+    ]
     if pairs and not crossings:
         text = f"{WHY} Here all arms have {_recipe(pairs[0][0])}'s recipe; the study trains both."
         return unanswered(text, whole_study(first))
@@ -117,10 +120,6 @@ def _recipe(arm: Arm) -> str:
     return arm.outcomes[0].recipe_name
 
 
-def _crossing(group: Group, one: Arm, two: Arm) -> Crossing:
-    return Crossing((one, two), (_trained_as(group, one, two), _trained_as(group, two, one)))
-
-
 def _trained_as(group: Group, model: Arm, recipe: Arm) -> Arm | None:
     """The model of one arm with the recipe of another: on all images, at a length of theirs."""
     first, other = model.outcomes[0], recipe.outcomes[0]
@@ -154,7 +153,7 @@ def _part(arm: Arm, section: str) -> dict[str, str]:
 def _table(crossing: Crossing) -> Table:
     headings = columns.of_words("Architecture")
     headings += columns.of_numbers(*(f"with {recipe}" for recipe in crossing.recipes))
-    missing = cells.words("not trained")
+    missing = Cell("not trained")
     rows = [
         [columns.name(arm), *(columns.accuracy_and_num(each) if each else missing for each in row)]
         for arm, row in zip(crossing.arms, crossing.table, strict=True)
@@ -247,7 +246,7 @@ def effects_of(
     found.append((label, interaction, sum(runs, [])))
     alone = [f"{name} alone: {own} − {other}" for name in models]
     found += zip(alone, gains, runs, strict=True)
-    rows = [[cells.words(n), as_cell(e, r), cells.p_value(e.p_value, r)] for n, e, r in found]
+    rows = [[Cell(n), cells.as_cell(e, r), cells.p_value(e.p_value, r)] for n, e, r in found]
     headings = columns.of_words("Effect") + columns.of_numbers("points [95 % interval]", "p")
     return sentences, Table("Effects on test accuracy", headings, rows, EFFECTS_NOTE)
 
@@ -258,7 +257,7 @@ def _turned(effect: Estimate, names: Names) -> Sequence[str]:
 
 
 def _size(effect: Estimate) -> str:
-    return in_words(effect) + (f", {surely(effect)}" if effect.interval else "")
+    return cells.in_words(effect) + cells.surely(effect)
 
 
 def _lead(effect: Estimate, names: Names) -> str:

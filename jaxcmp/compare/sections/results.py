@@ -12,11 +12,16 @@ from jaxcmp.compare.gaps import Gap, every_gap, gap
 from jaxcmp.compare.sections import columns, recipe
 from jaxcmp.compare.sections.answer import Answer, answered
 from jaxcmp.compare.sections.commands import another_seed
-from jaxcmp.compare.sections.differences import as_cell
 from jaxcmp.compare.statistics.convergence import epochs_to_converge
-from jaxcmp.compare.statistics.means import MIN_RUNS, Estimate, Lead, compare_runs, estimate_mean
+from jaxcmp.compare.statistics.means import (
+    MIN_RUNS,
+    Estimate,
+    Lead,
+    compare_ratio,
+    compare_runs,
+    estimate_mean,
+)
 from jaxcmp.compare.statistics.paired import share_interval
-from jaxcmp.compare.statistics.ratios import compare_ratio
 from jaxcmp.compare.words import UNCLEAR, count
 
 TITLE = "All results"
@@ -71,7 +76,7 @@ def results_section(group: Group) -> Answer:
 
 def _table(title: str, rows: Rows, arms: Sequence[Arm], note: str = "") -> Table:
     headings = columns.of_words("Quantity") + columns.of_arms(arms)
-    shown = [[cells.words(label), *(cell(arm) for arm in arms)] for label, cell in rows]
+    shown = [[Cell(label), *(cell(arm) for arm in arms)] for label, cell in rows]
     return Table(title, headings, shown, note)
 
 
@@ -120,10 +125,10 @@ def _times(ratio: Estimate, runs: Sequence[int]) -> Cell:
 
 def time_ratio(one: Arm, two: Arm) -> Estimate | None:
     """The training time of one arm over another's; None where devices differ."""
-    (device, first, _), *more = cells.durations(one)
-    (other, second, _), *others = cells.durations(two)
-    is_same = device == other and not more and not others
-    return compare_ratio(first, second) if is_same and min(first + second) > 0 else None
+    first, second = cells.durations(one), cells.durations(two)
+    if len(first) > 1 or first.keys() != second.keys():
+        return None
+    return compare_ratio(*first.values(), *second.values())
 
 
 def tradeoff(group: Group) -> Table | None:
@@ -149,7 +154,7 @@ def tradeoff(group: Group) -> Table | None:
             continue
         shown = _times(ratio, one.runs + two.runs) if ratio else Cell("–")
         lead = ratio.lead if ratio else Lead.UNKNOWN
-        rows.append([cells.words(label), shown, *_mark(found, lead, LESS)])
+        rows.append([Cell(label), shown, *_mark(found, lead, LESS)])
     headings = [*columns.of_words(""), Column(f"{one.name} to {two.name}")]
     headings += columns.of_arms([one, two])
     names = f": {one.name} and {two.name}" if len(group.arms) > 2 else ""
@@ -164,10 +169,10 @@ def _mark(found: Sequence[Cell], lead: Lead, better: Sequence[Lead] = MORE) -> l
 
 
 def _accuracy_row(label: str, found: Gap) -> list[Cell]:
-    shown = as_cell(found.over_seeds, found.runs)
+    shown = cells.as_cell(found.over_seeds, found.runs)
     shown = cells.with_text(shown, f"{shown.text} points")
     accuracies = [columns.accuracy(arm) for arm in (found.first, found.second)]
-    return [cells.words(label), shown, *_mark(accuracies, found.lead)]
+    return [Cell(label), shown, *_mark(accuracies, found.lead)]
 
 
 def _on_other_images(group: Group, pair: tuple[Arm, Arm]) -> list[list[Cell]]:
@@ -181,10 +186,10 @@ def _on_other_images(group: Group, pair: tuple[Arm, Arm]) -> list[list[Cell]]:
     return rows if len(rows) <= MAX_OTHER else []
 
 
-def _counted(cell: Callable[[Arm], Cell], one: Arm, two: Arm) -> Estimate | None:
+def _counted(cell: Callable[[Arm], Cell], one: Arm, two: Arm) -> Estimate:
     """The ratio of what is counted exactly, without any chance in it."""
-    first, second = cell(one).value, cell(two).value
-    return Estimate(first / second, p_value=0.0, null=1.0) if first and second else None
+    first, second = cell(one).value or 0.0, cell(two).value or 1.0
+    return Estimate(first / second, p_value=0.0, null=1.0)
 
 
 def _memory_ratio(one: Arm, two: Arm) -> Estimate | None:
@@ -243,7 +248,7 @@ def _memory_row(arms: Sequence[Arm]) -> tuple[str, Callable[[Arm], Cell]]:
 
 def _recipe_rows(group: Group) -> Rows:
     def in_words(say: Callable[[Mapping], str]) -> Callable[[Arm], Cell]:
-        return lambda arm: cells.words(say(arm.config))
+        return lambda arm: Cell(say(arm.config))
 
     has_origin = any(arm.outcomes[0].origin for arm in group.arms)
     return [
@@ -264,7 +269,7 @@ def _parameters(arm: Arm) -> Cell:
 
 def _began_from(arm: Arm) -> Cell:
     origin = arm.outcomes[0].origin
-    return cells.words(f"weights pretrained on {origin.words}" if origin else "random weights")
+    return Cell(f"weights pretrained on {origin.words}" if origin else "random weights")
 
 
 def _sampling(arm: Arm) -> Cell:
@@ -280,23 +285,22 @@ def _known(arm: Arm, value: Callable[[Outcome], float | None]) -> dict[int, floa
 
 
 def _best(arm: Arm) -> Cell:
-    best = _known(arm, lambda o: max((e["test_accuracy"] for e in o.epochs), default=None))
-    return cells.percent(list(best.values()), list(best))
+    best = [max(epoch["test_accuracy"] for epoch in outcome.epochs) for outcome in arm.outcomes]
+    return cells.percent(best, arm.runs)
 
 
 def _training_flops(arm: Arm) -> Cell:
-    known = _known(arm, lambda outcome: outcome.training_flops)
     # One recipe takes the same operations, whatever the seed.
-    flops = next(iter(known.values()), None)
-    return cells.number(flops, f"{cells.powers(flops or 0)}FLOP", list(known))
+    flops = arm.outcomes[0].training_flops
+    return cells.number(flops, f"{cells.powers(flops)}FLOP", arm.runs)
 
 
 def _training_time(arm: Arm, on: str = " on {}") -> Cell:
-    by_device = [(device, each) for device, each, _ in cells.durations(arm)]
-    parts = [f"{_say_seconds(seconds)}{on.format(device)}" for device, seconds in by_device]
+    by_device = cells.durations(arm)
+    parts = [f"{_say_seconds(own)}{on.format(device)}" for device, own in by_device.items()]
     if len(by_device) > 1:
         return Cell("; ".join(parts), num=len(arm.outcomes), runs=arm.runs)
-    estimate = estimate_mean(by_device[0][1])
+    estimate = estimate_mean(*by_device.values())
     return Cell(parts[0], estimate.mean, estimate.interval, len(arm.outcomes), arm.runs)
 
 
@@ -313,7 +317,7 @@ def _say_seconds(seconds: list[float]) -> str:
 def _images_per_second(arm: Arm) -> Cell:
     if len(cells.durations(arm)) > 1:
         return Cell("on several machines, see the runs", runs=arm.runs)
-    known = _known(arm, lambda outcome: (outcome.run.result or {}).get("images_per_second"))
+    known = _known(arm, lambda outcome: outcome.run.result["images_per_second"])
     cell = cells.mean(list(known.values()), list(known), digits=0)
     if cell.interval and cell.interval[0] < 0:
         text = f"{min(known.values()):,.0f} to {max(known.values()):,.0f}"
@@ -324,7 +328,7 @@ def _images_per_second(arm: Arm) -> Cell:
 def _peaks(arm: Arm) -> tuple[str, dict[int, float]]:
     """Returns where memory was measured, on the device if it was, and the bytes by run."""
     for place, key in (("the device", "device_bytes"), ("the process", "host_bytes")):
-        if peaks := _known(arm, lambda o, k=key: o.run.cost.get("peak_memory", {}).get(k)):
+        if peaks := _known(arm, lambda o, k=key: o.run.cost["peak_memory"][k]):
             return place, peaks
     return "", {}
 

@@ -21,16 +21,16 @@ import numpy as np
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.sections.blog_post import Claim
-from jaxcmp.compare.sections.differences import as_text, corrected
 from jaxcmp.compare.statistics.means import (
     CONFIDENCE,
     Estimate,
     Lead,
+    compare_ratio,
     compare_runs,
     estimate_mean,
     prediction_interval,
 )
-from jaxcmp.compare.statistics.ratios import compare_ratio
+from jaxcmp.compare.statistics.paired import holm
 
 UNKNOWN = " Of seeds that are too few, or equal, it is not clear: further ones may reach it."
 Interval = tuple[float, float]
@@ -91,7 +91,7 @@ def number(
     (first, *others), weights = arms, (1, -1)[: len(arms)]
     if others:
         found, num = compare_runs(first, *others, most=most), min(map(len, arms))
-        text = f"{as_text(found)} {claim.unit}"
+        text = f"{cells.as_text(found)} {claim.unit}"
     else:
         found, num = estimate_mean(first, most=most), len(first)
         text = cells.over_runs(first, found, digits=digits, unit=f" {claim.unit}")
@@ -149,5 +149,5 @@ def judge_leads(found: Sequence[Estimate], measured: Cell, reason: str) -> Judge
     """Judges whether all of these differences are leads of the first."""
     if all(each.lead is Lead.FIRST for each in found):
         return decided(True, measured, reason)
-    is_turned = any(each.lead is Lead.SECOND for each in corrected(found))
+    is_turned = any(each.lead is Lead.SECOND for each in holm(found))
     return decided(False if is_turned else None, measured, reason)

@@ -10,10 +10,10 @@ from PIL import Image
 from scipy.special import softmax
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group, Outcome
+from jaxcmp.compare.arms import Arm, Group, Outcome, runs_of
 from jaxcmp.compare.document import Block, Cell, Column, Gallery, Picture, Table, Text
 from jaxcmp.compare.gaps import gap
-from jaxcmp.compare.sections import columns, differences
+from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, texts, unanswered
 from jaxcmp.compare.sections.commands import other_model
 from jaxcmp.compare.statistics.agreement import (
@@ -94,12 +94,12 @@ def _agreement_row(group: Group, name: str, pairs: Sequence[Pair]) -> list[Cell]
     same, better, together, gain = np.mean(found, axis=0).tolist()
     known = [kappa for kappa in kappas if kappa is not None]
     return [
-        cells.words(name),
+        Cell(name),
         cells.share(same, runs),
         cells.decimal(float(np.mean(known)) if known else None, runs, digits=3),
         cells.share(better, runs),
         cells.share(together, runs),
-        differences.as_cell(Estimate(100 * gain), runs),
+        cells.as_cell(Estimate(100 * gain), runs),
     ]
 
 
@@ -122,7 +122,7 @@ def _answer(leader: Arm, other: Arm) -> str:
         return "Both were tested on a single image, which says nothing of others."
     if found.mean < 0:
         return _answer(other, leader)
-    by = differences.in_words(found, also="paired over images, all seeds together")
+    by = cells.in_words(found, also="paired over images, all seeds together")
     said = f"over the same {leader.is_right.shape[1]:,}, {leader.name}"
     if found.lead is Lead.TIE:
         return f"On the test images, both are level: {said} and {other.name} are apart by {by}."
@@ -144,7 +144,7 @@ def _pairs_table(leader: Arm, other: Arm) -> Table:
         seeds = f"s {one.seed} and {two.seed}" if one.seed != two.seed else f" {one.seed}"
         rows.append(
             [
-                cells.words(f"seed{seeds}"),
+                Cell(f"seed{seeds}"),
                 cells.p_value(mcnemar(counts), runs),
                 cells.share(both / num, runs),
                 cells.count(first, runs),
@@ -172,7 +172,7 @@ def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery | Text:
         )
     chosen = apart[np.argsort(-confidence[apart], kind="stable")][:NUM_PICTURES]
     ids, names = leader.outcomes[0].predictions.ids, group.class_labels
-    stored = _stored_pictures(arms, set(ids[chosen].tolist()))
+    stored = _stored_pictures(arms)
     pictures = []
     for i in chosen:
         lines = [f"is {names[group.labels[i]]}"]
@@ -191,14 +191,14 @@ def _gallery(group: Group, leader: Arm, other: Arm) -> Gallery | Text:
     )
 
 
-def _stored_pictures(arms: Sequence[Arm], ids: set[int | str]) -> dict[int | str, np.ndarray]:
-    found: dict[int | str, np.ndarray] = {}
-    for outcome in (outcome for arm in arms for outcome in arm.outcomes):
-        if pictures := outcome.pictures:
-            for number, image in zip(pictures.ids.tolist(), pictures.images, strict=True):
-                if number in ids:
-                    found.setdefault(number, image)
-    return found
+def _stored_pictures(arms: Sequence[Arm]) -> dict[int | str, np.ndarray]:
+    """Returns the pictures that runs kept, by id; of several of one image, that of the first."""
+    kept = [outcome.pictures for outcome in runs_of(arms) if outcome.pictures]
+    return {
+        number: image
+        for pictures in reversed(kept)
+        for number, image in zip(pictures.ids.tolist(), pictures.images, strict=True)
+    }
 
 
 def mean_probabilities(arm: Arm) -> np.ndarray:

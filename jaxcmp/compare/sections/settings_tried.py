@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, by_held_out, gathered, has_settings_of_one_arm
-from jaxcmp.compare.document import Table, Text
+from jaxcmp.compare.document import Cell, Table, Text
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered
-from jaxcmp.compare.several import chosen
+from jaxcmp.compare.verdict import chosen
 
 TITLE = "Settings tried"
 CHOSEN = "✓ chosen"
@@ -38,11 +38,10 @@ def settings_tried_section(group: Group) -> Answer:
 def _table(model: str, arms: Sequence[Arm], best: Sequence[Arm]) -> Table:
     headings = columns.of_words("Arm") + columns.of_numbers("Validation accuracy", "n")
     headings += columns.of_words("Choice") + columns.of_numbers("Test accuracy")
-    nothing = cells.words("")
     rows = []
     for arm in arms:
         held_out = cells.percent(arm.held_out_accuracies or [], arm.runs)
         row = [columns.name(arm), held_out, cells.count(len(arm.runs), arm.runs)]
-        choice = [cells.words(CHOSEN), columns.accuracy(arm)]
-        rows.append([*row, *(choice if arm in best else [nothing, nothing])])
+        choice = [Cell(CHOSEN), columns.accuracy(arm)]
+        rows.append([*row, *(choice if arm in best else [Cell(""), Cell("")])])
     return Table(f"The {len(arms)} settings tried of {model}", headings, rows, NOTE)

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group, runs_of
-from jaxcmp.compare.document import Block, Column, Commands, Table, Text
-from jaxcmp.compare.inspected import STATES, InspectedArm, read_inspected
+from jaxcmp.compare.document import Block, Cell, Column, Commands, Table, Text
+from jaxcmp.compare.inspected import InspectedArm, read_inspected
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.classes import class_accuracies
 from jaxcmp.compare.sections.commands import on_runs
-from jaxcmp.compare.sections.differences import in_words
 from jaxcmp.compare.sections.why_attention import attention_parts
 from jaxcmp.compare.sections.why_pictures import picture_blocks
 from jaxcmp.compare.sections.why_questions import (
@@ -22,8 +21,8 @@ from jaxcmp.compare.sections.why_questions import (
     shuffled_tile,
 )
 from jaxcmp.compare.sections.why_similarity import similarity_parts
-from jaxcmp.compare.statistics.gap_share import share_of_gap
-from jaxcmp.compare.statistics.means import Lead, compare_runs
+from jaxcmp.compare.statistics.means import Lead, compare_runs, share_of_gap
+from jaxcmp.runs.inspections import STATES
 
 TITLE = "Why"
 INSPECT = "jaxcmp.inspect"
@@ -115,7 +114,7 @@ def _by_class(group: Group, first: InspectedArm, second: InspectedArm) -> str:
     return (
         f"Across classes, the lead of {first.arm.name} over {second.arm.name} and the accuracy "
         f"lost to shuffled tiles of {shuffled_tile(first)} pixels (mean of both arms) have the "
-        f"rank correlation {cells.two_digits(rho)} ({cells.say_p(p_value)}, n = {num})."
+        f"rank correlation {cells.decimals(rho)} ({cells.say_p(p_value)}, n = {num})."
     )
 
 
@@ -126,7 +125,7 @@ def _table(questions: Sequence[Question], arms: Sequence[InspectedArm]) -> Table
     rows = []
     for question in questions:
         is_low = any(question.instead(each, each) for each in arms)
-        row = [cells.words(question.name + ", near chance" * is_low)]
+        row = [Cell(question.name + ", near chance" * is_low)]
         for each in arms:
             values = [question.values(each, state) for state in STATES]
             row += [cells.mean(own, each.arm.runs, digits=2) for own in values]
@@ -165,7 +164,7 @@ def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
     points = f"points {'more' if gain.mean >= 0 else 'less'}"
     text = (
         f"{conv.name} is {patch.name} with four convolutions in the place of its patches and of "
-        f"one block. With the same recipe it scores {in_words(gain, points)}"
+        f"one block. With the same recipe it scores {cells.in_words(gain, points)}"
     )
     if gap.lead is not Lead.FIRST:
         return f"{text}; there is no clear gap of {patch.name} to {ahead.name} that it could close."

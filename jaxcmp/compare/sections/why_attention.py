@@ -7,11 +7,11 @@ import numpy as np
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Axis, Block, Figure, Heatmap, Plot, Series, Text
-from jaxcmp.compare.inspected import STATES, InspectedArm, State
-from jaxcmp.compare.sections.differences import in_words
+from jaxcmp.compare.inspected import InspectedArm, State
 from jaxcmp.compare.sections.over_seeds import over_seeds
 from jaxcmp.compare.statistics.means import Estimate, estimate_mean
 from jaxcmp.compare.words import count
+from jaxcmp.runs.inspections import STATES
 
 LABELS = {"distance": "mean distance, pixels", "entropy": "entropy, % of uniform attention"}
 MARKS = {"uniform": "uniform attention, above", "window": "3x3 patches, below"}
@@ -65,8 +65,8 @@ def _position_text(arm: InspectedArm) -> str:
     trained, initial = np.array(found, np.float64)
     return (
         f"The cosine of two position embeddings of {arm.arm.name} has a rank correlation of "
-        f"{cells.two_digits(float(trained.mean()))} with the distance of their patches, untrained "
-        f"{cells.two_digits(float(initial.mean()))}: training changes it by "
+        f"{cells.decimals(float(trained.mean()))} with the distance of their patches, untrained "
+        f"{cells.decimals(float(initial.mean()))}: training changes it by "
         f"{_change(trained - initial, '')}."
     )
 
@@ -75,7 +75,7 @@ def _change(by_seed: np.ndarray, unit: str) -> str:
     """A change within each seed, with its interval over seeds."""
     estimate = estimate_mean(by_seed.tolist())
     found = Estimate(estimate.mean, estimate.interval)
-    return in_words(found, unit, is_signed=True, also=count(len(by_seed), "seed"))
+    return cells.in_words(found, unit, is_signed=True, also=count(len(by_seed), "seed"))
 
 
 def _attention_figure(arm: InspectedArm, suffix: str) -> Figure:

@@ -12,6 +12,7 @@ from jaxcmp.compare.sections.why_attention import head_values
 from jaxcmp.compare.sections.why_questions import class_correlation, find_gaps, questions_for
 from jaxcmp.compare.statistics.means import CONFIDENCE, Lead, compare_runs, estimate_mean
 from jaxcmp.compare.words import NOT_CLEAR
+from jaxcmp.runs.inspections import STATES
 
 
 def _inspected(speakers: Sequence[Speaker], part: str = "unchanged") -> list[InspectedArm]:
@@ -55,7 +56,7 @@ def judge_global_shape(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
     if correlation is None:
         raise Undecided("The classes are too few, or all alike.")
     rho, p_value, num = correlation
-    cell = Cell(f"rank correlation {cells.two_digits(rho)}", rho, num=num)
+    cell = Cell(f"rank correlation {cells.decimals(rho)}", rho, num=num)
     one, two = speakers
     reason = (
         f"Of the lead of {one.name} over {two.name} with the accuracy that shuffled tiles cost, "
@@ -72,8 +73,7 @@ def judge_specialised(claim: Claim, speakers: Sequence[Speaker]) -> Judgement:
     """
     (inspected,) = _inspected(speakers, "attention")
     trained, initial = (
-        head_values(inspected, "entropy", state).mean(axis=(1, 2))
-        for state in ("trained", "initial")
+        head_values(inspected, "entropy", state).mean(axis=(1, 2)) for state in STATES
     )
     changes = (trained - initial).tolist()
     estimate = estimate_mean(changes)

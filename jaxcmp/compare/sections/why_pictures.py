@@ -104,7 +104,7 @@ def _beside(tiles: Sequence[np.ndarray]) -> np.ndarray:
 def _sanity(arms: Sequence[InspectedArm]) -> str:
     """Says how much a map owes to training: like Adebayo et al. (2018), beside random weights."""
     found = [
-        f"{cells.two_digits(rho)} for {each.arm.name}"
+        f"{cells.decimals(rho)} for {each.arm.name}"
         for each in arms
         if (rho := _correlation(each)) is not None
     ]

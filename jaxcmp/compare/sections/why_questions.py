@@ -10,9 +10,9 @@ from scipy import stats
 from jaxcmp.compare import cells
 from jaxcmp.compare.document import Axis, Figure, Heatmap, Plot, Series, Style
 from jaxcmp.compare.inspected import InspectedArm, State, mean_over
-from jaxcmp.compare.sections import differences
 from jaxcmp.compare.sections.over_seeds import over_seeds, sideways
 from jaxcmp.compare.statistics.means import Estimate, compare_runs
+from jaxcmp.compare.statistics.paired import holm
 
 # Of fewer classes a rank correlation is no hint.
 MIN_CLASSES = 4
@@ -127,17 +127,17 @@ def find_gaps(
 ) -> list[Gap]:
     """Compares two arms on each question; Holm's correction is over these."""
     values = [[each.values(arm, "trained") for arm in (first, second)] for each in questions]
-    found = differences.corrected([compare_runs(*pair, most=100) for pair in values])
+    found = holm([compare_runs(*pair, most=100) for pair in values])
     gaps = []
     for question, pair, difference in zip(questions, values, found, strict=True):
         if instead := question.instead(first, second):
             gaps.append(Gap(question, (first, second), None, instead))
             continue
-        x, y = (cells.two_digits(float(np.mean(each))) for each in pair)
+        x, y = (cells.decimals(float(np.mean(each))) for each in pair)
         said = question.sentence.format(a=first.arm.name, b=second.arm.name, x=x, y=y)
-        apart = differences.in_words(difference, "points apart", of="questions")
-        surely = f", {differences.surely(difference)}" if difference.interval else ""
-        gaps.append(Gap(question, (first, second), difference, f"{said}: {apart}{surely}."))
+        apart = cells.in_words(difference, "points apart", of="questions")
+        sentence = f"{said}: {apart}{cells.surely(difference)}."
+        gaps.append(Gap(question, (first, second), difference, sentence))
     return gaps
 
 

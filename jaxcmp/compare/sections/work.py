@@ -8,8 +8,7 @@ from jaxcmp.compare.arms import Arm, Group, all_devices
 from jaxcmp.compare.document import Axis, Block, Cell, Column, Figure, Plot, Series, Table, Text
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts
-from jaxcmp.compare.statistics.means import Estimate, Lead
-from jaxcmp.compare.statistics.ratios import compare_ratio
+from jaxcmp.compare.statistics.means import Estimate, Lead, compare_ratio
 
 TITLE = "Size and speed"
 KINDS = {"parameters": "parameters", "multiply_adds": "multiply-adds of an image's forward pass"}
@@ -188,7 +187,7 @@ def _time_table(arms: Sequence[Arm], base: Arm) -> Table:
                 step if len(devices) == 1 else Cell("on several devices", runs=measured),
                 cells.count(len(times), measured),
                 cells.count(arm.config["batch_size"], arm.runs),
-                cells.words(" and ".join(devices)),
+                Cell(" and ".join(devices)),
             ]
         )
     return Table("Multiply-adds beside seconds", headings, rows, TIME_NOTE)

@@ -3,7 +3,6 @@
 Everywhere logits are [n, classes] and labels class indices [n] of the same n >= 1 images.
 """
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,18 +19,6 @@ LEAST = 20
 # Resamples that are drawn at once: enough for speed, a few megabytes for 10,000 images.
 PART = 50
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Reliability:
-    """Means over the images of each bin, from the least to the most confident; arrays [bins].
-
-    No bin is empty. `bins` [n] has the bin of each image.
-    """
-
-    confidence: np.ndarray
-    accuracy: np.ndarray
-    bins: np.ndarray
 
 
 def brier_score(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -73,9 +60,7 @@ def equal_width_bins(confidence: np.ndarray, least: int = LEAST) -> np.ndarray:
     return bins[tenths]
 
 
-def expected_calibration_error(
-    logits: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS
-) -> float:
+def expected_calibration_error(logits: np.ndarray, labels: np.ndarray) -> float:
     """Returns how far confidence and accuracy differ, in [0, 1]: a mean over bins of equal mass.
 
     Each bin counts by its images. Even a perfectly calibrated model has an error above zero, as
@@ -83,7 +68,7 @@ def expected_calibration_error(
     Nguyen and O'Connor 2015.
     """
     confidence, is_right = _confidence(logits, labels)
-    bins = equal_mass_bins(confidence, num_bins)
+    bins = equal_mass_bins(confidence)
     excess = np.bincount(bins, weights=is_right - confidence)
     return float(np.abs(excess).sum() / len(labels))
 
@@ -94,7 +79,6 @@ def ece_interval(
     *,
     rng: np.random.Generator,
     num_resamples: int = 1000,
-    num_bins: int = NUM_BINS,
 ) -> tuple[float, float]:
     """The 95 % interval, over images, of the mean calibration error of runs, without chance's part.
 
@@ -106,7 +90,7 @@ def ece_interval(
     (Broecker and Smith 2007): where chance alone explains the error, the interval begins at 0. It
     always holds the error found, and covers the choice of test images, not of seeds.
     """
-    gaps, noise = _gaps_and_noise(logits, labels, rng, num_resamples, num_bins)
+    gaps, noise = _gaps_and_noise(logits, labels, rng, num_resamples)
     error = float(np.abs(gaps).sum())
 
     def outcome(times: float, level: float) -> float:
@@ -142,18 +126,14 @@ def _error_of_the_unseen(logits: Sequence[np.ndarray], labels: np.ndarray) -> fl
 
 
 def _gaps_and_noise(
-    logits: Sequence[np.ndarray],
-    labels: np.ndarray,
-    rng: np.random.Generator,
-    num_resamples: int,
-    num_bins: int,
+    logits: Sequence[np.ndarray], labels: np.ndarray, rng: np.random.Generator, num_resamples: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gaps [bins of all runs], as parts of the mean error, and what chance adds, by resample."""
     num_images, size = len(labels), len(labels) * len(logits)
     gaps, scales, rows = [], [], []
     for each in logits:
         confidence, is_right = _confidence(each, labels)
-        bins = equal_mass_bins(confidence, num_bins)
+        bins = equal_mass_bins(confidence)
         excess, num = is_right - confidence, np.bincount(bins)
         sums = np.bincount(bins, weights=excess)
         # A bin varies as its confidence says or as its answers do, whichever is more: where all of
@@ -175,13 +155,19 @@ def _gaps_and_noise(
     return np.concatenate(gaps), np.concatenate(noise, axis=1)
 
 
-def reliability(logits: np.ndarray, labels: np.ndarray) -> Reliability:
-    """Confidence and accuracy by bins of equal width."""
+def reliability(
+    logits: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean confidence and accuracy [bins] in bins of equal width, and the bin of each image [n].
+
+    Bins go from the least to the most confident, and none is empty.
+    """
     confidence, is_right = _confidence(logits, labels)
     bins = equal_width_bins(confidence)
-    num = np.bincount(bins)
-    means = [np.bincount(bins, weights=each) / num for each in (confidence, is_right)]
-    return Reliability(means[0], means[1], bins)
+    confidences, accuracies = (
+        np.bincount(bins, weights=each) / np.bincount(bins) for each in (confidence, is_right)
+    )
+    return confidences, accuracies, bins
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Intervals of a mean over seeds, of a difference of two such means, and of one further run."""
+"""Intervals of a mean over seeds, of a difference or ratio of two, and of one further run."""
 
 import dataclasses
 import enum
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 CONFIDENCE = 0.95
 # Of fewer runs each is shown: their t-interval would be wider than what it is about.
@@ -15,6 +15,8 @@ MIN_RUNS = 3
 # Accuracies are counts over at most some millions of answers: means that differ by less than this
 # are of equal counts, and differ only because sums of fractions are rounded.
 ROUNDING = 1e-12
+# Farther from the estimate, in units of the whole gap, an interval of a share says nothing.
+FARTHEST = 100.0
 
 
 class Lead(enum.Enum):
@@ -50,7 +52,18 @@ class Estimate:
 
     @property
     def lead(self) -> Lead:
-        return lead(self.mean - self.null, self.p_value)
+        """Returns which of two is ahead, by their difference and its (corrected) p value.
+
+        A lead is real where the p value is below 5 %, which is where the 95 % interval of the same
+        test leaves zero outside. To claim several leads at once, as of "A leads here and B there",
+        each of them has to be real, which keeps the error of the whole claim at 5 % (Berger 1982).
+        """
+        difference = self.mean - self.null
+        if abs(difference) <= ROUNDING:
+            return Lead.TIE
+        if self.p_value is None or not self.p_value < 1 - CONFIDENCE:
+            return Lead.UNKNOWN
+        return Lead.FIRST if difference > 0 else Lead.SECOND
 
     def times(self, factor: float) -> Self:
         """Returns the same in another unit; of -1, the second minus the first."""
@@ -59,20 +72,6 @@ class Estimate:
             low, high = sorted(factor * end for end in interval)
             interval = low, high
         return dataclasses.replace(self, mean=factor * self.mean, interval=interval)
-
-
-def lead(difference: float, p_value: float | None) -> Lead:
-    """Returns which of two is ahead, by their difference and its (corrected) p value.
-
-    A lead is real where the p value is below 5 %, which is where the 95 % interval of the same test
-    leaves zero outside. To claim several leads at once, as of "A leads here and B there", each of
-    them has to be real, which keeps the error of the whole claim at 5 % (Berger 1982).
-    """
-    if abs(difference) <= ROUNDING:
-        return Lead.TIE
-    if p_value is None or not p_value < 1 - CONFIDENCE:
-        return Lead.UNKNOWN
-    return Lead.FIRST if difference > 0 else Lead.SECOND
 
 
 def estimate_mean(values: Sequence[float], *, most: float = math.inf) -> Estimate:
@@ -173,6 +172,47 @@ def compare_runs(
     num_ways = math.comb(len(first) + len(second), len(first))
     p_value = min(1.0, 2 / num_ways) if difference.mean else 1.0
     return Estimate(difference.mean, None, p_value)
+
+
+def compare_ratio(first: Sequence[float], second: Sequence[float]) -> Estimate:
+    """The ratio of two geometric means of positive values, with its 95 % interval.
+
+    The interval is Welch's (1947) on the logarithms, so that it does not depend on which of the two
+    is the first.
+    """
+    found = compare_runs(np.log(first).tolist(), np.log(second).tolist())
+    interval = found.interval and (math.exp(found.interval[0]), math.exp(found.interval[1]))
+    return Estimate(math.exp(found.mean), interval, found.p_value, null=1.0)
+
+
+def share_of_gap(
+    behind: Sequence[float], between: Sequence[float], ahead: Sequence[float]
+) -> Estimate:
+    """Returns how much of the way from `behind` to `ahead` the mean of `between` is, 1 for all.
+
+    The interval is Fieller's (1954), with a variance for each arm and Satterthwaite's degrees of
+    freedom: all shares that a t-test of the contrast does not reject. It is None where an arm has
+    fewer than three runs, no run differs from another, or the gap itself may be zero. Raises
+    ZeroDivisionError where both ends are equal.
+    """
+    groups = (behind, between, ahead)
+    low, middle, high = (float(np.mean(each)) for each in groups)
+    if high == low:
+        raise ZeroDivisionError("there is no gap to close")
+    share = (middle - low) / (high - low)
+    if min(map(len, groups)) < MIN_RUNS or all(map(is_constant, groups)):
+        return Estimate(share)
+
+    def rejected(candidate: float) -> float:
+        """Above 0 where the t-test rejects that this is the share."""
+        interval = contrast(groups, (candidate - 1, 1, -candidate)).interval
+        return max(interval[0], -interval[1]) if interval else math.inf
+
+    ends = [share - FARTHEST, share + FARTHEST]
+    if rejected(share) >= 0 or min(map(rejected, ends)) <= 0:
+        return Estimate(share)
+    least, most = (optimize.root_scalar(rejected, bracket=(end, share)).root for end in ends)
+    return Estimate(share, (least, most))
 
 
 def without_rounding(difference: float, values: Sequence[float]) -> float:

@@ -1,5 +1,6 @@
 """Statistics of two arms on the same images: intervals, paired differences and p values."""
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
@@ -24,10 +25,8 @@ FEW = 10
 MAX_TURNED = 12
 
 
-def wilson_interval(
-    num_right: float, num: float, *, confidence: float = CONFIDENCE
-) -> tuple[float, float]:
-    """The interval of a share, by default of 95 %; it never leaves [0, 1] or shrinks to a point.
+def wilson_interval(num_right: float, num: float) -> tuple[float, float]:
+    """The 95 % interval of a share; it never leaves [0, 1] or shrinks to a point.
 
     `num_right` of `num` images, neither of which need be whole: see `share_interval`. The interval
     is for the choice of images alone: it says nothing of the spread from seed to seed. Raises
@@ -35,7 +34,7 @@ def wilson_interval(
     """
     if num < 1 or not 0 <= num_right <= num:
         raise ValueError(f"{num_right} of {num} is no share")
-    limits = proportion_confint(num_right, num, alpha=1 - confidence, method="wilson")
+    limits = proportion_confint(num_right, num, alpha=1 - CONFIDENCE, method="wilson")
     low, high = np.asarray(limits, np.float64).tolist()
     share = num_right / num
     # At the ends of the scale rounding can put a limit on the wrong side of the share.
@@ -132,13 +131,16 @@ def _sign_turning(values: np.ndarray) -> float:
     return float((sums >= abs(told.sum()) - 1e-9).mean())
 
 
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """The p values, in their order, corrected so that the chance of any false alarm holds.
+def holm(found: Sequence[Estimate]) -> list[Estimate]:
+    """Corrects the p values that are known, so that the chance of any false alarm holds.
 
     They stay in [0, 1]; none becomes smaller. One that is not known stays None and makes the others
     no larger. Source: Holm 1979.
     """
-    known = [value for value in p_values if value is not None]
-    found = multipletests(known, method="holm")[1] if known else []
-    corrected = iter(np.asarray(found, np.float64).tolist())
-    return [None if value is None else next(corrected) for value in p_values]
+    known = [each.p_value for each in found if each.p_value is not None]
+    corrected = np.asarray(multipletests(known, method="holm")[1] if known else [], np.float64)
+    p_values = iter(corrected.tolist())
+    return [
+        each if each.p_value is None else dataclasses.replace(each, p_value=next(p_values))
+        for each in found
+    ]
