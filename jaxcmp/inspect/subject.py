@@ -49,14 +49,8 @@ class Subject:
 
     def first_images(self, num: int) -> np.ndarray:
         """Returns the first images in the order of ids, as many as there are up to a number."""
-        num = min(num, len(self.labels))
-        parts, count = [], 0
-        for images, _ in self.batches:
-            if count >= num:
-                break
-            parts.append(np.asarray(images))
-            count += len(images)
-        return np.concatenate(parts)[:num]
+        num, size = min(num, len(self.labels)), len(self.batches[0][0])
+        return np.concatenate([np.asarray(x) for x, _ in self.batches[: -(-num // size)]])[:num]
 
     def answers(self, images: Array) -> dict[str, Array]:
         """Returns the class that the model gives to each image [batch], by state."""
