@@ -77,7 +77,10 @@ class ResidentData:
             yield self._look_up(images, indices)
 
     def batch_shapes(self, num_steps: int) -> Any:
-        return shapes_of(self.batches(range(1, num_steps + 1)))
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding),
+            self.batches(range(1, num_steps + 1)),
+        )
 
     def take(self, resident: tuple[Array, ...], indices: Array) -> tuple[Array, ...]:
         """Gathers a batch from each resident array. Pure: called inside the compiled step."""
@@ -330,9 +333,3 @@ class Runner:
         return predict_logits(
             self.train_step.model, variables, images, mean=self._mean, std=self._std
         )
-
-
-def shapes_of(arrays: Any) -> Any:
-    return jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), arrays
-    )
