@@ -192,9 +192,8 @@ def prepare(
     clock = Clock.of(
         len(dataset.train.labels), batch_size=settings.batch_size, num_epochs=settings.num_epochs
     )
-    options = asdict(settings.augment)
-    mixing_epochs = options.pop("mixing_epochs") or settings.num_epochs
-    augment = Augment(num_classes=model.num_classes, mean=dataset.mean, std=dataset.std, **options)
+    mixing_epochs = settings.augment.mixing_epochs or settings.num_epochs
+    augment = Augment(model.num_classes, dataset.mean, dataset.std, settings.augment)
     optimizer = make_optimizer(**to_builtins(settings.optimizer))
     schedule = make_schedule(
         peak_learning_rate=settings.schedule.peak_learning_rate,

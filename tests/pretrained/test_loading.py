@@ -16,6 +16,7 @@ from sample_weights import (
 )
 from trials import PLAIN
 
+from jaxcmp import settings
 from jaxcmp.augment import Augment
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.models.packing import unpack
@@ -32,7 +33,7 @@ def train_step(**options):
         model=VIT,
         optimizer=make_optimizer("sgd", **sgd),
         schedule=optax.constant_schedule(0.1),
-        augment=Augment(num_classes=VIT.num_classes, mean=mean, std=std, **PLAIN),
+        augment=Augment(VIT.num_classes, mean, std, settings.Augment(**PLAIN)),
         mixing_steps=0,
         steps_per_epoch=1,
         **options,
