@@ -15,13 +15,11 @@ from jaxcmp.settings import Augment as Options
 
 MEAN = np.array([0.5, 0.4, 0.3], np.float32)
 STD = np.array([0.25, 0.2, 0.3], np.float32)
-UNMIXED: dict[str, Any] = dict(crop_padding=4, flip=True, trivial_augment=True, erase_rate=0.25)
-FULL: dict[str, Any] = UNMIXED | dict(
-    mixup_alpha=1.0, cutmix_alpha=1.0, mix_rate=1.0, cutmix_rate=0.5
-)
+UNMIXED = dict(crop_padding=4, flip=True, trivial_augment=True, erase_rate=0.25)
+FULL = UNMIXED | dict(mixup_alpha=1.0, cutmix_alpha=1.0, mix_rate=1.0, cutmix_rate=0.5)
 
 
-def make(mean=MEAN, std=STD, **options: Any):
+def make(mean: Any = MEAN, std: Any = STD, **options: Any):
     """An augmentation with these options, and the others off."""
     return Augment(10, mean, std, Options(**PLAIN | options))
 

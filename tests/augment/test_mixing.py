@@ -1,6 +1,7 @@
 """MixUp and CutMix: pixels and targets agree."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ from trials import PLAIN
 from jaxcmp.augment import mixing
 from jaxcmp.settings import Augment
 
-BOTH = PLAIN | {"mixup_alpha": 1.0, "cutmix_alpha": 1.0}
+BOTH: dict[str, Any] = PLAIN | {"mixup_alpha": 1.0, "cutmix_alpha": 1.0}
 
 
 @jax.jit
