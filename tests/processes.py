@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from jaxcmp.checkpoint.manager import read_only
@@ -107,6 +108,13 @@ def finish(process: subprocess.Popen) -> tuple[int, str, str]:
 
 def run(*arguments: str, **options) -> tuple[int, str, str]:
     return finish(start(*arguments, **options))
+
+
+def train(folder: Path, *changes: str, base: Sequence[str] = TINY, **options) -> str:
+    """Trains a small run to its end; returns what it printed."""
+    code, out, err = run(*base, *changes, f"--workdir={folder}", **options)
+    assert code == 0, err
+    return out
 
 
 def wait_for_lines(path: Path, number: int, process: subprocess.Popen) -> None:

@@ -24,6 +24,11 @@ PLAIN: dict[str, Any] = NO_AUGMENTATION | {"mixing_epochs": 0}
 MIXED = PLAIN | {"crop_padding": 1, "mixup_alpha": 1.0, "mix_rate": 1.0}
 
 
+def options(**changes: Any) -> settings.Augment:
+    """The settings of an augmentation: all of it is off but for these."""
+    return settings.Augment(**PLAIN | changes)
+
+
 class Trial:
     """A model with a fresh state and its compiled step."""
 

@@ -5,13 +5,12 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trials import PLAIN
 
 from jaxcmp.augment import Augment, normalise
 from jaxcmp.errors import CommandError
-from jaxcmp.settings import Augment as Options
 
 MEAN = np.array([0.5, 0.4, 0.3], np.float32)
 STD = np.array([0.25, 0.2, 0.3], np.float32)
@@ -21,7 +20,7 @@ FULL = UNMIXED | dict(mixup_alpha=1.0, cutmix_alpha=1.0, mix_rate=1.0, cutmix_ra
 
 def make(mean: Any = MEAN, std: Any = STD, **options: Any):
     """An augmentation with these options, and the others off."""
-    return Augment(10, mean, std, Options(**PLAIN | options))
+    return Augment(10, mean, std, trials.options(**options))
 
 
 # One compiled program of each kind serves the whole module: compiling is what takes time.

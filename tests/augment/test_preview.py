@@ -3,19 +3,18 @@
 import jax
 import numpy as np
 import pytest
+import trials
 from PIL import Image
-from trials import PLAIN
 
 from jaxcmp.augment import Augment, preview
 from jaxcmp.errors import JaxcmpError
-from jaxcmp.settings import Augment as Options
 
 GAP, SCALE = preview.GAP, preview.SCALE
 LABELS = np.array([0, 1])
 
 
 def make_plain(mean, std):
-    return Augment(2, mean, std, Options(**PLAIN))
+    return Augment(2, mean, std, trials.options())
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -26,13 +26,12 @@ from jaxcmp.predict import Trained
 def averaged(tmp_path_factory) -> Path:
     """A finished ResNet whose averaged weights are what was evaluated."""
     folder = tmp_path_factory.mktemp("averaged") / "run"
-    code, _, err = processes.run(
-        *processes.TINY_RESNET,
+    processes.train(
+        folder,
         "--config.average_decay=0.9",
         "--config.data.validation_fraction=0.2",
-        f"--workdir={folder}",
+        base=processes.TINY_RESNET,
     )
-    assert code == 0, err
     return folder
 
 

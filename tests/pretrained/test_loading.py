@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import trials
 from sample_weights import (
     LAYOUTS,
     VIT,
@@ -14,9 +15,7 @@ from sample_weights import (
     random_variables,
     write,
 )
-from trials import PLAIN
 
-from jaxcmp import settings
 from jaxcmp.augment import Augment
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.models.packing import unpack
@@ -33,7 +32,7 @@ def train_step(**options):
         model=VIT,
         optimizer=make_optimizer("sgd", **sgd),
         schedule=optax.constant_schedule(0.1),
-        augment=Augment(VIT.num_classes, mean, std, settings.Augment(**PLAIN)),
+        augment=Augment(VIT.num_classes, mean, std, trials.options()),
         mixing_steps=0,
         steps_per_epoch=1,
         **options,
