@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -115,6 +116,16 @@ def train(folder: Path, *changes: str, base: Sequence[str] = TINY, **options) ->
     code, out, err = run(*base, *changes, f"--workdir={folder}", **options)
     assert code == 0, err
     return out
+
+
+def interrupt(folder: Path, num_lines: int, *changes: str, base: Sequence[str] = TINY) -> str:
+    """Stops a small run once so many records are written; returns its messages."""
+    process = start(*base, *changes, f"--workdir={folder}")
+    wait_for_lines(folder / "metrics.jsonl", num_lines, process)
+    process.send_signal(signal.SIGTERM)
+    code, _, err = finish(process)
+    assert code == 75, err
+    return err
 
 
 def wait_for_lines(path: Path, number: int, process: subprocess.Popen) -> None:

@@ -5,7 +5,6 @@ import json
 import math
 import random
 import re
-import signal
 
 import numpy as np
 import processes
@@ -141,12 +140,8 @@ def test_a_finished_run_is_left_alone(unbroken):
 
 def test_an_interrupted_run_ends_where_an_unbroken_run_ends(unbroken, tmp_path):
     folder = tmp_path / "run"
-    process = processes.start(*processes.TINY, f"--workdir={folder}")
     # Within the second epoch: eleven steps and the first epoch's record, then some.
-    processes.wait_for_lines(folder / "metrics.jsonl", 15, process)
-    process.send_signal(signal.SIGTERM)
-    code, _, err = processes.finish(process)
-    assert code == 75, err
+    err = processes.interrupt(folder, 15)
     stopped = processes.final_arrays(folder)[0]
     assert 11 < stopped < 44
     assert f"stopped after step {stopped}" in err
@@ -159,11 +154,7 @@ def test_a_run_in_float16_and_groups_of_steps_may_be_interrupted_too(tmp_path):
     options = ("compute_dtype=float16", "log.every_steps=0", "steps_per_dispatch=4")
     grouped = [*processes.TINY, *(f"--config.{option}" for option in options)]
     processes.train(tmp_path / "whole", base=grouped)
-    process = processes.start(*grouped, f"--workdir={tmp_path / 'parts'}")
-    processes.wait_for_lines(tmp_path / "parts" / "metrics.jsonl", 2, process)
-    process.send_signal(signal.SIGTERM)
-    code, _, err = processes.finish(process)
-    assert code == 75, err
+    processes.interrupt(tmp_path / "parts", 2, base=grouped)
     stopped = processes.final_arrays(tmp_path / "parts")[0]
     # Eleven steps of an epoch are two groups of four and three single ones.
     assert stopped % 11 in (0, 4, 8, 9, 10)
