@@ -237,6 +237,10 @@ class Runner:
         """The shapes of the state, with shardings."""
         return self._replicated(jax.eval_shape(self._init))
 
+    @property
+    def num_parameters(self) -> int:
+        return sum(x.size for x in jax.tree.leaves(self.state_shapes.params))
+
     def _replicated(self, shapes: Any) -> Any:
         return jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self._everywhere), shapes

@@ -108,7 +108,7 @@ def open_session(
     )
     runner = make_runner(experiment, devices.make_mesh())
     stack.enter_context(contextlib.closing(runner))
-    _introduce(log, experiment, experiment.num_parameters(runner.state_shapes), workdir)
+    _introduce(log, experiment, runner.num_parameters, workdir)
     return Session(experiment, runner, checkpoints, log, workdir)
 
 

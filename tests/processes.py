@@ -118,14 +118,16 @@ def train(folder: Path, *changes: str, base: Sequence[str] = TINY, **options) ->
     return out
 
 
-def interrupt(folder: Path, num_lines: int, *changes: str, base: Sequence[str] = TINY) -> str:
-    """Stops a small run once so many records are written; returns its messages."""
+def interrupt(
+    folder: Path, num_lines: int, *changes: str, base: Sequence[str] = TINY
+) -> tuple[str, str]:
+    """Stops a small run once so many records are written; returns stdout and stderr."""
     process = start(*base, *changes, f"--workdir={folder}")
     wait_for_lines(folder / "metrics.jsonl", num_lines, process)
     process.send_signal(signal.SIGTERM)
-    code, _, err = finish(process)
+    code, out, err = finish(process)
     assert code == 75, err
-    return err
+    return out, err
 
 
 def wait_for_lines(path: Path, number: int, process: subprocess.Popen) -> None:

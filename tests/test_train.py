@@ -141,7 +141,7 @@ def test_a_finished_run_is_left_alone(unbroken):
 def test_an_interrupted_run_ends_where_an_unbroken_run_ends(unbroken, tmp_path):
     folder = tmp_path / "run"
     # Within the second epoch: eleven steps and the first epoch's record, then some.
-    err = processes.interrupt(folder, 15)
+    _, err = processes.interrupt(folder, 15)
     stopped = processes.final_arrays(folder)[0]
     assert 11 < stopped < 44
     assert f"stopped after step {stopped}" in err

@@ -11,6 +11,7 @@ import pytest
 import tensorflow_datasets as tfds
 from numpy_vit import vit_logits
 from PIL import Image
+from sample_files import change_json
 from tiny_tfds import make
 
 from jaxcmp import data
@@ -82,12 +83,6 @@ def named(sets, name):
 
 def checkpoint_steps(run_folder):
     return sorted(int(path.name) for path in (run_folder / "checkpoints").glob("[0-9]*"))
-
-
-def change_json(path, change):
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
 
 
 def test_corrupted_images_with_classes_in_another_order_give_what_numpy_gives(
