@@ -12,11 +12,11 @@ SMALL = {
 }
 
 
-def config_of(arm: str, variant: str = "digits", **overrides: Any) -> Any:
+def config_of(arm: str, variant: str = "digits", /, **overrides: Any) -> Any:
     config = importlib.import_module(f"configs.{arm}").get_config(variant)
     config.update_from_flattened_dict(SMALL[arm] | overrides)
     return config
 
 
-def small(arm: str, variant: str = "digits", **overrides: Any) -> Settings:
+def small(arm: str, variant: str = "digits", /, **overrides: Any) -> Settings:
     return settings_of(config_of(arm, variant, **overrides))
