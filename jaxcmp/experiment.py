@@ -23,7 +23,6 @@ from jaxcmp.data.random_streams import stream
 from jaxcmp.data.source import Size
 from jaxcmp.errors import CommandError
 from jaxcmp.models import costs
-from jaxcmp.models.packing import unpack
 from jaxcmp.optim import make_optimizer, make_schedule
 from jaxcmp.runner import Runner
 from jaxcmp.runtime import cuda, devices, requirements
@@ -57,12 +56,6 @@ class Experiment:
     def init(self, key: Array) -> TrainState:
         """Draws a fresh state for images of the data set's channels."""
         return self.step.init(key, num_channels=self.dataset.train.images.shape[-1])
-
-    def num_parameters(self, state: TrainState | None = None) -> int:
-        """Counts the parameters, in the shapes of a `state` if there are any already."""
-        if state is None:
-            return self.num_parameters(jax.eval_shape(lambda: self.init(jax.random.key(0))))
-        return sum(models.count_parameters(unpack(state.params)).values())
 
     def evaluated_splits(self) -> list[tuple[str, Split]]:
         """Lists the validation split, if there is one, and the test split, by name."""
@@ -193,9 +186,8 @@ def prepare(
     clock = Clock.of(
         len(dataset.train.labels), batch_size=settings.batch_size, num_epochs=settings.num_epochs
     )
-    options = asdict(settings.augment)
-    mixing_epochs = options.pop("mixing_epochs") or settings.num_epochs
-    augment = Augment(num_classes=model.num_classes, mean=dataset.mean, std=dataset.std, **options)
+    mixing_epochs = settings.augment.mixing_epochs or settings.num_epochs
+    augment = Augment(model.num_classes, dataset.mean, dataset.std, settings.augment)
     optimizer = make_optimizer(**to_builtins(settings.optimizer))
     schedule = make_schedule(
         peak_learning_rate=settings.schedule.peak_learning_rate,

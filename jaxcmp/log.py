@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from rich.console import RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -34,60 +33,6 @@ class TrainingConsole(PlainConsole):
 
     def on_broken_pipe(self) -> None:
         interrupt.discard(sys.stdout.fileno())
-
-
-class Reporter:
-    """The terminal's view of a run: one line for each epoch below a progress bar of steps."""
-
-    def __init__(self, title: str, *, num_epochs: int, total_steps: int, is_quiet: bool) -> None:
-        self._num_epochs = num_epochs
-        self._console = TrainingConsole(quiet=is_quiet, soft_wrap=True)
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("[cyan]{task.fields[rate]}"),
-            TimeRemainingColumn(compact=True),
-            console=self._console,
-            transient=True,
-            speed_estimate_period=120,
-            disable=not self._console.is_terminal or is_quiet,
-        )
-        self._task = self._progress.add_task(printable(title), total=total_steps, rate="")
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def say(self, line: str) -> None:
-        self._console.print(line)
-
-    def show(self, renderable: RenderableType) -> None:
-        """Prints a table or another renderable, as wide as the terminal."""
-        self._console.print(renderable, soft_wrap=False)
-
-    def step(self, step: int, images_per_second: float | None = None) -> None:
-        """Moves the bar to `step`, backwards too."""
-        self._progress.update(self._task, completed=step)
-        if images_per_second is not None:
-            self._progress.update(self._task, rate=f"{images_per_second:,.0f} images/s")
-
-    def epoch(self, record: Mapping[str, Any], seconds_left: float) -> None:
-        """Prints an epoch's record of metrics.jsonl on one line of 80 columns."""
-        width = len(str(self._num_epochs))
-        parts = [
-            f"epoch {record['epoch']:>{width}}/{self._num_epochs}",
-            f"loss {record['train_loss']:.3f}",
-            f"test {record['test_accuracy']:6.2%}",
-        ]
-        if "validation_accuracy" in record:
-            parts.append(f"val {record['validation_accuracy']:6.2%}")
-        parts.append(f"{record['images_per_second']:,.0f} images/s")
-        self.say("  ".join([*parts, f"{_duration(seconds_left)} left"]))
 
 
 class TensorBoard:
@@ -153,45 +98,84 @@ Viewer = TensorBoard | WeightsAndBiases
 
 
 class Log:
-    """Records for the run folder, for viewers and the terminal; none if `run` is None."""
+    """Records for the run folder and for viewers, none if `run` is None, and the terminal's view.
+
+    That is one line for each epoch below a progress bar of steps.
+    """
 
     def __init__(
-        self, run: RunWriter | None, reporter: Reporter, viewers: Sequence[Viewer] = ()
+        self,
+        run: RunWriter | None,
+        viewers: Sequence[Viewer],
+        title: str,
+        *,
+        num_epochs: int,
+        total_steps: int,
+        is_quiet: bool = False,
     ) -> None:
-        self._run, self._reporter, self._viewers = run, reporter, viewers
+        self._run, self._viewers, self._num_epochs = run, viewers, num_epochs
+        self._console = TrainingConsole(quiet=is_quiet, soft_wrap=True)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("[cyan]{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+            transient=True,
+            speed_estimate_period=120,
+            disable=not self._console.is_terminal or is_quiet,
+        )
+        self._task = self._progress.add_task(printable(title), total=total_steps, rate="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes every viewer, even if one of them fails, and raises its error then."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._progress.stop)
+            for viewer in self._viewers:
+                stack.callback(viewer.close)
 
     def say(self, line: str) -> None:
         """Prints a line above the bar."""
-        self._reporter.say(line)
-
-    def step(self, record: dict[str, Any]) -> None:
-        self._write({"kind": "train", **record})
-        self._reporter.step(record["step"], record["images_per_second"])
+        self._console.print(line)
 
     def weights(self, description: Mapping[str, Any]) -> None:
         """Shows a table of the pretrained weights, and writes it to init.json."""
-        self._reporter.show(table(description["rows"]))
+        self._console.print(table(description["rows"]), soft_wrap=False)
         if self._run is not None:
             self._run.write_json(INIT, description)
 
+    def step(self, record: dict[str, Any]) -> None:
+        self._write({"kind": "train", **record})
+        rate = f"{record['images_per_second']:,.0f} images/s"
+        self._progress.update(self._task, completed=record["step"], rate=rate)
+
     def epoch(self, record: dict[str, Any], seconds_left: float) -> None:
+        """Writes an epoch's record, and prints it on one line of 80 columns."""
         self._write({"kind": "epoch", **record})
-        self._reporter.step(record["step"])
-        self._reporter.epoch(record, seconds_left)
+        width = len(str(self._num_epochs))
+        parts = [
+            f"epoch {record['epoch']:>{width}}/{self._num_epochs}",
+            f"loss {record['train_loss']:.3f}",
+            f"test {record['test_accuracy']:6.2%}",
+        ]
+        if "validation_accuracy" in record:
+            parts.append(f"val {record['validation_accuracy']:6.2%}")
+        parts.append(f"{record['images_per_second']:,.0f} images/s")
+        self.say("  ".join([*parts, f"{_duration(seconds_left)} left"]))
 
     def result(self, result: Mapping[str, Any], folder: Path) -> None:
         """Prints how the run ended, and the command that compares it."""
-        self._reporter.say(
+        self.say(
             f"finished: test accuracy {result['test_accuracy']:.2%} of {result['num_test']:,} "
             f"images, after the last epoch; {folder}"
         )
-        self._reporter.say(f"compare runs: {compare_command(folder)}")
-
-    def close(self) -> None:
-        """Closes every viewer, even if one of them fails, and raises its error then."""
-        with contextlib.ExitStack() as stack:
-            for viewer in self._viewers:
-                stack.callback(viewer.close)
+        self.say(f"compare runs: {compare_command(folder)}")
 
     def _write(self, record: dict[str, Any]) -> None:
         if self._run is None:

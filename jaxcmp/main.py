@@ -116,9 +116,7 @@ def preview(settings: Settings, path: Path) -> None:
         jax.random.key(settings.seed),
         train.images[:num_images],
         train.labels[:num_images],
-        mean=experiment.dataset.mean,
-        std=experiment.dataset.std,
-        path=path,
+        path,
     )
     say(f"{num_images} images, each beside eight augmented copies: {path}")
 

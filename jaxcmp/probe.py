@@ -154,12 +154,11 @@ def initial_variables(
     """
     # Random weights equal those of a run with this seed.
     key, _ = keys_of_run(seed)
-    if source is None:
-        state = jax.jit(experiment.init)(key)
-        return unpack({"params": state.params, "batch_stats": state.batch_stats}), None
-    state = jax.eval_shape(experiment.init, key)
-    template = unpack({"params": state.params, "batch_stats": state.batch_stats})
-    return pretrained.fit(source, template, experiment.model, experiment.dataset.class_names)
+    state, description = jax.jit(experiment.init)(key), None
+    if source is not None:
+        names = experiment.dataset.class_names
+        state, description = pretrained.start(state, source, experiment.model, names)
+    return unpack({"params": state.params, "batch_stats": state.batch_stats}), description
 
 
 def features_of(

@@ -77,7 +77,10 @@ class ResidentData:
             yield self._look_up(images, indices)
 
     def batch_shapes(self, num_steps: int) -> Any:
-        return shapes_of(self.batches(range(1, num_steps + 1)))
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding),
+            self.batches(range(1, num_steps + 1)),
+        )
 
     def take(self, resident: tuple[Array, ...], indices: Array) -> tuple[Array, ...]:
         """Gathers a batch from each resident array. Pure: called inside the compiled step."""
@@ -234,6 +237,10 @@ class Runner:
         """The shapes of the state, with shardings."""
         return self._replicated(jax.eval_shape(self._init))
 
+    @property
+    def num_parameters(self) -> int:
+        return sum(x.size for x in jax.tree.leaves(self.state_shapes.params))
+
     def _replicated(self, shapes: Any) -> Any:
         return jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self._everywhere), shapes
@@ -330,9 +337,3 @@ class Runner:
         return predict_logits(
             self.train_step.model, variables, images, mean=self._mean, std=self._std
         )
-
-
-def shapes_of(arrays: Any) -> Any:
-    return jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), arrays
-    )

@@ -37,15 +37,6 @@ class LossScale:
     factor: Array
     good_steps: Array
 
-    @classmethod
-    def fresh(cls) -> "LossScale":
-        return cls(jnp.asarray(FIRST_FACTOR, jnp.float32), jnp.zeros((), jnp.int32))
-
-    @property
-    def is_exhausted(self) -> Array:
-        """Returns whether the factor cannot be halved any further."""
-        return self.factor <= SMALLEST_FACTOR
-
     def after_step(self, is_good: Array) -> "LossScale":
         """Halves the factor, to 1 at the least, after a step with gradients that are not finite.
 
@@ -122,10 +113,13 @@ class TrainStep:
             for name in ("params", "batch_stats")
         )
         trained: Any = self._trained_part(params)[0]
-        average = None
+        average = loss_scale = None
         if self.average_decay:
             # A copy: the state is donated, and one buffer cannot be given away twice.
             average = jax.tree.map(jnp.copy, {"params": params, "batch_stats": batch_stats})
+        if self.model.dtype == jnp.float16:
+            factor = jnp.asarray(FIRST_FACTOR, jnp.float32)
+            loss_scale = LossScale(factor, jnp.zeros((), jnp.int32))
         return TrainState(
             step=jnp.zeros((), jnp.int32),
             params=params,
@@ -133,7 +127,7 @@ class TrainStep:
             opt_state=self.optimizer.init(trained),
             average=average,
             sums=empty_sums(),
-            loss_scale=LossScale.fresh() if self.model.dtype == jnp.float16 else None,
+            loss_scale=loss_scale,
         )
 
     def __call__(
@@ -157,15 +151,17 @@ class TrainStep:
         # The one place where the learning rate meets the parameters: the optimizer gives
         # directions without it.
         trained = jax.tree.map(lambda p, d: p - learning_rate * d, trained, directions)
+        latest = {"params": frozen | trained, "batch_stats": batch_stats}
+        is_new_epoch = state.step % self.steps_per_epoch == 0
         after = TrainState(
             step=state.step + 1,
-            params=frozen | trained,
-            batch_stats=batch_stats,
+            **latest,
             opt_state=opt_state,
-            average=None,
-            sums=self._sums_before(state),
+            average=self._averaged(state, latest),
+            sums=jax.tree.map(
+                lambda old, empty: jnp.where(is_new_epoch, empty, old), state.sums, empty_sums()
+            ),
         )
-        after = dataclasses.replace(after, average=self._averaged(state, after))
         metrics = {
             "loss": loss,
             "accuracy_mixed": accuracy,
@@ -265,19 +261,12 @@ class TrainStep:
         """Splits the parameters into trained ones, all or only the head's, and frozen ones."""
         return params.split_head() if self.is_trunk_frozen else (params, Packed())
 
-    def _averaged(self, before: TrainState, after: TrainState) -> Any:
+    def _averaged(self, before: TrainState, latest: Any) -> Any:
         if before.average is None:
             return None
         # A smaller decay at first: otherwise the random initial weights would dominate for long.
         decay = jnp.minimum(self.average_decay, (1.0 + before.step) / (10.0 + before.step))
-        latest: Any = {"params": after.params, "batch_stats": after.batch_stats}
         return optax.incremental_update(latest, before.average, 1.0 - decay)
-
-    def _sums_before(self, state: TrainState) -> Metrics:
-        is_new_epoch = state.step % self.steps_per_epoch == 0
-        return jax.tree.map(
-            lambda old, empty: jnp.where(is_new_epoch, empty, old), state.sums, empty_sums()
-        )
 
 
 def predict_logits(
@@ -320,7 +309,7 @@ def count_step(before: TrainState, after: TrainState, metrics: Metrics) -> Train
     scale = before.loss_scale
     if scale is not None:
         # At the smallest factor, the overflow has another cause than the factor.
-        is_bad &= scale.is_exhausted
+        is_bad &= scale.factor <= SMALLEST_FACTOR
         reverted = dataclasses.replace(before, step=after.step, sums=after.sums, loss_scale=None)
         # Selecting array by array is cheaper on a device than a branch.
         kept = jax.tree.map(lambda new, old: jnp.where(is_good, new, old), counted, reverted)

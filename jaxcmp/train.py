@@ -19,7 +19,7 @@ from jaxcmp.checkpoint.manager import Checkpoints
 from jaxcmp.clock import Stopwatch
 from jaxcmp.errors import Interrupted, JaxcmpError
 from jaxcmp.experiment import Experiment, make_runner, prepare, read_weights
-from jaxcmp.log import Log, Reporter, open_viewers
+from jaxcmp.log import Log, open_viewers
 from jaxcmp.runner import Runner
 from jaxcmp.runs import RunWriter
 from jaxcmp.runs.metrics import accuracy
@@ -90,8 +90,11 @@ def open_session(
     Everything that has to be closed is entered into `stack`.
     """
     settings, clock = experiment.settings, experiment.clock
-    reporter = stack.enter_context(
-        Reporter(
+    viewers = devices.on_first_process(lambda: open_viewers(settings, workdir)) or []
+    log = stack.enter_context(
+        Log(
+            run,
+            viewers,
             f"{settings.arm} seed {settings.seed}",
             num_epochs=settings.num_epochs,
             total_steps=clock.total_steps,
@@ -105,11 +108,9 @@ def open_session(
             keep_best=experiment.dataset.validation is not None,
         )
     )
-    viewers = devices.on_first_process(lambda: open_viewers(settings, workdir)) or []
-    log = stack.enter_context(contextlib.closing(Log(run, reporter, viewers)))
     runner = make_runner(experiment, devices.make_mesh())
     stack.enter_context(contextlib.closing(runner))
-    _introduce(log, experiment, experiment.num_parameters(runner.state_shapes), workdir)
+    _introduce(log, experiment, runner.num_parameters, workdir)
     return Session(experiment, runner, checkpoints, log, workdir)
 
 

@@ -3,11 +3,13 @@
 import contextlib
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from jaxcmp.checkpoint.manager import read_only
@@ -107,6 +109,25 @@ def finish(process: subprocess.Popen) -> tuple[int, str, str]:
 
 def run(*arguments: str, **options) -> tuple[int, str, str]:
     return finish(start(*arguments, **options))
+
+
+def train(folder: Path, *changes: str, base: Sequence[str] = TINY, **options) -> str:
+    """Trains a small run to its end; returns what it printed."""
+    code, out, err = run(*base, *changes, f"--workdir={folder}", **options)
+    assert code == 0, err
+    return out
+
+
+def interrupt(
+    folder: Path, num_lines: int, *changes: str, base: Sequence[str] = TINY
+) -> tuple[str, str]:
+    """Stops a small run once so many records are written; returns stdout and stderr."""
+    process = start(*base, *changes, f"--workdir={folder}")
+    wait_for_lines(folder / "metrics.jsonl", num_lines, process)
+    process.send_signal(signal.SIGTERM)
+    code, out, err = finish(process)
+    assert code == 75, err
+    return out, err
 
 
 def wait_for_lines(path: Path, number: int, process: subprocess.Popen) -> None:

@@ -1,5 +1,8 @@
 """The contents of a run folder's files, whole and small."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from configs import vit
@@ -78,6 +81,13 @@ def session(**changes: Any) -> dict[str, Any]:
         "data": DATA,
         **changes,
     }
+
+
+def change_json(path: Path, change: Callable[[Any], Any]) -> None:
+    """Changes the content of a JSON file in place."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
 
 
 def step_record(step: int, **changes: Any) -> dict[str, Any]:

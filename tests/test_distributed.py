@@ -19,8 +19,7 @@ def losses(folder):
 
 
 def test_devices_and_processes_do_not_change_the_losses(unbroken, tmp_path):
-    code, _, err = processes.run(*processes.TINY, f"--workdir={tmp_path / 'eight'}", num_devices=8)
-    assert code == 0, err
+    processes.train(tmp_path / "eight", num_devices=8)
     ends = processes.run_together(2, *processes.TINY, f"--workdir={tmp_path / 'two'}")
     assert [code for code, _, _ in ends] == [0, 0], ends
     for name in ("eight", "two"):
@@ -38,8 +37,7 @@ def test_devices_and_processes_do_not_change_the_losses(unbroken, tmp_path):
 def alone(tmp_path_factory):
     """Returns the folder of a small ResNet's run in one process."""
     folder = tmp_path_factory.mktemp("alone") / "run"
-    code, _, err = processes.run(*CALM_RESNET, f"--workdir={folder}")
-    assert code == 0, err
+    processes.train(folder, base=CALM_RESNET)
     return folder
 
 
@@ -70,8 +68,7 @@ def test_a_signal_to_one_process_stops_both_and_a_single_process_resumes(unbroke
     processes.wait_for_lines(folder / "metrics.jsonl", 5, pair[0])
     pair[1].send_signal(signal.SIGTERM)
     stopped = stop_step(folder, pair)
-    code, out, err = processes.run(*processes.TINY, f"--workdir={folder}")
-    assert code == 0, err
+    out = processes.train(folder)
     assert f"going on after step {stopped} of 44" in out
     np.testing.assert_allclose(losses(folder), losses(unbroken), rtol=0, atol=1e-4)
 

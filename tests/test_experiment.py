@@ -1,7 +1,6 @@
 """The experiment that a configuration describes."""
 
 import dataclasses
-import importlib
 from functools import partial
 
 import jax
@@ -9,24 +8,14 @@ import numpy as np
 import pytest
 import sample_data
 from msgspec.structs import replace
+from small_configs import small
 
 from jaxcmp import data, experiment, models
 from jaxcmp.data.placement import Placement
 from jaxcmp.errors import CommandError
 from jaxcmp.models.packing import unpack
 from jaxcmp.runtime import cuda, devices
-from jaxcmp.settings.configuration import settings_of
 from jaxcmp.step import predict_logits
-
-
-def config_of(arm, **overrides):
-    config = importlib.import_module(f"configs.{arm}").get_config("digits")
-    small = {
-        "vit": {"model.width": 16, "model.depth": 1, "model.num_heads": 2, "model.mlp_width": 16},
-        "resnet": {"model.stage_widths": (4,), "model.stage_depths": (1,)},
-    }[arm]
-    config.update_from_flattened_dict(small | overrides)
-    return settings_of(config)
 
 
 def compiled(config, mesh):
@@ -51,14 +40,14 @@ def steps_of(prepared):
 
 def test_only_float16_scales_its_loss():
     for dtype, is_scaling in (("float32", False), ("bfloat16", False), ("float16", True)):
-        prepared = experiment.prepare(config_of("vit", compute_dtype=dtype))
+        prepared = experiment.prepare(small("vit", compute_dtype=dtype))
         state, *_ = steps_of(prepared)[prepared.step]
         assert (state.loss_scale is not None) == is_scaling
 
 
 def test_a_dispatch_has_no_more_steps_than_fit_between_two_logs():
     for every_steps, expected in ((0, 5), (3, 3), (100, 5)):
-        config = config_of(
+        config = small(
             "resnet",
             **{"steps_per_dispatch": 64, "batch_size": 256, "log.every_steps": every_steps},
         )
@@ -79,21 +68,21 @@ def test_a_dispatch_has_no_more_steps_than_fit_between_two_logs():
     ],
 )
 def test_without_a_number_a_gpu_takes_several_steps_at_once(platform, overrides, expected):
-    prepared = experiment.prepare(config_of("vit", **overrides))
+    prepared = experiment.prepare(small("vit", **overrides))
     assert experiment.default_steps(prepared, platform, num_devices=1) == expected
 
 
 def test_streamed_images_and_large_steps_are_dispatched_one_by_one():
-    small = experiment.prepare(config_of("vit", **{"log.every_steps": 0}))
+    prepared = experiment.prepare(small("vit", **{"log.every_steps": 0}))
     streamed = dataclasses.replace(
-        small, dataset=dataclasses.replace(small.dataset, placement=Placement(True, "large"))
+        prepared, dataset=dataclasses.replace(prepared.dataset, placement=Placement(True, "large"))
     )
-    assert experiment.default_steps(small, "gpu", num_devices=1) > 1
+    assert experiment.default_steps(prepared, "gpu", num_devices=1) > 1
     assert experiment.default_steps(streamed, "gpu", num_devices=1) == 1
     # As large a batch as makes a step of twice the operations.
-    batch_size = 2 * experiment.LARGE_STEP // small.training_flops(1)
-    settings = replace(small.settings, batch_size=int(batch_size))
-    large = dataclasses.replace(small, settings=settings)
+    batch_size = 2 * experiment.LARGE_STEP // prepared.training_flops(1)
+    settings = replace(prepared.settings, batch_size=int(batch_size))
+    large = dataclasses.replace(prepared, settings=settings)
     assert experiment.default_steps(large, "gpu", num_devices=1) == 1
     # Eight devices share it.
     assert experiment.default_steps(large, "gpu", num_devices=8) > 1
@@ -101,7 +90,7 @@ def test_streamed_images_and_large_steps_are_dispatched_one_by_one():
 
 def test_a_given_data_set_replaces_the_configured_one():
     given = sample_data.load(train_fraction=0.1, validation_fraction=0.2, seed=3)
-    prepared = experiment.prepare(config_of("vit", **{"data.name": "cifar10"}), given)
+    prepared = experiment.prepare(small("vit", **{"data.name": "cifar10"}), given)
     assert prepared.dataset.train is given.train and prepared.dataset.test is given.test
     assert prepared.clock.steps_per_epoch == len(given.train.labels) // 32
 
@@ -109,7 +98,7 @@ def test_a_given_data_set_replaces_the_configured_one():
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_both_steps_are_programs_for_cuda_too(arm, dtype):
-    prepared = experiment.prepare(config_of(arm, compute_dtype=dtype))
+    prepared = experiment.prepare(small(arm, compute_dtype=dtype))
     for step, arguments in steps_of(prepared).items():
         lowered = jax.jit(step).trace(*arguments).lower(lowering_platforms=("cuda",))
         text = lowered.as_text()
@@ -126,9 +115,7 @@ def traced(prepared):
 
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
 def test_images_of_another_size_are_resized_to_the_models(arm):
-    own, larger = (
-        experiment.prepare(config_of(arm, **{"model.image_size": size})) for size in (8, 12)
-    )
+    own, larger = (experiment.prepare(small(arm, **{"model.image_size": size})) for size in (8, 12))
     # On the device, so what is sent there is as small as before.
     assert larger.dataset.train.images.shape[1:] == (8, 8, 1)
     assert ["_resize" in text for text in traced(own)] == [False, False]
@@ -146,14 +133,14 @@ def test_oblong_images_are_resized_to_the_models_square():
         name: data.Split(np.asarray(split.images)[:, :6], split.labels, split.ids)
         for name, split in given.splits().items()
     }
-    prepared = experiment.prepare(config_of("vit"), dataclasses.replace(given, **cut))
+    prepared = experiment.prepare(small("vit"), dataclasses.replace(given, **cut))
     assert prepared.notes()[1:] == ["images of 6x8 pixels are resized to 8x8 on the device"]
     assert all("_resize" in text for text in traced(prepared))
 
 
 def test_with_a_frozen_trunk_optimizer_and_cost_cover_only_the_head():
     whole, frozen = (
-        experiment.prepare(config_of("resnet", frozen_trunk=each)) for each in (False, True)
+        experiment.prepare(small("resnet", frozen_trunk=each)) for each in (False, True)
     )
     states = [jax.eval_shape(each.init, jax.random.key(0)) for each in (whole, frozen)]
     sizes = [len(jax.tree.leaves(state.opt_state)) for state in states]
@@ -170,13 +157,13 @@ def test_with_a_frozen_trunk_optimizer_and_cost_cover_only_the_head():
     [("checkpoint", "best"), ("allow_missing", "stem/*"), ("allow_unused", "conv1.*")],
 )
 def test_options_of_pretrained_weights_need_a_path(key, value):
-    config = config_of("vit", **{f"init.{key}": value})
+    config = small("vit", **{f"init.{key}": value})
     with pytest.raises(CommandError, match=rf"init\.{key}='.*' needs init\.path"):
         experiment.read_weights(config)
 
 
 def test_without_a_path_no_weights_are_read():
-    assert experiment.read_weights(config_of("vit", **{"init.seen": "ImageNet-21k"})) is None
+    assert experiment.read_weights(small("vit", **{"init.seen": "ImageNet-21k"})) is None
 
 
 @pytest.mark.parametrize(
@@ -194,6 +181,6 @@ def test_attention_is_cudnns_on_one_new_gpu_in_16_bits(
 ):
     monkeypatch.setattr(jax, "device_count", lambda: num_devices)
     monkeypatch.setattr(cuda, "compute_capability", lambda: (9, 0))
-    config = config_of("vit", compute_dtype=dtype, fused_attention=wanted)
+    config = small("vit", compute_dtype=dtype, fused_attention=wanted)
     model = experiment.prepare(config).model
     assert isinstance(model, models.ViT) and model.has_fused_attention == is_fused

@@ -9,18 +9,13 @@ import sample_data
 from msgspec.structs import replace
 from sample_files import session
 from sample_photos import put_all
+from small_configs import small
 
 from jaxcmp import experiment, runs
 from jaxcmp.data import Split
 from jaxcmp.errors import CommandError
-from jaxcmp.settings.configuration import settings_of
 from jaxcmp.study.plan import Study, find_sizes
 from jaxcmp.train import train
-
-SMALL = {
-    "vit": {"model.width": 16, "model.depth": 1, "model.num_heads": 2, "model.mlp_width": 16},
-    "resnet": {"model.stage_widths": (4,), "model.stage_depths": (1,)},
-}
 
 
 @pytest.fixture(autouse=True)
@@ -29,10 +24,8 @@ def cache_folder(monkeypatch, tmp_path):
 
 
 def settings(arm, folder=None, **overrides):
-    config = importlib.import_module(f"configs.{arm}").get_config()
     own = {"data.name": "folder", "data.dir": str(folder)} if folder else {}
-    config.update_from_flattened_dict(SMALL[arm] | {"batch_size": 8} | own | overrides)
-    return settings_of(config)
+    return small(arm, "", **{"batch_size": 8} | own | overrides)
 
 
 def photos(tmp_path, *, side=8, num=8, classes="abc"):

@@ -10,7 +10,7 @@ from sample_files import CONFIG
 from configs import vit
 from jaxcmp.errors import CommandError
 from jaxcmp.experiment import prepare
-from jaxcmp.log import Log, Reporter, TensorBoard, open_viewers
+from jaxcmp.log import Log, TensorBoard, open_viewers
 from jaxcmp.runs import open_run
 from jaxcmp.settings.configuration import settings_of
 
@@ -25,8 +25,8 @@ EPOCH = {
 }
 
 
-def quiet_reporter():
-    return Reporter("vit", num_epochs=1, total_steps=5, is_quiet=True)
+def quiet(run, viewers):
+    return Log(run, viewers, "vit", num_epochs=1, total_steps=5, is_quiet=True)
 
 
 class Memory(TensorBoard):
@@ -44,17 +44,15 @@ class Memory(TensorBoard):
 
 def test_a_process_without_the_run_folder_writes_nothing():
     viewer = Memory()
-    Log(None, quiet_reporter(), [viewer]).step(STEP)
+    quiet(None, [viewer]).step(STEP)
     assert viewer.scalars == []
 
 
 def test_every_viewer_gets_the_numbers_of_the_records(tmp_path):
     viewers = [Memory(), Memory()]
-    with open_run(tmp_path, CONFIG) as run:
-        log = Log(run, quiet_reporter(), viewers)
+    with open_run(tmp_path, CONFIG) as run, quiet(run, viewers) as log:
         log.step(STEP)
         log.epoch(EPOCH, seconds_left=0)
-        log.close()
     expected = []
     for line in (tmp_path / "metrics.jsonl").read_text().splitlines():
         record = json.loads(line)
@@ -74,8 +72,8 @@ class Failing(Memory):
 
 def test_a_viewer_that_cannot_be_closed_leaves_no_other_open():
     first, last = Memory(), Memory()
-    with pytest.raises(OSError, match="no connection"):
-        Log(None, quiet_reporter(), [first, Failing(), last]).close()
+    with pytest.raises(OSError, match="no connection"), quiet(None, [first, Failing(), last]):
+        pass
     assert first.scalars == last.scalars == ["closed"]
 
 
@@ -93,9 +91,8 @@ def test_no_viewer_is_opened_unless_the_settings_ask_for_it(tmp_path):
 def test_events_hold_the_same_values(tmp_path):
     pytest.importorskip("tensorboardX", reason="the tensorboard extra is not installed")
     with open_run(tmp_path / "run", CONFIG) as run:
-        log = Log(run, quiet_reporter(), open_viewers(settings(tensorboard=True), tmp_path))
-        log.step(STEP)
-        log.close()
+        with quiet(run, open_viewers(settings(tensorboard=True), tmp_path)) as log:
+            log.step(STEP)
     (events,) = (tmp_path / "tensorboard").iterdir()
     content = events.read_bytes()
     assert b"train/loss" in content and b"train/learning_rate" in content
@@ -109,9 +106,8 @@ def test_weights_and_biases_without_a_network_writes_into_the_run_folder(tmp_pat
     for step in (5, 3):
         # Continued after step 3: the same run, whose steps go back.
         with open_run(folder, CONFIG) as run:
-            log = Log(run, quiet_reporter(), open_viewers(settings(wandb=True), folder))
-            log.step({**STEP, "step": step})
-            log.close()
+            with quiet(run, open_viewers(settings(wandb=True), folder)) as log:
+                log.step({**STEP, "step": step})
     name = (folder / "wandb" / "id").read_text()
     contents = [path.read_bytes() for path in folder.rglob(f"run-{name}.wandb")]
     assert contents

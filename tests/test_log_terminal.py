@@ -8,6 +8,7 @@ from jaxcmp import log
 from jaxcmp.text import PlainConsole
 
 RECORD = {
+    "step": 5,
     "epoch": 3,
     "train_loss": 1.25,
     "test_loss": 1.5,
@@ -32,9 +33,9 @@ def screen(monkeypatch):
 
 
 def report(*, is_quiet=False):
-    with log.Reporter("vit", num_epochs=10, total_steps=40, is_quiet=is_quiet) as reporter:
-        reporter.step(5, 100.0)
-        reporter.epoch(RECORD, seconds_left=3700)
+    with log.Log(None, [], "vit", num_epochs=10, total_steps=40, is_quiet=is_quiet) as shown:
+        shown.step(RECORD | {"images_per_second": 100.0})
+        shown.epoch(RECORD, seconds_left=3700)
 
 
 def test_without_a_terminal_only_plain_lines_are_printed(screen):
@@ -48,9 +49,9 @@ def test_without_a_terminal_only_plain_lines_are_printed(screen):
 def test_an_epochs_line_fits_80_columns_with_a_held_out_split_on_a_fast_machine(screen):
     text = screen(is_terminal=False)
     record = RECORD | {"epoch": 100, "test_accuracy": 0.9999, "validation_accuracy": 0.9999}
-    with log.Reporter("vit", num_epochs=300, total_steps=40, is_quiet=False) as reporter:
+    with log.Log(None, [], "vit", num_epochs=300, total_steps=40) as shown:
         for seconds_left in (59, 99 * 60, 99 * 3600):
-            reporter.epoch(record | {"images_per_second": 99_999}, seconds_left)
+            shown.epoch(record | {"images_per_second": 99_999}, seconds_left)
     lines = text.getvalue().splitlines()
     assert len(lines) == 3 and all("val 99.99%" in line for line in lines)
     assert max(map(len, lines)) <= 80

@@ -308,8 +308,7 @@ def test_outputs_follow_from_the_classes_and_more_are_allowed(tmp_path, given, n
     folder = tmp_path / "run"
     arguments = (*processes.TINY_RESNET, "--config.num_epochs=1", "--config.data.classes=0,1,4")
     for _ in range(2):
-        code, _, err = processes.run(*arguments, *given, f"--workdir={folder}")
-        assert code == 0, err
+        processes.train(folder, *given, base=arguments)
     run = read_run(folder)
     predictions = run.load_predictions().test
     assert run.config["model"]["num_classes"] == len(names)
@@ -320,8 +319,7 @@ def test_outputs_follow_from_the_classes_and_more_are_allowed(tmp_path, given, n
     # The folder goes on with the number said or left to the data.
     (folder / "result.json").unlink()
     said = f"--config.model.num_classes={len(names)}"
-    code, _, err = processes.run(*arguments, said, f"--workdir={folder}")
-    assert code == 0, err
+    processes.train(folder, said, base=arguments)
     if len(names) == 5:
         done = processes.run(str(folder), f"--out={tmp_path / 'report'}", module="jaxcmp.compare")
         assert done[0] == 0, done[2]

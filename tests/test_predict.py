@@ -18,13 +18,7 @@ from jaxcmp.runs import read_run
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained") / "run"
-    code, _, err = processes.run(
-        *processes.TINY,
-        "--config.data.validation_fraction=0.2",
-        "--config.average_decay=0.9",
-        f"--workdir={folder}",
-    )
-    assert code == 0, err
+    processes.train(folder, "--config.data.validation_fraction=0.2", "--config.average_decay=0.9")
     return folder
 
 
@@ -111,8 +105,8 @@ def test_a_file_that_is_no_picture_is_one_line(folder, tmp_path, capsys):
 
 
 def test_a_model_of_another_size_sees_images_as_in_training(tmp_path):
-    code, out, err = processes.run(
-        *processes.TINY,
+    out = processes.train(
+        tmp_path / "run",
         "--config.num_epochs=1",
         "--config.schedule.warmup_epochs=0",
         "--config.model.image_size=12",
@@ -120,9 +114,7 @@ def test_a_model_of_another_size_sees_images_as_in_training(tmp_path):
         "--config.model.num_classes=3",
         "--config.data.mean=0.5",
         "--config.data.std=0.25",
-        f"--workdir={tmp_path / 'run'}",
     )
-    assert code == 0, err
     assert "images of 8x8 pixels are resized to 12x12 on the device\n" in out
     trained, run = jaxcmp.restore(tmp_path / "run"), read_run(tmp_path / "run")
     assert (trained.image_size, trained.class_names) == ((8, 8), ("7", "1", "4"))

@@ -1,7 +1,6 @@
 """The probe: features as in evaluation, the choice of the penalty, and the command."""
 
 import dataclasses
-import importlib
 import json
 from functools import partial
 
@@ -13,6 +12,7 @@ from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from small_configs import small
 
 from jaxcmp import experiment, probe
 from jaxcmp.checkpoint.manager import restore_variables
@@ -21,7 +21,6 @@ from jaxcmp.data.splits import held_out
 from jaxcmp.errors import CommandError
 from jaxcmp.models.packing import unpack
 from jaxcmp.runtime import devices
-from jaxcmp.settings.configuration import settings_of
 from jaxcmp.step import predict_logits
 
 QUICK = ("--config.model.width=16", "--config.model.depth=1", "--config.model.num_heads=2")
@@ -87,18 +86,8 @@ def test_a_file_that_cannot_be_written_is_named_before_data_is_read(tmp_path):
     assert err == f"jaxcmp: {place} cannot be written: No such file or directory\n"
 
 
-def config_of(arm="resnet", **overrides):
-    config = importlib.import_module(f"configs.{arm}").get_config("digits")
-    small = {
-        "vit": {"model.width": 16, "model.depth": 1, "model.num_heads": 2, "model.mlp_width": 16},
-        "resnet": {"model.stage_widths": (4, 6), "model.stage_depths": (1, 1)},
-    }[arm]
-    config.update_from_flattened_dict(small | overrides)
-    return settings_of(config)
-
-
 def test_random_weights_equal_those_of_a_run_with_the_same_seed():
-    config = config_of(seed=3)
+    config = small("resnet", seed=3)
     prepared = experiment.prepare(config)
     variables, said = probe.initial_variables(prepared, config.seed, None)
     runner = experiment.make_runner(prepared, devices.make_mesh(jax.devices()[:1]))
@@ -114,12 +103,12 @@ def test_random_weights_equal_those_of_a_run_with_the_same_seed():
 
 @pytest.mark.parametrize("overrides", [{}, {"model.image_size": 12, "data.placement": "stream"}])
 def test_the_head_on_the_features_is_the_runs_own_evaluation(overrides):
-    config = config_of(**overrides)
+    config = small("resnet", **overrides)
     prepared = experiment.prepare(config)
     variables, _ = probe.initial_variables(prepared, config.seed, None)
     test = prepared.dataset.test
     features = probe.features_of(prepared, variables, test.images, batch_size=100)
-    assert features.shape == (359, 6) and features.dtype == np.float32
+    assert features.shape == (359, 4) and features.dtype == np.float32
     head = variables["params"]["head"]
     images = np.asarray(test.images[:])
     predict = partial(predict_logits, prepared.model, mean=prepared.dataset.mean)
@@ -131,7 +120,7 @@ def test_the_head_on_the_features_is_the_runs_own_evaluation(overrides):
 def test_a_part_has_each_class_in_its_share_and_is_the_same_for_both_arms():
     parts = []
     for arm in ("vit", "resnet"):
-        split = experiment.prepare(config_of(arm)).dataset.train
+        split = experiment.prepare(small(arm)).dataset.train
         parts.append(probe.take(split, 200, 0))
         sizes = np.bincount(parts[-1].labels)
         np.testing.assert_allclose(sizes, np.bincount(split.labels) * 200 / 1438, atol=0.5)
@@ -141,21 +130,21 @@ def test_a_part_has_each_class_in_its_share_and_is_the_same_for_both_arms():
 
 @pytest.mark.parametrize("num_images", [29, 1439, -1])
 def test_a_part_too_small_or_too_large_is_refused(num_images):
-    split = experiment.prepare(config_of()).dataset.train
+    split = experiment.prepare(small("resnet")).dataset.train
     message = f"--num_train={num_images} must be 0 for all, or from 30 .* to 1438"
     with pytest.raises(CommandError, match=message):
         probe.take(split, num_images, 0)
 
 
 def test_two_images_of_each_class_are_too_few_to_hold_some_out():
-    split = experiment.prepare(config_of()).dataset.train
+    split = experiment.prepare(small("resnet")).dataset.train
     two = dataclasses.replace(split.take(np.arange(20)), labels=np.arange(20) // 2)
     with pytest.raises(CommandError, match="no class has 3 training images, and a probe holds"):
         probe.take(two, 0, 0)
 
 
 def test_weights_of_a_run_are_the_ones_it_is_evaluated_with(unbroken):
-    config = config_of("vit", **{"init.path": str(unbroken)})
+    config = small("vit", **{"init.path": str(unbroken)})
     source = experiment.read_weights(config)
     variables, said = probe.initial_variables(experiment.prepare(config), config.seed, source)
     assert said is not None and said["kind"] == "run"

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from test_experiment import config_of
+from small_configs import small
 
 from jaxcmp import experiment, result
 from jaxcmp.runs import read_run
@@ -40,8 +40,7 @@ def test_the_cost_is_that_of_the_whole_run(unbroken):
 @pytest.fixture(scope="module")
 def fresh():
     """Returns a prepared run, its compiled steps and its state before the first step."""
-    config = config_of("vit")
-    prepared = experiment.prepare(config)
+    prepared = experiment.prepare(small("vit"))
     mesh = devices.make_mesh(jax.devices()[:1])
     runner = experiment.make_runner(prepared, mesh)
     runner.compile()

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 from test_runner import SPLITS as RESIDENT
-from test_runner import compiled
+from test_runner import compiled, run
 from trials import IMAGES, MIXED, RESNET, VIT, Trial, assert_same
 
 from jaxcmp.data.normalisation import image_sums
@@ -72,39 +72,37 @@ def test_rows_of_a_split_come_in_order_with_an_incomplete_batch(num_devices, is_
         np.testing.assert_array_equal(np.concatenate(batches_read)[:21], IMAGES[rows])
 
 
-def run(program, groups):
-    state, losses = program.init(), []
-    for steps in groups:
-        state, metrics = program.train(state, steps)
-        losses.append({name: float(value) for name, value in metrics.items()})
-    logits = [program.evaluate(state, name) for name in ("test", "train")]
-    program.close()
-    return state, losses, np.concatenate(logits)
+SINGLE = [range(step, step + 1) for step in range(1, 6)]
 
 
 @pytest.mark.parametrize(
-    ("model", "num_devices"), [(VIT, 8), (RESNET, 1), (VIT.clone(image_size=12), 1)]
+    ("model", "num_devices", "groups", "one", "other"),
+    [
+        (VIT, 8, SINGLE, {}, {"splits": STREAMED}),
+        (RESNET, 1, SINGLE, {}, {"splits": STREAMED}),
+        (VIT.clone(image_size=12), 1, SINGLE, {}, {"splits": STREAMED}),
+        # Grouped steps are streamed together.
+        (VIT, 1, [range(1, 3), range(3, 5), range(5, 6)], {}, {"splits": STREAMED}),
+        # Divided images, and a copy on each device.
+        (VIT, 8, SINGLE, {"is_copied": False}, {"is_copied": True}),
+        (RESNET, 8, SINGLE, {"is_copied": False}, {"is_copied": True}),
+    ],
 )
-def test_a_streamed_run_equals_the_resident_run(model, num_devices):
+def test_a_run_is_the_same_wherever_its_images_are(model, num_devices, groups, one, other):
     trial = Trial(model, augment=MIXED, average_decay=0.5)
-    groups = [range(step, step + 1) for step in range(1, 6)]
-    (state, metrics, logits), (same_state, same_metrics, same_logits) = (
-        run(compiled(trial, splits, num_devices), groups) for splits in (RESIDENT, STREAMED)
-    )
+    ends = []
+    for options in (one, other):
+        program = compiled(
+            trial, num_devices=num_devices, steps_per_dispatch=len(groups[0]), **options
+        )
+        state, losses = run(program, groups)
+        logits = [program.evaluate(state, name) for name in ("test", "train")]
+        program.close()
+        ends.append((state, losses, np.concatenate(logits)))
+    (state, metrics, logits), (same_state, same_metrics, same_logits) = ends
     assert_same(state, same_state)
     assert metrics == same_metrics
     np.testing.assert_array_equal(logits, same_logits)
-
-
-def test_grouped_steps_are_streamed_together():
-    trial = Trial(VIT, augment=MIXED)
-    groups = [range(1, 3), range(3, 5), range(5, 6)]
-    (state, metrics, _), (same_state, same_metrics, _) = (
-        run(compiled(trial, splits, steps_per_dispatch=2), groups)
-        for splits in (RESIDENT, STREAMED)
-    )
-    assert_same(state, same_state)
-    assert metrics == same_metrics
 
 
 def test_copied_images_are_taken_without_the_three_exchanges_of_divided_ones():
@@ -116,16 +114,3 @@ def test_copied_images_are_taken_without_the_three_exchanges_of_divided_ones():
         num_exchanges.append(len(re.findall(r" (?:all|reduce|collective)-[a-z-]+\(", text)))
         streamed.close()
     assert num_exchanges == [3, 0]
-
-
-@pytest.mark.parametrize("model", [VIT, RESNET])
-def test_a_run_with_a_copy_on_each_device_equals_the_one_with_divided_images(model):
-    trial = Trial(model, augment=MIXED)
-    groups = [range(step, step + 1) for step in range(1, 6)]
-    (state, metrics, logits), (same_state, same_metrics, same_logits) = (
-        run(compiled(trial, RESIDENT, 8, is_copied=is_copied), groups)
-        for is_copied in (False, True)
-    )
-    assert_same(state, same_state)
-    assert metrics == same_metrics
-    np.testing.assert_array_equal(logits, same_logits)

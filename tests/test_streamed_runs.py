@@ -1,7 +1,6 @@
 """Whole streamed runs: interrupted, damaged, and equal to resident ones."""
 
 import os
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +16,14 @@ STREAM = "--config.data.placement=stream"
 
 def test_a_streamed_run_stopped_within_an_epoch_ends_where_a_resident_one_ends(unbroken, tmp_path):
     folder = tmp_path / "run"
-    process = processes.start(*processes.TINY, STREAM, f"--workdir={folder}")
-    processes.wait_for_lines(folder / "metrics.jsonl", 15, process)
-    process.send_signal(signal.SIGTERM)
-    code, out, err = processes.finish(process)
-    assert code == 75, err
+    out, err = processes.interrupt(folder, 15, STREAM)
     assert "images streamed, as data.placement says: 115.0 kB\n" in out
     *read, stopped = err.splitlines()
     starts = [f"Reading labels and pixel sums of {num} images" for num in (1438, 359)]
     assert [line.partition(" of digits")[0] for line in read] == starts
     assert stopped.startswith("jaxcmp: stopped after step ")
     assert 11 < processes.final_arrays(folder)[0] < 44
-    code, _, err = processes.run(*processes.TINY, STREAM, f"--workdir={folder}")
-    assert code == 0, err
+    processes.train(folder, STREAM)
     assert_same_end(folder, unbroken)
     # Where images lie is noted, and is no part of the recipe.
     described = read_run(folder).environment["data"]

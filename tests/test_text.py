@@ -17,7 +17,7 @@ from test_architecture import ROOMS, TREES
 from jaxcmp.cli import carry_out
 from jaxcmp.compare.__main__ import main as compare
 from jaxcmp.errors import JaxcmpError
-from jaxcmp.log import Reporter
+from jaxcmp.log import Log
 from jaxcmp.runtime import messages
 from jaxcmp.study import folder
 from jaxcmp.study.__main__ import study
@@ -122,8 +122,8 @@ def test_a_training_run_escapes_its_name_and_its_lines(monkeypatch, is_terminal)
     monkeypatch.setattr("sys.stdout", text)
     monkeypatch.setenv("COLUMNS", "900")
     monkeypatch.setenv("FORCE_COLOR" if is_terminal else "NO_COLOR", "1")
-    with Reporter(HOSTILE, num_epochs=1, total_steps=1, is_quiet=False) as reporter:
-        reporter.say(HOSTILE)
+    with Log(None, [], HOSTILE, num_epochs=1, total_steps=1) as log:
+        log.say(HOSTILE)
     shown = text.getvalue()
     assert shown.count(SHOWN) >= (2 if is_terminal else 1)
     # Of the bar, the console itself moves the cursor.

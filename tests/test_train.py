@@ -5,7 +5,6 @@ import json
 import math
 import random
 import re
-import signal
 
 import numpy as np
 import processes
@@ -75,8 +74,7 @@ def test_a_finished_run_has_all_files_that_readers_need(unbroken):
 
 def test_a_run_prints_what_it_trains_and_then_its_result(tmp_path):
     folder = tmp_path / "vit" / "seed-0"
-    code, out, err = processes.run(*processes.TINY, f"--workdir={folder}")
-    assert code == 0, err
+    out = processes.train(folder)
     (first, *lines), run = out.splitlines(), read_run(folder)
     assert first == "vit, seed 0: loading JAX and the images"
     parameters = run.cost["parameters"]["total"]
@@ -112,8 +110,7 @@ def test_clean_training_accuracy_is_that_of_the_saved_model_on_training_images(u
 
 def test_a_run_without_clean_training_accuracy_trains_the_same_weights(unbroken, tmp_path):
     off = "--config.log.train_accuracy_images=0"
-    code, _, err = processes.run(*processes.TINY, off, f"--workdir={tmp_path / 'run'}")
-    assert code == 0, err
+    processes.train(tmp_path / "run", off)
     assert not any("train_accuracy" in record for record in read_run(tmp_path / "run").metrics)
     arrays, others = (processes.final_arrays(each)[1] for each in (tmp_path / "run", unbroken))
     for name, array in arrays.items():
@@ -123,8 +120,7 @@ def test_a_run_without_clean_training_accuracy_trains_the_same_weights(unbroken,
 def test_evaluating_less_often_changes_no_weight_and_counts_every_step(unbroken, tmp_path):
     often, seldom = read_run(unbroken), tmp_path / "run"
     every = "--config.eval_every_epochs=3"
-    code, _, err = processes.run(*processes.TINY, every, f"--workdir={seldom}")
-    assert code == 0, err
+    processes.train(seldom, every)
     run = read_run(seldom)
     assert [r["epoch"] for r in run.metrics if r["kind"] == "epoch"] == [3, 4]
     for name in ("test_loss", "test_accuracy", "steps"):
@@ -144,17 +140,12 @@ def test_a_finished_run_is_left_alone(unbroken):
 
 def test_an_interrupted_run_ends_where_an_unbroken_run_ends(unbroken, tmp_path):
     folder = tmp_path / "run"
-    process = processes.start(*processes.TINY, f"--workdir={folder}")
     # Within the second epoch: eleven steps and the first epoch's record, then some.
-    processes.wait_for_lines(folder / "metrics.jsonl", 15, process)
-    process.send_signal(signal.SIGTERM)
-    code, _, err = processes.finish(process)
-    assert code == 75, err
+    _, err = processes.interrupt(folder, 15)
     stopped = processes.final_arrays(folder)[0]
     assert 11 < stopped < 44
     assert f"stopped after step {stopped}" in err
-    code, out, err = processes.run(*processes.TINY, f"--workdir={folder}")
-    assert code == 0, err
+    out = processes.train(folder)
     assert f"going on after step {stopped} of 44" in out
     assert_same_end(folder, unbroken)
 
@@ -162,18 +153,12 @@ def test_an_interrupted_run_ends_where_an_unbroken_run_ends(unbroken, tmp_path):
 def test_a_run_in_float16_and_groups_of_steps_may_be_interrupted_too(tmp_path):
     options = ("compute_dtype=float16", "log.every_steps=0", "steps_per_dispatch=4")
     grouped = [*processes.TINY, *(f"--config.{option}" for option in options)]
-    code, _, err = processes.run(*grouped, f"--workdir={tmp_path / 'whole'}")
-    assert code == 0, err
-    process = processes.start(*grouped, f"--workdir={tmp_path / 'parts'}")
-    processes.wait_for_lines(tmp_path / "parts" / "metrics.jsonl", 2, process)
-    process.send_signal(signal.SIGTERM)
-    code, _, err = processes.finish(process)
-    assert code == 75, err
+    processes.train(tmp_path / "whole", base=grouped)
+    processes.interrupt(tmp_path / "parts", 2, base=grouped)
     stopped = processes.final_arrays(tmp_path / "parts")[0]
     # Eleven steps of an epoch are two groups of four and three single ones.
     assert stopped % 11 in (0, 4, 8, 9, 10)
-    code, _, err = processes.run(*grouped, f"--workdir={tmp_path / 'parts'}")
-    assert code == 0, err
+    processes.train(tmp_path / "parts", base=grouped)
     assert_same_end(tmp_path / "parts", tmp_path / "whole")
     arrays = processes.final_arrays(tmp_path / "parts")[1]
     assert arrays["loss_scale/good_steps"] == 44
@@ -191,8 +176,7 @@ def test_a_run_killed_at_random_moments_ends_where_an_unbroken_run_ends(unbroken
         processes.finish(process)
         text = (folder / "metrics.jsonl").read_text()
         lines = text.count("\n")
-    code, _, err = processes.run(*processes.TINY, f"--workdir={folder}")
-    assert code == 0, err
+    processes.train(folder)
     assert_same_end(folder, unbroken)
 
 
@@ -225,24 +209,18 @@ def test_non_finite_weights_after_the_last_step_give_no_result(tmp_path):
 
 
 def test_every_nth_epoch_and_the_last_are_kept_even_if_no_others_are_saved(tmp_path):
-    code, _, err = processes.run(
-        *processes.TINY,
-        f"--workdir={tmp_path / 'run'}",
+    processes.train(
+        tmp_path / "run",
         "--config.checkpoint.every_epochs=0",
         "--config.checkpoint.keep_every_epochs=1",
     )
-    assert code == 0, err
     assert complete_steps(tmp_path / "run" / "checkpoints") == [11, 22, 33, 44]
 
 
 def test_a_held_out_split_is_reported_and_keeps_the_best(tmp_path):
-    code, out, err = processes.run(
-        *processes.TINY,
-        f"--workdir={tmp_path / 'run'}",
-        "--config.data.validation_fraction=0.2",
-        "--config.average_decay=0.5",
+    out = processes.train(
+        tmp_path / "run", "--config.data.validation_fraction=0.2", "--config.average_decay=0.5"
     )
-    assert code == 0, err
     assert max(map(len, out.splitlines()[5:-2])) <= 80
     assert out.count("  val ") == 4
     run = read_run(tmp_path / "run")

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import optax
 
-from jaxcmp import models
+from jaxcmp import models, settings
 from jaxcmp.augment import Augment
 from jaxcmp.optim import make_optimizer
 from jaxcmp.settings.augmentation import NO_AUGMENTATION
@@ -20,8 +20,13 @@ RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (64, 8, 8, 1), dtype=np.uint8)
 LABELS = RNG.integers(0, 4, 64, dtype=np.int32)
 INDICES = np.arange(16, dtype=np.int32)
-PLAIN = NO_AUGMENTATION
+PLAIN: dict[str, Any] = NO_AUGMENTATION | {"mixing_epochs": 0}
 MIXED = PLAIN | {"crop_padding": 1, "mixup_alpha": 1.0, "mix_rate": 1.0}
+
+
+def options(**changes: Any) -> settings.Augment:
+    """The settings of an augmentation: all of it is off but for these."""
+    return settings.Augment(**PLAIN | changes)
 
 
 class Trial:
@@ -33,7 +38,7 @@ class Trial:
         )
         self.model = model
         self.schedule = optax.linear_schedule(0.1, 0.0, 100)
-        self.augment = Augment(num_classes=4, mean=MEAN, std=STD, **augment)
+        self.augment = Augment(4, MEAN, STD, settings.Augment(**augment))
         fields: dict[str, Any] = {"mixing_steps": 100, "steps_per_epoch": 4}
         self.train_step = TrainStep(
             model, optimizer, self.schedule, self.augment, **(fields | options)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxcmp import settings
 from jaxcmp.augment.erasing import random_erase
 from jaxcmp.augment.geometry import random_crop, random_flip, resize
 from jaxcmp.augment.mixing import random_mix
@@ -18,29 +19,20 @@ from jaxcmp.errors import CommandError
 class Augment:
     """The augmentation of one recipe. The same key gives the same result.
 
-    Each image is shifted by a random crop after padding by `crop_padding` black pixels, flipped,
-    changed by TrivialAugmentWide, normalised by `mean` and `std` [C], and erased in part at
-    `erase_rate`. A batch is mixed with probability `mix_rate`: by CutMix with probability
-    `cutmix_rate`, otherwise by MixUp. An option that is 0 or False is off and adds nothing to the
-    compiled program.
-
-    The settings check ranges and contradictions.
+    By the options, each image is shifted by a random crop after padding by `crop_padding` black
+    pixels, flipped, changed by TrivialAugmentWide, normalised by `mean` and `std` [C], and erased
+    in part at `erase_rate`. A batch is mixed with probability `mix_rate`: by CutMix with
+    probability `cutmix_rate`, otherwise by MixUp. An option that is 0 or False is off and adds
+    nothing to the compiled program.
     """
 
     num_classes: int
     mean: np.ndarray
     std: np.ndarray
-    crop_padding: int
-    flip: bool
-    trivial_augment: bool
-    erase_rate: float
-    mixup_alpha: float
-    cutmix_alpha: float
-    mix_rate: float
-    cutmix_rate: float
+    options: settings.Augment
 
     def __post_init__(self) -> None:
-        if self.trivial_augment and len(self.mean) not in (1, 3):
+        if self.options.trivial_augment and len(self.mean) not in (1, 3):
             raise CommandError(
                 f"trivial_augment is on: it needs images of 1 or 3 channels, not of "
                 f"{len(self.mean)}"
@@ -57,32 +49,24 @@ class Augment:
         images_key, mix_key = jax.random.split(key)
         images = jax.vmap(self.random_image)(jax.random.split(images_key, len(images)), images)
         targets = jax.nn.one_hot(labels, self.num_classes)
-        if self.mix_rate:
-            images, targets = random_mix(
-                mix_key,
-                images,
-                targets,
-                is_mixing,
-                mixup_alpha=self.mixup_alpha,
-                cutmix_alpha=self.cutmix_alpha,
-                mix_rate=self.mix_rate,
-                cutmix_rate=self.cutmix_rate,
-            )
+        if self.options.mix_rate:
+            images, targets = random_mix(mix_key, images, targets, is_mixing, self.options)
         return images, targets
 
     def random_image(self, key: Array, image: Array) -> Array:
         """Augments one image uint8 [H, W, C]; returns float32 [H, W, C]."""
         # The key of another change comes last, so that these keep their draws.
         crop_key, flip_key, trivial_key, erase_key = jax.random.split(key, 4)
-        if self.crop_padding:
-            image = random_crop(crop_key, image, padding=self.crop_padding)
-        if self.flip:
+        options = self.options
+        if options.crop_padding:
+            image = random_crop(crop_key, image, padding=options.crop_padding)
+        if options.flip:
             image = random_flip(flip_key, image)
-        if self.trivial_augment:
+        if options.trivial_augment:
             image = random_operation(trivial_key, image)
         image = normalise(image, self.mean, self.std)
-        if self.erase_rate:
-            image = random_erase(erase_key, image, rate=self.erase_rate)
+        if options.erase_rate:
+            image = random_erase(erase_key, image, rate=options.erase_rate)
         return image
 
 

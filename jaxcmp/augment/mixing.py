@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxcmp.settings import Augment
+
 # Intervals of the table that random_share reads.
 NUM_QUANTILES = 4096
 
@@ -29,11 +31,7 @@ def random_mix(
     images: Array,
     targets: Array,
     is_mixing: bool | Array,
-    *,
-    mixup_alpha: float,
-    cutmix_alpha: float,
-    mix_rate: float,
-    cutmix_rate: float,
+    options: Augment,
 ) -> tuple[Array, Array]:
     """Mixes the whole batch by MixUp or CutMix with probability `mix_rate`, if `is_mixing`.
 
@@ -42,17 +40,17 @@ def random_mix(
     """
     rate_key, switch_key, mixup_key, cutmix_key = jax.random.split(key, 4)
     height, width = images.shape[1:3]
-    if cutmix_rate == 0:
-        keep, share = random_mixup(mixup_key, height, width, alpha=mixup_alpha)
-    elif cutmix_rate == 1:
-        keep, share = random_cutmix(cutmix_key, height, width, alpha=cutmix_alpha)
+    if options.cutmix_rate == 0:
+        keep, share = random_mixup(mixup_key, height, width, alpha=options.mixup_alpha)
+    elif options.cutmix_rate == 1:
+        keep, share = random_cutmix(cutmix_key, height, width, alpha=options.cutmix_alpha)
     else:
-        is_cutmix = jax.random.bernoulli(switch_key, cutmix_rate)
-        cutmix = random_cutmix(cutmix_key, height, width, alpha=cutmix_alpha)
-        mixup = random_mixup(mixup_key, height, width, alpha=mixup_alpha)
+        is_cutmix = jax.random.bernoulli(switch_key, options.cutmix_rate)
+        cutmix = random_cutmix(cutmix_key, height, width, alpha=options.cutmix_alpha)
+        mixup = random_mixup(mixup_key, height, width, alpha=options.mixup_alpha)
         keep, share = jax.tree.map(lambda c, m: jnp.where(is_cutmix, c, m), cutmix, mixup)
 
-    is_mixed = jax.random.bernoulli(rate_key, mix_rate) & is_mixing
+    is_mixed = jax.random.bernoulli(rate_key, options.mix_rate) & is_mixing
     return jax.lax.platform_dependent(
         is_mixed, images, targets, keep, share, cpu=_mix_in_branch, default=_mix_by_weights
     )

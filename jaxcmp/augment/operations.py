@@ -19,11 +19,6 @@ def blend(degenerate: Array, image: Array, factor: float | Array) -> Array:
     return jnp.clip(start + (change + 1 / 4096), 0, 255).astype(jnp.uint8)
 
 
-def black(image: Array) -> Array:
-    """Returns a black image of the same shape."""
-    return jnp.zeros_like(image)
-
-
 def grey(image: Array) -> Array:
     """Replaces each pixel by its luma (ITU-R 601-2, weights in 1/65536, rounded to nearest)."""
     if image.shape[-1] == 1:
@@ -88,12 +83,6 @@ def equalize_table(counts: Array) -> Array:
     step = jnp.max(jnp.where(counts > 0, below, 0), axis=0, keepdims=True) // 255
     spread = (below + step // 2) // jnp.maximum(step, 1)
     return jnp.where(step > 0, jnp.minimum(spread, 255), ramp).astype(jnp.uint8)
-
-
-def identity_table(num_channels: int) -> Array:
-    """Returns the table that changes nothing: uint8 [256, C]."""
-    ramp = jnp.arange(256, dtype=jnp.uint8)[:, None]
-    return jnp.broadcast_to(ramp, (256, num_channels))
 
 
 def histogram(image: Array) -> Array:

@@ -22,21 +22,19 @@ def preview(
     key: Array,
     images: np.ndarray,
     labels: np.ndarray,
-    *,
-    mean: np.ndarray,
-    std: np.ndarray,
     path: Path,
 ) -> None:
     """Writes a PNG with one row for each image uint8 [n, H, W, C]: itself and augmented copies.
 
-    The NUM_DRAWS copies are de-normalised by `mean` and `std` [C]. Each column is one batch, so a
-    mixed image shows parts of the row above. Raises JaxcmpError if `path` cannot be written.
+    Each column of the NUM_DRAWS copies is one batch, so a mixed image shows parts of the row above.
+    Raises JaxcmpError if `path` cannot be written.
     """
     jitted = jax.jit(augment)
     columns = [np.asarray(images)]
     for draw_key in jax.random.split(key, NUM_DRAWS):
         augmented, _ = jitted(draw_key, images, labels, True)
-        columns.append(denormalise(np.asarray(augmented), mean, std))
+        levels = np.round((np.asarray(augmented) * augment.std + augment.mean) * 255)
+        columns.append(np.clip(levels, 0, 255).astype(np.uint8))
     pictures = np.stack(columns, axis=1).reshape(-1, *images.shape[1:])
     sheet = contact_sheet(pictures, columns=1 + NUM_DRAWS)
     content = io.BytesIO()
@@ -66,8 +64,3 @@ def contact_sheet(images: np.ndarray, columns: int) -> Image.Image:
         enlarged = image.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
         sheet[top : top + height * SCALE, left : left + width * SCALE] = enlarged
     return Image.fromarray(sheet[:, :, 0] if channels == 1 else sheet)
-
-
-def denormalise(images: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """Converts normalised images [..., C] back to uint8 levels."""
-    return np.clip(np.round((images * std + mean) * 255), 0, 255).astype(np.uint8)

@@ -68,13 +68,13 @@ def apply_operation(
         return geometry.affine(image, matrices[index, sign, magnitude_bin])
 
     def enhance(image: Array) -> Array:
-        degenerates = (operations.black, operations.mean_grey, operations.grey, operations.smooth)
+        degenerates = (jnp.zeros_like, operations.mean_grey, operations.grey, operations.smooth)
         degenerate = jax.lax.switch(operation - len(MOVES), degenerates, image)
         change = jnp.asarray(FACTOR_CHANGES)[magnitude_bin]
         return operations.blend(degenerate, image, 1 + jnp.where(is_negative, -change, change))
 
     def remap(image: Array) -> Array:
-        levels = operations.identity_table(image.shape[-1])
+        levels = jnp.broadcast_to(jnp.arange(256, dtype=jnp.uint8)[:, None], (256, image.shape[-1]))
         bits, threshold = jnp.asarray(BITS)[magnitude_bin], jnp.asarray(THRESHOLDS)[magnitude_bin]
         tables = (
             lambda counts: operations.posterize(levels, bits),

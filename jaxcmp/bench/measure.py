@@ -102,7 +102,7 @@ def side_of_comparison(part: str, settings: Settings) -> tuple[Timed, dict[str, 
         return timed(lambda: augment(next(steps), *batch)), description
     runner = compiled_runner(experiment)
     training = Training(runner)
-    description["parameters"] = experiment.num_parameters()
+    description["parameters"] = runner.num_parameters
     if part == "training":
         dispatch = timed(training.dispatch)
         return lambda num_calls: dispatch(num_calls) / runner.steps_per_dispatch, description

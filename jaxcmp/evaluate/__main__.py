@@ -13,36 +13,20 @@ folder; the same command goes on with what is missing. Without other images it r
 evaluation and says whether the logits are the same.
 """
 
-import argparse
-import functools
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from jaxcmp import cli
 from jaxcmp.cli import Parser, add_checkpoint, add_run_folders, carry_out
 from jaxcmp.errors import CommandError
 from jaxcmp.runtime import host_memory
 from jaxcmp.runtime.messages import show_messages
-from jaxcmp.runtime.run_by_run import Report, find_runs, for_each_run
+from jaxcmp.runtime.run_by_run import find_runs, for_each_run
 
 
 def main(words: Sequence[str]) -> int:
     """Returns the exit code: 0, 1 where no run could be evaluated, 2 for a wrong command."""
-
-    def command() -> None:
-        given, others = cli.split(words)
-        options = make_parser().parse_args(others)
-        if given.file:
-            raise CommandError(
-                "--config: each run has its own configuration; --config.data.name=NAME and other "
-                "keys change the images"
-            )
-        # JAX takes seconds to import: a mistyped option or folder need not wait for it.
-        found = find_runs(options.folders)
-        evaluate(found, given.overrides, options)
-
-    return carry_out(command)
+    return carry_out(lambda: evaluate(words))
 
 
 def make_parser() -> Parser:
@@ -65,25 +49,30 @@ def make_parser() -> Parser:
     return parser
 
 
-def evaluate(found: Sequence[Path], overrides: dict[str, str], options: argparse.Namespace) -> None:
+def evaluate(words: Sequence[str]) -> None:
     """Evaluates runs; prints a line for each, also for those left out."""
+    given, others = cli.split(words)
+    options = vars(make_parser().parse_args(others))
+    if given.file:
+        raise CommandError(
+            "--config: each run has its own configuration; --config.data.name=NAME and other "
+            "keys change the images"
+        )
+    # JAX takes seconds to import: a mistyped option or folder need not wait for it.
+    found = find_runs(options.pop("folders"))
     host_memory.keep_for_steps()
     from jaxcmp.evaluate.evaluator import evaluate_run
-    from jaxcmp.evaluate.images import load
     from jaxcmp.evaluate.request import Request
     from jaxcmp.runtime import compilation_cache
 
-    names = ("split", "checkpoint", "name", "by_position", "overwrite")
-    request = Request(overrides, **{name: getattr(options, name) for name in names})
+    request = Request(given.overrides, **options)
     request.check()
     compilation_cache.enable()
-    # Runs in a row have the same images.
-    load = functools.lru_cache(maxsize=1)(load)
-
-    def work(folder: Path, report: Report) -> tuple[str, bool]:
-        return evaluate_run(folder, request, load, report)
-
-    for_each_run(found, work, failed="no run could be evaluated")
+    for_each_run(
+        found,
+        lambda folder, report: evaluate_run(folder, request, report),
+        failed="no run could be evaluated",
+    )
 
 
 if __name__ == "__main__":

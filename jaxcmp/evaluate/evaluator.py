@@ -12,7 +12,7 @@ from jaxcmp.checkpoint import folder as checkpoint_folder
 from jaxcmp.data import OneSplit
 from jaxcmp.data.whole_split import batch_for, in_batches
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.evaluate.images import Load, load_images, own_predictions
+from jaxcmp.evaluate.images import load_images, own_predictions
 from jaxcmp.evaluate.request import Plan, Request, plan
 from jaxcmp.experiment import on_this_gpu
 from jaxcmp.predict import Trained, restore
@@ -32,7 +32,7 @@ from jaxcmp.settings.keys import name_of_images
 from jaxcmp.step import predict_logits
 
 
-def evaluate_run(folder: Path, request: Request, load: Load, report: Report) -> tuple[str, bool]:
+def evaluate_run(folder: Path, request: Request, report: Report) -> tuple[str, bool]:
     """Evaluates a finished run, unless that was done; returns the result in words, and which.
 
     Raises JaxcmpError where the run is not finished, where a file of it is missing or damaged, or
@@ -45,7 +45,7 @@ def evaluate_run(folder: Path, request: Request, load: Load, report: Report) -> 
     if (line := _done_before(run, planned)) is not None:
         return line, False
     trained = _restore(run, request)
-    found = load_images(planned, trained, load)
+    found = load_images(planned, trained)
     own = own_predictions(planned, run, found)
     logits, digest = _logits(run, planned, trained, found, report)
     split = found.split

@@ -1,6 +1,6 @@
 """The images of an evaluation, with labels as the model's outputs."""
 
-from collections.abc import Callable
+import functools
 
 import numpy as np
 
@@ -15,21 +15,20 @@ from jaxcmp.runs.predictions import Pictures, Predictions
 from jaxcmp.runtime import devices
 from jaxcmp.settings import Data
 
-# Loads a split of a data set; `own_split` is the other way.
-Load = Callable[[Data, str], OneSplit]
 
-
-def load(options: Data, wanted: str) -> OneSplit:
+# Runs in a row have the same images.
+@functools.lru_cache(maxsize=1)
+def _load(options: Data, wanted: str) -> OneSplit:
     """Loads the test split, or one that the data set has under this name."""
     return data.load_split(options, wanted, free_bytes=devices.free_bytes())
 
 
-def load_images(plan: Plan, trained: Trained, load: Load) -> OneSplit:
+def load_images(plan: Plan, trained: Trained) -> OneSplit:
     """Loads the images of a plan, with the model's outputs as labels.
 
     Raises CommandError where classes, channels or sizes do not fit the model.
     """
-    found = _own_split(plan) or load(plan.settings.data, plan.request.split)
+    found = _own_split(plan) or _load(plan.settings.data, plan.request.split)
     channels, expected = found.split.images.shape[-1], len(trained.mean)
     if channels != expected:
         raise CommandError(

@@ -23,15 +23,16 @@ FORMATS = ("safetensors", "npz", "stablehlo")
 
 def main(words: Sequence[str]) -> int:
     """Returns the exit code: 0, 1 if something outside is in the way, 2 for a wrong command."""
-
-    def command() -> None:
-        options = make_parser().parse_args(words)
-        export(options.run, options.format, options.out, options.checkpoint)
-
-    return carry_out(command)
+    return carry_out(lambda: export(words))
 
 
-def make_parser() -> Parser:
+def export(words: Sequence[str]) -> None:
+    """Writes the file and its card, each whole or not at all.
+
+    What is there already stays: the same bytes are as good as written, others are refused. Raises
+    JaxcmpError where the run cannot be read or the file not be written, and CommandError where the
+    model has no such format or something else lies there.
+    """
     parser = Parser(
         "jaxcmp.export", "Writes a trained run for other software, with a model card beside it."
     )
@@ -43,23 +44,15 @@ def make_parser() -> Parser:
         help="the file (default: <arm>-seed-<seed>.<format>, in this folder)",
     )
     add_checkpoint(parser)
-    return parser
-
-
-def export(folder: Path, format: str, out: Path | None, which: int | str) -> Path:
-    """Writes the file and its card, each whole or not at all; returns the file's path.
-
-    What is there already stays: the same bytes are as good as written, others are refused. Raises
-    JaxcmpError where the run cannot be read or the file not be written, and CommandError where the
-    model has no such format or something else lies there.
-    """
+    options = parser.parse_args(words)
+    folder, format, which = options.run, options.format, options.checkpoint
     # JAX takes seconds to import: a mistyped flag need not wait for it.
     from jaxcmp.export.card import ExportedFile, model_card
     from jaxcmp.export.formats import named_weights, program
     from jaxcmp.predict import restore
 
     trained, run = restore(folder, which), read_run(folder)
-    path = out or _default_path(run, format)
+    path = options.out or _default_path(run, format)
     is_program = format == "stablehlo"
     content, note = program(trained) if is_program else named_weights(trained, format)
     digest = hashlib.sha256(content).hexdigest()
@@ -75,7 +68,6 @@ def export(folder: Path, format: str, out: Path | None, which: int | str) -> Pat
         say(f"{folder} is not finished: the card says so")
     say(f"{path}: {len(content):,} bytes, the weights of step {trained.step:,} of {folder}")
     say(f"{card_path}: what it is, how it was trained and tested, and how to load it")
-    return path
 
 
 def _default_path(run: Run, format: str) -> Path:

@@ -20,17 +20,16 @@ from jaxcmp.runtime.messages import show_messages
 from jaxcmp.runtime.run_by_run import Report, find_runs, for_each_run
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str]) -> int:
     """Returns the exit code: 0, 1 where no run could be inspected, 2 where there is none."""
-
-    def command() -> None:
-        options = make_parser().parse_args(words)
-        inspect(options.folders, options.images)
-
-    return carry_out(command)
+    return carry_out(lambda: inspect(words))
 
 
-def make_parser() -> Parser:
+def inspect(words: Sequence[str]) -> None:
+    """Inspects all runs in and below folders; prints a line for each, also for those left out.
+
+    Raises CommandError where there is no run folder, JaxcmpError where no run could be inspected.
+    """
     parser = Parser("jaxcmp.inspect", __doc__)
     add_run_folders(parser)
     parser.add_argument(
@@ -38,24 +37,17 @@ def make_parser() -> Parser:
         type=int,
         help="how many test images to use; 0: all (default: 1000 on a CPU, all on a GPU)",
     )
-    return parser
-
-
-def inspect(folders: Sequence[Path], num_images: int | None) -> None:
-    """Inspects all runs in and below folders; prints a line for each, also for those left out.
-
-    Raises CommandError where there is no run folder, JaxcmpError where no run could be inspected.
-    """
-    if num_images is not None and num_images < 0:
-        raise CommandError(f"--images={num_images} must be at least 1, or 0 for all")
-    found = find_runs(folders)
+    options = parser.parse_args(words)
+    if options.images is not None and options.images < 0:
+        raise CommandError(f"--images={options.images} must be at least 1, or 0 for all")
+    found = find_runs(options.folders)
     host_memory.keep_for_steps()
     # JAX takes seconds to import: a mistyped folder need not wait for it.
     from jaxcmp.inspect.inspector import default_num_images, inspect_run
     from jaxcmp.runtime import compilation_cache
 
     compilation_cache.enable()
-    images = default_num_images() if num_images is None else num_images
+    images = default_num_images() if options.images is None else options.images
 
     def work(folder: Path, report: Report) -> tuple[str, bool]:
         taken = inspect_run(folder, images, report)

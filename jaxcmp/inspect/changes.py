@@ -5,8 +5,9 @@ float32. Lengths are those for images of 32 pixels, and in proportion for others
 """
 
 import dataclasses
+import itertools
+from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -28,18 +29,17 @@ NUM_PERMUTATIONS = 3
 RADII = (4, 8, 12, 16)
 
 
-class Change(Protocol):
+@dataclasses.dataclass(frozen=True)
+class Change:
     """A change of images; those of one kind and level are averaged.
 
-    `apply` changes a batch; `rows` [batch] are the numbers of its images, from which what is random
-    is drawn.
+    `apply` changes a batch of images; it is also given their numbers [batch], from which what is
+    random is drawn.
     """
 
-    @property
-    def kind(self) -> str: ...
-    @property
-    def level(self) -> int: ...
-    def apply(self, images: Array, rows: Array) -> Array: ...
+    kind: str
+    level: int
+    apply: Callable[[Array, Array], Array]
 
 
 def in_proportion(lengths: tuple[int, ...], side: int) -> list[int]:
@@ -48,26 +48,19 @@ def in_proportion(lengths: tuple[int, ...], side: int) -> list[int]:
     return list(dict.fromkeys(length for length in scaled if length > 0))
 
 
-@dataclasses.dataclass(frozen=True)
-class Shift:
-    """A shift by `level` pixels; the gap is "black", as a crop leaves it, or "circular"."""
-
-    kind: str
-    level: int
-    direction: tuple[int, int]
-
-    def apply(self, images: Array, rows: Array) -> Array:
-        down, right = (self.level * part for part in self.direction)
-        if self.kind == "circular":
-            return shift_around(images, down, right)
-        return shift(images, down, right, padding=self.level)
+def shifted(kind: str, distance: int, direction: tuple[int, int]) -> Change:
+    """Makes a shift; the gap is "black", as a crop leaves it, or "circular"."""
+    down, right = (distance * part for part in direction)
+    if kind == "circular":
+        return Change(kind, distance, lambda images, _: shift_around(images, down, right))
+    return Change(kind, distance, lambda images, _: shift(images, down, right, padding=distance))
 
 
-def shifts(height: int, width: int) -> list[Shift]:
+def shifts(height: int, width: int) -> list[Change]:
     """Lists shifts by each distance, in eight directions, filled in two ways."""
     distances = in_proportion(DISTANCES, min(height, width))
     return [
-        Shift(kind, distance, direction)
+        shifted(kind, distance, direction)
         for kind in ("black", "circular")
         for distance in distances
         for direction in DIRECTIONS
@@ -87,29 +80,19 @@ def shift_around(images: Array, down: int | Array, right: int | Array) -> Array:
     return jnp.roll(jnp.roll(images, down, axis=1), right, axis=2)
 
 
-@dataclasses.dataclass(frozen=True)
-class Paste:
-    """The whole image, smaller, at one place of a black one; `level` counts places by rows."""
+def pastes(height: int, width: int) -> list[Change]:
+    """Lists the places of a square grid: 20 of 32 pixels, at 7 x 7 places, counted by rows.
 
-    level: int
-    size: tuple[int, int]
-    corner: tuple[int, int]
-    kind: str = "place"
-
-    def apply(self, images: Array, rows: Array) -> Array:
-        return paste(images, *self.corner, size=self.size)
-
-
-def pastes(height: int, width: int) -> list[Paste]:
-    """Lists the places of a square grid: 20 of 32 pixels, at 7 x 7 places."""
+    The whole image is pasted there, smaller, on black.
+    """
     margin = _margin(height, width)
     num = num_places(height, width)
     places = [int(2 * margin * i / (num - 1) + 0.5) for i in range(num)]
     size = (height - 2 * margin, width - 2 * margin)
+    corners = itertools.product(places, places)
     return [
-        Paste(row * num + column, size, (top, left))
-        for row, top in enumerate(places)
-        for column, left in enumerate(places)
+        Change("place", level, lambda images, _, corner=corner: paste(images, *corner, size=size))
+        for level, corner in enumerate(corners)
     ]
 
 
@@ -132,19 +115,16 @@ def paste(images: Array, top: int | Array, left: int | Array, *, size: tuple[int
     return jax.lax.dynamic_update_slice(jnp.zeros_like(images), small, (0, top, left, 0))
 
 
-@dataclasses.dataclass(frozen=True)
-class Shuffle:
-    """Square tiles of `level` pixels in another order, the `number`th of several."""
+def shuffled(side: int, number: int) -> Change:
+    """Makes the change that puts square tiles in another order, the `number`th of several."""
 
-    level: int
-    number: int
-    kind: str = "tiles"
+    def shuffle(images: Array, _: Array) -> Array:
+        num_tiles = (images.shape[1] // side) * (images.shape[2] // side)
+        return shuffle_tiles(
+            images, derangement(stream("tiles", 0, side, number), num_tiles), side=side
+        )
 
-    def apply(self, images: Array, rows: Array) -> Array:
-        _, height, width, _ = images.shape
-        num_tiles = (height // self.level) * (width // self.level)
-        order = derangement(stream("tiles", 0, self.level, self.number), num_tiles)
-        return shuffle_tiles(images, order, side=self.level)
+    return Change("tiles", side, shuffle)
 
 
 def derangement(rng: np.random.Generator, num: int) -> np.ndarray:
@@ -168,16 +148,13 @@ def shuffle_tiles(images: Array, order: Array | np.ndarray, *, side: int) -> Arr
     return images.at[:, : rows * side, : columns * side].set(shuffled)
 
 
-@dataclasses.dataclass(frozen=True)
-class Filter:
-    """Frequencies up to `level` cycles per image alone ("low-pass"), or above it ("high-pass")."""
+def filtered(kind: str, radius: int) -> Change:
+    """Makes the change that keeps frequencies up to a radius ("low-pass"), or above ("high-pass").
 
-    kind: str
-    level: int
-
-    def apply(self, images: Array, rows: Array) -> Array:
-        _, height, width, _ = images.shape
-        return keep_frequencies(images, band(self.kind, self.level, height, width))
+    The radius is in cycles per image.
+    """
+    keep = lambda x, _: keep_frequencies(x, band(kind, radius, *x.shape[1:3]))  # noqa: E731
+    return Change(kind, radius, keep)
 
 
 def band(kind: str, radius: int, height: int, width: int) -> np.ndarray:
@@ -198,15 +175,15 @@ def keep_frequencies(images: Array, kept: Array | np.ndarray) -> Array:
     return jnp.fft.ifft2(spectrum * kept[None, :, :, None], axes=(1, 2)).real
 
 
-def arrangements(height: int, width: int) -> list[Shuffle | Filter]:
+def arrangements(height: int, width: int) -> list[Change]:
     """Lists what destroys the arrangement of an image, or its details, or all but them."""
     side = min(height, width)
     # Rounding up an odd side's half would leave a single tile, which cannot change its place.
     sizes = {min(tile, side // 2) for tile in in_proportion(TILES, side)} - {0}
     tiles = [
-        Shuffle(tile, number)
+        shuffled(tile, number)
         for tile in sorted(sizes, reverse=True)
         for number in range(NUM_PERMUTATIONS)
     ]
     radii = in_proportion(RADII, side)
-    return [*tiles, *(Filter(kind, r) for kind in ("low-pass", "high-pass") for r in radii)]
+    return [*tiles, *(filtered(kind, r) for kind in ("low-pass", "high-pass") for r in radii)]

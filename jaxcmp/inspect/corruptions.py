@@ -5,7 +5,6 @@ others. The other six need pictures of frost, ImageMagick, OpenCV or a JPEG enco
 [0, 1] while they are changed.
 """
 
-import dataclasses
 from functools import partial
 from typing import Any
 
@@ -17,7 +16,7 @@ from jax.scipy.ndimage import map_coordinates
 from PIL import Image
 from scipy import ndimage
 
-from jaxcmp.inspect.changes import REFERENCE
+from jaxcmp.inspect.changes import REFERENCE, Change
 
 NUM_SEVERITIES = 5
 PARAMETERS: dict[str, tuple[Any, ...]] = {
@@ -51,27 +50,26 @@ LINEAR = ("Gaussian blur", "defocus blur", "zoom blur", "pixelation")
 NEGLIGIBLE = 1e-5
 
 
-@dataclasses.dataclass(frozen=True)
-class Corruption:
-    """A corruption at a severity, `level`, from 1 to 5."""
+def corruption(kind: str, severity: int) -> Change:
+    """Makes the corruption that gives uint8 images, at a severity from 1 to 5.
 
-    kind: str
-    level: int
+    Each image draws from its own key, which follows from its number.
+    """
 
-    def apply(self, images: Array, rows: Array) -> Array:
-        """Returns uint8 images; each draws from its own key, which follows from its number."""
-        _, height, width, _ = images.shape
-        number = list(PARAMETERS).index(self.kind) * NUM_SEVERITIES + self.level
+    def apply(images: Array, rows: Array) -> Array:
+        number = list(PARAMETERS).index(kind) * NUM_SEVERITIES + severity
         key = jax.random.fold_in(jax.random.key(0), number)
-        parameters = prepared(self.kind, self.level, height, width)
-        return _corrupt(key, images, rows, parameters, kind=self.kind)
+        parameters = prepared(kind, severity, *images.shape[1:3])
+        return _corrupt(key, images, rows, parameters, kind=kind)
+
+    return Change(kind, severity, apply)
 
 
-def corruptions(num_channels: int) -> list[Corruption]:
+def corruptions(num_channels: int) -> list[Change]:
     """Lists all corruptions at all severities; only colour images have a saturation."""
     names = [name for name in PARAMETERS if name != "saturation" or num_channels == 3]
     severities = range(1, NUM_SEVERITIES + 1)
-    return [Corruption(name, severity) for name in names for severity in severities]
+    return [corruption(name, severity) for name in names for severity in severities]
 
 
 def prepared(kind: str, severity: int, height: int, width: int) -> tuple[Any, ...]:

@@ -9,7 +9,6 @@ import jax
 import numpy as np
 
 from jaxcmp.errors import JaxcmpError
-from jaxcmp.inspect.answers import count_answers, count_right
 from jaxcmp.inspect.attention import measure_attention, measure_positions
 from jaxcmp.inspect.changes import Change, arrangements, pastes, shifts
 from jaxcmp.inspect.corruptions import corruptions
@@ -32,6 +31,10 @@ CPU_IMAGES = 1000
 # With fewer, there are no distances to tell apart: the class token and 2x2 patches.
 MIN_TOKENS = 5
 
+# Called after each part of a measure.
+Advance = Callable[[], None]
+Measure = Callable[[Advance], Any]
+
 
 def default_num_images() -> int:
     """Returns how many test images are used where nobody says: 0 stands for all."""
@@ -46,46 +49,38 @@ def inspect_run(folder: Path, num_images: int, report: Report) -> list[str]:
     """
     subject = load_subject(folder, num_images)
     inspection = _begin(folder, subject)
-    measures = _inner(folder, subject)
-    inner = {name: measure for name, measure in measures.items() if name not in inspection}
-    counted = {
-        name: changes
-        for name, changes in changes_of(subject.image_shape).items()
-        if name not in inspection
-    }
-    total, done = len(inner) + sum(map(len, counted.values())), 0
+    measures = {k: x for k, x in _measures(folder, subject).items() if k not in inspection}
+    total, done = sum(num_parts for num_parts, _ in measures.values()), 0
 
     def advance(name: str) -> None:
         nonlocal done
         done += 1
         report(name, done, total)
 
-    for name, measure in inner.items():
+    for name, (num_parts, measure) in measures.items():
         report(name, done, total)
-        inspection[name] = measure()
+        end = done + num_parts
+        inspection[name] = measure(partial(advance, name))
         write_inspection(folder, inspection)
-        advance(name)
-    for name, changes in counted.items():
-        report(name, done, total)
-        inspection[name] = count_answers(subject, changes, partial(advance, name))
-        write_inspection(folder, inspection)
-    return [*inner, *counted]
+        while done < end:
+            advance(name)
+    return list(measures)
 
 
-def _inner(folder: Path, subject: Subject) -> dict[str, Callable[[], dict[str, Any]]]:
-    """Returns the measures of what happens inside the model; attention needs several patches."""
+def _measures(folder: Path, subject: Subject) -> dict[str, tuple[int, Measure]]:
+    """Returns the parts and the function of each measure; attention needs several patches."""
     model = subject.trained.model
 
-    def write_both() -> dict[str, str]:
+    def write_both(_: Advance) -> dict[str, str]:
         return write_arrays(folder, measure_similarity(subject) | measure_maps(subject))
 
-    measures: dict[str, Callable[[], dict[str, Any]]] = {"arrays": write_both}
-    if not isinstance(model, ViT) or model.num_tokens < MIN_TOKENS:
-        return measures
-    return measures | {
-        "attention": lambda: measure_attention(subject, model),
-        "positions": lambda: measure_positions(subject, model),
-    }
+    measures: dict[str, tuple[int, Measure]] = {"arrays": (1, write_both)}
+    if isinstance(model, ViT) and model.num_tokens >= MIN_TOKENS:
+        measures["attention"] = (1, lambda _: measure_attention(subject, model))
+        measures["positions"] = (1, lambda _: measure_positions(subject, model))
+    for name, changes in changes_of(subject.image_shape).items():
+        measures[name] = (len(changes), partial(count_answers, subject, changes))
+    return measures
 
 
 def changes_of(image_shape: tuple[int, int, int]) -> dict[str, Sequence[Change]]:
@@ -95,16 +90,42 @@ def changes_of(image_shape: tuple[int, int, int]) -> dict[str, Sequence[Change]]
     return dict(zip(COUNTED, (*changes, corruptions(channels)), strict=True))
 
 
+def count_answers(
+    subject: Subject, changes: Sequence[Change], advance: Advance
+) -> list[dict[str, Any]]:
+    """Counts by class, for changes of each kind and level, answers that are right or that stay.
+
+    An answer stays if the unchanged image has the same one. Changes of one kind and level are
+    `variants`, whose counts are added up. `advance` is called after each change.
+    """
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for change in changes:
+        entry = found.setdefault(
+            (change.kind, change.level),
+            {"kind": change.kind, "level": change.level, "variants": 0},
+        )
+        entry["variants"] += 1
+        for state, answers in subject.answers(change.apply).items():
+            counts = {
+                "right": subject.by_class(answers == subject.labels),
+                "kept": subject.by_class(answers == subject.unchanged[state]),
+            }
+            sums = entry.setdefault(state, {name: [0] * len(counts[name]) for name in counts})
+            for name, added in counts.items():
+                sums[name] = [x + y for x, y in zip(sums[name], added, strict=True)]
+        advance()
+    return list(found.values())
+
+
 def _begin(folder: Path, subject: Subject) -> dict[str, Any]:
     """Returns what the folder has of the same checkpoint and images, or a new inspection."""
     height, width, channels = subject.image_shape
-    num_classes = len(subject.trained.class_names)
     images = {
         "digest": digest_of(subject.ids),
         "height": height,
         "width": width,
         "channels": channels,
-        "class_sizes": np.bincount(subject.labels, minlength=num_classes).tolist(),
+        "class_sizes": subject.by_class(np.full(len(subject.labels), True)),
     }
     try:
         before = read_inspection(folder)
@@ -113,7 +134,7 @@ def _begin(folder: Path, subject: Subject) -> dict[str, Any]:
         before = None
     if before and (before["step"], before["images"]) == (subject.trained.step, images):
         return _without_lost_arrays(folder, before)
-    unchanged = count_right(subject)
+    unchanged = {s: subject.by_class(x == subject.labels) for s, x in subject.unchanged.items()}
     return {"step": subject.trained.step, "images": images, "unchanged": unchanged}
 
 

@@ -1,6 +1,9 @@
 """A finished run made ready to be inspected: its models, trained and not, and its test images."""
 
 import dataclasses
+import functools
+import itertools
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from jaxcmp.errors import JaxcmpError
 from jaxcmp.predict import Trained, logits_of, restore
 from jaxcmp.runner import keys_of_run
 from jaxcmp.runs import Run, read_run
+from jaxcmp.runs.predictions import Predictions
 from jaxcmp.runtime import devices
 from jaxcmp.settings.configuration import settings_of
 
@@ -49,22 +53,29 @@ class Subject:
 
     def first_images(self, num: int) -> np.ndarray:
         """Returns the first images in the order of ids, as many as there are up to a number."""
-        num = min(num, len(self.labels))
-        parts, count = [], 0
-        for images, _ in self.batches:
-            if count >= num:
-                break
-            parts.append(np.asarray(images))
-            count += len(images)
-        return np.concatenate(parts)[:num]
+        num, size = min(num, len(self.labels)), len(self.batches[0][0])
+        return np.concatenate([np.asarray(x) for x, _ in self.batches[: -(-num // size)]])[:num]
 
-    def answers(self, images: Array) -> dict[str, Array]:
-        """Returns the class that the model gives to each image [batch], by state."""
+    def answers(self, change: Callable[[Array, Array], Array]) -> dict[str, np.ndarray]:
+        """Returns the class that the model gives to each image after a change, [n] by state."""
         model, scale = self.trained.model, {"mean": self.trained.mean, "std": self.trained.std}
-        return {
-            state: jnp.argmax(logits_of(model, variables, images, **scale), axis=-1)
-            for state, variables in self.variables.items()
-        }
+        parts: dict[str, list[Array]] = {state: [] for state in self.variables}
+        for images in itertools.starmap(change, self.batches):
+            for state, variables in self.variables.items():
+                logits = logits_of(model, variables, images, **scale)
+                parts[state].append(jnp.argmax(logits, axis=-1))
+        num = len(self.labels)
+        return {state: np.concatenate(part)[:num] for state, part in parts.items()}
+
+    @functools.cached_property
+    def unchanged(self) -> dict[str, np.ndarray]:
+        """The answers to the images as they are, [n] by state."""
+        return self.answers(lambda images, _: images)
+
+    def by_class(self, is_counted: np.ndarray) -> list[int]:
+        """Counts the images [n] that are marked, for each class."""
+        num_classes = len(self.trained.class_names)
+        return np.bincount(self.labels[is_counted], minlength=num_classes).tolist()
 
 
 def load_subject(folder: Path, num_images: int) -> Subject:
@@ -95,7 +106,7 @@ def load_subject(folder: Path, num_images: int) -> Subject:
     }
     ids, labels = np.asarray(split.ids)[positions], split.labels[positions]
     subject = Subject(run, trained, variables, ids, labels, batches)
-    _check_answers(subject)
+    _check_answers(subject, predictions)
     return subject
 
 
@@ -118,13 +129,11 @@ def _init(key: Array, model: models.Model, num_channels: int) -> Any:
     return model.init(key, jnp.zeros((1, model.image_size, model.image_size, num_channels)))
 
 
-def _check_answers(subject: Subject) -> None:
+def _check_answers(subject: Subject, stored: Predictions) -> None:
     """Raises JaxcmpError unless the checkpoint answers as the run's stored predictions do."""
-    stored = subject.run.load_predictions().test
     rows = np.argsort(stored.ids)[np.searchsorted(np.sort(stored.ids), subject.ids)]
-    answers = [subject.answers(images)["trained"] for images, _ in subject.batches]
-    found = np.concatenate([np.asarray(each) for each in answers])[: len(rows)]
-    changed = float(np.mean(found != stored.logits[rows].argmax(axis=1)))
+    answers = stored.logits[rows].argmax(axis=1)
+    changed = float(np.mean(subject.unchanged["trained"] != answers))
     if changed > MAX_CHANGED:
         raise JaxcmpError(
             f"{subject.run.folder}: its newest checkpoint answers {changed:.0%} of the test images "

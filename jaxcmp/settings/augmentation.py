@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from jaxcmp.settings.section import Role, Section, key
+from jaxcmp.settings.section import AtLeastZero, CountOrZero, Role, Section, Share
 
 
 class Augment(Section, frozen=True, kw_only=True):
@@ -13,37 +13,24 @@ class Augment(Section, frozen=True, kw_only=True):
 
     crop_padding: Annotated[
         int,
-        key(
-            Role.RECIPE,
-            "Black pixels around an image before the random crop; 0: no crop.",
-            ge=0,
-            le=1024,
+        Role.RECIPE(
+            "Black pixels around an image before the random crop; 0: no crop.", ge=0, le=1024
         ),
     ]
-    flip: Annotated[bool, key(Role.RECIPE, "Mirror half of the images.")]
-    trivial_augment: Annotated[bool, key(Role.RECIPE, "TrivialAugmentWide (Mueller 2021).")]
-    erase_rate: Annotated[
-        float, key(Role.RECIPE, "Share of images that lose a random rectangle.", ge=0, le=1)
-    ]
+    flip: Annotated[bool, Role.RECIPE("Mirror half of the images.")]
+    trivial_augment: Annotated[bool, Role.RECIPE("TrivialAugmentWide (Mueller 2021).")]
+    erase_rate: Annotated[Share, Role.RECIPE("Share of images that lose a random rectangle.")]
     mixup_alpha: Annotated[
-        float, key(Role.RECIPE, "Parameter of MixUp's Beta distribution; 0: off.", ge=0)
+        AtLeastZero, Role.RECIPE("Parameter of MixUp's Beta distribution; 0: off.")
     ]
     cutmix_alpha: Annotated[
-        float, key(Role.RECIPE, "Parameter of CutMix's Beta distribution; 0: off.", ge=0)
+        AtLeastZero, Role.RECIPE("Parameter of CutMix's Beta distribution; 0: off.")
     ]
-    mix_rate: Annotated[float, key(Role.RECIPE, "Share of batches that are mixed.", ge=0, le=1)]
+    mix_rate: Annotated[Share, Role.RECIPE("Share of batches that are mixed.")]
     cutmix_rate: Annotated[
-        float,
-        key(
-            Role.RECIPE,
-            "Share of the mixed batches that CutMix mixes; MixUp mixes the others.",
-            ge=0,
-            le=1,
-        ),
+        Share, Role.RECIPE("Share of the mixed batches that CutMix mixes; MixUp mixes the others.")
     ]
-    mixing_epochs: Annotated[
-        int, key(Role.LENGTH, "Last epoch with mixing; 0: mix to the end.", ge=0, lt=2**31)
-    ]
+    mixing_epochs: Annotated[CountOrZero, Role.LENGTH("Last epoch with mixing; 0: mix to the end.")]
 
 
 # The settings of Augment that leave images and labels unchanged.

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from jaxcmp.settings import Role, Section
-from jaxcmp.settings.keys import KEYS, Key
+from jaxcmp.settings.keys import KEYS, Key, flatten
 
 Value = bool | int | float | str | tuple[int | float, ...]
 Point = Mapping[str, Value]
@@ -39,19 +39,8 @@ def why_no_axis(key: str) -> str:
 
 def points(axes: Section) -> list[Point]:
     """Lists every combination of the values, by dotted key; without axes, the empty one alone."""
-    named = _values(msgspec.structs.asdict(axes))
+    named = {key: values for key, values in flatten(msgspec.to_builtins(axes)).items() if values}
     return [dict(zip(named, each, strict=True)) for each in itertools.product(*named.values())]
-
-
-def _values(sections: Mapping[str, object], prefix: str = "") -> dict[str, tuple[Value, ...]]:
-    """Returns the values of the axes that have some, by dotted key."""
-    found: dict[str, tuple[Value, ...]] = {}
-    for name, value in sections.items():
-        if isinstance(value, Section):
-            found |= _values(msgspec.structs.asdict(value), f"{prefix}{name}.")
-        elif isinstance(value, tuple) and value:
-            found[f"{prefix}{name}"] = value
-    return found
 
 
 def _section(name: str, keys: Mapping[str, Key]) -> type[Section]:

@@ -17,7 +17,7 @@ from jaxcmp.settings.axes import Point, why_no_axis
 from jaxcmp.settings.contradictions import check_together
 from jaxcmp.settings.grid import Grid
 from jaxcmp.settings.hub_address import is_hub_address, parse_address
-from jaxcmp.settings.keys import Key, keys, sections_of, tag_of, unwrap
+from jaxcmp.settings.keys import Key, flatten, keys, sections_of, tag_of, unwrap
 
 Checked = TypeVar("Checked", bound=Section)
 
@@ -214,9 +214,10 @@ def _plain(config: Any) -> Any:
 
 def _typed(given: Any, kind: type[Checked], prefix: str) -> Checked:
     _check_keys(given, kind, prefix, keys(kind, prefix))
-    for name, value in _values(given, prefix):
-        if isinstance(value, float) and not math.isfinite(value):
-            raise CommandError(_requirement(name, value, keys(kind, prefix, given)[name]))
+    for name, value in flatten(given, prefix).items():
+        for item in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(item, float) and not math.isfinite(item):
+                raise CommandError(_requirement(name, item, keys(kind, prefix, given)[name]))
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
@@ -281,16 +282,6 @@ def _unknown(name: str, known: list[str]) -> CommandError:
 def _missing(name: str, known: Mapping[str, Any]) -> CommandError:
     about = getattr(getattr(known.get(name), "meta", None), "description", None)
     return CommandError(f"configuration key {name!r} is missing{f': {about}' if about else ''}")
-
-
-def _values(given: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, value in given.items():
-        if isinstance(value, Mapping):
-            yield from _values(value, f"{prefix}{name}.")
-        elif isinstance(value, (list, tuple)):
-            yield from ((f"{prefix}{name}", item) for item in value)
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _explain(error: str, given: Any, kind: type[Section], prefix: str) -> str:

@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from jaxcmp.settings import Section
 from jaxcmp.settings.axes import Axes
+from jaxcmp.settings.section import PositiveShare
 
 
 class Grid(Section, frozen=True, kw_only=True):
@@ -21,7 +22,7 @@ class Grid(Section, frozen=True, kw_only=True):
         Meta(description="own: the arm's recipe; other: those of the other arms.", min_length=1),
     ]
     fractions: Annotated[
-        tuple[Annotated[float, Meta(gt=0, le=1)], ...],
+        tuple[PositiveShare, ...],
         Meta(description="Shares of the training images.", min_length=1),
     ]
     budgets: Annotated[

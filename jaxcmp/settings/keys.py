@@ -80,11 +80,12 @@ def _either(one: Key, other: Key) -> Key:
 
 
 def unwrap(annotation: Any) -> tuple[Any, Meta]:
-    """Splits an annotated type into the type and its Meta."""
-    if get_origin(annotation) is Annotated:
-        inner, meta = get_args(annotation)
-        return inner, meta
-    return annotation, Meta()
+    """Splits an annotated type into the type and its Meta, which may be said in parts."""
+    if get_origin(annotation) is not Annotated:
+        return annotation, Meta()
+    inner, *parts = get_args(annotation)
+    said = (item for part in parts for item in part.__rich_repr__())
+    return inner, Meta(**dict(said))
 
 
 def sections_of(annotation: Any) -> tuple[type[Section], ...]:

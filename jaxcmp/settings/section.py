@@ -1,7 +1,7 @@
 """The parts of every setting: a section of keys, and for each key its role and description."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -28,10 +28,19 @@ class Role(StrEnum):
     # Paths, output, and settings that change only rounding: a run may resume with other values.
     FREE = "free"
 
+    def __call__(self, about: str, **bounds: Any) -> Meta:
+        """Describes a key of this role beside its type; `bounds` are those of msgspec.Meta."""
+        return Meta(description=about, extra={"role": self}, **bounds)
 
-def key(role: Role, about: str, **bounds: Any) -> Meta:
-    """Describes a key beside its type; `bounds` are those of msgspec.Meta."""
-    return Meta(description=about, extra={"role": role}, **bounds)
+
+# The ranges that several keys have.
+Count = Annotated[int, Meta(ge=1, lt=2**31)]
+CountOrZero = Annotated[int, Meta(ge=0, lt=2**31)]
+Depth = Annotated[int, Meta(ge=1, le=10_000)]
+AtLeastZero = Annotated[float, Meta(ge=0)]
+BelowOne = Annotated[float, Meta(ge=0, lt=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+PositiveShare = Annotated[float, Meta(gt=0, le=1)]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

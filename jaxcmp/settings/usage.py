@@ -45,9 +45,8 @@ def list_settings(config: Mapping[str, Any] | None = None) -> str:
 def _lines(
     known: Mapping[str, Key], prefix: str, values: Mapping[str, Any] | None
 ) -> Iterator[str]:
-    chosen = {name: key for name, key in known.items() if values is None or _is_in(name, values)}
     # Keys outside all sections come first, as in the type.
-    for _, group in groupby(chosen.items(), lambda item: item[0].rpartition(".")[0]):
+    for _, group in groupby(known.items(), lambda item: item[0].rpartition(".")[0]):
         yield ""
         for name, key in group:
             value = "" if values is None else f"={_word(values.get(name, key.default))}"
@@ -64,28 +63,12 @@ def _wrap(words: str) -> list[str]:
     )
 
 
-def _is_in(name: str, values: Mapping[str, Any]) -> bool:
-    """Returns whether a key applies to a configuration, which may leave it out."""
-    section, _, last = name.rpartition(".")
-    chosen = values.get(f"{section}.name")
-    owners = _owners(name)
-    return name in values or last == "name" or chosen in owners or not owners
-
-
 def _owner(name: str) -> str:
     """Names the only model or optimizer that has a key, if there is only one."""
-    owners = _owners(name)
-    return f"Of {owners[0]}: " if len(owners) == 1 else ""
-
-
-def _owners(name: str) -> list[str]:
-    """Returns the models or optimizers that have a key; empty outside such sections."""
     section, _, last = name.rpartition(".")
-    annotation = unwrap(Settings.__annotations__.get(section))[0]
-    sections = sections_of(annotation) if annotation else ()
-    if len(sections) < 2:
-        return []
-    return [tag_of(section) for section in sections if last in section.__struct_fields__]
+    sections = sections_of(unwrap(Settings.__annotations__.get(section))[0])
+    owners = [tag_of(section) for section in sections if last in section.__struct_fields__]
+    return f"Of {owners[0]}: " if len(owners) == 1 < len(sections) else ""
 
 
 def _word(value: Any) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,29 +14,18 @@ from jaxcmp.errors import CommandError
 
 MEAN = np.array([0.5, 0.4, 0.3], np.float32)
 STD = np.array([0.25, 0.2, 0.3], np.float32)
-OFF: dict[str, Any] = dict(
-    num_classes=10,
-    mean=MEAN,
-    std=STD,
-    crop_padding=0,
-    flip=False,
-    trivial_augment=False,
-    erase_rate=0.0,
-    mixup_alpha=0.0,
-    cutmix_alpha=0.0,
-    mix_rate=0.0,
-    cutmix_rate=0.0,
-)
-UNMIXED: dict[str, Any] = OFF | dict(
-    crop_padding=4, flip=True, trivial_augment=True, erase_rate=0.25
-)
-FULL: dict[str, Any] = UNMIXED | dict(
-    mixup_alpha=1.0, cutmix_alpha=1.0, mix_rate=1.0, cutmix_rate=0.5
-)
+UNMIXED = dict(crop_padding=4, flip=True, trivial_augment=True, erase_rate=0.25)
+FULL = UNMIXED | dict(mixup_alpha=1.0, cutmix_alpha=1.0, mix_rate=1.0, cutmix_rate=0.5)
+
+
+def make(mean: Any = MEAN, std: Any = STD, **options: Any):
+    """An augmentation with these options, and the others off."""
+    return Augment(10, mean, std, trials.options(**options))
+
 
 # One compiled program of each kind serves the whole module: compiling is what takes time.
-augment = jax.jit(Augment(**FULL))
-augment_unmixed = jax.jit(Augment(**UNMIXED))
+augment = jax.jit(make(**FULL))
+augment_unmixed = jax.jit(make(**UNMIXED))
 
 rng = np.random.default_rng(0)
 IMAGES = rng.integers(0, 256, (8, 32, 32, 3)).astype(np.uint8)
@@ -78,7 +68,7 @@ def test_without_mixing_targets_are_one_hot_and_images_are_unmixed():
 
 
 def test_with_all_options_off_only_normalisation_remains():
-    plain = jax.jit(Augment(**OFF))
+    plain = jax.jit(make())
     images, targets = plain(jax.random.key(0), IMAGES, LABELS, True)
     np.testing.assert_allclose(images, (IMAGES / 255 - MEAN) / STD, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(targets, np.eye(10)[LABELS])
@@ -93,7 +83,7 @@ def test_with_all_options_off_only_normalisation_remains():
     ids=str,
 )
 def test_each_option_alone_changes_images(option):
-    images, _ = jax.jit(Augment(**OFF | option))(jax.random.key(0), IMAGES, LABELS, True)
+    images, _ = jax.jit(make(**option))(jax.random.key(0), IMAGES, LABELS, True)
     changed = np.abs(images - normalise(IMAGES, MEAN, STD)).max(axis=(1, 2, 3)) > 0.01
     assert changed.any()
 
@@ -101,10 +91,10 @@ def test_each_option_alone_changes_images(option):
 @pytest.mark.parametrize("shape", [(1, 8, 8, 1), (2, 9, 14, 3)], ids=str)
 def test_any_size_one_channel_and_a_batch_of_one_work(shape):
     channels = shape[-1]
-    options: dict[str, Any] = FULL | dict(mean=MEAN[:channels], std=STD[:channels])
+    whole = jax.jit(make(MEAN[:channels], STD[:channels], **FULL))
     pixels = np.full(shape, 90, np.uint8)
     labels = np.arange(shape[0])
-    images, targets = jax.jit(Augment(**options))(jax.random.key(3), pixels, labels, True)
+    images, targets = whole(jax.random.key(3), pixels, labels, True)
     assert images.shape == shape and np.isfinite(images).all()
     np.testing.assert_allclose(np.sum(targets, axis=1), 1, rtol=1e-6)
     if shape[0] == 1:
@@ -113,5 +103,4 @@ def test_any_size_one_channel_and_a_batch_of_one_work(shape):
 
 def test_trivial_augment_needs_one_or_three_channels():
     with pytest.raises(CommandError, match="1 or 3 channels, not of 4"):
-        options: dict[str, Any] = {"trivial_augment": True, "mean": np.zeros(4), "std": np.ones(4)}
-        Augment(**OFF | options)
+        make(np.zeros(4), np.ones(4), trivial_augment=True)

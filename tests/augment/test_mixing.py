@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from trials import options
 
 from jaxcmp.augment import mixing
+
+BOTH = {"mixup_alpha": 1.0, "cutmix_alpha": 1.0}
 
 
 @jax.jit
@@ -32,8 +35,8 @@ def test_mixing_agrees_with_the_targets():
     # Image i is full of the value i, so that a pixel tells where it comes from.
     images = jnp.broadcast_to(jnp.arange(5.0)[:, None, None, None], (5, 12, 20, 1))
     for cutmix_rate in (1, 0):
-        options = dict(mixup_alpha=1.0, cutmix_alpha=1.0, mix_rate=1.0, cutmix_rate=cutmix_rate)
-        mix = jax.jit(functools.partial(mixing.random_mix, **options))
+        both = options(**BOTH, mix_rate=1.0, cutmix_rate=float(cutmix_rate))
+        mix = jax.jit(functools.partial(mixing.random_mix, options=both))
         mixed, targets = mix(jax.random.key(4), images, jnp.eye(5), True)
         assert 0 < targets[0, 0] < 1
         assert 0 < targets[0, 4] < 1
@@ -45,10 +48,10 @@ def test_mixing_agrees_with_the_targets():
 
 def test_batches_are_mixed_and_switched_at_the_stated_rates():
     images = jnp.broadcast_to(jnp.arange(2.0)[:, None, None, None], (2, 16, 16, 1))
-    options = dict(mixup_alpha=1.0, cutmix_alpha=1.0, mix_rate=0.8, cutmix_rate=0.25)
+    both = options(**BOTH, mix_rate=0.8, cutmix_rate=0.25)
 
     def draw(key):
-        return mixing.random_mix(key, images, jnp.eye(2), True, **options)[0][1]
+        return mixing.random_mix(key, images, jnp.eye(2), True, both)[0][1]
 
     first = np.asarray(jax.jit(jax.vmap(draw))(jax.random.split(jax.random.key(0), 600)))
     is_mixup = ((first > 0) & (first < 1)).any(axis=(1, 2, 3))

@@ -3,8 +3,8 @@
 import jax
 import numpy as np
 import pytest
+import trials
 from PIL import Image
-from trials import PLAIN
 
 from jaxcmp.augment import Augment, preview
 from jaxcmp.errors import JaxcmpError
@@ -14,7 +14,7 @@ LABELS = np.array([0, 1])
 
 
 def make_plain(mean, std):
-    return Augment(num_classes=2, mean=mean, std=std, **PLAIN)
+    return Augment(2, mean, std, trials.options())
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -22,15 +22,7 @@ def test_the_sheet_shows_each_image_and_its_augmented_copies(channels, tmp_path)
     images = np.random.default_rng(0).integers(0, 256, (2, 6, 5, channels)).astype(np.uint8)
     mean, std = np.full(channels, 0.4, np.float32), np.full(channels, 0.3, np.float32)
     path = tmp_path / "new" / "sheet.png"
-    preview.preview(
-        make_plain(mean, std),
-        jax.random.key(0),
-        images,
-        LABELS,
-        mean=mean,
-        std=std,
-        path=path,
-    )
+    preview.preview(make_plain(mean, std), jax.random.key(0), images, LABELS, path)
     with Image.open(path) as sheet:
         pixels = np.asarray(sheet).reshape(sheet.height, sheet.width, channels)
     height, width = 6 * SCALE, 5 * SCALE
@@ -54,9 +46,8 @@ def test_an_incomplete_last_row_stays_white():
 
 def test_a_file_that_cannot_be_written_is_named_in_one_line(tmp_path):
     images = np.zeros((2, 4, 4, 1), np.uint8)
-    mean, std = np.zeros(1, np.float32), np.ones(1, np.float32)
-    augment = make_plain(mean, std)
+    augment = make_plain(np.zeros(1, np.float32), np.ones(1, np.float32))
     (tmp_path / "file").write_text("in the way")
     path = tmp_path / "file" / "sheet.png"
     with pytest.raises(JaxcmpError, match="cannot be written"):
-        preview.preview(augment, jax.random.key(0), images, LABELS, mean=mean, std=std, path=path)
+        preview.preview(augment, jax.random.key(0), images, LABELS, path)

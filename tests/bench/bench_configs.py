@@ -1,22 +1,22 @@
 """Configurations small enough that a benchmark of them takes seconds."""
 
-import importlib
 from typing import Any
+
+import small_configs
 
 from jaxcmp.settings import Settings
 from jaxcmp.settings.configuration import settings_of
 
-SMALL = {
-    "vit": {"model.width": 16, "model.depth": 1, "model.num_heads": 2, "model.mlp_width": 16},
+SIZES = {
+    "vit": {},
     "resnet": {"model.stage_widths": (4, 8), "model.stage_depths": (1, 2)},
 }
+BATCHES = {"batch_size": 16, "eval_batch_size": 16}
 
 
 def config_of(arm: str, **overrides: Any) -> Any:
-    config = importlib.import_module(f"configs.{arm}").get_config("digits")
-    sizes = {"batch_size": 16, "eval_batch_size": 16, "model.num_classes": 10}
-    config.update_from_flattened_dict({**SMALL[arm], **sizes, **overrides})
-    return config
+    own = {**SIZES[arm], **BATCHES, "model.num_classes": 10}
+    return small_configs.config_of(arm, **own | overrides)
 
 
 def small(arm: str, **overrides: Any) -> Settings:
@@ -26,7 +26,5 @@ def small(arm: str, **overrides: Any) -> Settings:
 # The same ViT on a command line.
 TINY = (
     "--config=configs/vit.py:digits",
-    "--config.batch_size=16",
-    "--config.eval_batch_size=16",
-    *(f"--config.{name}={value}" for name, value in SMALL["vit"].items()),
+    *(f"--config.{name}={x}" for name, x in (BATCHES | small_configs.SMALL["vit"]).items()),
 )

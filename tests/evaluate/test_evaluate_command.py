@@ -11,6 +11,7 @@ import pytest
 import tensorflow_datasets as tfds
 from numpy_vit import vit_logits
 from PIL import Image
+from sample_files import change_json
 from tiny_tfds import make
 
 from jaxcmp import data
@@ -82,12 +83,6 @@ def named(sets, name):
 
 def checkpoint_steps(run_folder):
     return sorted(int(path.name) for path in (run_folder / "checkpoints").glob("[0-9]*"))
-
-
-def change_json(path, change):
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
 
 
 def test_corrupted_images_with_classes_in_another_order_give_what_numpy_gives(
@@ -262,8 +257,7 @@ def test_the_held_out_images_of_a_run_are_evaluated_as_it_did_with_the_best_chec
 ):
     # Fewer held-out images than test images, which make the batches of a run's own evaluation.
     changes = ("--config.data.validation_fraction=0.1", "--config.num_epochs=2")
-    code, _, err = processes.run(*processes.TINY, *changes, f"--workdir={tmp_path / 'run'}")
-    assert code == 0, err
+    processes.train(tmp_path / "run", *changes)
     words = (str(tmp_path / "run"), "--split=validation")
     code, out, err = processes.run(*words, module="jaxcmp.evaluate")
     assert code == 0 and "the same as the run's own, bit for bit" in out, out + err
@@ -285,8 +279,7 @@ def test_a_validation_split_of_the_data_sets_own_is_told_from_its_test_split(tmp
         arrays[f"y_{split}"] = np.arange(num) % 10
     np.savez(tmp_path / "set.npz", **arrays)
     changes = ("--config.data.name=npz", f"--config.data.dir={tmp_path / 'set.npz'}")
-    code, _, err = processes.run(*processes.TINY, *changes, f"--workdir={tmp_path / 'run'}")
-    assert code == 0, err
+    processes.train(tmp_path / "run", *changes)
     for split in ("validation", "test"):
         words = (str(tmp_path / "run"), f"--split={split}")
         code, out, err = processes.run(*words, module="jaxcmp.evaluate")

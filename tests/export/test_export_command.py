@@ -1,7 +1,6 @@
 """The export command on trained runs: what it writes, what it refuses, and what it says then."""
 
 import hashlib
-import json
 import resource
 import shutil
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import numpy as np
 import processes
 import pytest
 from jax import export as jax_export
+from sample_files import change_json
 from sample_models import draw_images
 
 import jaxcmp
@@ -26,13 +26,12 @@ from jaxcmp.predict import Trained
 def averaged(tmp_path_factory) -> Path:
     """A finished ResNet whose averaged weights are what was evaluated."""
     folder = tmp_path_factory.mktemp("averaged") / "run"
-    code, _, err = processes.run(
-        *processes.TINY_RESNET,
+    processes.train(
+        folder,
         "--config.average_decay=0.9",
         "--config.data.validation_fraction=0.2",
-        f"--workdir={folder}",
+        base=processes.TINY_RESNET,
     )
-    assert code == 0, err
     return folder
 
 
@@ -141,9 +140,7 @@ def test_without_a_name_nothing_is_written_elsewhere(
     unbroken, call, tmp_path, monkeypatch, key, value
 ):
     folder = shutil.copytree(unbroken, tmp_path / "from" / "elsewhere")
-    stored = json.loads((folder / "config.json").read_text())
-    stored["config"][key] = value
-    (folder / "config.json").write_text(json.dumps(stored))
+    change_json(folder / "config.json", lambda stored: stored["config"].update({key: value}))
     here = tmp_path / "a" / "b" / "c"
     here.mkdir(parents=True)
     monkeypatch.chdir(here)

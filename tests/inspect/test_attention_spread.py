@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from numpy_vit import dense, embed, norm
 from sample_models import make_trained
 from scipy import stats
 from test_layers import make_subject
@@ -83,16 +84,8 @@ def test_the_weights_of_the_first_block_are_those_of_its_definition(trained):
     np.testing.assert_allclose(found.sum(axis=-1), 1, rtol=1e-5)
     params = jax.tree.map(np.asarray, trained.variables["params"])
     block = params["block_0"]
-    patches = images.reshape(2, 4, 2, 4, 2, 3).swapaxes(2, 3).reshape(2, 16, 12)
-    embedding = params["patch_embedding"]
-    tokens = patches @ embedding["kernel"].reshape(12, 12) + embedding["bias"]
-    cls = np.broadcast_to(params["cls"], (2, 1, 12))
-    x = np.concatenate([cls, tokens], axis=1) + params["positions"]
-    norm = block["attention_norm"]
-    centred = x - x.mean(axis=-1, keepdims=True)
-    x = centred / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-6) * norm["scale"] + norm["bias"]
-    qkv = block["attention"]["qkv"]
-    parts = np.split(x @ qkv["kernel"] + qkv["bias"], 3, axis=-1)
+    x = norm(embed(trained.model, params, images), block["attention_norm"])
+    parts = np.split(dense(x, block["attention"]["qkv"]), 3, axis=-1)
     for head in range(3):
         query, key, _ = (part[..., 4 * head : 4 * head + 4] for part in parts)
         powers = np.exp(query @ key.swapaxes(1, 2) / 2)

@@ -27,8 +27,8 @@ def test_a_shift_leaves_a_black_gap_as_a_crop_does_and_a_circular_one_none(direc
     rows, columns = np.arange(32) - down, np.arange(32) - right
     is_inside = (rows >= 0) & (rows < 32), (columns >= 0) & (columns < 32)
     gap = np.where((is_inside[0][:, None] & is_inside[1])[None, :, :, None], around, 0)
-    np.testing.assert_array_equal(applied(changes.Shift("black", 4, direction)), gap)
-    np.testing.assert_array_equal(applied(changes.Shift("circular", 4, direction)), around)
+    np.testing.assert_array_equal(applied(changes.shifted("black", 4, direction)), gap)
+    np.testing.assert_array_equal(applied(changes.shifted("circular", 4, direction)), around)
 
 
 def test_lengths_are_those_for_32_pixels_and_in_proportion_for_other_images():
@@ -75,7 +75,7 @@ def test_a_pasted_image_is_pillows_bicubic():
 @pytest.mark.parametrize(("shape", "side"), [((32, 32), 8), ((9, 14), 4), ((8, 8), 1)])
 def test_shuffled_tiles_are_the_same_tiles_and_none_stays(shape, side):
     images = IMAGES[:, : shape[0], : shape[1]]
-    shuffled = applied(changes.Shuffle(side, 0), images)
+    shuffled = applied(changes.shuffled(side, 0), images)
 
     def tiles(image):
         rows, columns = shape[0] // side, shape[1] // side
@@ -94,7 +94,7 @@ def test_shuffled_tiles_are_the_same_tiles_and_none_stays(shape, side):
 
 
 def test_the_same_permutation_is_drawn_each_time_and_others_by_number():
-    one, again, other = (applied(changes.Shuffle(4, number)) for number in (0, 0, 1))
+    one, again, other = (applied(changes.shuffled(4, number)) for number in (0, 0, 1))
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
 
@@ -102,7 +102,7 @@ def test_the_same_permutation_is_drawn_each_time_and_others_by_number():
 @pytest.mark.parametrize("radius", [4, 16])
 def test_the_two_bands_of_an_image_add_up_to_it_and_share_only_its_mean(radius):
     low, high = (
-        applied(changes.Filter(kind, radius)).astype(np.float64)
+        applied(changes.filtered(kind, radius)).astype(np.float64)
         for kind in ("low-pass", "high-pass")
     )
     means = IMAGES.mean(axis=(1, 2), keepdims=True)
@@ -116,8 +116,10 @@ def test_the_two_bands_of_an_image_add_up_to_it_and_share_only_its_mean(radius):
 def test_a_wave_above_the_radius_is_flat_after_a_low_pass():
     wave = 128 + 100 * np.cos(2 * np.pi * 10 * np.arange(32) / 32)
     images = jnp.asarray(np.tile(wave[None, None, :, None], (1, 32, 1, 1)))
-    np.testing.assert_allclose(changes.Filter("low-pass", 8).apply(images, ROWS), 128, atol=1e-2)
-    np.testing.assert_allclose(changes.Filter("high-pass", 8).apply(images, ROWS), images, atol=0.1)
+    np.testing.assert_allclose(changes.filtered("low-pass", 8).apply(images, ROWS), 128, atol=1e-2)
+    np.testing.assert_allclose(
+        changes.filtered("high-pass", 8).apply(images, ROWS), images, atol=0.1
+    )
 
 
 def pooled_pixels(images):

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from jaxcmp.inspect import corruptions
-from jaxcmp.inspect.corruptions import PARAMETERS, Corruption
+from jaxcmp.inspect.corruptions import PARAMETERS, corruption
 
 # Smooth enough to be bent, with colours of every hue.
 NOISE = np.random.default_rng(0).random((2, 32, 32, 3))
@@ -24,7 +24,7 @@ def key():
 
 def corrupted(kind, severity, images=IMAGES):
     rows = jnp.arange(len(images))
-    return np.asarray(Corruption(kind, severity).apply(jnp.asarray(images), rows)).astype(int)
+    return np.asarray(corruption(kind, severity).apply(jnp.asarray(images), rows)).astype(int)
 
 
 def test_there_are_thirteen_at_five_severities_and_one_needs_colour():
@@ -39,7 +39,7 @@ def test_severities_move_images_further_and_the_same_image_is_always_changed_ali
     distances = [np.abs(changed - IMAGES).mean() for changed in (mild, strong)]
     # By design, the first elastic change bends the whole image, and the last one small parts of it.
     assert 0.05 < distances[0] and (distances[0] < distances[1] or kind == "elastic")
-    turned = Corruption(kind, 5).apply(jnp.asarray(IMAGES[::-1]), jnp.array([1, 0]))
+    turned = corruption(kind, 5).apply(jnp.asarray(IMAGES[::-1]), jnp.array([1, 0]))
     np.testing.assert_array_equal(turned[::-1], strong)
 
 

@@ -1,11 +1,11 @@
 """The command on a small run: what it counts, what it goes on with, and what it leaves out."""
 
-import json
 import shutil
 
 import jax
 import numpy as np
 import pytest
+from sample_files import change_json
 
 from jaxcmp.experiment import make_runner, prepare
 from jaxcmp.inspect import __main__ as command
@@ -36,12 +36,6 @@ def run_folder(unbroken, tmp_path_factory):
 @pytest.fixture
 def copy(run_folder, tmp_path):
     return shutil.copytree(run_folder, tmp_path / "run")
-
-
-def change_json(path, change):
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
 
 
 def test_unchanged_images_are_answered_as_in_the_runs_own_evaluation(run_folder):

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from scipy.signal import correlate
+from test_resnet import conv, norm
 
 from jaxcmp import models
 from jaxcmp.models.stem import ConvStem, paths
@@ -16,16 +16,6 @@ def random_like(variables):
     return jax.tree.map(lambda x: 0.5 + RNG.random(x.shape, np.float32), variables)
 
 
-def padded_convolution(kernel, x, stride):
-    """Convolves one image with a frame of zeros, and keeps every `stride`-th pixel."""
-    x = np.pad(x, ((1, 1), (1, 1), (0, 0)))
-    planes = [
-        correlate(x, kernel[..., i], mode="valid")[::stride, ::stride, 0]
-        for i in range(kernel.shape[-1])
-    ]
-    return np.stack(planes, axis=-1)
-
-
 @pytest.mark.parametrize(("patch_size", "strides"), [(4, (2, 2, 1, 1)), (8, (2, 2, 2, 1))])
 def test_it_is_four_convolutions_with_norms_and_a_linear_map(patch_size, strides):
     stem = ConvStem(width=12, patch_size=patch_size, dtype=np.float32)
@@ -36,10 +26,8 @@ def test_it_is_four_convolutions_with_norms_and_a_linear_map(patch_size, strides
     expected = []
     for x in images.astype(np.float64):
         for i, stride in enumerate(strides, start=1):
-            x = padded_convolution(params[f"conv_{i}"]["kernel"], x, stride)
-            norm, known = params[f"norm_{i}"], stats[f"norm_{i}"]
-            x = (x - known["mean"]) / np.sqrt(known["var"] + 1e-5) * norm["scale"] + norm["bias"]
-            x = np.maximum(x, 0)
+            x = conv(params[f"conv_{i}"], x, stride)
+            x = np.maximum(norm(params[f"norm_{i}"], stats[f"norm_{i}"], x), 0)
         expected.append(x @ params["projection"]["kernel"] + params["projection"]["bias"])
     assert [x["kernel"].shape[-1] for x in list(params.values())[:4]] == [2, 4, 8, 16]
     found = np.asarray(stem.apply(variables, images, is_training=False))

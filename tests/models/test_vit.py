@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.special import erf, softmax
+from numpy_vit import logits_of
 
 from jaxcmp.models import ViT
 
@@ -24,46 +24,8 @@ def images():
     return np.random.default_rng(1).standard_normal((3, 8, 8, 3), np.float32)
 
 
-def reference(params, images):
-    """A pre-norm ViT as its paper defines it, one image and one head at a time, in float64."""
-    params = jax.tree.map(lambda x: np.asarray(x, np.float64), params)
-
-    def dense(p, x):
-        return x @ p["kernel"] + p["bias"]
-
-    def layer_norm(p, x):
-        mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
-        return (x - mean) / np.sqrt(variance + 1e-6) * p["scale"] + p["bias"]
-
-    def attend(p, x):
-        query, key, value = np.split(dense(p["qkv"], x), 3, axis=-1)
-        heads = []
-        for head in range(3):
-            part = slice(4 * head, 4 * head + 4)
-            weights = softmax(query[:, part] @ key[:, part].T / np.sqrt(4), axis=-1)
-            heads.append(weights @ value[:, part])
-        return dense(p["projection"], np.concatenate(heads, axis=-1))
-
-    def mlp(p, x):
-        hidden = dense(p["expand"], x)
-        return dense(p["contract"], 0.5 * hidden * (1 + erf(hidden / np.sqrt(2))))
-
-    logits = []
-    for image in images.astype(np.float64):
-        patches = [image[i : i + 4, j : j + 4].ravel() for i in (0, 4) for j in (0, 4)]
-        kernel = params["patch_embedding"]["kernel"].reshape(-1, 12)
-        tokens = np.stack(patches) @ kernel + params["patch_embedding"]["bias"]
-        x = np.concatenate([params["cls"][0], tokens]) + params["positions"][0]
-        for name in ("block_0", "block_1"):
-            block = params[name]
-            x = x + attend(block["attention"], layer_norm(block["attention_norm"], x))
-            x = x + mlp(block["mlp"], layer_norm(block["mlp_norm"], x))
-        logits.append(dense(params["head"], layer_norm(params["norm"], x[0])))
-    return np.stack(logits)
-
-
 def test_logits_are_those_of_the_definition(variables, images):
-    expected = reference(variables["params"], images)
+    expected = logits_of(SMALL, variables["params"], images)
     np.testing.assert_allclose(jax.jit(SMALL.apply)(variables, images), expected, atol=2e-4)
 
 
@@ -71,7 +33,7 @@ def test_bfloat16_stays_near_float32_and_gives_float32(variables, images):
     half = SMALL.clone(dtype=jnp.bfloat16)
     logits = jax.jit(half.apply)(variables, images)
     assert logits.dtype == jnp.float32
-    expected = reference(variables["params"], images)
+    expected = logits_of(SMALL, variables["params"], images)
     assert np.corrcoef(logits.ravel(), expected.ravel())[0, 1] > 0.99
     shapes = jax.eval_shape(half.init, jax.random.key(0), images)
     assert {leaf.dtype for leaf in jax.tree.leaves(shapes)} == {jnp.dtype("float32")}

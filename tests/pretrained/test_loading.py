@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import trials
 from sample_weights import (
     LAYOUTS,
     VIT,
@@ -15,7 +16,6 @@ from sample_weights import (
     random_variables,
     write,
 )
-from trials import PLAIN
 
 from jaxcmp.augment import Augment
 from jaxcmp.errors import CommandError, JaxcmpError
@@ -33,7 +33,7 @@ def train_step(**options):
         model=VIT,
         optimizer=make_optimizer("sgd", **sgd),
         schedule=optax.constant_schedule(0.1),
-        augment=Augment(num_classes=VIT.num_classes, mean=mean, std=std, **PLAIN),
+        augment=Augment(VIT.num_classes, mean, std, trials.options()),
         mixing_steps=0,
         steps_per_epoch=1,
         **options,

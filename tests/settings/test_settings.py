@@ -8,7 +8,6 @@ import pytest
 from jaxcmp.settings import Role, Section
 from jaxcmp.settings.configuration import settings_of
 from jaxcmp.settings.keys import KEYS, NEUTRAL, keys, with_role
-from jaxcmp.settings.section import key as setting
 
 
 @pytest.mark.parametrize("variant", ["", "digits", "cpu", "strong"])
@@ -25,11 +24,11 @@ def test_settings_stay_the_same_when_they_are_read_again():
 
 
 class Low(Section, frozen=True, tag_field="name", tag="low"):
-    size: Annotated[int, setting(Role.MODEL, "A size.", ge=1)] = 1
+    size: Annotated[int, Role.MODEL("A size.", ge=1)] = 1
 
 
 class High(Section, frozen=True, tag_field="name", tag="high"):
-    size: Annotated[int, setting(Role.MODEL, "A size.", ge=2)] = 2
+    size: Annotated[int, Role.MODEL("A size.", ge=2)] = 2
 
 
 class Either(Section, frozen=True):

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import sample_runs
+from sample_files import change_json
 
 from jaxcmp.study.folder import Entry, Progress, State
 from jaxcmp.study.overview import (
@@ -72,8 +73,7 @@ def finished(workdir, folder, *, step_seconds, seconds):
         ("cost.json", {"step_seconds": {"median": step_seconds, "p95": 1, "num_samples": 3}}),
         ("environment.json", {"end": f"2026-01-01T00:{seconds // 60:02}:{seconds % 60:02}+00:00"}),
     ):
-        stored = json.loads((path / name).read_text())
-        (path / name).write_text(json.dumps(stored | changes))
+        change_json(path / name, lambda stored, new=changes: stored.update(new))
     return Entry(folder, "vit", 500, 1)
 
 
@@ -95,8 +95,7 @@ def test_time_grows_with_steps_beside_what_every_run_of_the_arm_takes(tmp_path):
 def test_a_run_that_was_interrupted_has_taken_its_steps_and_a_damaged_one_is_no_ground(tmp_path):
     entry = finished(tmp_path, "a/0", step_seconds=0.1, seconds=60)
     environment = tmp_path / "a/0/environment.json"
-    stored = json.loads(environment.read_text())
-    environment.write_text(json.dumps(stored | {"earlier": [stored]}))
+    change_json(environment, lambda stored: stored.update(earlier=[dict(stored)]))
     steps = json.loads((tmp_path / "a/0/result.json").read_text())["steps"]
     (cost,) = estimate(tmp_path, [entry])
     assert cost is not None and cost.seconds == pytest.approx(0.1 * steps)
