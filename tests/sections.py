@@ -120,7 +120,7 @@ def without_source(section: Found) -> Iterator[str]:
 
 
 def console_text(shown: RenderableType, width: int) -> str:
-    """What a console of this width prints."""
+    """Returns the text that a console of this width prints."""
     file = io.StringIO()
     PlainConsole(file=file, width=width).print(shown)
     return file.getvalue()

@@ -153,7 +153,10 @@ def filtered(kind: str, radius: int) -> Change:
 
     The radius is in cycles per image.
     """
-    keep = lambda x, _: keep_frequencies(x, band(kind, radius, *x.shape[1:3]))  # noqa: E731
+
+    def keep(images: Array, _: Array) -> Array:
+        return keep_frequencies(images, band(kind, radius, *images.shape[1:3]))
+
     return Change(kind, radius, keep)
 
 

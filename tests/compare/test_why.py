@@ -38,7 +38,7 @@ def answer(group):
 
 
 def inspections(group, name):
-    """What was found of each seed, straight from the files."""
+    """Returns the inspection of each seed, as its file has it."""
     return [read_inspection(each.run.folder) or {} for each in arm_named(group, name).outcomes]
 
 
