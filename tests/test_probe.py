@@ -158,6 +158,7 @@ def test_weights_of_a_run_are_the_ones_it_is_evaluated_with(unbroken):
 def test_arrays_that_weights_may_lack_keep_the_numbers_of_the_seed(unbroken):
     config = small("vit", **{"init.path": str(unbroken)})
     whole = experiment.read_weights(config)
+    assert whole is not None
     arrays = {name: array for name, array in whole.arrays.items() if name != "params/positions"}
     source = dataclasses.replace(whole, arrays=arrays, allow_missing=("positions",))
     prepared = experiment.prepare(config)
