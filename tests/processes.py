@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +17,6 @@ from jaxcmp.runs import read_run
 ROOT = Path(__file__).parent.parent
 # Wall-clock figures; everything else must repeat to the bit.
 TIMES = ("images_per_second", "seconds")
-# What one process has compiled, the next of the same session need not.
-COMPILED = tempfile.TemporaryDirectory(prefix="jaxcmp-compiled-")
 TINY = (
     "--config=configs/vit.py:digits",
     "--config.num_epochs=4",
@@ -46,14 +43,10 @@ TINY_RESNET = (
 
 
 def environment(*, num_devices: int = 1, **extra: str) -> dict[str, str]:
-    """Returns a user's environment with quick compilation and that many devices."""
-    flags = f"--xla_force_host_platform_device_count={num_devices}"
-    quick = {
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        "JAX_COMPILATION_CACHE_DIR": COMPILED.name,
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
-    return os.environ | quick | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags} | extra
+    """Returns the tests' environment with that many devices."""
+    return (
+        os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={num_devices}"} | extra
+    )
 
 
 def start(*arguments: str, module: str = "jaxcmp.main", **options) -> subprocess.Popen:

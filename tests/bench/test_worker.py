@@ -33,8 +33,6 @@ def test_a_side_that_ends_while_it_is_asked_is_an_error():
 
 
 def test_the_second_start_of_a_pair_finds_what_the_first_compiled(monkeypatch):
-    # These programs compile too quickly to be kept otherwise.
-    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     kept = []
 
     def counted(arguments, cache):

@@ -245,8 +245,6 @@ def test_the_widely_printed_example_of_the_step_down_correction_is_reproduced():
     assert corrected([0.0004, None, 0.03]) == [pytest.approx(0.0008), None, 0.03]
 
 
-# Statsmodels collects garbage at each call, which takes a tenth of a second.
-@settings(max_examples=10, deadline=None)
 @given(probabilities)
 def test_a_corrected_p_value_is_the_worst_that_any_set_of_hypotheses_with_it_gives(p_values):
     # The closure principle of Marcus et al. 1976 with Bonferroni for each set, which Holm proves

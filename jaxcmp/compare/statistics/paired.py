@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from jaxcmp.compare.statistics.means import (
@@ -135,11 +134,15 @@ def holm(found: Sequence[Estimate]) -> list[Estimate]:
     """Corrects the p values that are known, so that the chance of any false alarm holds.
 
     They stay in [0, 1]; none becomes smaller. One that is not known stays None and makes the others
-    no larger. Source: Holm 1979.
+    no larger. Source: Holm 1979. Statsmodels' own collects all
+    garbage at every call: a tenth of a second, 15 times a report and more.
     """
     known = [each.p_value for each in found if each.p_value is not None]
-    corrected = np.asarray(multipletests(known, method="holm")[1] if known else [], np.float64)
-    p_values = iter(corrected.tolist())
+    ascending = np.argsort(known)
+    factors = np.arange(len(known), 0, -1)
+    corrected = np.empty(len(known))
+    corrected[ascending] = np.maximum.accumulate(np.take(known, ascending) * factors)
+    p_values = iter(np.minimum(corrected, 1.0).tolist())
     return [
         each if each.p_value is None else dataclasses.replace(each, p_value=next(p_values))
         for each in found
