@@ -1,6 +1,7 @@
 """Layouts: how the arrays of our models are named and shaped in files of weights."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
@@ -90,15 +91,19 @@ class Layout:
     is_flax: bool = False
     written_as: str = ""
 
-    @property
+    @functools.cached_property
     def signs(self) -> tuple[str, ...]:
         """Names by which a file is recognised: one of the first two, and as many as possible."""
         return tuple(self.their_name(path) for path in SIGNS[self.model_name])
 
     def their_name(self, path: str) -> str:
         """Their name of one of our parameters of any such model, the first of several."""
-        entries = self.entries(MODELS[self.model_name]())
-        return next(entry.theirs[0] for entry in entries if entry.ours == f"params/{path}")
+        return self._their_names[f"params/{path}"]
+
+    @functools.cached_property
+    def _their_names(self) -> dict[str, str]:
+        """Their names of our default model's arrays."""
+        return {each.ours: each.theirs[0] for each in self.entries(MODELS[self.model_name]())}
 
     def entries(self, model: Model) -> list[Entry]:
         """The table of all arrays of a model, block after block."""
