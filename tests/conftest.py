@@ -34,3 +34,9 @@ def unbroken(tmp_path_factory):
     out = processes.train(folder)
     assert "epoch 4/4" in out
     return folder
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the tests that wait first, where the cores have other work to do meanwhile."""
+    waiting = ("test_slurm.py", "test_distributed.py", "test_study.py", "test_engine.py")
+    items.sort(key=lambda item: item.path.name not in waiting)

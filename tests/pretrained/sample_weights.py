@@ -1,6 +1,5 @@
 """Small models with random variables, and files of them in the published names."""
 
-import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,6 @@ RESNET = models.ResNet(image_size=8, stage_widths=(4, 6), stage_depths=(1, 2), n
 LAYOUTS = {"vit_npz": VIT, "timm_vit": VIT, "torch_resnet": RESNET}
 
 
-@functools.cache
 def shapes_of(model: Model, num_channels: int = 3) -> dict[str, Any]:
     """ShapeDtypeStructs of the model's variables."""
     images = jnp.zeros((1, model.image_size, model.image_size, num_channels))

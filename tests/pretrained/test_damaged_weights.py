@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
-from sample_weights import VIT, load, published
+from sample_weights import VIT, load, published, shapes_of
 
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.pretrained import read
@@ -27,13 +27,14 @@ def npz(arrays):
     return buffer.getvalue()
 
 
+SHAPES = shapes_of(VIT)
 SOUND = {".npz": npz(ARRAYS), ".safetensors": save(ARRAYS)}
 
 
 def loads_or_is_refused_in_a_line(path, content):
     path.write_bytes(content)
     try:
-        load(path, VIT)
+        load(path, VIT, SHAPES)
     except JaxcmpError as error:
         assert "\n" not in str(error) and str(path) in str(error)
         return str(error)
