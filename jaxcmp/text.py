@@ -31,7 +31,9 @@ def say(
 ) -> None:
     """Prints a line, or with `is_several` several, with invisible characters escaped."""
     keep = "\n" if is_several else ""
-    print(printable(line, keep=keep), file=sys.stderr if to_stderr else sys.stdout, flush=flush)
+    # Written with its end at once, so that lines of other threads come before or after it.
+    text = printable(line, keep=keep) + "\n"
+    print(text, end="", file=sys.stderr if to_stderr else sys.stdout, flush=flush)
 
 
 class PlainConsole(Console):

@@ -37,6 +37,6 @@ def unbroken(tmp_path_factory):
 
 
 def pytest_collection_modifyitems(items):
-    """Puts the tests that wait first, where the cores have other work to do meanwhile."""
-    waiting = ("test_slurm.py", "test_distributed.py", "test_study.py", "test_engine.py")
-    items.sort(key=lambda item: item.path.name not in waiting)
+    """Puts the longest files first, so that no process ends long after the others."""
+    longest = ("test_slurm.py", "test_distributed.py", "test_study.py", "test_train.py")
+    items.sort(key=lambda item: item.path.name not in longest)

@@ -39,6 +39,7 @@ FAILURE_KEY, END_BARRIER = "jaxcmp/failure", "jaxcmp/end"
 
 _is_ending = threading.Event()
 _exit_code = 0
+_last_line = ""
 _watch = threading.Thread(target=lambda: _end_with_others(), name="failures", daemon=True)
 
 
@@ -122,8 +123,8 @@ def _has_failed() -> bool:
 
 @ctypes.CFUNCTYPE(None, ctypes.c_int)
 def _handle_abort(_: int) -> None:
-    if not _is_ending.is_set():
-        os.write(2, f"jaxcmp: {ABORTED}\n".encode())
+    # Said again if need be: JAX's own lines would hide it.
+    os.write(2, (_last_line if _is_ending.is_set() else f"jaxcmp: {ABORTED}\n").encode())
     os._exit(_exit_code if _is_ending.is_set() else Interrupted.exit_code)
 
 
@@ -148,6 +149,8 @@ def _end(exit_code: int) -> None:
 
 
 def _say(line: str) -> None:
+    global _last_line
+    _last_line = f"jaxcmp: {line}\n"
     say(f"jaxcmp: {line}", to_stderr=True, flush=True)
 
 
