@@ -249,7 +249,7 @@ def test_a_phone_shows_the_name_and_the_column_that_decides_and_says_which_table
     assert seen["Accuracy and cost"] == ["", "resnet to vit", "●resnet", "■vit"]
     assert {"class", "gap, points", "p, Holm"} <= set(seen["resnet minus vit, by class"])
     assert "p, McNemar" in seen["resnet and vit, run by run"]
-    assert "seconds to vit" in seen["Multiply-adds beside seconds"]
+    assert "seconds, relative to vit" in seen["Multiply-adds beside seconds"]
 
 
 def test_an_interval_stays_on_one_line_on_a_desktop(visit, of_two_arms):

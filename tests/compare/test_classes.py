@@ -151,7 +151,10 @@ def test_one_class_only_is_a_table_of_one(pair):
     section = classes_section(group)
     assert sections.heatmap(sections.figure(section, "confusion"), "vit").values == [[100]]
     assert sections.table(section, "Confused most").rows == []
-    assert "Of 1 class, resnet and vit differ in none by more" in sections.texts(section)
+    assert (
+        "Of 1 class of 3 test images each, resnet and vit differ in none by more"
+        in sections.texts(section)
+    )
 
 
 def test_two_classes_of_one_name_stay_two(pair):

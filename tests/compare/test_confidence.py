@@ -73,6 +73,12 @@ def test_scores_are_means_over_seeds_of_their_definitions(group, section):
         assert row["NLL"].interval is None and row["NLL"].text == f"{first} and {second}"
 
 
+def test_without_held_out_images_the_table_has_no_temperatures(without):
+    table = sections.table(confidence_section(without), TITLE)
+    assert [column.label for column in table.columns] == ["Arm", "NLL", "Brier", ECE]
+    assert all(len(row) == 4 for row in table.rows)
+
+
 def test_the_calibration_error_has_a_bootstrap_interval_that_repeats(group, section):
     for arm in group.arms:
         cell = sections.row(sections.table(section, TITLE), arm.name)[ECE]

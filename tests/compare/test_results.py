@@ -141,7 +141,8 @@ def test_what_a_run_has_not_recorded_is_left_out_of_mean_and_sources(two):
 def test_the_facts_are_the_accuracies_and_the_ratios_of_two_arms(uneven):
     resnet, vit, work, time = facts(uneven)
     assert resnet.text == cell(uneven, "Test accuracy, last epoch", "resnet").text
-    assert resnet.label == "resnet, test accuracy, 3 seeds"
+    assert resnet.label == "resnet, test accuracy, mean of 3 seeds, 95 % interval"
+    assert vit.label == "vit, test accuracy, 2 seeds"
     assert (resnet.arm, vit.arm) == (0, 1)
     adds = [arm.outcomes[0].multiply_adds for arm in uneven.arms]
     assert work.text == f"{adds[0] / adds[1]:.2f}×"

@@ -130,7 +130,8 @@ def test_places_are_not_compared_where_an_arm_hardly_recognises_the_small_images
     low = inspect_group(tmp_path / "low", {"resnet": RESNET, "vit": VIT | {"place": 0.25}})
     answer, text = why_section(low), sections.texts(why_section(low))
     centre = np.mean(shares(low, "vit", "places", "place", 24))
-    assert f"and vit in {centre:.1f} %, which is near chance (20.0 %) for vit: what the" in text
+    near = "That is near chance for vit, as the largest class has 20.0 % of the images: the effect"
+    assert f"and vit in {centre:.1f} %. {near}" in text
     assert "standard deviation over 49 places" not in text
     figure = sections.figure(answer, "why-places")
     assert "near chance, as that of vit: above the share of the largest class" in figure.caption

@@ -110,6 +110,15 @@ def test_a_sentence_says_whether_counts_and_seconds_rank_alike(group, vit, work,
     )
 
 
+def test_the_arm_that_others_are_compared_with_has_a_ratio_of_one_without_an_interval(group):
+    seconds = {"vit": [0.19, 0.2, 0.21], "resnet": [0.1, 0.101, 0.102]}
+    table = sections.table(work_section(with_steps(group, seconds)), "beside seconds")
+    cells = {arm: sections.row(table, arm)["seconds, relative to vit"] for arm in seconds}
+    assert (cells["vit"].text, cells["vit"].interval) == ("1.00×", None)
+    low, high = cells["resnet"].interval or (0, 0)
+    assert low < (cells["resnet"].value or 0) < high < 1
+
+
 @pytest.mark.parametrize(
     ("device_of", "has_mean"),
     [
@@ -124,7 +133,7 @@ def test_times_on_several_devices_are_not_compared(group, device_of, has_mean):
     answer = work_section(other)
     assert not answer.findings
     row = sections.row(sections.table(answer, "beside seconds"), "resnet")
-    assert row["seconds to vit"].text == "–"
+    assert row["seconds, relative to vit"].text == "–"
     assert (row["Training step per image, ms"].value is not None) == has_mean
 
 

@@ -102,9 +102,12 @@ def _sentence(group: Group, leader: Arm, other: Arm, gaps: Mapping[int, Estimate
             )
     if parts:
         return f"{'; '.join(parts)}."
+    sizes = np.bincount(group.labels)[list(gaps)]
+    few, many = (f"{size:,}" for size in (sizes.min(), sizes.max()))
+    images = few if few == many else f"{few} to {many}"
     return (
-        f"Of {num}, {leader.name} and {other.name} differ in none by more than the choice of test "
-        "images alone explains."
+        f"Of {num} of {images} test images each, {leader.name} and {other.name} differ in none by "
+        "more than the choice of images alone explains."
     )
 
 

@@ -41,10 +41,11 @@ def confidence_section(group: Group) -> Answer:
     known = [(arm, _temperatures(arm)) for arm in group.arms]
     shown = [(arm, arm.name, []) for arm in group.arms]
     shown += [(arm, f"{arm.name}, temperature-scaled", found) for arm, found in known if found]
-    rows = [_row(group, *each) for each in shown]
-    panels = [_panel(group, *each) for each in shown]
     headings = columns.of_words("Arm")
-    headings += columns.of_numbers("NLL", "Brier", "ECE, % [95 % interval]", "temperature")
+    headings += columns.of_numbers("NLL", "Brier", "ECE, % [95 % interval]")
+    headings += columns.of_numbers("temperature") if len(shown) > len(known) else []
+    rows = [_row(group, *each)[: len(headings)] for each in shown]
+    panels = [_panel(group, *each) for each in shown]
     table = Table("Calibration on the test images", headings, rows, NOTE)
     blocks: list[Block] = [_diagram(panels), table]
     is_many, more = len(panels) > MAX_PANELS, []

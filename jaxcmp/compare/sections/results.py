@@ -54,9 +54,8 @@ PAIRS_NOTE = (
     "for these trained models."
 )
 TRADEOFF_NOTE = (
-    "✓ marks the better value; none of accuracy, time and memory where seeds alone can explain the "
-    "difference, or too few tell. ± is half of a 95 % interval over seeds; brackets hold a whole "
-    "one."
+    "✓ marks the better value; of accuracy, time and memory only if the difference is more than "
+    "seeds alone explain. ± is half of a 95 % interval over seeds; brackets hold a whole one."
 )
 
 
@@ -106,7 +105,8 @@ def facts(group: Group) -> list[Fact]:
     for arm in group.arms:
         cell = columns.accuracy(arm)
         num = count(len(arm.outcomes), "seed")
-        found.append(Fact(cell.text, f"{arm.name}, test accuracy, {num}", arm.index))
+        kind = f"mean of {num}, 95 % interval" if cell.interval else num
+        found.append(Fact(cell.text, f"{arm.name}, test accuracy, {kind}", arm.index))
     pair = group.of_main_pair(group.pairs)
     if pair and len(group.arms) <= MAX_FACTS:
         one, two = pair

@@ -30,8 +30,11 @@ NOTE = (
     "Mean over seeds with its 95 % t-interval; of fewer than three seeds, each is shown. Gaps in "
     "the text are on the same images, with Welch's interval over seeds, each of its question "
     "alone; Holm's correction of p is over the questions. Untrained: random weights, drawn with "
-    "the seed of each run, even if the run began with pretrained ones. Such a model gives nearly "
-    "all images one answer, and so keeps it: keeping answers is a merit only beside being right."
+    "the seed of each run, even if the run began with pretrained ones. Keeping answers is a merit "
+    "only beside being right."
+)
+NO_CAUSE = (
+    "How the arms differ here is a hint at the cause of the gap in accuracy, and no proof of it."
 )
 FOLDED = "corruptions, attention, positions, layers"
 # A convolutional stem takes the place of the patches and of one block, and makes another arm.
@@ -50,7 +53,7 @@ def why_section(group: Group) -> Answer:
     gaps = [gap for each in by_pair for gap in each]
     seeds = ", ".join(f"{len(each.inspections)} of {each.arm.name}" for each in arms)
     images = f"the same {arms[0].num_images:,} test images, after the last epoch; seeds: {seeds}."
-    blocks: list[Block] = [*texts(*stem), *notes(f"All on {images}")]
+    blocks: list[Block] = [*texts(*stem), *notes(f"All on {images} {NO_CAUSE}")]
     details: list[Block] = []
     for question in questions:
         own = [gap for gap in gaps if gap.question is question]

@@ -17,7 +17,10 @@ from jaxcmp.compare.statistics.paired import holm
 # Of fewer classes a rank correlation is no hint.
 MIN_CLASSES = 4
 ANSWERS, ACCURACY = Axis("answers kept, %"), Axis("accuracy, %")
-UNTRAINED = "Dashed: the same models untrained."
+UNTRAINED = (
+    "Dashed: the same models untrained, which give most images one answer, whatever is done "
+    "to them."
+)
 FLOOR = 0.25
 # The values of an arm at a place, one a seed, in percent.
 Values = Callable[[InspectedArm, int, State], list[float]]
@@ -111,8 +114,9 @@ def _near_chance(first: InspectedArm, second: InspectedArm) -> str:
     one, two = (f"{centre_accuracy(each):.1f} %" for each in (first, second))
     return (
         f"Pasted smaller at the centre, {first.arm.name} is right in {one} of cases and "
-        f"{second.arm.name} in {two}, which is near chance ({first.chance:.1f} %) for "
-        f"{' and '.join(low)}: what the place of an image changes cannot be compared."
+        f"{second.arm.name} in {two}. That is near chance for {' and '.join(low)}, as the largest "
+        f"class has {first.chance:.1f} % of the images: the effect of an image's place cannot be "
+        "compared."
     )
 
 

@@ -162,7 +162,8 @@ def _work(arm: Arm) -> int:
 def _time_table(arms: Sequence[Arm], base: Arm) -> Table:
     # Ratios come early: on a phone the last columns are out of sight.
     headings = columns.of_words("Arm")
-    headings += columns.of_numbers(f"multiply-adds to {base.name}", f"seconds to {base.name}")
+    relative = f"relative to {base.name}"
+    headings += columns.of_numbers(f"multiply-adds, {relative}", f"seconds, {relative}")
     headings += columns.of_numbers("Multiply-adds per image, forward")
     headings += columns.of_numbers("Training step per image, ms", "n", "Batch")
     headings += columns.of_words("Device")
@@ -178,11 +179,14 @@ def _time_table(arms: Sequence[Arm], base: Arm) -> Table:
         digits = max(0, 2 - math.floor(math.log10(sum(times) / len(times)))) if times else 0
         step = cells.mean(times, measured, digits=digits)
         share = _work(arm) / _work(base)
+        seconds = cells.estimated(ratio, measured, unit="×") if ratio else Cell("–")
+        if arm is base and ratio:
+            seconds = cells.number(1.0, "1.00×", measured)
         rows.append(
             [
                 columns.name(arm),
                 cells.number(share, f"{share:.2f}×", arm.runs),
-                cells.estimated(ratio, measured, unit="×") if ratio else Cell("–"),
+                seconds,
                 cells.count(_work(arm), arm.runs),
                 step if len(devices) == 1 else Cell("on several devices", runs=measured),
                 cells.count(len(times), measured),
