@@ -111,7 +111,10 @@ def test_a_sentence_says_whether_counts_and_seconds_rank_alike(group, vit, work,
 
 
 def test_the_arm_that_others_are_compared_with_has_a_ratio_of_one_without_an_interval(group):
-    seconds = {"vit": [0.19, 0.2, 0.21], "resnet": [0.1, 0.101, 0.102]}
+    seconds: dict[str, list[float | None]] = {
+        "vit": [0.19, 0.2, 0.21],
+        "resnet": [0.1, 0.101, 0.102],
+    }
     table = sections.table(work_section(with_steps(group, seconds)), "beside seconds")
     cells = {arm: sections.row(table, arm)["seconds, relative to vit"] for arm in seconds}
     assert (cells["vit"].text, cells["vit"].interval) == ("1.00×", None)
