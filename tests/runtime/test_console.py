@@ -3,24 +3,23 @@
 import json
 
 import processes
-import pytest
 
 from jaxcmp.runs import read_run
 
 SHORT = (*processes.TINY_RESNET, "--config.num_epochs=1")
 
 
-@pytest.mark.parametrize("value", ["1", "true"])
-def test_float64_is_refused_with_a_line_and_the_run_is_the_same(tmp_path, value):
-    losses = []
-    for name, extra in (("plain", {}), ("wide", {"JAX_ENABLE_X64": value})):
-        code, _, err = processes.run(*SHORT, f"--workdir={tmp_path / name}", **extra)
+def test_float64_is_refused_with_a_line_and_the_run_is_the_same(tmp_path):
+    losses = set()
+    for value in ("", "1", "true"):
+        extra = {"JAX_ENABLE_X64": value} if value else {}
+        code, _, err = processes.run(*SHORT, f"--workdir={tmp_path / f'run{value}'}", **extra)
         assert code == 0, err
         assert err.count("jaxcmp computes in float32\n") == len(extra)
-        result = read_run(tmp_path / name).result
+        result = read_run(tmp_path / f"run{value}").result
         assert result is not None
-        losses.append(result["test_loss"])
-    assert losses[0] == losses[1]
+        losses.add(result["test_loss"])
+    assert len(losses) == 1
 
 
 def test_characters_that_a_terminal_cannot_show_are_escaped(tmp_path):
