@@ -9,7 +9,7 @@ import processes
 import pytest
 import test_architecture
 
-from jaxcmp.runtime.entry_points import MODULES
+from jaxcmp.runtime.entry_points import MODULES, NEW_OBJECTS
 
 
 def run(*words):
@@ -27,6 +27,19 @@ def test_the_list_of_commands_is_complete():
         if "__name__ == '__main__'" in ast.unparse(test_architecture.TREES[path])
     }
     assert names == {*MODULES, "__main__"}
+
+
+def test_commands_alone_look_for_garbage_less_often():
+    code = "import gc; {}; print(gc.get_threshold()[0])"
+    before, library, command = (
+        run("-c", code.format(each)).stdout.splitlines()[-1]
+        for each in (
+            "pass",
+            "import jaxcmp",
+            "from jaxcmp.runtime import entry_points; entry_points.start(['--help'])",
+        )
+    )
+    assert before == library and command == str(NEW_OBJECTS)
 
 
 @pytest.mark.parametrize(

@@ -134,8 +134,8 @@ def holm(found: Sequence[Estimate]) -> list[Estimate]:
     """Corrects the p values that are known, so that the chance of any false alarm holds.
 
     They stay in [0, 1]; none becomes smaller. One that is not known stays None and makes the others
-    no larger. Source: Holm 1979. Statsmodels' own collects all
-    garbage at every call: a tenth of a second, 15 times a report and more.
+    no larger. Source: Holm 1979. Statsmodels' own collects all garbage at every call: a tenth of a
+    second, 15 times a report and more.
     """
     known = [each.p_value for each in found if each.p_value is not None]
     ascending = np.argsort(known)
