@@ -300,6 +300,7 @@ def test_the_workdir_may_begin_with_the_home_folder(tmp_path):
     ("given", "names"),
     [
         ((), ("0", "1", "4")),
+        (("--config.model.num_classes=3",), ("0", "1", "4")),
         (("--config.model.num_classes=5",), ("0", "1", "4", "class 3", "class 4")),
     ],
 )
