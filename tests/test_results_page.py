@@ -2,7 +2,9 @@
 
 import json
 import re
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -110,6 +112,22 @@ def test_every_run_is_in_its_report(report, study):
         made = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         num = len(list(runs.glob("*/*/result.json")))
         assert made["left_out"] == [] and len(made["runs"]) == num > 8
+
+
+def stored(runs: Path, file: str) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in runs.rglob(file)]
+
+
+def test_the_study_took_the_minutes_and_steps_that_its_runs_say():
+    spans = sorted((run["start"], run["end"]) for run in stored(STUDY, "environment.json"))
+    seconds, done = 0.0, datetime.fromisoformat(spans[0][0])
+    for start, end in ((datetime.fromisoformat(one) for one in span) for span in spans):
+        seconds += max((end - max(start, done)).total_seconds(), 0)
+        done = max(end, done)
+    assert f"were under way for {seconds / 60:.0f} minutes" in PAGE
+    for arm, images in (("vit-0.05-equal-steps", "2,250"), ("vit", "45,000")):
+        (steps,) = {run["steps"] for run in stored(STUDY / arm, "result.json")}
+        assert f"in {steps} steps with {images}" in " ".join(PAGE.split())
 
 
 def places_in(drawing: Path) -> list[float]:
