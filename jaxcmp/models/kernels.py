@@ -84,29 +84,49 @@ conv.defvjp(lambda x, kernel, *static: (conv(x, kernel, *static), (x, kernel)), 
 def attend(qkv: Array, num_heads: int) -> Array:
     """Computes `layers.attend`."""
     cpu = partial(_cpu_attend, num_heads=num_heads)
-    plain = partial(layers.attend, num_heads=num_heads, scores_of=dot_products)
+    plain = partial(layers.attend, num_heads=num_heads, attend_heads=attend_heads)
     return lax.platform_dependent(qkv, cpu=cpu, default=plain)
 
 
 @jax.custom_vjp
-def dot_products(query: Array, key: Array) -> Array:
-    """Computes `layers.dot_products`.
+def attend_heads(query: Array, key: Array, value: Array) -> Array:
+    """Computes `layers.attend_heads`, and keeps of the scores the weights alone.
 
-    Their gradient is brought to the compute type before it is multiplied. JAX's own rule brings the
-    operands to float32 instead, and multiplies in float32.
+    JAX's own rules keep the scores for the gradient as well, bring operands of 16 bits to float32
+    before they multiply them, and return gradients that are transposed afterwards.
     """
-    return layers.dot_products(query, key)
+    return _attend_heads_forward(query, key, value)[0]
 
 
-def _dot_product_gradients(operands: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
-    query, key = operands
-    grad = grad.astype(query.dtype)
-    return jnp.einsum("bhqk,bhkd->bhqd", grad, key), jnp.einsum("bhqk,bhqd->bhkd", grad, query)
+def _attend_heads_forward(query: Array, key: Array, value: Array) -> tuple[Array, tuple]:
+    weights = layers.weigh(query, key)
+    return jnp.matmul(weights, value), (query, key, value, weights)
 
 
-dot_products.defvjp(
-    lambda query, key: (dot_products(query, key), (query, key)), _dot_product_gradients
-)
+def _attend_heads_gradients(
+    residuals: tuple[Array, Array, Array, Array], dy: Array
+) -> tuple[Array, Array, Array]:
+    query, key, value, weights = residuals
+    wide = weights.astype(jnp.float32)
+    change = wide * _product_of_heads(dy, value, 3, 3).astype(jnp.float32)
+    d_scores = (change - wide * jnp.sum(change, axis=-1, keepdims=True)).astype(query.dtype)
+    return (
+        _product_of_heads(d_scores, key, 3, 2),
+        _product_of_heads(d_scores, query, 2, 2),
+        _product_of_heads(weights, dy, 2, 2),
+    )
+
+
+def _product_of_heads(a: Array, b: Array, a_axis: int, b_axis: int) -> Array:
+    """Multiplies each head's matrices, summed over these axes: the other axis of `a` comes first.
+
+    An einsum may leave a transposition behind the product.
+    """
+    each_head = (0, 1)
+    return lax.dot_general(a, b, (((a_axis,), (b_axis,)), (each_head, each_head)))
+
+
+attend_heads.defvjp(_attend_heads_forward, _attend_heads_gradients)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))

@@ -26,13 +26,22 @@ class Dense(nn.Dense):
         return y.reshape(*inputs.shape[:-1], self.features)
 
 
-def dot_products(query: Array, key: Array) -> Array:
-    """Scores float32 [batch, heads, queries, keys] of [batch, heads, tokens, width]."""
-    return jnp.einsum("bhqd,bhkd->bhqk", query, key, preferred_element_type=jnp.float32)
+def attend_heads(query: Array, key: Array, value: Array) -> Array:
+    """Returns `value`, mixed for each query by `weigh`; all are [batch, heads, tokens, width]."""
+    return jnp.matmul(weigh(query, key), value)
+
+
+def weigh(query: Array, key: Array) -> Array:
+    """Returns the softmax weights of keys [batch, heads, queries, keys], in the type of `query`."""
+    scores = jnp.einsum("bhqd,bhkd->bhqk", query, key, preferred_element_type=jnp.float32)
+    # The softmax is a reduction: float32 whatever the compute type.
+    return nn.softmax(scores, axis=-1).astype(query.dtype)
 
 
 def attend(
-    qkv: Array, num_heads: int, scores_of: Callable[[Array, Array], Array] = dot_products
+    qkv: Array,
+    num_heads: int,
+    attend_heads: Callable[[Array, Array, Array], Array] = attend_heads,
 ) -> Array:
     """Multi-head attention (Vaswani et al. 2017) of each token to all tokens of its example.
 
@@ -40,10 +49,7 @@ def attend(
     the result is [batch, tokens, width] in its type.
     """
     query, key, value = (as_heads(part, num_heads) for part in jnp.split(qkv, 3, axis=-1))
-    scores = scores_of(query * query.shape[-1] ** -0.5, key)
-    # The softmax is a reduction: float32 whatever the compute type.
-    weights = nn.softmax(scores, axis=-1).astype(qkv.dtype)
-    return as_tokens(jnp.matmul(weights, value))
+    return as_tokens(attend_heads(query * query.shape[-1] ** -0.5, key, value))
 
 
 def as_heads(x: Array, num_heads: int) -> Array:

@@ -155,33 +155,33 @@ def test_large_scores_stay_finite(attend):
     assert np.isfinite(gradient).all()
 
 
-def test_a_gpu_gets_the_plain_form_of_attention():
-    def plain(x):
-        return layers.attend(x, NUM_HEADS, kernels.dot_products)
-
-    shape = (2, TOKENS, 3 * WIDTH)
-    found = lowered(lambda x: kernels.attend(x, NUM_HEADS), shape)
-    for operation in ("dot_general", "transpose", "exponential", "reduce("):
-        assert found.count(operation) == lowered(plain, shape).count(operation) > 0
+def heads(dtype):
+    """Query, key and value of two examples and three heads."""
+    return tuple(normal(i, 2, NUM_HEADS, TOKENS, 4).astype(dtype) for i in range(3))
 
 
-def test_scores_have_the_gradients_of_their_definition():
-    rng = np.random.default_rng(2)
-    query, key = (jnp.asarray(rng.normal(size=(2, 3, 7, 4)), jnp.float32) for _ in range(2))
-    scores, pull = jax.vjp(kernels.dot_products, query, key)
-    weights = rng.normal(size=scores.shape).astype(np.float32)
-    np.testing.assert_allclose(scores, np.einsum("bhqd,bhkd->bhqk", query, key), rtol=1e-5)
-    for found, wanted in zip(
-        pull(jnp.asarray(weights)),
-        (
-            np.einsum("bhqk,bhkd->bhqd", weights, key),
-            np.einsum("bhqk,bhqd->bhkd", weights, query),
-        ),
-        strict=True,
-    ):
-        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
-    half = query.astype(jnp.bfloat16)
-    assert jax.eval_shape(kernels.dot_products, half, half).dtype == jnp.float32
+@TYPES
+def test_heads_attend_as_the_plain_ones_do(dtype):
+    parts = heads(dtype)
+    found = value_and_gradients(kernels.attend_heads, *parts)
+    wide = (part.astype(jnp.float32) for part in parts)
+    exact = value_and_gradients(layers.attend_heads, *wide)
+    assert_close(found, jax.tree.map(lambda x: x.astype(dtype), exact), dtype)
+
+
+def test_a_gpu_keeps_of_the_scores_the_weights_alone():
+    _, pull = jax.vjp(kernels.attend_heads, *heads(jnp.bfloat16))
+    kept = [x for x in jax.tree.leaves(pull) if x.shape == (2, NUM_HEADS, TOKENS, TOKENS)]
+    assert [x.dtype for x in kept] == [jnp.bfloat16]
+
+
+def test_a_gpu_multiplies_for_attention_in_the_compute_type():
+    text = lowered(lambda x: kernels.attend(x, NUM_HEADS), (2, TOKENS, 3 * WIDTH))
+    products = [line for line in text.splitlines() if "stablehlo.dot_general" in line]
+    operands = [line[line.index(" : (") : line.index("->")] for line in products]
+    # Scores and values, and four gradients. No CPU's form is among them.
+    assert len(operands) >= 6
+    assert not any("xf32" in types for types in operands)
 
 
 @TYPES
