@@ -201,7 +201,8 @@ class Runner:
     ) -> None:
         self.train_step, self.steps_per_dispatch = train_step, steps_per_dispatch
         self._has_leftovers = has_leftovers
-        self._compiler_options = cuda.compiler_options(mesh.devices.flat[0].platform)
+        platform = mesh.devices.flat[0].platform
+        self._compiler_options = cuda.compiler_options(platform, cuda.compute_capability())
         # By the number of steps that a dispatch takes.
         self.train_programs: dict[int, Compiled] = {}
         self._eval_program: Compiled | None = None

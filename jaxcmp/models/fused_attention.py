@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-# From Ampere on.
-FIRST_CAPABILITY = (8, 0)
+from jaxcmp.runtime.cuda import AMPERE
+
 TYPES = (jnp.bfloat16, jnp.float16)
 # Elements of 16 bits that the kernel loads at once: tokens and the width of a head come in these.
 MULTIPLE = 8
@@ -17,7 +17,7 @@ MAX_HEAD_WIDTH = 128
 
 def is_possible(capability: tuple[int, int] | None, dtype: Any, head_width: int) -> bool:
     """Returns whether GPUs of this compute capability have the kernel; None is no GPU."""
-    is_new = capability is not None and capability >= FIRST_CAPABILITY
+    is_new = capability is not None and capability >= AMPERE
     fits = head_width % MULTIPLE == 0 and head_width <= MAX_HEAD_WIDTH
     return is_new and fits and jnp.dtype(dtype) in map(jnp.dtype, TYPES)
 

@@ -15,21 +15,27 @@ GRAPH_OPTIONS: dict[str, str | bool] = {
     # 0.12 on, in spite of the list.
     "xla_gpu_enable_dynamic_slice_fusion": False,
 }
+# Channels last is the order of tensor cores, which multiply float32 from Ampere on, as TF32. XLA
+# chooses it for float32 only from Hopper on; before, it would transpose kernels and activations.
+LAYOUT_OPTIONS: dict[str, str | bool] = {"xla_gpu_force_conv_nhwc": True}
+AMPERE = (8, 0)
 
 
-def compiler_options(platform: str) -> dict[str, str | bool]:
+def compiler_options(
+    platform: str, capability: tuple[int, int] | None = None
+) -> dict[str, str | bool]:
     """Returns the options with which a GPU runs a whole step as one CUDA graph.
 
     The host then launches a step once, and not kernel by kernel. An option that the environment's
     XLA_FLAGS name is left to them. `platform` is JAX's name, as of a device; other platforms have
-    no options.
+    no options. `capability` is the lowest of all GPUs.
     """
     if platform != "gpu":
         return {}
+    has_tensor_floats = capability is not None and capability >= AMPERE
+    options = GRAPH_OPTIONS | (LAYOUT_OPTIONS if has_tensor_floats else {})
     flags = os.environ.get("XLA_FLAGS", "")
-    return {
-        name: value for name, value in GRAPH_OPTIONS.items() if not re.search(rf"--{name}\b", flags)
-    }
+    return {name: value for name, value in options.items() if not re.search(rf"--{name}\b", flags)}
 
 
 def compute_capability() -> tuple[int, int] | None:

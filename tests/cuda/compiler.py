@@ -70,7 +70,8 @@ def compile_for(
     )
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as dump, described_to_jax(gpu):
-        options = OPTIONS | cuda.compiler_options("gpu") | {"xla_dump_to": dump}
+        chosen = cuda.compiler_options("gpu", gpu.capability)
+        options = OPTIONS | chosen | {"xla_dump_to": dump}
         try:
             traced = jax.jit(function, donate_argnums=donated).trace(*shapes)
             # Lowered for CUDA alone, so that platform_dependent leaves nothing of other platforms.

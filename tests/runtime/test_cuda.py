@@ -14,6 +14,20 @@ def test_a_gpu_takes_convolutions_into_its_graphs_and_a_cpu_gets_no_options():
 
 
 @pytest.mark.parametrize(
+    ("capability", "is_forced"),
+    [((9, 0), True), ((8, 0), True), ((7, 5), False), (None, False)],
+)
+def test_convolutions_have_channels_last_where_tensor_cores_multiply_float32(
+    capability, is_forced, monkeypatch
+):
+    name = "xla_gpu_force_conv_nhwc"
+    assert cuda.compiler_options("gpu", capability).get(name, False) == is_forced
+    assert name not in cuda.compiler_options("cpu", capability)
+    monkeypatch.setenv("XLA_FLAGS", f"--{name}=false")
+    assert name not in cuda.compiler_options("gpu", capability)
+
+
+@pytest.mark.parametrize(
     "flags",
     [
         "--xla_gpu_enable_command_buffer=",
