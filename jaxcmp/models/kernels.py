@@ -83,38 +83,41 @@ conv.defvjp(lambda x, kernel, *static: (conv(x, kernel, *static), (x, kernel)), 
 
 def attend(qkv: Array, num_heads: int) -> Array:
     """Computes `layers.attend`."""
-    cpu = partial(_cpu_attend, num_heads=num_heads)
-    plain = partial(layers.attend, num_heads=num_heads, attend_heads=attend_heads)
+    forms = (_cpu_attend, plain_attend)
+    cpu, plain = (partial(form, num_heads=num_heads) for form in forms)
     return lax.platform_dependent(qkv, cpu=cpu, default=plain)
 
 
-@jax.custom_vjp
-def attend_heads(query: Array, key: Array, value: Array) -> Array:
-    """Computes `layers.attend_heads`, and keeps of the scores the weights alone.
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def plain_attend(qkv: Array, num_heads: int) -> Array:
+    """Computes `layers.attend`, and keeps of the scores the weights alone.
 
     JAX's own rules keep the scores for the gradient as well, bring operands of 16 bits to float32
     before they multiply them, and return gradients that are transposed afterwards.
     """
-    return _attend_heads_forward(query, key, value)[0]
+    return _plain_attend_forward(qkv, num_heads)[0]
 
 
-def _attend_heads_forward(query: Array, key: Array, value: Array) -> tuple[Array, tuple]:
+def _plain_attend_forward(qkv: Array, num_heads: int) -> tuple[Array, tuple[Array, ...]]:
+    query, key, value = layers.split_heads(qkv, num_heads)
     weights = layers.weigh(query, key)
-    return jnp.matmul(weights, value), (query, key, value, weights)
+    mixed = layers.as_tokens(jnp.matmul(weights, value))
+    return mixed, (query, key, value, weights)
 
 
-def _attend_heads_gradients(
-    residuals: tuple[Array, Array, Array, Array], dy: Array
-) -> tuple[Array, Array, Array]:
+def _plain_attend_gradient(num_heads: int, residuals: tuple[Array, ...], dy: Array) -> tuple[Array]:
     query, key, value, weights = residuals
+    d_mixed = layers.as_heads(dy, num_heads)
     wide = weights.astype(jnp.float32)
-    change = wide * _product_of_heads(dy, value, 3, 3).astype(jnp.float32)
-    d_scores = (change - wide * jnp.sum(change, axis=-1, keepdims=True)).astype(query.dtype)
-    return (
-        _product_of_heads(d_scores, key, 3, 2),
+    change = wide * _product_of_heads(d_mixed, value, 3, 3).astype(jnp.float32)
+    d_scores = change - wide * jnp.sum(change, axis=-1, keepdims=True)
+    d_scores = d_scores.astype(query.dtype)
+    parts = (
+        _product_of_heads(d_scores, key, 3, 2) * query.shape[-1] ** -0.5,
         _product_of_heads(d_scores, query, 2, 2),
-        _product_of_heads(weights, dy, 2, 2),
+        _product_of_heads(weights, d_mixed, 2, 2),
     )
+    return (jnp.concatenate([layers.as_tokens(part) for part in parts], axis=-1),)
 
 
 def _product_of_heads(a: Array, b: Array, a_axis: int, b_axis: int) -> Array:
@@ -126,7 +129,7 @@ def _product_of_heads(a: Array, b: Array, a_axis: int, b_axis: int) -> Array:
     return lax.dot_general(a, b, (((a_axis,), (b_axis,)), (each_head, each_head)))
 
 
-attend_heads.defvjp(_attend_heads_forward, _attend_heads_gradients)
+plain_attend.defvjp(_plain_attend_forward, _plain_attend_gradient)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))

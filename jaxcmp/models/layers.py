@@ -4,8 +4,6 @@ They are plain JAX, to be differentiated in any way and as often as one likes. A
 trained computes the same with `models.kernels`.
 """
 
-from collections.abc import Callable
-
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
@@ -26,9 +24,20 @@ class Dense(nn.Dense):
         return y.reshape(*inputs.shape[:-1], self.features)
 
 
-def attend_heads(query: Array, key: Array, value: Array) -> Array:
-    """Returns `value`, mixed for each query by `weigh`; all are [batch, heads, tokens, width]."""
-    return jnp.matmul(weigh(query, key), value)
+def attend(qkv: Array, num_heads: int) -> Array:
+    """Multi-head attention (Vaswani et al. 2017) of each token to all tokens of its example.
+
+    `qkv` is [batch, tokens, 3 * width]: queries, keys and values, each head's numbers side by side;
+    the result is [batch, tokens, width] in its type.
+    """
+    query, key, value = split_heads(qkv, num_heads)
+    return as_tokens(jnp.matmul(weigh(query, key), value))
+
+
+def split_heads(qkv: Array, num_heads: int) -> tuple[Array, Array, Array]:
+    """Returns the scaled queries, keys and values [batch, heads, tokens, width of a head]."""
+    query, key, value = (as_heads(part, num_heads) for part in jnp.split(qkv, 3, axis=-1))
+    return query * query.shape[-1] ** -0.5, key, value
 
 
 def weigh(query: Array, key: Array) -> Array:
@@ -36,20 +45,6 @@ def weigh(query: Array, key: Array) -> Array:
     scores = jnp.einsum("bhqd,bhkd->bhqk", query, key, preferred_element_type=jnp.float32)
     # The softmax is a reduction: float32 whatever the compute type.
     return nn.softmax(scores, axis=-1).astype(query.dtype)
-
-
-def attend(
-    qkv: Array,
-    num_heads: int,
-    attend_heads: Callable[[Array, Array, Array], Array] = attend_heads,
-) -> Array:
-    """Multi-head attention (Vaswani et al. 2017) of each token to all tokens of its example.
-
-    `qkv` is [batch, tokens, 3 * width]: queries, keys and values, each head's numbers side by side;
-    the result is [batch, tokens, width] in its type.
-    """
-    query, key, value = (as_heads(part, num_heads) for part in jnp.split(qkv, 3, axis=-1))
-    return as_tokens(attend_heads(query * query.shape[-1] ** -0.5, key, value))
 
 
 def as_heads(x: Array, num_heads: int) -> Array:

@@ -139,7 +139,7 @@ def attention_by_definition(qkv):
 
 
 @TYPES
-@pytest.mark.parametrize("attend", [kernels.attend, layers.attend])
+@pytest.mark.parametrize("attend", [kernels.attend, kernels.plain_attend, layers.attend])
 def test_attention_is_its_definition(dtype, attend):
     qkv = normal(0, 2, TOKENS, 3 * WIDTH).astype(dtype)
     found = value_and_gradients(lambda x: attend(x, NUM_HEADS), qkv)
@@ -147,7 +147,7 @@ def test_attention_is_its_definition(dtype, attend):
     assert_close(found, jax.tree.map(lambda x: x.astype(dtype), exact), dtype)
 
 
-@pytest.mark.parametrize("attend", [kernels.attend, layers.attend])
+@pytest.mark.parametrize("attend", [kernels.attend, kernels.plain_attend, layers.attend])
 def test_large_scores_stay_finite(attend):
     qkv = 1e3 * normal(0, 2, TOKENS, 3 * WIDTH)
     result, (gradient,) = value_and_gradients(lambda x: attend(x, NUM_HEADS), qkv)
@@ -155,22 +155,9 @@ def test_large_scores_stay_finite(attend):
     assert np.isfinite(gradient).all()
 
 
-def heads(dtype):
-    """Query, key and value of two examples and three heads."""
-    return tuple(normal(i, 2, NUM_HEADS, TOKENS, 4).astype(dtype) for i in range(3))
-
-
-@TYPES
-def test_heads_attend_as_the_plain_ones_do(dtype):
-    parts = heads(dtype)
-    found = value_and_gradients(kernels.attend_heads, *parts)
-    wide = (part.astype(jnp.float32) for part in parts)
-    exact = value_and_gradients(layers.attend_heads, *wide)
-    assert_close(found, jax.tree.map(lambda x: x.astype(dtype), exact), dtype)
-
-
 def test_a_gpu_keeps_of_the_scores_the_weights_alone():
-    _, pull = jax.vjp(kernels.attend_heads, *heads(jnp.bfloat16))
+    qkv = normal(0, 2, TOKENS, 3 * WIDTH).astype(jnp.bfloat16)
+    _, pull = jax.vjp(lambda x: kernels.plain_attend(x, NUM_HEADS), qkv)
     kept = [x for x in jax.tree.leaves(pull) if x.shape == (2, NUM_HEADS, TOKENS, TOKENS)]
     assert [x.dtype for x in kept] == [jnp.bfloat16]
 
