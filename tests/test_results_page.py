@@ -13,7 +13,7 @@ from jaxcmp.compare.__main__ import main
 from jaxcmp.compare.sections.blog_post import load_claims
 
 ROOT = Path(__file__).parent.parent
-RUNS, STUDY = (ROOT / "docs" / "results" / name for name in ("cpu", "study"))
+RUNS, STUDY, FULL = (ROOT / "docs" / "results" / name for name in ("cpu", "study", "full"))
 PAGE = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # A number that a report rounds: with a decimal point, perhaps a sign.
@@ -37,6 +37,11 @@ def study(tmp_path_factory) -> Path:
     return report_of(STUDY, tmp_path_factory.mktemp("study") / "report")
 
 
+@pytest.fixture(scope="module")
+def full(tmp_path_factory) -> Path:
+    return report_of(FULL, tmp_path_factory.mktemp("full") / "report")
+
+
 def rows(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
 
@@ -52,8 +57,38 @@ def part(text: str, heading: str) -> str:
 @pytest.mark.parametrize("page", [README, PAGE], ids=["README", "results"])
 def test_each_row_of_our_results_is_one_of_the_report(page, report):
     made = (report / "report.md").read_text(encoding="utf-8").splitlines()
-    ours = [row for row in rows(our_results(page)) if "blog post" not in row]
+    ours = [row for row in rows(our_results(page)) if "full size" not in row.lower()]
     assert len(ours) > 3 and [row for row in ours if row not in made] == []
+
+
+def test_each_row_and_figure_at_full_size_is_one_of_its_report(full):
+    made = (full / "report.md").read_text(encoding="utf-8").splitlines()
+    text = part(PAGE, "At full size")
+    assert len(rows(text)) > 6 and [row for row in rows(text) if row not in made] == []
+    figures = FIGURE.findall(text)
+    assert len(figures) > 6 and set(figures) - figures_of(full) == set()
+
+
+def test_the_readmes_row_on_full_size_is_of_runs_of_five_epochs(full):
+    (row,) = (row for row in rows(our_results(README)) if row.startswith("| Full size"))
+    assert "5 of 100 epochs, one run each: test accuracy | " in row
+    made = (full / "report.md").read_text(encoding="utf-8")
+    assert (
+        f"| Test accuracy, last epoch |{row.partition('accuracy |')[2].removesuffix(' |')}" in made
+    )
+    results = stored(FULL, "result.json")
+    assert [result["epochs"] for result in results] == [5, 5]
+
+
+def test_losses_at_full_size_still_fall_and_small_models_are_ahead_of_them():
+    for arm in FULL_SIZE:
+        (run,) = (FULL / arm).glob("*/metrics.jsonl")
+        records = [json.loads(line) for line in run.read_text(encoding="utf-8").splitlines()]
+        losses = [record["test_loss"] for record in records if record["kind"] == "epoch"]
+        assert len(losses) == 5 and losses == sorted(losses, reverse=True)
+        (large,) = stored(FULL / arm, "result.json")
+        small = [run["test_accuracy"] for run in stored(RUNS / arm, "result.json")]
+        assert large["test_accuracy"] < min(small)
 
 
 def figures_of(report: Path) -> set[str]:
@@ -107,11 +142,11 @@ def test_the_readmes_lead_is_that_of_the_report(report):
     assert lead in (report / "report.md").read_text(encoding="utf-8")
 
 
-def test_every_run_is_in_its_report(report, study):
-    for runs, folder in ((RUNS, report), (STUDY, study)):
+def test_every_run_is_in_its_report(report, study, full):
+    for runs, folder, least in ((RUNS, report, 9), (STUDY, study, 45), (FULL, full, 2)):
         made = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         num = len(list(runs.glob("*/*/result.json")))
-        assert made["left_out"] == [] and len(made["runs"]) == num > 8
+        assert made["left_out"] == [] and len(made["runs"]) == num >= least
 
 
 def stored(runs: Path, file: str) -> list[dict[str, Any]]:
