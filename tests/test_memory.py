@@ -65,6 +65,7 @@ def test_sixty_epochs_need_no_more_arrays_and_memory_than_ten(tmp_path):
     arrays, kibibytes = np.array(json.loads(done.stdout)).T
     assert len(arrays) == NUM_EPOCHS
     assert len(set(arrays[10:].tolist())) == 1
-    # The median slope: an allocator takes memory in jumps, and what leaks grows in every epoch.
-    growth = float(np.array(stats.theilslopes(kibibytes[10:]))[0])
+    # The median slope of the second half: an allocator takes memory in jumps, most of them before,
+    # and what leaks grows in every epoch.
+    growth = float(np.array(stats.theilslopes(kibibytes[NUM_EPOCHS // 2 :]))[0])
     assert growth < 256, f"{growth:.0f} KiB an epoch"
