@@ -80,6 +80,11 @@ def test_the_readmes_row_on_full_size_is_of_runs_of_five_epochs(full):
     assert [result["epochs"] for result in results] == [5, 5]
 
 
+def test_five_epochs_judge_no_claim_of_the_blog_post(full):
+    made = (full / "report.md").read_text(encoding="utf-8")
+    assert "## The blog post's claims" in made and "can judge, 0 hold, 0 do not" in made
+
+
 def test_losses_at_full_size_still_fall_and_small_models_are_ahead_of_them():
     for arm in FULL_SIZE:
         (run,) = (FULL / arm).glob("*/metrics.jsonl")

@@ -21,14 +21,12 @@ LAYOUT_OPTIONS: dict[str, str | bool] = {"xla_gpu_force_conv_nhwc": True}
 AMPERE = (8, 0)
 
 
-def compiler_options(
-    platform: str, capability: tuple[int, int] | None = None
-) -> dict[str, str | bool]:
-    """Returns the options with which a GPU runs a whole step as one CUDA graph.
+def compiler_options(platform: str, capability: tuple[int, int] | None) -> dict[str, str | bool]:
+    """Returns the options with which a GPU runs a whole step as one CUDA graph, channels last.
 
     The host then launches a step once, and not kernel by kernel. An option that the environment's
     XLA_FLAGS name is left to them. `platform` is JAX's name, as of a device; other platforms have
-    no options. `capability` is the lowest of all GPUs.
+    no options. `capability` is the lowest of all GPUs; None without NVIDIA's.
     """
     if platform != "gpu":
         return {}

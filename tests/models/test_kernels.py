@@ -162,13 +162,26 @@ def test_a_gpu_keeps_of_the_scores_the_weights_alone():
     assert [x.dtype for x in kept] == [jnp.bfloat16]
 
 
+def lowered_attention(attend) -> str:
+    return lowered(lambda x: attend(x, NUM_HEADS), (2, TOKENS, 3 * WIDTH))
+
+
+def test_a_gpu_gets_the_plain_form_of_attention():
+    found, plain = map(lowered_attention, (kernels.attend, kernels.plain_attend))
+    for operation in ("dot_general", "transpose", "exponential", "reduce("):
+        assert found.count(operation) == plain.count(operation) > 0
+
+
 def test_a_gpu_multiplies_for_attention_in_the_compute_type():
-    text = lowered(lambda x: kernels.attend(x, NUM_HEADS), (2, TOKENS, 3 * WIDTH))
-    products = [line for line in text.splitlines() if "stablehlo.dot_general" in line]
-    operands = [line[line.index(" : (") : line.index("->")] for line in products]
-    # Scores and values, and four gradients. No CPU's form is among them.
-    assert len(operands) >= 6
-    assert not any("xf32" in types for types in operands)
+    def multiplies_float32(attend) -> bool:
+        lines = lowered_attention(attend).splitlines()
+        products = [line for line in lines if "stablehlo.dot_general" in line]
+        # Scores and values, and four gradients.
+        assert len(products) >= 6
+        return any("xf32" in line[line.index(" : (") : line.index("->")] for line in products)
+
+    assert multiplies_float32(layers.attend)
+    assert not multiplies_float32(kernels.attend)
 
 
 @TYPES

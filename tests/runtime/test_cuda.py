@@ -7,10 +7,10 @@ from jaxcmp.runtime import cuda
 
 
 def test_a_gpu_takes_convolutions_into_its_graphs_and_a_cpu_gets_no_options():
-    options = cuda.compiler_options("gpu")
+    options = cuda.compiler_options("gpu", (7, 5))
     commands = options["xla_gpu_enable_command_buffer"]
     assert {"CONVOLUTION", "FUSION", "CUBLAS", "CUDNN"} <= set(str(commands).split(","))
-    assert cuda.compiler_options("cpu") == {}
+    assert cuda.compiler_options("cpu", None) == {}
 
 
 @pytest.mark.parametrize(
@@ -37,15 +37,15 @@ def test_convolutions_have_channels_last_where_tensor_cores_multiply_float32(
 def test_xla_flags_win(flags, monkeypatch):
     others = {"xla_gpu_enable_dynamic_slice_fusion": False}
     monkeypatch.setenv("XLA_FLAGS", flags)
-    assert cuda.compiler_options("gpu") == others
+    assert cuda.compiler_options("gpu", (7, 5)) == others
     monkeypatch.setenv("XLA_FLAGS", f"{flags} --xla_gpu_enable_dynamic_slice_fusion=true")
-    assert cuda.compiler_options("gpu") == {}
+    assert cuda.compiler_options("gpu", (7, 5)) == {}
 
 
 def test_other_flags_change_nothing(monkeypatch):
-    plain = cuda.compiler_options("gpu")
+    plain = cuda.compiler_options("gpu", (7, 5))
     monkeypatch.setenv("XLA_FLAGS", "--xla_gpu_enable_command_buffers_during_profiling=true")
-    assert cuda.compiler_options("gpu") == plain != {}
+    assert cuda.compiler_options("gpu", (7, 5)) == plain != {}
 
 
 @pytest.mark.parametrize(
