@@ -276,12 +276,12 @@ def _check_memory(settings: Settings) -> None:
 def _model(settings: Settings) -> models.Model:
     fields = to_builtins(settings.model)
     model = models.build(**fields, dtype=COMPUTE_DTYPES[settings.compute_dtype])
-    return on_this_gpu(model, settings)
+    return on_this_machine(model, settings)
 
 
-def on_this_gpu(model: models.Model, settings: Settings) -> models.Model:
-    """Returns the model with the attention that this machine's GPUs and the settings call for."""
-    return models.on_gpu(model, _gpus_for_attention(settings))
+def on_this_machine(model: models.Model, settings: Settings) -> models.Model:
+    """Returns the model as the settings and this machine's GPUs, or else its CPU, call for."""
+    return models.on_cpu(models.on_gpu(model, _gpus_for_attention(settings)))
 
 
 def _gpus_for_attention(settings: Settings) -> tuple[int, int] | None:

@@ -16,6 +16,7 @@ from jax import Array
 from jax.sharding import Mesh
 from jax.stages import Compiled, Lowered
 
+from jaxcmp import models
 from jaxcmp.data.order import batch_indices
 from jaxcmp.data.streaming import Images, ReadAhead, StoredImages
 from jaxcmp.data.whole_split import batch_for, collect_logits, padded_batches
@@ -203,6 +204,7 @@ class Runner:
         self._has_leftovers = has_leftovers
         platform = mesh.devices.flat[0].platform
         self._compiler_options = cuda.compiler_options(platform, cuda.compute_capability())
+        self._compiler_options |= models.compiler_options(train_step.model)
         # By the number of steps that a dispatch takes.
         self.train_programs: dict[int, Compiled] = {}
         self._eval_program: Compiled | None = None

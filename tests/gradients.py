@@ -23,7 +23,7 @@ def assert_close(actual, wanted, dtype) -> None:
         np.testing.assert_allclose(one, other, rtol=0, atol=atol)
 
 
-def value_and_gradients(function, *arguments):
+def value_and_gradients(function, *arguments, compiler_options=None):
     """Computes a function, and the gradients of a weighted sum of its result, compiled."""
 
     def both(*arguments):
@@ -31,7 +31,7 @@ def value_and_gradients(function, *arguments):
         weights: Array = jnp.sin(jnp.arange(result.size, dtype=jnp.float32)).reshape(result.shape)
         return result, pull(weights.astype(jnp.bfloat16).astype(result.dtype))
 
-    return jax.jit(both)(*arguments)
+    return jax.jit(both, compiler_options=compiler_options)(*arguments)
 
 
 def lowered(function, *shapes, dtype=jnp.bfloat16) -> str:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxcmp import models
 from jaxcmp.bench.timing import Timed, describe, take_turns, warm_up
 from jaxcmp.data import Dataset, Split, placement
 from jaxcmp.experiment import Experiment, make_runner, prepare
@@ -232,8 +233,11 @@ def stage_programs(experiment: Experiment, runner: Runner) -> dict[str, Call]:
     key = devices.place(jax.random.key(0), everywhere)
     inputs = (runner.init(), resident, devices.place(np.asarray(batches)[0], split_up), key)
 
+    options = models.compiler_options(experiment.model)
+
     def compiled(function: Callable, out: Any) -> Call:
-        return partial(jax.jit(function, out_shardings=out).lower(*inputs).compile(), *inputs)
+        program = jax.jit(function, out_shardings=out, compiler_options=options)
+        return partial(program.lower(*inputs).compile(), *inputs)
 
     return {
         # Each example stays on its device, as it does within the step.

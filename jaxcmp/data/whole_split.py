@@ -50,17 +50,18 @@ def in_batches(
     *,
     batch_size: int,
     advance: Callable[[np.ndarray], None] = lambda images: None,
+    compiler_options: dict[str, Any] | None = None,
 ) -> np.ndarray:
     """Applies `compute`, a pure function of variables and a batch, to all images, in order.
 
     Batches are divided among the devices and read ahead, whether images are in memory or streamed.
     `batch_size` is from `batch_for`; each batch's images, uint8 [k, H, W, C], each once, are passed
-    to `advance`. Returns the results float32 [n, width].
+    to `advance`. `compiler_options` are XLA's. Returns the results float32 [n, width].
     """
     mesh, num_images = devices.make_mesh(), images.shape[0]
     replicated, sharded = devices.replicated(mesh), devices.sharded(mesh)
     batches = list(padded_batches(num_images, batch_size))
-    program = jax.jit(compute, out_shardings=replicated)
+    program = jax.jit(compute, out_shardings=replicated, compiler_options=compiler_options)
     variables = jax.device_put(variables, replicated)
 
     def results(reading: ReadAhead) -> Iterator[Array]:

@@ -8,13 +8,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxcmp import models
 from jaxcmp.checkpoint import folder as checkpoint_folder
 from jaxcmp.data import OneSplit
 from jaxcmp.data.whole_split import batch_for, in_batches
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.evaluate.images import load_images, own_predictions
 from jaxcmp.evaluate.request import Plan, Request, plan
-from jaxcmp.experiment import on_this_gpu
+from jaxcmp.experiment import on_this_machine
 from jaxcmp.predict import Trained, restore
 from jaxcmp.runs import CHECKPOINTS, Run, read_run
 from jaxcmp.runs.evaluations import (
@@ -109,7 +110,7 @@ def _logits(
     most = num_images
     if planned.is_own:
         most = max(most, run.data["num_test"], run.data["num_validation"])
-    model = on_this_gpu(trained.model, planned.settings)
+    model = on_this_machine(trained.model, planned.settings)
     batch_size = batch_for(most, planned.settings.eval_batch_size, jax.device_count())
 
     def predict(variables: Any, batch: jax.Array) -> jax.Array:
@@ -121,7 +122,14 @@ def _logits(
         num_done += len(batch)
         report(planned.name, num_done, num_images)
 
-    logits = in_batches(predict, trained.variables, images, batch_size=batch_size, advance=advance)
+    logits = in_batches(
+        predict,
+        trained.variables,
+        images,
+        batch_size=batch_size,
+        advance=advance,
+        compiler_options=models.compiler_options(model),
+    )
     if not np.isfinite(logits).all():
         raise JaxcmpError(f"{run.folder}: a logit is not finite, so that no accuracy has a meaning")
     return logits, digest.hexdigest()[:16]

@@ -22,6 +22,7 @@ TRAINING_FIELDS = (
     "dtype",
     "has_kernels",
     "has_fused_attention",
+    "has_onednn",
     "zero_init_residual",
 )
 TORCHVISION_WIDTHS = (64, 128, 256, 512)

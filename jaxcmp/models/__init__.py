@@ -19,8 +19,19 @@ from jaxcmp.errors import CommandError
 from jaxcmp.models import fused_attention
 from jaxcmp.models.resnet import ResNet
 from jaxcmp.models.vit import ViT
+from jaxcmp.runtime import onednn
 
-__all__ = ["Model", "ResNet", "ViT", "build", "count_parameters", "features", "on_gpu"]
+__all__ = [
+    "Model",
+    "ResNet",
+    "ViT",
+    "build",
+    "compiler_options",
+    "count_parameters",
+    "features",
+    "on_cpu",
+    "on_gpu",
+]
 
 Model = ViT | ResNet
 MODELS: dict[str, type[Model]] = {"vit": ViT, "resnet": ResNet}
@@ -55,6 +66,22 @@ def on_gpu(model: Model, capability: tuple[int, int] | None) -> Model:
         is_fused = fused_attention.is_possible(capability, model.dtype, head_width)
         return model.clone(has_fused_attention=is_fused)
     return model
+
+
+def on_cpu(model: Model) -> Model:
+    """Returns the model as this CPU computes it best: bfloat16 convolutions by oneDNN, if it can.
+
+    Only where it has kernels. Its programs then need `compiler_options`.
+    """
+    if isinstance(model, ResNet):
+        return model.clone(has_onednn=onednn.convolves(model.dtype))
+    return model
+
+
+def compiler_options(model: Model) -> dict[str, str | bool]:
+    """Returns the options that XLA needs for the programs of a model from `on_cpu`."""
+    has_onednn = isinstance(model, ResNet) and model.has_onednn
+    return onednn.compiler_options() if has_onednn else {}
 
 
 def count_parameters(params: Any) -> dict[str, int]:

@@ -134,6 +134,26 @@ def conv_gradients(
     return dx, _kernel_gradient(x, dy, kernel.shape, strides, padding).astype(kernel.dtype)
 
 
+def onednn_conv_gradients(
+    x: Array, kernel: Array, dy: Array, strides: Pair, padding: Padding
+) -> tuple[Array, Array]:
+    """Computes `conv_gradients` in forms that XLA gives to oneDNN: convolutions of stride 1, and
+    products whose result has the type of their sides.
+    """
+    # The gradient's pixels apart as they were taken from the image, and zeros around them.
+    gaps = ((0, 0, 0), *((0, 0, stride - 1) for stride in strides), (0, 0, 0))
+    spread = lax.pad(dy, jnp.zeros((), dy.dtype), gaps)
+    (top, _), (left, _) = padding
+    height, width = (x.shape[i] - spread.shape[i] for i in (1, 2))
+    frame = ((kernel.shape[0] - 1 - top, height + top), (kernel.shape[1] - 1 - left, width + left))
+    dx = xla_conv(spread, kernel[::-1, ::-1].swapaxes(2, 3), (1, 1), frame)
+    if _is_same_3x3(kernel.shape, strides, padding):
+        return dx, _same_kernel_gradient(x, dy)
+    windows = _windows(x, kernel.shape[:2], strides, padding)
+    d_kernel = _sum_over_pixels(windows, dy)
+    return dx, d_kernel.reshape(kernel.shape)
+
+
 def _kernel_gradient(
     x: Array, dy: Array, shape: Sequence[int], strides: Pair, padding: Padding
 ) -> Array:
@@ -160,14 +180,28 @@ def _kernel_gradient(
         product = multiply(stacked, rows.reshape(-1, 3 * channels))
         product = _transpose(product.reshape(features, -1))
         return product.reshape(shape)
-    # In float32, images first and framed: there, moving the rows first costs more than it saves.
-    width = x.shape[2]
-    framed = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    return _same_kernel_gradient(x, dy)
+
+
+def _same_kernel_gradient(x: Array, dy: Array) -> Array:
+    """The gradient [3, 3, C, D] of a 3x3 kernel of stride 1: one product over all pixels.
+
+    Its sides are each pixel with both neighbours in its row, and each gradient with those in its
+    column.
+    """
+    _, height, width, channels = x.shape
+    framed = jnp.pad(x, ((0, 0), (0, 0), (1, 1), (0, 0)))
     rows = jnp.concatenate([framed[:, :, j : j + width] for j in range(3)], axis=-1)
-    lowered = [jnp.pad(dy, ((0, 0), (i, 2 - i), (0, 0), (0, 0))) for i in range(3)]
-    beside = jnp.concatenate(lowered, axis=-1).reshape(-1, 3 * features)
-    product = _multiply_transposed(beside, rows.reshape(-1, 3 * channels))
-    return product.reshape(3, features, 3, channels).transpose(0, 2, 3, 1)
+    framed = jnp.pad(dy, ((0, 0), (1, 1), (0, 0), (0, 0)))
+    columns = [framed[:, 2 - i : 2 - i + height] for i in range(3)]
+    product = _sum_over_pixels(rows, jnp.concatenate(columns, axis=-1))
+    return product.reshape(3, channels, 3, -1).transpose(2, 0, 1, 3)
+
+
+def _sum_over_pixels(a: Array, b: Array) -> Array:
+    """[..., M] by [..., N] to [M, N], in their type."""
+    a, b = (x.reshape(-1, x.shape[-1]) for x in (a, b))
+    return lax.dot_general(a, b, (((0,), (0,)), ((), ())))
 
 
 def _is_same_3x3(shape: Sequence[int], strides: Pair, padding: Padding) -> bool:
@@ -176,9 +210,8 @@ def _is_same_3x3(shape: Sequence[int], strides: Pair, padding: Padding) -> bool:
 
 def _multiply_transposed(a: Array, b: Array) -> Array:
     """[K, M] by [K, N] to float32 [M, N]."""
-    if a.dtype == jnp.bfloat16:
-        return multiply(_pixels_last(a), b)
-    return lax.dot_general(a, b, (((0,), (0,)), ((), ())))
+    is_narrow = a.dtype == jnp.bfloat16
+    return multiply(_pixels_last(a), b) if is_narrow else _sum_over_pixels(a, b)
 
 
 def _pixels_last(x: Array) -> Array:

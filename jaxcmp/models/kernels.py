@@ -48,25 +48,42 @@ _product.defvjp(lambda x, kernel: (_product(x, kernel), (x, kernel)), _product_g
 
 
 def conv_general_dilated(
-    images: Array, kernel: Array, strides: Sequence[int], padding: Any, **options: Any
+    images: Array,
+    kernel: Array,
+    strides: Sequence[int],
+    padding: Any,
+    *,
+    has_onednn: bool = False,
+    **options: Any,
 ) -> Array:
     """Convolves as `flax.linen.Conv` does: images NHWC, kernels HWIO, no dilation, no groups."""
     assert set(options["lhs_dilation"]) == set(options["rhs_dilation"]) == {1}
     assert options["feature_group_count"] == 1
     (vertical, horizontal), (top, left) = strides, padding
-    return conv(images, kernel, (vertical, horizontal), (tuple(top), tuple(left)))
+    windows = ((vertical, horizontal), (tuple(top), tuple(left)))
+    return conv(images, kernel, *windows, has_onednn)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def conv(x: Array, kernel: Array, strides: Pair, padding: Padding) -> Array:
-    """[N, H, W, C] with a kernel [h, w, C, D] to [N, H', W', D], in the type of x."""
-    forms = (cpu_kernels.conv, cpu_kernels.xla_conv)
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def conv(
+    x: Array, kernel: Array, strides: Pair, padding: Padding, has_onednn: bool = False
+) -> Array:
+    """[N, H, W, C] with a kernel [h, w, C, D] to [N, H', W', D], in the type of x.
+
+    With `has_onednn` a CPU's form is the one for programs with `onednn.compiler_options`.
+    """
+    own = cpu_kernels.xla_conv if has_onednn else cpu_kernels.conv
+    forms = (own, cpu_kernels.xla_conv)
     cpu, plain = (partial(form, strides=strides, padding=padding) for form in forms)
     return lax.platform_dependent(x, kernel, cpu=cpu, default=plain)
 
 
 def _conv_gradients(
-    strides: Pair, padding: Padding, residuals: tuple[Array, Array], dy: Array
+    strides: Pair,
+    padding: Padding,
+    has_onednn: bool,
+    residuals: tuple[Array, Array],
+    dy: Array,
 ) -> tuple[Array, Array]:
     options = {"strides": strides, "padding": padding}
 
@@ -74,7 +91,8 @@ def _conv_gradients(
         _, gradients = jax.vjp(partial(cpu_kernels.xla_conv, **options), x, kernel)
         return gradients(dy)
 
-    cpu = partial(cpu_kernels.conv_gradients, **options)
+    own = cpu_kernels.onednn_conv_gradients if has_onednn else cpu_kernels.conv_gradients
+    cpu = partial(own, **options)
     return lax.platform_dependent(*residuals, dy, cpu=cpu, default=plain)
 
 

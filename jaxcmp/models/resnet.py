@@ -1,5 +1,6 @@
 """The residual network (He et al. 2016) of basic blocks, with a stem for small images or large."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,14 +15,16 @@ from jaxcmp.models import kernels
 HE_FAN_OUT = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 # A head drawn from +-1/sqrt(fan in), for kernel and bias alike.
 HEAD_KERNEL = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+# `lax.conv_general_dilated` or a form of it, as `nn.Conv` takes it.
+Convolve = Callable[..., Array] | None
 # The side of each stem's kernel.
 STEMS = {"cifar": 3, "imagenet": 7}
 
 
 def conv(
-    width: int, kernel_size: int, stride: int, name: str, *, dtype: Any, has_kernels: bool
+    width: int, kernel_size: int, stride: int, name: str, *, dtype: Any, convolve: Convolve
 ) -> nn.Conv:
-    """A convolution without bias, padded alike on both sides.
+    """A convolution without bias, padded alike on both sides; `convolve` None is JAX's own.
 
     "SAME" would pad only the far side at stride 2 and shift the image by half a pixel.
     """
@@ -33,7 +36,7 @@ def conv(
         use_bias=False,
         kernel_init=HE_FAN_OUT,
         dtype=dtype,
-        conv_general_dilated=kernels.conv_general_dilated if has_kernels else None,
+        conv_general_dilated=convolve,
         name=name,
     )
 
@@ -55,11 +58,11 @@ class BasicBlock(nn.Module):
     drop_path_rate: float
     zero_init_residual: bool
     dtype: Any
-    has_kernels: bool
+    convolve: Convolve
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
-        layer = partial(conv, dtype=self.dtype, has_kernels=self.has_kernels)
+        layer = partial(conv, dtype=self.dtype, convolve=self.convolve)
         y = layer(self.width, 3, self.stride, "conv_1")(x)
         y = nn.relu(batch_norm(is_training, self.dtype, "norm_1")(y))
         y = layer(self.width, 3, 1, "conv_2")(y)
@@ -82,12 +85,12 @@ class Stem(nn.Module):
     kind: str
     width: int
     dtype: Any
-    has_kernels: bool = False
+    convolve: Convolve = None
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
         is_pooled = self.kind == "imagenet"
-        layer = partial(conv, dtype=self.dtype, has_kernels=self.has_kernels)
+        layer = partial(conv, dtype=self.dtype, convolve=self.convolve)
         x = layer(self.width, STEMS[self.kind], 1 + is_pooled, "conv")(x)
         x = nn.relu(batch_norm(is_training, self.dtype, "norm")(x))
         if not is_pooled:
@@ -104,7 +107,7 @@ class Stage(nn.Module):
     drop_path_rates: tuple[float, ...]
     zero_init_residual: bool
     dtype: Any
-    has_kernels: bool
+    convolve: Convolve
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
@@ -116,7 +119,7 @@ class Stage(nn.Module):
                 rate,
                 self.zero_init_residual,
                 self.dtype,
-                self.has_kernels,
+                self.convolve,
                 name=f"block_{i}",
             )
             x = block(x, is_training=is_training)
@@ -131,7 +134,7 @@ class ResNet(nn.Module):
     that every block starts as the identity (Goyal et al. 2017). `drop_path_rate` is the last
     block's stochastic depth (Huang et al. 2016); it grows linearly from zero. Running variances are
     the batch's own, without Bessel's correction. `has_kernels` computes convolutions as training
-    does, by `models.kernels`.
+    does, by `models.kernels`; `has_onednn` says that its programs have `onednn.compiler_options`.
     """
 
     image_size: int = 32
@@ -144,10 +147,13 @@ class ResNet(nn.Module):
     zero_init_residual: bool = False
     dtype: Any = jnp.float32
     has_kernels: bool = False
+    has_onednn: bool = False
 
     @nn.compact
     def __call__(self, images: Array, *, is_training: bool = False) -> Array:
-        stem = Stem(self.stem, self.stage_widths[0], self.dtype, self.has_kernels, name="stem")
+        convolve = partial(kernels.conv_general_dilated, has_onednn=self.has_onednn)
+        convolve = convolve if self.has_kernels else None
+        stem = Stem(self.stem, self.stage_widths[0], self.dtype, convolve, name="stem")
         x = stem(images.astype(self.dtype), is_training=is_training)
         num_blocks, first = sum(self.stage_depths), 0
         for i, (width, depth) in enumerate(zip(self.stage_widths, self.stage_depths, strict=True)):
@@ -160,7 +166,7 @@ class ResNet(nn.Module):
                 rates,
                 self.zero_init_residual,
                 self.dtype,
-                self.has_kernels,
+                convolve,
                 name=f"stage_{i + 1}",
             )
             x = stage(x, is_training=is_training)

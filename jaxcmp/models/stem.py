@@ -6,6 +6,7 @@ from typing import Any
 from flax import linen as nn
 from jax import Array
 
+from jaxcmp.models import kernels
 from jaxcmp.models.resnet import batch_norm, conv
 
 NUM_CONVOLUTIONS = 4
@@ -35,7 +36,8 @@ class ConvStem(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
-        layer = partial(conv, dtype=self.dtype, has_kernels=self.has_kernels)
+        convolve = kernels.conv_general_dilated if self.has_kernels else None
+        layer = partial(conv, dtype=self.dtype, convolve=convolve)
         for i, num_channels in enumerate(channels(self.width)):
             stride = 2 if 2**i < self.patch_size else 1
             x = layer(num_channels, 3, stride, f"conv_{i + 1}")(x)

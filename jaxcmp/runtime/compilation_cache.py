@@ -5,6 +5,7 @@ import hashlib
 import os
 import platform
 import tempfile
+import warnings
 from pathlib import Path
 
 import jax
@@ -15,6 +16,8 @@ from jaxcmp import files
 MAX_BYTES = 2 * 1024**3
 # JAX's name of the shortest compilation that is kept.
 LEAST_SECONDS = "jax_persistent_cache_min_compile_time_secs"
+# What JAX says of a program that cannot be kept, as those with oneDNN: a run compiles it anew.
+NOT_KEPT = "Error writing persistent compilation cache entry .* MemoryError"
 
 
 def enable() -> Path | None:
@@ -26,6 +29,7 @@ def enable() -> Path | None:
     """
     if not jax.config.values["jax_enable_compilation_cache"]:
         return None
+    warnings.filterwarnings("ignore", NOT_KEPT, UserWarning)
     if LEAST_SECONDS.upper() not in os.environ:
         # By default JAX compiles what takes less than a second anew in every process.
         jax.config.update(LEAST_SECONDS, 0.0)

@@ -11,6 +11,7 @@ from gradients import TYPES, assert_close, lowered, normal, value_and_gradients
 from jax import lax
 
 from jaxcmp.models import kernels, layers
+from jaxcmp.runtime import onednn
 
 NUM_HEADS, WIDTH, TOKENS = 3, 12, 7
 CONVOLUTIONS = {
@@ -45,10 +46,17 @@ def test_a_convolution_is_xlas(dtype, name):
     def ours(x, kernel):
         return kernels.conv(x, kernel, strides, padding)
 
+    def by_onednn(x, kernel):
+        return kernels.conv(x, kernel, strides, padding, True)
+
     # Both sums are over the same rounded numbers; float32 has room for either order.
     exact = value_and_gradients(plain, x.astype(jnp.float32), kernel.astype(jnp.float32))
     exact = jax.tree.map(lambda leaf: leaf.astype(dtype), exact)
     assert_close(value_and_gradients(ours, x, kernel), exact, dtype)
+    # Right without that library too. In float32 nothing is asked of it.
+    for options in (None, onednn.compiler_options() if dtype == jnp.bfloat16 else None):
+        found = value_and_gradients(by_onednn, x, kernel, compiler_options=options)
+        assert_close(found, exact, dtype)
 
 
 def test_flax_convolves_with_it():
