@@ -34,7 +34,7 @@ def program_of(model):
         return jnp.asarray(model.apply(variables, images)).sum()
 
     gradient = jax.jit(jax.grad(loss), compiler_options=models.compiler_options(model))
-    return gradient.lower(variables).compile().as_text()
+    return str(gradient.lower(variables).compile().as_text())
 
 
 def test_a_program_of_bfloat16_has_its_convolutions_of_all_three_kinds():
