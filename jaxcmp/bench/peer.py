@@ -17,12 +17,6 @@ from jaxcmp.settings import Settings
 from jaxcmp.settings.augmentation import NO_AUGMENTATION
 from jaxcmp.settings.models import ResNet, ViT
 
-# glibc keeps memory between steps, as our own process asks it to (`host_memory.keep_for_steps`).
-KEPT_MEMORY = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**62),
-}
 # The augmentation is compared on one core, as each worker of a data loader has one.
 PARTS = {"training": "all", "evaluation": "all", "augmentation": "one"}
 
@@ -96,7 +90,7 @@ def compare_part(
         ours, theirs = [*pinned, *ours], [*pinned, *theirs]
     with (
         # PyTorch first: where it is missing, nothing waits for our compiler.
-        worker(theirs, **environment, **KEPT_MEMORY) as (torch_description, torch_timed),
+        worker(theirs, **environment) as (torch_description, torch_timed),
         worker(ours, **environment) as (own_description, own_timed),
     ):
         sides = {"jaxcmp": own_description, "torch": torch_description}

@@ -26,10 +26,10 @@ for line in sys.stdin:
     print(float(seconds), flush=True)
 """
 # A side that describes itself by the number of its cores.
-HOW = """
+CORES = """
 import json, os, sys
-how = {how}
-print(json.dumps({{"device": "cpu", "num_images": 4, "how": how}}), flush=True)
+how = len(os.sched_getaffinity(0))
+print(json.dumps({"device": "cpu", "num_images": 4, "how": how}), flush=True)
 for line in sys.stdin:
     print(0.5, flush=True)
 """
@@ -91,24 +91,12 @@ def test_what_has_no_counterpart_is_refused(arm, overrides, message):
         peer.check(small(arm, **overrides))
 
 
-def both_sides(part, how):
-    """Returns what a Python expression gives in the process of each side."""
-    side = [sys.executable, "-c", HOW.format(how=how)]
-    compared = peer.compare_part(part, side, side, num_pairs=1)
-    return {name: side["how"] for name, side in compared["sides"].items()}
-
-
-def test_pytorch_keeps_its_memory_between_steps_as_we_do():
-    # Our own process tells the C library by itself.
-    found = both_sides("training", 'os.environ.get("MALLOC_MMAP_MAX_")')
-    assert found == {"torch": "0", "jaxcmp": None}
-
-
 def test_what_is_compared_on_one_core_stays_on_one():
     if shutil.which("taskset") is None:
         pytest.skip("this system cannot keep a process to a core")
     for part, is_pinned in (("augmentation", True), ("training", False)):
-        cores = set(both_sides(part, "len(os.sched_getaffinity(0))").values())
+        compared = peer.compare_part(part, *(2 * [[sys.executable, "-c", CORES]]), num_pairs=1)
+        cores = {side["how"] for side in compared["sides"].values()}
         assert cores == ({1} if is_pinned else {len(os.sched_getaffinity(0))})
 
 

@@ -4,10 +4,12 @@ import jax
 import jax.numpy as jnp
 import pytest
 from jax import lax
+from small_configs import small
 
 from jaxcmp import models
+from jaxcmp.experiment import make_runner, prepare
 from jaxcmp.models import ResNet, ViT
-from jaxcmp.runtime import onednn
+from jaxcmp.runtime import devices, onednn
 
 SMALL = ResNet(image_size=8, stage_widths=(8, 16), stage_depths=(1, 1), dtype=jnp.bfloat16)
 
@@ -41,6 +43,17 @@ def test_a_program_of_bfloat16_has_its_convolutions_of_all_three_kinds():
     needs_onednn()
     # Six convolutions, and their gradients by the image, but for the first.
     assert program_of(SMALL).count('"__onednn$convolution"') == 6 + 5
+
+
+def test_the_programs_of_a_run_have_it():
+    needs_onednn()
+    settings = small("resnet", compute_dtype="bfloat16")
+    runner = make_runner(prepare(settings), devices.make_mesh(jax.devices()[:1]))
+    runner.compile()
+    for program in (*runner.train_programs.values(), runner._eval_program):
+        assert program is not None
+        assert "__onednn$convolution" in str(program.as_text())
+    runner.close()
 
 
 def test_float32_and_a_vit_are_left_alone():
