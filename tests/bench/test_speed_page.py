@@ -134,3 +134,18 @@ def test_the_newer_jax_gains_beside_pytorch_in_three_of_four_trainings():
         gains.append(new > old + 0.05)
     assert sorted(gains) == [False, True, True, True]
     assert "gains in three of the four trainings" in PAGE.read_text(encoding="utf-8")
+
+
+def test_onednn_convolves_as_much_faster_as_the_page_says():
+    folder = ROOT / "docs/speed"
+    with_it, without = (
+        {
+            part: task["ratio"]["median"]
+            for part, task in read_record(folder / f"{name}.json")["measured"]["tasks"].items()
+        }
+        for name in ("resnet-bfloat16-peer-amx", "resnet-bfloat16-peer-amx-no-onednn")
+    )
+    assert with_it["training"] > without["training"]
+    assert with_it["evaluation"] > 2 * without["evaluation"]
+    words = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert "trains slower, and evaluates less than half as fast" in words
