@@ -16,9 +16,10 @@ SMALL = ResNet(image_size=8, stage_widths=(8, 16), stage_depths=(1, 1), dtype=jn
 
 @pytest.fixture(autouse=True)
 def _ask_again():
-    onednn._is_built_in.cache_clear()
+    is_built_in = onednn._is_built_in
+    is_built_in.cache_clear()
     yield
-    onednn._is_built_in.cache_clear()
+    is_built_in.cache_clear()
 
 
 def needs_onednn():
@@ -70,6 +71,24 @@ def test_xla_flags_win(monkeypatch):
     assert onednn.compiler_options() == {}
     assert not onednn.convolves(jnp.bfloat16)
     assert models.on_cpu(SMALL) == SMALL
+
+
+@pytest.mark.parametrize("flags", [None, "", "flags\t: fpu avx512_bf16 amx_tile"])
+def test_a_processor_without_amx_is_left_to_xla(flags, monkeypatch, tmp_path):
+    # oneDNN convolves without it too, by slow code; on some processors it raises an error.
+    monkeypatch.setattr(onednn, "CPU_INFO", tmp_path / "cpuinfo")
+    if flags is not None:
+        onednn.CPU_INFO.write_text(flags)
+    monkeypatch.setattr(onednn, "_is_built_in", lambda: pytest.fail("nothing is compiled"))
+    assert not onednn.convolves(jnp.bfloat16)
+    assert models.on_cpu(SMALL) == SMALL
+
+
+def test_one_with_amx_is_asked(monkeypatch, tmp_path):
+    (tmp_path / "cpuinfo").write_text("flags\t: fpu amx_bf16 amx_tile\n")
+    monkeypatch.setattr(onednn, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(onednn, "_is_built_in", lambda: True)
+    assert onednn.convolves(jnp.bfloat16) and not onednn.convolves(jnp.float32)
 
 
 def test_a_gpu_has_none(monkeypatch):
