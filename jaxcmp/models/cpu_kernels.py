@@ -137,8 +137,9 @@ def conv_gradients(
 def onednn_conv_gradients(
     x: Array, kernel: Array, dy: Array, strides: Pair, padding: Padding
 ) -> tuple[Array, Array]:
-    """Computes `conv_gradients` in forms that XLA gives to oneDNN: convolutions of stride 1, and
-    products whose result has the type of their sides.
+    """Computes `conv_gradients` in forms that XLA gives to oneDNN.
+
+    These are convolutions of stride 1, and products whose result has the type of their sides.
     """
     # The gradient's pixels apart as they were taken from the image, and zeros around them.
     gaps = ((0, 0, 0), *((0, 0, stride - 1) for stride in strides), (0, 0, 0))

@@ -53,8 +53,8 @@ def test_a_convolution_is_xlas(dtype, name):
     exact = value_and_gradients(plain, x.astype(jnp.float32), kernel.astype(jnp.float32))
     exact = jax.tree.map(lambda leaf: leaf.astype(dtype), exact)
     assert_close(value_and_gradients(ours, x, kernel), exact, dtype)
-    # Right without that library too. In float32 nothing is asked of it.
-    for options in (None, onednn.compiler_options() if dtype == jnp.bfloat16 else None):
+    # Right without that library too. Where it cannot, nothing is asked of it: it may fail.
+    for options in (None, onednn.compiler_options() if onednn.convolves(dtype) else None):
         found = value_and_gradients(by_onednn, x, kernel, compiler_options=options)
         assert_close(found, exact, dtype)
 
@@ -71,9 +71,12 @@ def test_flax_convolves_with_it():
         dilated.apply(variables, x)
 
 
-def test_a_gpu_gets_convolutions_without_copies():
+@pytest.mark.parametrize("has_onednn", [False, True])
+def test_a_gpu_gets_convolutions_without_copies(has_onednn):
     text = lowered(
-        lambda x, k: kernels.conv(x, k, (1, 1), ((1, 1), (1, 1))), (8, 8, 8, 16), (3, 3, 16, 16)
+        lambda x, k: kernels.conv(x, k, (1, 1), ((1, 1), (1, 1)), has_onednn),
+        (8, 8, 8, 16),
+        (3, 3, 16, 16),
     )
     # The result, and the gradients of the image and of the kernel.
     assert text.count("stablehlo.convolution(") >= 3
