@@ -14,7 +14,7 @@ from PIL import Image
 from sample_files import change_json
 from tiny_tfds import make
 
-from jaxcmp import data
+from jaxcmp import data, models
 from jaxcmp.evaluate import __main__ as command
 from jaxcmp.predict import restore
 from jaxcmp.runs import PREDICTIONS, RESULT, read_run
@@ -309,6 +309,12 @@ def test_a_run_is_evaluated_in_its_own_type(run_folder, sets):
     assert not np.array_equal(found.predictions.logits, full)
     np.testing.assert_allclose(found.predictions.logits, full, atol=0.1)
     assert found.result["environment"]["precision"] == "bfloat16"
+
+
+def test_its_program_is_compiled_with_the_models_options(run_folder, sets, monkeypatch):
+    monkeypatch.setattr(models, "compiler_options", lambda model: {"xla_no_such_option": True})
+    with pytest.raises(Exception, match="xla_no_such_option"):
+        evaluate(run_folder, *named(sets, "fog"))
 
 
 def test_another_checkpoint_has_another_name(run_folder, sets, capsys):
