@@ -18,7 +18,7 @@ from jaxcmp.compare.sections.blog_post import (
     is_near,
     load_claims,
 )
-from jaxcmp.compare.sections.rules import Judgement, Undecided, decided
+from jaxcmp.compare.sections.rules import NOT_MEASURED, Judgement, Undecided, decided
 from jaxcmp.compare.words import NOT_CLEAR
 
 TITLE = "The blog post's claims"
@@ -66,24 +66,25 @@ def blog_post_section(group: Group) -> Answer:
 
 def judged(found: Found, post: BlogPost) -> Answer:
     """The table of claims, one of those about classes, and runs that would judge what is open."""
-    claims = post.claims
-    judgements = [judge(claim, post, found) for claim in claims]
+    made = {claim: judge(claim, post, found) for claim in post.claims}
+    measured = {claim: judgement for claim, judgement in made.items() if judgement.is_measured}
+    others = {claim: judgement for claim, judgement in made.items() if not judgement.is_measured}
     blocks: list[Block] = [
-        Text(_answer(judgements), "answer"),
+        Text(_answer(list(made.values())), "answer"),
         Text(f"The blog post: {post.name}. {post.setting}"),
-        _table(claims, judgements),
     ]
-    by_class = [claim for claim in claims if claim.measure in EACH_CLASS]
+    blocks += [_table(measured)] if measured else []
+    by_class = [claim for claim in measured if claim.measure in EACH_CLASS]
     details: list[Block] = [_class_table(post, found, by_class)] if by_class else []
-    more = _commands(post, found, claims, judgements)
-    return answered("blog-post", TITLE, blocks, details=details, folded="class by class", more=more)
+    details += _tables_by_reason(others)
+    folded = "class by class, claims not measured" if by_class else "claims not measured"
+    more = _commands(post, found, made)
+    return answered("blog-post", TITLE, blocks, details=details, folded=folded, more=more)
 
 
-def _commands(
-    post: BlogPost, found: Found, claims: Sequence[Claim], judgements: Sequence[Judgement]
-) -> list[Suggestion]:
+def _commands(post: BlogPost, found: Found, made: Mapping[Claim, Judgement]) -> list[Suggestion]:
     """Suggests the runs that would judge the claims that are open."""
-    waiting = [c for c, j in zip(claims, judgements, strict=True) if j.verdict == "open"]
+    waiting = [claim for claim, judgement in made.items() if judgement.verdict == "open"]
     text = "The blog post's claims that are open here: a run of {} in its setting."
     # Runs that began at random come first.
     keys = dict.fromkeys(key for claim in waiting for key in claim.arms)
@@ -113,7 +114,7 @@ def judge(claim: Claim, post: BlogPost, found: Found) -> Judgement:
         speakers = _in_setting(claim, post, found)
         judgement = _with_runs(decide(claim, speakers), speakers)
     except Undecided as error:
-        judgement = decided(None, Cell("–"), str(error))
+        return decided(None, NOT_MEASURED, str(error))
     return dataclasses.replace(judgement, reason=f"{judgement.reason} {claim.note}".rstrip())
 
 
@@ -150,7 +151,7 @@ def _answer(judgements: Sequence[Judgement]) -> str:
     )
 
 
-def _table(claims: Sequence[Claim], judgements: Sequence[Judgement]) -> Table:
+def _table(made: Mapping[Claim, Judgement]) -> Table:
     # The verdict comes early: on a phone the last columns are out of sight.
     headings = columns.of_words("Claim", "Verdict", "The blog post", "Measured", "Reason")
     rows = [
@@ -161,9 +162,25 @@ def _table(claims: Sequence[Claim], judgements: Sequence[Judgement]) -> Table:
             judgement.measured,
             Cell(judgement.reason),
         ]
-        for claim, judgement in zip(claims, judgements, strict=True)
+        for claim, judgement in made.items()
     ]
     return Table("The blog post's claims", headings, rows, NOTE)
+
+
+def _tables_by_reason(made: Mapping[Claim, Judgement]) -> list[Table]:
+    """Makes a table of the claims that no run bears on for each reason."""
+    by_reason: dict[str, list[list[Cell]]] = {}
+    for claim, judgement in made.items():
+        row = [Cell(claim.says), Cell(_stated(claim))]
+        by_reason.setdefault(judgement.reason, []).append(row)
+    return [
+        Table(
+            f"Not measured: {reason[0].lower()}{reason[1:].rstrip('.')}",
+            columns.of_words("Claim", "The blog post"),
+            rows,
+        )
+        for reason, rows in by_reason.items()
+    ]
 
 
 def _verdict(judgement: Judgement) -> str:
@@ -189,11 +206,8 @@ def _class_table(post: BlogPost, speakers: Found, claims: Sequence[Claim]) -> Ta
     for claim in claims:
         label = " − ".join(post.arms[key].label for key in claim.arms)
         headings += [Column(f"{label}, the blog post, {claim.unit}"), Column(f"{label}, measured")]
-        try:
-            own = _in_setting(claim, post, speakers)
-            found = [_with_runs(each, own) for each in judges.judge_each_class(claim, own)]
-        except Undecided:
-            found = [decided(None, Cell("–"), "")] * len(rows)
+        own = _in_setting(claim, post, speakers)
+        found = [_with_runs(each, own) for each in judges.judge_each_class(claim, own)]
         for row, stated, judgement in zip(rows, claim.stated, found, strict=True):
             shown = structs.replace(judgement.measured, verdict=judgement.verdict)
             row += [Cell(f"{stated:g}", stated), shown]

@@ -32,6 +32,7 @@ from jaxcmp.compare.statistics.means import (
 )
 from jaxcmp.compare.statistics.paired import holm
 
+NOT_MEASURED = Cell("–")
 UNKNOWN = " Of seeds that are too few, or equal, it is not clear: further ones may reach it."
 Interval = tuple[float, float]
 
@@ -43,6 +44,11 @@ class Judgement:
     verdict: Literal["holds", "fails", "open"]
     measured: Cell
     reason: str
+
+    @property
+    def is_measured(self) -> bool:
+        """Returns whether runs bear on the claim, even if they leave it open."""
+        return self.measured is not NOT_MEASURED
 
 
 class Undecided(Exception):
