@@ -23,6 +23,7 @@ from jaxcmp.data.random_streams import stream
 from jaxcmp.data.source import Size
 from jaxcmp.errors import CommandError
 from jaxcmp.models import costs
+from jaxcmp.models.packing import CHANNELS_FIRST, CHANNELS_LAST, Order
 from jaxcmp.optim import make_optimizer, make_schedule
 from jaxcmp.runner import Runner
 from jaxcmp.runtime import cuda, devices, requirements
@@ -206,8 +207,15 @@ def prepare(
         average_decay=settings.average_decay,
         is_trunk_frozen=settings.frozen_trunk,
         joins_arrays=jax.default_backend() == "gpu",
+        kernel_order=kernel_order(model, cuda.compute_capability()),
     )
     return Experiment(settings=settings, dataset=dataset, clock=clock, step=step)
+
+
+def kernel_order(model: models.Model, capability: tuple[int, int] | None) -> Order:
+    """Returns how convolutions on GPUs of this compute capability read kernels; None is no GPU."""
+    is_first = cuda.has_channels_first(capability, model.dtype)
+    return CHANNELS_FIRST if is_first else CHANNELS_LAST
 
 
 def make_runner(experiment: Experiment, mesh: Mesh) -> Runner:

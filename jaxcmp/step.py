@@ -14,7 +14,7 @@ from jax import Array
 from jaxcmp import models
 from jaxcmp.augment import Augment, unaugmented
 from jaxcmp.augment.geometry import resize
-from jaxcmp.models.packing import Packed, pack, repack, unpack
+from jaxcmp.models.packing import CHANNELS_LAST, Order, Packed, pack, repack, unpack
 
 Metrics = dict[str, Array]
 NEVER = jnp.iinfo(jnp.int32).max
@@ -89,7 +89,8 @@ class TrainStep:
 
     With `is_trunk_frozen` only the head is trained. The trunk runs as in evaluation: without
     dropout, with the running statistics, and without a backward pass. The gradient norm is the
-    head's. `joins_arrays` is what a GPU gains from and a CPU loses by: see `models.packing`.
+    head's. `joins_arrays` is what a GPU gains from and a CPU loses by, and `kernel_order` how its
+    convolutions read kernels: see `models.packing`.
     """
 
     model: models.Model
@@ -103,13 +104,14 @@ class TrainStep:
     average_decay: float = 0.0
     is_trunk_frozen: bool = False
     joins_arrays: bool = True
+    kernel_order: Order = CHANNELS_LAST
 
     def init(self, key: Array, *, num_channels: int) -> TrainState:
         """Draws a fresh state for images with `num_channels` channels."""
         size = self.model.image_size
         variables: Any = self.model.init(key, jnp.zeros((1, size, size, num_channels)))
         params, batch_stats = (
-            pack(variables.get(name, {}), joins=self.joins_arrays)
+            pack(variables.get(name, {}), joins=self.joins_arrays, kernel_order=self.kernel_order)
             for name in ("params", "batch_stats")
         )
         trained: Any = self._trained_part(params)[0]
@@ -259,7 +261,7 @@ class TrainStep:
 
     def _trained_part(self, params: Packed) -> tuple[Packed, Packed]:
         """Splits the parameters into trained ones, all or only the head's, and frozen ones."""
-        return params.split_head() if self.is_trunk_frozen else (params, Packed())
+        return params.split_head() if self.is_trunk_frozen else (params, params.with_arrays())
 
     def _averaged(self, before: TrainState, latest: Any) -> Any:
         if before.average is None:

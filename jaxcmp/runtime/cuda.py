@@ -2,8 +2,10 @@
 
 import os
 import re
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 GRAPH_FLAG = "xla_gpu_enable_command_buffer"
 # With these a GPU runs a whole step as one CUDA graph.
@@ -17,6 +19,7 @@ GRAPH_OPTIONS: dict[str, str | bool] = {
 }
 # Channels last is the order of tensor cores, which multiply float32 from Ampere on, as TF32. XLA
 # chooses it for float32 only from Hopper on; before, it would transpose kernels and activations.
+# Older tensor cores take float16 alone, and XLA computes bfloat16 as float32 there.
 LAYOUT_OPTIONS: dict[str, str | bool] = {"xla_gpu_force_conv_nhwc": True}
 AMPERE = (8, 0)
 
@@ -34,6 +37,11 @@ def compiler_options(platform: str, capability: tuple[int, int] | None) -> dict[
     options = GRAPH_OPTIONS | (LAYOUT_OPTIONS if has_tensor_floats else {})
     flags = os.environ.get("XLA_FLAGS", "")
     return {name: value for name, value in options.items() if not re.search(rf"--{name}\b", flags)}
+
+
+def has_channels_first(capability: tuple[int, int] | None, dtype: Any) -> bool:
+    """Returns whether GPUs of this capability convolve numbers of this type channels first."""
+    return capability is not None and capability < AMPERE and dtype != jnp.float16
 
 
 def compute_capability() -> tuple[int, int] | None:

@@ -137,12 +137,16 @@ def traffic(module: Module, computation: Computation, instruction: Instruction) 
 
 
 def bytes_read(fused: Computation, name: str, shape: str) -> int:
-    """Estimates what a fusion reads of one parameter: all, unless only slices of it are used."""
+    """Estimates what a fusion reads of one parameter: all, unless only slices of it are used.
+
+    Elements outside of the slices are not converted either, so they are not read.
+    """
     whole = num_bytes(shape)
-    read = 0
+    read = whole if name == fused.root.name else 0
     for user in fused.users[name]:
-        if user.opcode == "bitcast":
-            read += bytes_read(fused, user.name, shape)
+        if user.opcode in ("bitcast", "convert"):
+            used = bytes_read(fused, user.name, user.shape)
+            read += used * whole // num_bytes(user.shape)
         elif user.opcode in SLICES and user.operands[0] == name:
             read += num_bytes(user.shape)
         elif user.opcode == "dynamic-update-slice" and user.operands[0] == name:

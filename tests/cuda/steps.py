@@ -10,7 +10,7 @@ from gpus import Gpu
 
 from jaxcmp import models
 from jaxcmp.data import Dataset, Split
-from jaxcmp.experiment import make_runner, prepare
+from jaxcmp.experiment import kernel_order, make_runner, prepare
 from jaxcmp.models.packing import unpack
 from jaxcmp.runtime import devices
 from jaxcmp.settings.configuration import settings_of
@@ -43,7 +43,12 @@ def make_steps(config: Any, *, precision: str, gpu: Gpu) -> dict[str, Step]:
     experiment = prepare(settings_of(config), black_images())
     capability = gpu.capability if experiment.settings.fused_attention else None
     model = models.on_gpu(experiment.model, capability)
-    step = dataclasses.replace(experiment.step, model=model, joins_arrays=True)
+    step = dataclasses.replace(
+        experiment.step,
+        model=model,
+        joins_arrays=True,
+        kernel_order=kernel_order(model, gpu.capability),
+    )
     experiment = dataclasses.replace(experiment, step=step)
     # One device, as on the GPU: images are looked up there, and nowhere else.
     runner = make_runner(experiment, devices.make_mesh(jax.devices()[:1]))

@@ -27,6 +27,41 @@ def test_a_parameter_that_is_used_as_a_whole_too_is_read_as_a_whole():
     assert gained == 64_000 - 128
 
 
+def test_of_a_parameter_that_is_converted_only_the_slices_are_read():
+    sliced = """
+%fused (param_0: f32[8,16]) -> (f16[2,16], f16[1,16]) {
+  %param_0 = f32[8,16]{1,0} parameter(0)
+  %convert.1 = f16[8,16]{1,0} convert(%param_0)
+  %slice.1 = f16[2,16]{1,0} slice(%convert.1), slice={[0:2], [0:16]}
+  %slice.2 = f16[1,16]{1,0} slice(%convert.1), slice={[5:6], [0:16]}
+  ROOT %tuple.1 = (f16[2,16]{1,0}, f16[1,16]{1,0}) tuple(%slice.1, %slice.2)
+}
+
+ENTRY %main.1 (p: f32[8,16]) -> (f16[2,16], f16[1,16]) {
+  %p = f32[8,16]{1,0} parameter(0)
+  ROOT %fusion.1 = (f16[2,16]{1,0}, f16[1,16]{1,0}) fusion(%p), kind=kLoop, calls=%fused
+}
+"""
+    # Three rows of 16 elements: 4 bytes read and 2 written of each.
+    assert launches.count(hlo.parse(sliced)).bytes == 3 * 16 * (4 + 2)
+    # All rows, where the converted array is a result too.
+    whole = sliced.replace("tuple(%slice.1, %slice.2)", "tuple(%slice.1, %convert.1)")
+    whole = whole.replace("(f16[2,16]{1,0}, f16[1,16]{1,0}) tuple", "(f16[2,16], f16[8,16]) tuple")
+    assert launches.count(hlo.parse(whole)).bytes == 8 * 16 * 4 + (2 + 8) * 16 * 2
+    alone = """
+%fused (param_0: f32[8,16]) -> f16[8,16] {
+  %param_0 = f32[8,16]{1,0} parameter(0)
+  ROOT %convert.1 = f16[8,16]{1,0} convert(%param_0)
+}
+
+ENTRY %main.1 (p: f32[8,16]) -> f16[8,16] {
+  %p = f32[8,16]{1,0} parameter(0)
+  ROOT %fusion.1 = f16[8,16]{1,0} fusion(%p), kind=kLoop, calls=%fused
+}
+"""
+    assert launches.count(hlo.parse(alone)).bytes == 8 * 16 * (4 + 2)
+
+
 def test_a_loop_counts_as_often_as_it_runs():
     counted = launches.count(hlo.parse(made_up_hlo.LOOP))
     assert counted.kernels == 8 * 3

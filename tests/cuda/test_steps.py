@@ -10,10 +10,10 @@ from gpus import GPUS
 from steps import make_steps
 
 
-def steps_of(arm, gpu="H100", **overrides):
+def steps_of(arm, gpu="H100", precision="bfloat16", **overrides):
     config = importlib.import_module(f"configs.{arm}").get_config()
     config.update_from_flattened_dict(overrides)
-    return make_steps(config, precision="bfloat16", gpu=GPUS[gpu])
+    return make_steps(config, precision=precision, gpu=GPUS[gpu])
 
 
 @pytest.mark.parametrize("arm", ["vit", "resnet"])
@@ -35,6 +35,19 @@ def test_training_maps_the_donated_state_to_one_of_the_same_shapes():
     assert metrics["loss"].shape == ()
     # AdamW keeps two moments of each parameter, all float32.
     assert step.donated == (0,) and step.donated_bytes > 3 * 4 * 5_362_762
+
+
+@pytest.mark.parametrize(
+    ("gpu", "precision", "expected"),
+    [
+        ("H100", "bfloat16", (512, 3, 3, 512)),
+        ("T4", "float32", (512, 512, 3, 3)),
+        ("T4", "float16", (512, 3, 3, 512)),
+    ],
+)
+def test_kernels_are_kept_as_the_gpu_reads_them(gpu, precision, expected):
+    state = steps_of("resnet", gpu, precision)["train"].arguments[0]
+    assert expected in {array.shape for array in state.params.arrays}
 
 
 def test_several_steps_per_dispatch_are_one_program():

@@ -13,7 +13,7 @@ from trials import RESNET, VIT, Trial, assert_same
 from jaxcmp import models
 from jaxcmp.checkpoint import trees
 from jaxcmp.models import packing
-from jaxcmp.models.packing import Packed, pack, repack, unpack
+from jaxcmp.models.packing import CHANNELS_FIRST, CHANNELS_LAST, pack, repack, unpack
 from jaxcmp.optim import make_optimizer
 
 DEEP = VIT.clone(depth=3)
@@ -32,15 +32,17 @@ def named(tree):
     return {name: np.asarray(array) for name, array in trees.named_leaves(tree).items()}
 
 
+@pytest.mark.parametrize("kernel_order", [CHANNELS_LAST, CHANNELS_FIRST])
 @pytest.mark.parametrize("model", [DEEP, RESNET], ids=["vit", "resnet"])
-def test_unpacking_gives_the_arrays_that_were_packed(model):
+def test_unpacking_gives_the_arrays_that_were_packed(model, kernel_order):
     variables = variables_of(model)
+    pack_all = partial(pack, kernel_order=kernel_order)
     for collection in variables.values():
-        packed = pack(collection)
+        packed = pack_all(collection)
         assert jax.tree.structure(unpack(packed)) == jax.tree.structure(collection)
         assert_same(unpack(packed), collection)
         assert_same(unpack(jax.tree.map(np.asarray, packed)), collection)
-        assert unpack(jax.eval_shape(pack, collection)) == jax.eval_shape(lambda: collection)  # noqa: B023
+        assert unpack(jax.eval_shape(pack_all, collection)) == jax.eval_shape(lambda: collection)  # noqa: B023
 
 
 def test_arrays_of_one_name_are_joined_and_those_of_the_head_stay_apart():
@@ -71,10 +73,14 @@ def test_a_large_array_stays_alone(monkeypatch):
 def test_a_convolutions_kernel_is_kept_in_the_order_of_cudnn():
     kernel = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
     for array in (kernel, jnp.asarray(kernel)):
-        packed = pack({"conv": {"kernel": array}})
-        assert packed.arrays[0].shape == (5, 2, 3, 4)
-        assert packed.arrays[0][4, 1, 2, 3] == kernel[1, 2, 3, 4]
-        np.testing.assert_array_equal(unpack(packed)["conv"]["kernel"], kernel)
+        last = pack({"conv": {"kernel": array}})
+        assert last.arrays[0].shape == (5, 2, 3, 4)
+        assert last.arrays[0][4, 1, 2, 3] == kernel[1, 2, 3, 4]
+        first = pack({"conv": {"kernel": array}}, kernel_order=CHANNELS_FIRST)
+        assert first.arrays[0].shape == (5, 4, 2, 3)
+        assert first.arrays[0][4, 3, 1, 2] == kernel[1, 2, 3, 4]
+        for packed in (last, first):
+            np.testing.assert_array_equal(unpack(packed)["conv"]["kernel"], kernel)
 
 
 def test_the_order_of_the_dicts_does_not_matter():
@@ -90,12 +96,14 @@ def test_arrays_of_two_types_are_packed_apart():
     assert {str(array.dtype) for array in packed.arrays} == {"float32", "bfloat16"}
 
 
-def test_head_and_trunk_are_divided_and_joined():
-    packed = pack(variables_of(DEEP)["params"])
+@pytest.mark.parametrize("kernel_order", [CHANNELS_LAST, CHANNELS_FIRST])
+def test_head_and_trunk_are_divided_and_joined(kernel_order):
+    packed = pack(variables_of(RESNET)["params"], kernel_order=kernel_order)
     head, trunk = packed.split_head()
     assert unpack(head).keys() == {"head"}
     assert "head" not in unpack(trunk)
-    for joined in (head | trunk, trunk | head, Packed() | packed, packed | Packed()):
+    nothing = packed.with_arrays()
+    for joined in (head | trunk, trunk | head, nothing | packed, packed | nothing):
         assert jax.tree.structure(joined) == jax.tree.structure(packed)
         assert_same(joined, packed)
 
@@ -170,6 +178,17 @@ def test_a_checkpoint_has_each_array_by_its_own_path():
     assert jax.tree.structure(restored) == jax.tree.structure(state)
     assert_same(restored, state)
     assert_same(trees.onto(jax.eval_shape(lambda: state), arrays, "it"), state)
+
+
+@pytest.mark.parametrize("is_trunk_frozen", [False, True])
+def test_the_order_of_kernels_changes_no_step(is_trunk_frozen):
+    options = {"average_decay": 0.5, "is_trunk_frozen": is_trunk_frozen}
+    (last, _), (first, _) = (
+        Trial(RESNET, kernel_order=order, **options).run(3)
+        for order in (CHANNELS_LAST, CHANNELS_FIRST)
+    )
+    assert first.params.kernel_order == CHANNELS_FIRST != last.params.kernel_order
+    assert_same(unpack(first), unpack(last), atol=1e-5)
 
 
 def test_what_is_not_joined_has_an_array_for_each_of_the_models():

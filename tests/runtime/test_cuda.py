@@ -1,6 +1,7 @@
 """Compiler options for GPUs, and their compute capability."""
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 from jaxcmp.runtime import cuda
@@ -25,6 +26,20 @@ def test_convolutions_have_channels_last_where_tensor_cores_multiply_float32(
     assert name not in cuda.compiler_options("cpu", capability)
     monkeypatch.setenv("XLA_FLAGS", f"--{name}=false")
     assert name not in cuda.compiler_options("gpu", capability)
+
+
+@pytest.mark.parametrize(
+    ("capability", "dtype", "is_first"),
+    [
+        ((7, 5), jnp.float32, True),
+        ((7, 5), jnp.bfloat16, True),
+        ((7, 5), jnp.float16, False),
+        ((8, 0), jnp.float32, False),
+        (None, jnp.float32, False),
+    ],
+)
+def test_channels_come_first_on_gpus_without_tensor_cores_for_the_type(capability, dtype, is_first):
+    assert cuda.has_channels_first(capability, dtype) is is_first
 
 
 @pytest.mark.parametrize(
