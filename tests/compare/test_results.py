@@ -245,8 +245,11 @@ def test_ratios_and_gaps_are_of_the_more_accurate_arm_to_the_other_everywhere(un
     assert "Equal cost: vit takes " in dearer and "the training FLOPs of resnet" in dearer
 
 
-def test_more_seeds_are_suggested_until_a_gap_is_settled(two, tmp_path):
-    assert any("config.seed=2" in each.command for each in results_section(two).more)
+def test_more_seeds_are_suggested_until_a_gap_is_settled(two, uneven, tmp_path):
+    for arm, suggested in zip(two.ranked, results_section(two).more, strict=True):
+        assert arm.name in suggested.command and "config.seed=2" in suggested.command
+    (suggested,) = results_section(uneven).more
+    assert "vit" in suggested.command and "config.seed=3" in suggested.command
     samples = [Sample(arm, seed) for arm in ("vit", "resnet") for seed in (0, 1, 2)]
     settled = make_group(tmp_path, *samples)
     assert compare_runs(*(arm.accuracies for arm in settled.arms)).lead.is_real

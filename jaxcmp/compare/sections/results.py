@@ -80,16 +80,20 @@ def _table(title: str, rows: Rows, arms: Sequence[Arm], note: str = "") -> Table
 
 
 def _more_seeds(leader: Arm, other: Arm) -> list[Suggestion]:
-    """Suggests another seed of the arm with fewer, where seeds can explain the gap."""
+    """Suggests another seed of the arm with fewer, or of both, where seeds can explain the gap."""
     if gap(leader, other).lead.is_real:
         return []
-    arm = min(leader, other, key=lambda each: len(each.runs))
+    fewest = min(len(leader.runs), len(other.runs))
+    arms = [arm for arm in (leader, other) if len(arm.runs) == fewest]
     seed = max(outcome.seed for each in (leader, other) for outcome in each.outcomes) + 1
-    text = (
+    first = (
         f"More seeds: {len(leader.runs)} of {leader.name} and {len(other.runs)} of {other.name} "
-        f"leave a difference {UNCLEAR}. Seed by seed, of both arms:"
+        f"leave a difference {UNCLEAR}."
     )
-    return [Suggestion(text, another_seed(arm.outcomes[0], seed))]
+    texts = [first, f"More seeds: the same of {arms[-1].name}."]
+    # A study has one command for all of its arms.
+    commands = dict.fromkeys(another_seed(arm.outcomes[0], seed) for arm in arms)
+    return [Suggestion(text, command) for text, command in zip(texts, commands, strict=False)]
 
 
 def pairs_table(arms: Sequence[Arm]) -> Table:
