@@ -48,4 +48,5 @@ def _beside(group: Group) -> list[str]:
         for what, arms in kinds
         if arms
     ]
-    return [f"Beside these arms stand {listed(told)}."] if told else []
+    is_one = len(runs_of([arm for _, arms in kinds for arm in arms])) == 1
+    return [f"Beside these arms stand{'s' * is_one} {listed(told)}."] if told else []

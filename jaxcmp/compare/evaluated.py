@@ -49,7 +49,7 @@ class ImageSet:
         Only of such a set the report says who leads.
         """
         result = self.first.result
-        own = {o.run.config["data"]["name"] for o in runs_of(self.arms)}
+        own = {o.run.data["name"] for o in runs_of(self.arms)}
         is_training = result["data"]["split"] == "train" and result["data"]["name"] in own
         return result["checkpoint"]["which"] == "newest" and not is_training
 
@@ -213,7 +213,7 @@ def _mean(outcome: Outcome, members: Sequence[ImageSet]) -> Outcome:
 def _with_own_titles(group: Group, sets: Sequence[ImageSet]) -> list[ImageSet]:
     """Adds the name of the evaluation to titles that several sets have, or the runs' own images."""
     counts = Counter(each.title for each in sets)
-    counts.update(each.run.config["data"]["name"] for each in runs_of(group.arms))
+    counts.update(each.run.data["name"] for each in runs_of(group.arms))
     return [
         dataclasses.replace(each, title=f"{each.title} ({each.first.name})")
         if counts[each.title] > 1

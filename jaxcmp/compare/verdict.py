@@ -147,9 +147,12 @@ def _counts(pairs: Sequence[Gap]) -> list[str]:
     which = f"All {num}" if len(real) == num else f"{len(real) or 'None'} of {num}"
     p_value = max((pair.corrected.p_value or 0.0 for pair in real), default=0.0)
     largest = f"largest {say_p(p_value)} " if real else ""
+    # Where seeds are equal within each arm, there is no spread for Welch's.
+    is_welchs = all(pair.over_seeds.interval is not None for pair in real)
+    test = "Welch's test" if is_welchs else "Welch's or a permutation test"
     return [
         *lines,
-        f"{which} pairs of arms differ{'s' * (len(real) == 1)} by {CLEAR} (Welch's test, {largest}"
+        f"{which} pairs of arms differ{'s' * (len(real) == 1)} by {CLEAR} ({test}, {largest}"
         f"after Holm's correction for {count(num - unknown, 'test')}).{without}",
     ]
 
@@ -177,8 +180,10 @@ def _lead(one: str, two: str, pairs: Sequence[Gap]) -> str:
 
 
 def _size(found: Estimate, *, in_full: bool) -> str:
-    low, high = found.interval or (found.mean, found.mean)
     unit, of = ("points of test accuracy", "95 % interval ") if in_full else ("points", "")
+    if found.interval is None:
+        return f"{found.mean:.2f} {unit} (seeds equal within each arm)"
+    low, high = found.interval
     return f"{found.mean:.2f} {unit} ({of}{low:.2f} to {high:.2f})"
 
 

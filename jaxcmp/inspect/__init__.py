@@ -1,1 +1,1 @@
-"""Why one arm is ahead: how finished runs see images that are moved, torn, filtered or spoiled."""
+"""Why one arm is ahead: what runs answer where images are shifted, shuffled or corrupted."""

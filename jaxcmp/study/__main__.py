@@ -16,6 +16,7 @@ from pathlib import Path
 
 from jaxcmp import cli, files
 from jaxcmp.cli import carry_out
+from jaxcmp.compare.words import count
 from jaxcmp.errors import CommandError
 from jaxcmp.runtime import host_memory, interrupt
 from jaxcmp.settings import Settings
@@ -120,7 +121,7 @@ def train_all(words: Sequence[str], workdir: Path, entries: Sequence[Entry], *, 
     if all(folder.progress(workdir, entry).state is State.FINISHED for entry in entries):
         return
     slots = engine.find_slots(jobs)
-    say(f"{len(entries)} runs, {len(slots)} at a time", flush=True)
+    say(f"{count(len(entries), 'run')}, {len(slots)} at a time", flush=True)
 
     def command(entry: Entry) -> list[str]:
         task = entries.index(entry)

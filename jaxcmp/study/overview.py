@@ -13,6 +13,7 @@ from rich.text import Text
 
 from jaxcmp import runs
 from jaxcmp.compare.cells import duration, powers
+from jaxcmp.compare.words import count
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.study.folder import Entry, Progress, State
 from jaxcmp.text import plain_table
@@ -68,10 +69,10 @@ def plan_summary(
     """Says how many runs are left to train, what they take, and how much disk is free."""
     left = [i for i, progress in enumerate(progresses) if progress.state is not State.FINISHED]
     if not left:
-        return f"{len(entries)} runs, all finished"
+        return f"{count(len(entries), 'run')}, all finished"
     flops = powers(sum(entries[i].flops for i in left))
     free = shutil.disk_usage(next(p for p in (workdir, *workdir.parents) if p.exists())).free
-    text = f"{len(entries)} runs, {len(left)} of them not finished: {flops}FLOPs"
+    text = f"{count(len(entries), 'run')}, {len(left)} of them not finished: {flops}FLOPs"
     known = [cost for i in left if (cost := costs[i]) is not None]
     if not known:
         return (
@@ -103,7 +104,7 @@ def status_summary(entries: Sequence[Entry], progresses: Sequence[Progress]) -> 
     """Counts the runs in each state, then says why runs failed, a line each."""
     counts = collections.Counter(progress.state for progress in progresses)
     parts = [f"{counts[state]} {state}" for state in State if counts[state]]
-    lines = [f"{len(entries)} runs: {', '.join(parts)}"]
+    lines = [f"{count(len(entries), 'run')}: {', '.join(parts)}"]
     for entry, progress in zip(entries, progresses, strict=True):
         failed = " failed" if progress.state is State.FAILED else ""
         lines += [f"{entry.folder}{failed}: {progress.reason}"] if progress.reason else []

@@ -132,7 +132,7 @@ def test_a_command_keeps_what_it_is_not_to_change(outcome, make, overrides, give
 @pytest.mark.parametrize(
     ("make", "line"),
     [
-        # What is in its plan, the study makes.
+        # What is in its plan, or another seed, the study makes in its folder.
         (whole_study, f"{OF_STUDY} --workdir=runs/s"),
         (
             lambda run: vary(run, {"data.train_fraction": 0.1}, suffix="-0.1"),
@@ -146,7 +146,7 @@ def test_a_command_keeps_what_it_is_not_to_change(outcome, make, overrides, give
         ),
         (
             lambda run: another_seed(run, 7),
-            f"{OF_STUDY} --config.grids.seeds.seeds=8 --workdir=runs/s-8-seeds",
+            f"{OF_STUDY} --config.grids.seeds.seeds=8 --workdir=runs/s",
         ),
         (from_random, f"{OF_STUDY} --workdir=runs/s-random-weights"),
     ],

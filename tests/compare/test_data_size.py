@@ -77,10 +77,10 @@ def test_runs_on_parts_stand_under_the_arm_of_their_recipe(runs):
 def test_the_law_of_the_error_is_found_again(runs):
     text = sections.texts(data_size_section(lawful(runs, LAWS)))
     # Twice the images: 2 ** 0.5 = 1.41 and 2 ** 0.25 = 1.19.
-    assert "vit: error = 20 n^−0.500; twice the images divide the error by 1.41." in text
-    assert "resnet: error = 2 n^−0.250; twice the images divide the error by 1.19." in text
+    assert "vit: error = 20 × images^−0.500; twice the images divide the error by 1.41." in text
+    assert "resnet: error = 2 × images^−0.250; twice the images divide the error by 1.19." in text
     growing = sections.texts(data_size_section(lawful(runs, LAWS | {"vit": (0.01, -0.2)})))
-    assert "vit: error = 0.01 n^0.200; twice the images divide the error by 0.87." in growing
+    assert "vit: error = 0.01 × images^0.200; twice the images divide the error by 0.87." in growing
 
 
 def test_the_figure_has_every_run_and_the_fitted_line(runs):

@@ -158,6 +158,14 @@ def test_for_one_seed_few_images_that_differ_are_judged_as_mcnemar_does(first, s
     assert result.lead.is_real == (low > 0 or high < 0)
 
 
+@pytest.mark.parametrize(("num", "few", "size"), [(1000, 9, 1 / 3), (36, 6, 1 / 3), (360, 8, 0.2)])
+def test_for_several_seeds_interval_and_p_value_of_few_images_agree(num, few, size):
+    result = paired_difference(np.repeat([size, 0.0], [few, num - few]))
+    assert result.interval is not None and result.p_value is not None
+    low, high = result.interval
+    assert (result.p_value < 0.05) == (low > 0 or high < 0)
+
+
 @given(st.integers(0, 9), st.integers(0, 9))
 def test_the_limits_of_few_images_count_one_more_image_for_each_arm(first, second):
     assume(first + second < 10)

@@ -11,7 +11,12 @@ from sample_transfer import pretrained
 from jaxcmp.compare.arms import Group, Outcome
 from jaxcmp.compare.document import Cell
 from jaxcmp.compare.sections.cost import cost_section
-from jaxcmp.compare.sections.results import facts, results_section, tradeoff
+from jaxcmp.compare.sections.results import (
+    facts,
+    memory_ratio_of,
+    results_section,
+    tradeoff,
+)
 from jaxcmp.compare.sections.work import work_section
 from jaxcmp.compare.statistics.means import compare_runs, estimate_mean
 from jaxcmp.compare.statistics.paired import share_interval
@@ -245,7 +250,31 @@ def test_ratios_and_gaps_are_of_the_more_accurate_arm_to_the_other_everywhere(un
     assert "Equal cost: vit takes " in dearer and "the training FLOPs of resnet" in dearer
 
 
+def test_level_arms_of_which_held_out_images_choose_have_a_trade_off(tmp_path):
+    other = {"label_smoothing": 0.1}
+    samples = [
+        Sample(arm, seed, accuracy=1.0, num_validation=50, config=config)
+        for arm, config in (("resnet", {}), ("vit", {}), ("vit", other))
+        for seed in range(3)
+    ]
+    group = make_group(tmp_path, *samples)
+    level = alter(group, lambda outcome: dataclasses.replace(outcome, test_accuracy=0.9))
+    for order in (level.arms, level.arms[::-1]):
+        arms = tuple(dataclasses.replace(arm, index=i) for i, arm in enumerate(order))
+        table = tradeoff(dataclasses.replace(level, arms=arms))
+        assert table is not None and table.rows[0][1].value == 0
+
+
+def test_the_mark_of_memory_is_never_at_the_arm_that_takes_more_on_average():
+    few, many = [5.00, 5.01, 5.02], [4.51] * 7 + [4.52, 5.10]
+    found = memory_ratio_of(few, many)
+    assert found.mean < 1 and not found.lead.is_real
+    assert memory_ratio_of([4.0, 4.01, 4.02], many).lead.is_real
+
+
 def test_more_seeds_are_suggested_until_a_gap_is_settled(two, uneven, tmp_path):
+    first, _ = results_section(two).more
+    assert "too few to tell whether seeds alone explain" in first.text
     for arm, suggested in zip(two.ranked, results_section(two).more, strict=True):
         assert arm.name in suggested.command and "config.seed=2" in suggested.command
     (suggested,) = results_section(uneven).more

@@ -87,6 +87,10 @@ def test_each_pair_of_seeds_is_counted_image_by_image(group, section):
 def test_equal_seeds_are_paired_first_and_the_rest_in_order(group):
     first, second = arm_with_seeds(group, 0, 0, 1, 2), arm_with_seeds(group, 1, 7, 2, 9)
     assert seeds_of(seed_pairs(first, second)) == [(2, 2), (0, 7), (1, 9)]
+    # From several weights, runs of one arm share a seed: each has a partner of its own.
+    first, second = arm_with_seeds(group, 0, 0, 0, 0), arm_with_seeds(group, 1, 0, 0, 0)
+    numbers = [(one.number, two.number) for one, two in seed_pairs(first, second)]
+    assert [*zip(*numbers, strict=True)] == [tuple(first.runs), tuple(second.runs)]
 
 
 def test_an_arm_with_fewer_seeds_leaves_the_others_unpaired(group):

@@ -57,6 +57,12 @@ def test_who_is_ahead_is_said_with_points_interval_p_value_and_seeds(one, two, f
     assert sentence.endswith("which seeds alone can explain.") == is_open
 
 
+def test_where_seeds_are_equal_within_each_of_three_arms_no_interval_is_made_up():
+    arms = [make_arm(name, [share] * 5) for name, share in (("a", 0.9), ("b", 0.8), ("c", 0.7))]
+    text = " ".join(verdict(arms))
+    assert "interval" not in text and "Welch's or a permutation test" in text
+
+
 def test_a_single_arm_is_compared_with_nothing():
     assert verdict([make_arm("vit", [0.9])]) == [
         "vit is the only arm here: there is nothing to compare it with."

@@ -91,8 +91,8 @@ def test_the_first_screen_has_the_gap_that_seeds_explain_least(group, answer):
 def test_where_seeds_explain_every_gap_the_first_screen_says_so(tmp_path):
     group = inspect_group(tmp_path, {"resnet": VIT, "vit": VIT})
     assert sections.finding(why_section(group)) == (
-        "These seeds do not show that moved, torn, filtered or spoiled images set resnet and vit "
-        "apart: seeds alone can explain each of 4 differences."
+        "These seeds do not show that shifted, shuffled, filtered or corrupted images set resnet "
+        "and vit apart: seeds alone can explain each of 4 differences."
     )
 
 

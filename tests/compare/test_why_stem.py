@@ -75,10 +75,32 @@ def test_the_report_says_how_much_of_the_gap_the_stem_closes(tmp_path):
     words = (
         f"it scores {np.mean(conv) - np.mean(vit):.2f} points more (95 % interval "
         f"{gain[0]:.2f} to {gain[1]:.2f}, p = {tuple(result)[1]:.2g}): "
-        f"{100 * share.mean:.0f} % of the gap of vit to resnet (95 % "
-        f"interval {100 * share.interval[0]:.0f} to {100 * share.interval[1]:.0f} %)."
+        f"{100 * share.mean:.0f} % of the gap of vit to resnet, which is one of model and recipe "
+        f"(95 % interval {100 * share.interval[0]:.0f} to {100 * share.interval[1]:.0f} %)."
     )
     assert text.endswith(words)
+
+
+def test_the_gap_is_that_with_the_same_recipe_where_a_resnet_has_it(tmp_path):
+    conv = {"arm": "vit-conv", "recipe": "vit", "model.stem": "conv", "model.depth": 5}
+    arms = (
+        ("resnet", {}, 0.95),
+        ("vit", {}, 0.4),
+        ("vit", conv, 0.6),
+        ("resnet", {"recipe": "vit", "label_smoothing": 0.1}, 0.8),
+    )
+    samples = [
+        Sample(arm, seed, accuracy=share, config=config)
+        for arm, config, share in arms
+        for seed in range(3)
+    ]
+    group = make_group(tmp_path, *samples)
+    (text,) = stem_sentences(group)
+    (crossed,) = group.crossed
+    vit, conv_arm = (arm_named(group, name).percents for name in ("vit", "vit-conv"))
+    share = share_of_gap(vit, conv_arm, crossed.percents)
+    assert f"{100 * share.mean:.0f} % of the gap of vit to {crossed.name} (95 %" in text
+    assert "model and recipe" not in text
 
 
 def test_where_no_gap_is_settled_there_is_no_share(tmp_path):

@@ -81,8 +81,8 @@ def _accuracies(group: Group, order: Sequence[int]) -> Figure:
     return Figure(
         "classes",
         [Plot("Accuracy by class", Axis("test accuracy, %"), axis, series)],
-        "Mean over seeds, with its 95 % interval for the choice of the class's test images. "
-        "Classes stand in the order of the gap.",
+        "Mean over seeds, with its 95 % interval for the choice of the class's test images."
+        + " Classes stand in the order of the gap." * bool(group.pairs),
         "Test accuracy of each arm in each class, with intervals.",
     )
 
@@ -104,9 +104,9 @@ def _sentence(group: Group, leader: Arm, other: Arm, gaps: Mapping[int, Estimate
         return f"{'; '.join(parts)}."
     sizes = np.bincount(group.labels)[list(gaps)]
     few, many = (f"{size:,}" for size in (sizes.min(), sizes.max()))
-    images = few if few == many else f"{few} to {many}"
+    images = f"{few} to {many} test images" if few != many else count(sizes.min(), "test image")
     return (
-        f"Of {num} of {images} test images each, {leader.name} and {other.name} differ in none by "
+        f"Of {num} of {images} each, {leader.name} and {other.name} differ in none by "
         "more than the choice of images alone explains."
     )
 
@@ -163,8 +163,8 @@ def _confusions(group: Group) -> Figure:
     return Figure(
         "confusion",
         panels,
-        "Each row is a true class and adds up to 100 %, if it has test images; mean over seeds. "
-        "In the difference, the diagonal is the gap in accuracy.",
+        "Each row is a true class and adds up to 100 %, if it has test images; mean over seeds."
+        + " In the difference, the diagonal is the gap in accuracy." * bool(group.pairs),
         "Confusion matrices of each arm, and their difference.",
     )
 

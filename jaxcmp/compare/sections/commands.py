@@ -13,6 +13,8 @@ from jaxcmp.settings.hub_address import is_hub_address
 
 STUDY = "jaxcmp.study"
 STUDY_VARIANTS = ("cpu", "digits")
+# The variants that both models have.
+BOTH_VARIANTS = (*STUDY_VARIANTS, "strong")
 # What fine-tunes published weights, by architecture: a variant, and a file as it is published.
 TRANSFER = "configs/transfer.py"
 PUBLISHED = {"vit": ("vit_ti16", "Ti_16.npz"), "resnet": ("resnet18", "resnet18.safetensors")}
@@ -57,10 +59,16 @@ def another_seed(outcome: Outcome, seed: int) -> str:
     given, folder = _given(outcome.run), Path(_workdir(outcome))
     if given.module == STUDY:
         num_seeds = seed + 1
-        return _line(_with(given, {"grids.seeds.seeds": num_seeds}), f"{folder}-{num_seeds}-seeds")
+        # In its own folder: what is finished there is not trained again.
+        return _line(_with(given, {"grids.seeds.seeds": num_seeds}), str(folder))
     usual = f"seed-{outcome.seed}"
     name = f"seed-{seed}" if folder.name == usual else f"{folder.name}-seed-{seed}"
     return _line(_with(given, {"seed": seed}), str(folder.with_name(name)))
+
+
+def has_a_batch(outcome: Outcome, fraction: float) -> bool:
+    """Returns whether this part of a run's training images fills one of its batches."""
+    return round(fraction * outcome.num_train) >= outcome.run.config["batch_size"]
 
 
 def at_length(outcome: Outcome, num_epochs: int) -> dict[str, object]:
@@ -82,9 +90,9 @@ def whole_study(outcome: Outcome) -> str:
     given = _given(outcome.run)
     if given.module == STUDY:
         return _line(given, _workdir(outcome))
-    of_data = _only(given, ["data."])
-    of_data.pop(TRAIN_FRACTION, None)
     variant = given.variant if given.variant in STUDY_VARIANTS else ""
+    of_data = _of_data(outcome, variant)
+    of_data.pop(TRAIN_FRACTION, None)
     return _line(ConfigWords("configs/study.py", variant, of_data, STUDY))
 
 
@@ -97,8 +105,8 @@ def other_model(outcome: Outcome, weights: str = "", folder: str = "") -> str:
     given = _given(outcome.run)
     if given.file == TRANSFER:
         return fine_tune(outcome, name, weights, folder)
-    kept = _only(given, ["data.", "seed", "model.num_classes"])
-    variant = given.variant if given.module != STUDY or given.variant in STUDY_VARIANTS else ""
+    variant = given.variant if given.variant in BOTH_VARIANTS else ""
+    kept = _of_data(outcome, variant) | _only(given, ["seed", "model.num_classes"])
     other = ConfigWords(f"configs/{name}.py", variant, kept)
     return _line(_with(other, {"init.path": weights} if weights else {}), folder)
 
@@ -109,11 +117,21 @@ def fine_tune(outcome: Outcome, architecture: str, weights: str = "", folder: st
     It begins from `weights`, by default from published ones.
     """
     variant, published = PUBLISHED[architecture]
-    settings = {"init.path": weights or published, **_only(_given(outcome.run), ["data."])}
-    name = outcome.run.config["data"]["name"]
-    if name != "cifar10":
-        settings.setdefault("data.name", name)
+    settings = {"init.path": weights or published, **_of_data(outcome)}
     return _line(ConfigWords(TRANSFER, variant, settings), folder)
+
+
+def _of_data(outcome: Outcome, variant: str = "") -> dict[str, str]:
+    """Returns settings for the images of a run, for a file of ours in a variant.
+
+    The run may have them from its own file.
+    """
+    settings, data = _only(_given(outcome.run), ["data."]), outcome.run.config["data"]
+    if variant != "digits" and data["name"] != "cifar10":
+        settings.setdefault("data.name", data["name"])
+        if data.get("dir"):
+            settings.setdefault("data.dir", data["dir"])
+    return settings
 
 
 def from_random(outcome: Outcome) -> str:

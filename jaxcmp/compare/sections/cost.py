@@ -120,7 +120,7 @@ def _equal_flops(group: Group) -> tuple[list[str], list[Block], list[Suggestion]
             blocks += [*texts(*own), _equal_table(pairs)]
         else:
             sentences.append("")
-            more.append(_planned(leader, other))
+            more += _planned(leader, other)
     return sentences, blocks, more
 
 
@@ -149,16 +149,21 @@ def _equal_table(pairs: Sequence[tuple[Arm, Arm]]) -> Table:
     return Table("At equal training FLOPs, each run planned for them", headings, rows, EQUAL_NOTE)
 
 
-def _planned(leader: Arm, other: Arm) -> Suggestion:
-    """The cheaper arm, for as many epochs as the other's FLOPs pay for."""
+def _planned(leader: Arm, other: Arm) -> list[Suggestion]:
+    """The cheaper arm, for as many epochs as the other's FLOPs pay for.
+
+    Nothing where no whole number of epochs comes near enough.
+    """
     flops = {arm.name: arm.outcomes[0].training_flops for arm in (leader, other)}
     cheap, dear = sorted((leader, other), key=lambda arm: flops[arm.name])
     run, ratio = cheap.outcomes[0], flops[leader.name] / flops[other.name]
     num_epochs = round(run.num_epochs * flops[dear.name] / flops[cheap.name])
+    if not is_equal(flops[cheap.name] * num_epochs / run.num_epochs, flops[dear.name]):
+        return []
     text = (
         f"Equal cost: {leader.name} takes {ratio:.2f} times the training FLOPs of {other.name}; "
         f"{count(num_epochs, 'epoch')} of {cheap.name}, planned for that length, would take about "
         "as many."
     )
     settings = at_length(run, num_epochs)
-    return Suggestion(text, vary(run, settings, suffix=f"-{num_epochs}-epochs"))
+    return [Suggestion(text, vary(run, settings, suffix=f"-{num_epochs}-epochs"))]

@@ -25,7 +25,7 @@ from jaxcmp.compare.document import (
 from jaxcmp.compare.recipe_keys import TRAIN_FRACTION, unsized
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts
-from jaxcmp.compare.sections.commands import at_length, vary
+from jaxcmp.compare.sections.commands import at_length, has_a_batch, vary
 from jaxcmp.compare.sections.over_seeds import accuracies
 from jaxcmp.compare.statistics.means import Estimate, Lead, compare_runs
 from jaxcmp.compare.statistics.scaling import (
@@ -174,22 +174,27 @@ def _table(found: Sequence[Sized], budget: str) -> Table:
 def _other_sizes(group: Group) -> list[Suggestion]:
     """Suggests another number of images for the first arm of each architecture."""
     models = gathered(group.arms, lambda arm: arm.architecture)
-    found = [_another_size(arms[0]) for arms in models.values()]
+    found = [each for arms in models.values() for each in _another_size(arms[0])]
     if len({each.command for each in found}) < len(found):
         text = "Less data: runs on parts of the images show what more images are worth."
         return [Suggestion(text, found[0].command)]
     return found
 
 
-def _another_size(arm: Arm) -> Suggestion:
-    """Suggests all images for an arm that had a part of them, and a part for one that had all."""
+def _another_size(arm: Arm) -> list[Suggestion]:
+    """Suggests all images for an arm that had a part of them, and a part for one that had all.
+
+    Nothing where that part would not fill a batch.
+    """
     run = arm.outcomes[0]
     if run.train_fraction < 1:
         share = f"{100 * run.train_fraction:g} %"
         text = f"More data: {arm.name} had {share} of the training images; all of them:"
-        return Suggestion(text, vary(run, {TRAIN_FRACTION: 1.0}, suffix="-all-images"))
-    text = f"Less data: runs on a tenth of the images show what more are worth to {arm.name}."
-    return Suggestion(text, vary(run, {TRAIN_FRACTION: PART}, suffix=f"-{PART}"))
+        return [Suggestion(text, vary(run, {TRAIN_FRACTION: 1.0}, suffix="-all-images"))]
+    if not has_a_batch(run, PART):
+        return []
+    text = f"Less data: runs on a tenth of the images show what more images give {arm.name}."
+    return [Suggestion(text, vary(run, {TRAIN_FRACTION: PART}, suffix=f"-{PART}"))]
 
 
 def _missing_steps(found: Sequence[Sized]) -> list[Suggestion]:
@@ -220,7 +225,7 @@ def law_text(sized: Sized) -> str:
         return f"{name}: a run without an error leaves no power law to fit."
     exponent = cells.decimal(-law.exponent, sized.runs, digits=3).text
     return (
-        f"{name}: error = {law.coefficient:.3g} n^{exponent}; twice the images divide "
+        f"{name}: error = {law.coefficient:.3g} × images^{exponent}; twice the images divide "
         f"the error by {2**law.exponent:.2f}."
     )
 

@@ -21,7 +21,14 @@ from jaxcmp.compare.recipe_keys import TRAIN_FRACTION
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, texts, unanswered
 from jaxcmp.compare.sections.classes import class_gaps, gap_table
-from jaxcmp.compare.sections.commands import PUBLISHED, fine_tune, from_random, other_model, vary
+from jaxcmp.compare.sections.commands import (
+    PUBLISHED,
+    fine_tune,
+    from_random,
+    has_a_batch,
+    other_model,
+    vary,
+)
 from jaxcmp.compare.sections.over_seeds import accuracies, over_seeds
 from jaxcmp.compare.sections.pretraining_arms import (
     Pretrained,
@@ -191,6 +198,8 @@ def _meaning(random: Estimate, tuned: Estimate) -> str:
     if all(each.is_real for each in leads):
         changes = "changes" if random.lead is not tuned.lead else "does not change"
         return f"pretraining {changes} who is ahead"
+    if None in (random.p_value, tuned.p_value):
+        return "with fewer than three seeds, it is unknown whether the lead changes hands"
     if random.mean * tuned.mean < 0:
         return "the means change places, but these seeds do not show that pretraining is why"
     which = "one of the gaps" if any(each.is_real for each in leads) else "either gap"
@@ -211,8 +220,8 @@ def _missing(arms: Sequence[Pretrained]) -> list[Suggestion]:
     for architecture in PUBLISHED:
         if all(each.architecture != architecture for each in arms):
             more.append(_other_architecture(arms[0], architecture))
-    if len({each.num_train for each in arms}) == 1:
-        run = arms[0].arm.outcomes[0]
+    run = arms[0].arm.outcomes[0]
+    if len({each.num_train for each in arms}) == 1 and has_a_batch(run, SMALL_PART):
         fraction = f"{SMALL_PART * run.train_fraction:g}"
         text = "Pretraining may be worth more with fewer images: a run on a tenth of them."
         more.append(Suggestion(text, vary(run, {TRAIN_FRACTION: fraction}, suffix=f"-{fraction}")))
@@ -239,7 +248,7 @@ def pretraining_figures(arms: Sequence[Pretrained]) -> list[Block]:
         return []
     panels, caption = [_both_ways(beside)], INTERVAL
     if len({each.architecture for each in beside}) > 1:
-        caption += " Lines that cross: the means change places, which seeds alone can explain."
+        caption += " Lines that cross: the means change places; the text says how surely."
     if len({each.num_train for each in beside}) > 1:
         panels.append(_by_images(pairs))
         caption += DASHED

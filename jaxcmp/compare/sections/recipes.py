@@ -90,7 +90,7 @@ def recipes_section(group: Group) -> Answer:
             details.append(table)
             # An arm that varies another, such as a ViT with a convolutional stem, has that one's.
             if len(some) == 1 or all(_recipe(arm) == arm.outcomes[0].name for arm in each.arms):
-                findings.append(sentences[1])
+                findings.append(shares_of(each.names, whole) or sentences[1])
         # Further crossings are folded: the page has to stay short.
         (details if index else blocks).extend([_table(each), _figure(each, index)])
         details += notes(*_inexact(each))
@@ -171,7 +171,7 @@ def _figure(crossing: Crossing, index: int) -> Figure:
         [Plot("Each model with each recipe", recipes, Axis("test accuracy, %"), series)],
         "Mean over seeds with its 95 % t-interval, or each of fewer than three. Parallel lines: "
         "the recipe does the same for both architectures. Lines that cross: the means change "
-        "places, which seeds alone can explain.",
+        "places; the text says how surely.",
         f"Test accuracy of {' and '.join(crossing.names)} with each recipe.",
     )
 
@@ -249,6 +249,29 @@ def effects_of(
     rows = [[Cell(n), cells.as_cell(e, r), cells.p_value(e.p_value, r)] for n, e, r in found]
     headings = columns.of_words("Effect") + columns.of_numbers("points [95 % interval]", "p")
     return sentences, Table("Effects on test accuracy", headings, rows, EFFECTS_NOTE)
+
+
+def shares_of(models: Names, table: Sequence[Sequence[Arm]]) -> str:
+    """Divides the gap of two arms with their own recipes among model and recipe.
+
+    Nothing where one of the two effects is not clear, or works against the gap. `table` is as in
+    `effects_of`.
+    """
+    values = sum(([arm.percents for arm in row] for row in table), [])
+    of_model, of_recipe = (
+        contrast(values, weights, most=100)
+        for weights in ((0.5, 0.5, -0.5, -0.5), (0.5, -0.5, 0.5, -0.5))
+    )
+    effects = (of_model, of_recipe)
+    if not all(each.lead.is_real for each in effects) or of_model.mean * of_recipe.mean < 0:
+        return ""
+    one, two = _turned(of_model, models)
+    total = abs(of_model.mean + of_recipe.mean)
+    parts = [cells.in_words(each) for each in effects]
+    return (
+        f"With their own recipes {one} is {total:.2f} points above {two}: the model is worth "
+        f"{parts[0]}, the recipe {parts[1]}."
+    )
 
 
 def _turned(effect: Estimate, names: Names) -> Sequence[str]:

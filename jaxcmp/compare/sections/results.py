@@ -1,6 +1,7 @@
 """Results: who reaches which accuracy at which cost, and all that was measured of each arm."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -86,9 +87,15 @@ def _more_seeds(leader: Arm, other: Arm) -> list[Suggestion]:
     fewest = min(len(leader.runs), len(other.runs))
     arms = [arm for arm in (leader, other) if len(arm.runs) == fewest]
     seed = max(outcome.seed for each in (leader, other) for outcome in each.outcomes) + 1
+    difference = gap(leader, other).over_seeds
+    leave = f"leave a difference {UNCLEAR}"
+    if difference.lead is Lead.TIE:
+        leave = "leave the two level"
+    elif difference.p_value is None:
+        leave = "are too few to tell whether seeds alone explain the difference"
     first = (
         f"More seeds: {len(leader.runs)} of {leader.name} and {len(other.runs)} of {other.name} "
-        f"leave a difference {UNCLEAR}."
+        f"{leave}."
     )
     texts = [first, f"More seeds: the same of {arms[-1].name}."]
     # A study has one command for all of its arms.
@@ -145,7 +152,12 @@ def tradeoff(group: Group) -> Table | None:
     if pair is None:
         return None
     one, two = pair
-    (own,) = (each for each in every_gap(group.arms) if (each.first, each.second) == pair)
+    # Level arms may stand in the other order there.
+    (own,) = (
+        replace(each, first=one, second=two)
+        for each in every_gap(group.arms)
+        if {each.first.index, each.second.index} == {one.index, two.index}
+    )
     rows = [_accuracy_row("Test accuracy", own), *_on_other_images(group, pair)]
     for (label, cell), ratio in (
         (("Parameters", _parameters), _counted(_parameters, one, two)),
@@ -201,8 +213,15 @@ def _memory_ratio(one: Arm, two: Arm) -> Estimate | None:
     (place, first), (other, second) = _peaks(one), _peaks(two)
     if place != other or not first:
         return None
-    peaks = list(first.values()), list(second.values())
-    return Estimate(max(peaks[0]) / max(peaks[1]), None, compare_runs(*peaks).p_value, null=1.0)
+    return memory_ratio_of(list(first.values()), list(second.values()))
+
+
+def memory_ratio_of(first: Sequence[float], second: Sequence[float]) -> Estimate:
+    """The ratio of the highest of two arms' peaks."""
+    ratio, means = max(first) / max(second), compare_runs(first, second)
+    # The p value is of the means: where the highest peaks are the other way round, none is clear.
+    p_value = means.p_value if (ratio - 1) * means.mean > 0 else None
+    return Estimate(ratio, None, p_value, null=1.0)
 
 
 def _result_rows(group: Group) -> Rows:

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.special import softmax
 
 from jaxcmp.compare import cells
-from jaxcmp.compare.arms import Arm, Group, Outcome, runs_of
+from jaxcmp.compare.arms import Arm, Group, Outcome, gathered, runs_of
 from jaxcmp.compare.document import Block, Cell, Column, Gallery, Picture, Table, Text
 from jaxcmp.compare.gaps import gap
 from jaxcmp.compare.sections import columns
@@ -105,8 +105,9 @@ def _agreement_row(group: Group, name: str, pairs: Sequence[Pair]) -> list[Cell]
 
 def seed_pairs(first: Arm, second: Arm) -> list[Pair]:
     """Runs of equal seed side by side, then what is left in order, as far as both arms go."""
-    by_seed = {outcome.seed: outcome for outcome in second.outcomes}
-    pairs = [(one, by_seed[one.seed]) for one in first.outcomes if one.seed in by_seed]
+    by_seed = gathered(second.outcomes, lambda outcome: outcome.seed)
+    # Runs from several weights may share a seed.
+    pairs = [(one, by_seed[one.seed].pop(0)) for one in first.outcomes if by_seed.get(one.seed)]
     taken = {outcome.number for pair in pairs for outcome in pair}
     rest = [
         [outcome for outcome in arm.outcomes if outcome.number not in taken]
@@ -122,7 +123,8 @@ def _answer(leader: Arm, other: Arm) -> str:
         return "Both were tested on a single image, which says nothing of others."
     if found.mean < 0:
         return _answer(other, leader)
-    by = cells.in_words(found, also="paired over images, all seeds together")
+    several = ", all seeds together" if len(leader.runs) + len(other.runs) > 2 else ""
+    by = cells.in_words(found, also=f"paired over images{several}")
     said = f"over the same {leader.is_right.shape[1]:,}, {leader.name}"
     if found.lead is Lead.TIE:
         return f"On the test images, both are level: {said} and {other.name} are apart by {by}."

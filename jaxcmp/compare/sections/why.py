@@ -1,4 +1,4 @@
-"""Why one arm is ahead: what each answers where images are moved, torn, filtered or spoiled."""
+"""Why one arm is ahead: what each answers where images are shifted, shuffled or corrupted."""
 
 from collections.abc import Sequence
 
@@ -85,7 +85,7 @@ def why_section(group: Group) -> Answer:
 def _uninspected(group: Group, stem: Sequence[str]) -> Answer:
     if not group.pairs:
         return Answer()
-    text = "Why: how both see images that are moved, torn, filtered or spoiled."
+    text = "Why: what both answer where images are shifted, shuffled, filtered or corrupted."
     missing = unanswered(text, on_runs(INSPECT, runs_of(group.arms)))
     if not stem:
         return missing
@@ -102,8 +102,8 @@ def _finding(gaps: Sequence[Gap]) -> str:
         return ""
     one, two = (each.arm.name for each in gaps[0].arms)
     return (
-        f"These seeds do not show that moved, torn, filtered or spoiled images set {one} and {two} "
-        f"apart: seeds alone can explain each of {len(known)} differences."
+        f"These seeds do not show that shifted, shuffled, filtered or corrupted images set {one} "
+        f"and {two} apart: seeds alone can explain each of {len(known)} differences."
     )
 
 
@@ -122,7 +122,7 @@ def _by_class(group: Group, first: InspectedArm, second: InspectedArm) -> str:
 
 
 def _table(questions: Sequence[Question], arms: Sequence[InspectedArm]) -> Table:
-    headings = columns.of_words("question")
+    headings = columns.of_words("measure")
     for each in arms:
         headings += [*columns.of_arms([each.arm]), Column(f"{each.arm.name}, untrained")]
     rows = []
@@ -137,14 +137,34 @@ def _table(questions: Sequence[Question], arms: Sequence[InspectedArm]) -> Table
 
 
 def stem_sentences(group: Group) -> list[str]:
-    """Says how far the stem brings a ViT towards the ResNet; nothing where an arm is missing."""
-    resnets = [arm for arm in group.ranked if arm.config["model"]["name"] == "resnet"]
+    """Says how far the stem brings a ViT towards the ResNet; nothing where an arm is missing.
+
+    That with the ViT's recipe, where it was trained: else the recipe is a part of the gap.
+    """
     return [
         _sentence(patch, conv, resnets[0])
         for patch in group.arms
         for conv in group.arms
-        if resnets and _is_with_stem(patch, conv)
+        if _is_with_stem(patch, conv) and (resnets := _resnets_beside(group, patch))
     ]
+
+
+def _resnets_beside(group: Group, patch: Arm) -> list[Arm]:
+    """Returns the ResNets with this arm's recipe, as long and on as many images, then the others.
+
+    The arms of the group themselves are of one length and on all images.
+    """
+    own = [arm for arm in group.ranked if arm.architecture == "resnet"]
+    alike = [arm for arm in (*own, *group.crossed) if _has_recipe_of(arm, patch)]
+    return alike + own if own else []
+
+
+def _has_recipe_of(arm: Arm, patch: Arm) -> bool:
+    one, two = (
+        (run.recipe_name, run.num_epochs, run.train_fraction)
+        for run in (arm.outcomes[0], patch.outcomes[0])
+    )
+    return arm.architecture == "resnet" and one == two
 
 
 def _is_with_stem(patch: Arm, conv: Arm) -> bool:
@@ -173,6 +193,7 @@ def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
         return f"{text}; there is no clear gap of {patch.name} to {ahead.name} that it could close."
     share = share_of_gap(*percents)
     said = f"{100 * share.mean:.0f} % of the gap of {patch.name} to {ahead.name}"
+    said += ", which is one of model and recipe" * (not _has_recipe_of(ahead, patch))
     if share.interval is None:
         return f"{text}: {said} (too few seeds, or equal ones, for an interval)."
     low, high = (f"{100 * each:.0f}".replace("-", "−") for each in share.interval)

@@ -31,6 +31,8 @@ def picture_blocks(group: Group, arms: Sequence[InspectedArm]) -> list[Block]:
     sure, maps = [mean_probabilities(each.arm) for each in arms], [_maps(each) for each in arms]
     pictures, ids = _pictures(arms), arms[0].arm.outcomes[0].predictions.ids.tolist()
     shown = set(pictures).intersection(*maps)
+    if not shown:
+        return []
     chosen = _choose(group, sure, np.array([each in shown for each in ids]))
     names = " and ".join(each.arm.name for each in arms)
     if not chosen:
