@@ -1,6 +1,7 @@
 """A user's folder of pictures from training to prediction, by the commands."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,8 +9,13 @@ from sample_photos import CLASSES, make_photos
 
 from jaxcmp import cli, main, predict
 from jaxcmp.compare.__main__ import main as compare
+from jaxcmp.compare.evaluated import read_evaluated
+from jaxcmp.compare.grouping import group
+from jaxcmp.compare.sources import read_outcomes
+from jaxcmp.evaluate.__main__ import main as evaluate
 from jaxcmp.inspect.__main__ import main as inspect
 from jaxcmp.runs import read_run
+from jaxcmp.runs.evaluations import read_evaluations
 from jaxcmp.runs.inspections import read_inspection
 from jaxcmp.settings.configuration import settings_of
 from jaxcmp.train import train
@@ -88,6 +94,28 @@ def test_the_report_is_named_after_the_folder_and_its_gallery_names_files(runs, 
     pictures = [picture for gallery in galleries for picture in gallery["pictures"]]
     assert pictures and all((photos / picture["lines"][0]).is_file() for picture in pictures)
     assert any(picture["png"] for picture in pictures)
+
+
+def test_a_copy_of_the_photos_is_tested_on_those_that_were_held_out(photos, tmp_path, capsys):
+    undivided = shutil.copytree(photos / "train", tmp_path / "mine")
+    own = {"data.name": "folder", "data.dir": undivided, "data.test_fraction": 0.2}
+    keys = SHORT | SMALL["vit"] | own | {"data.image_size": 16}
+    words = [f"--config.{key}={value}" for key, value in keys.items()]
+    options = cli.parse(main.make_parser(), ["--config=configs/vit.py", *words])
+    train(settings_of(options.config), workdir=tmp_path / "run", given=options.given)
+    there = f"--config.data.dir={shutil.copytree(undivided, tmp_path / 'copy')}"
+    assert evaluate([str(tmp_path / "run"), there]) != 0
+    assert "--config.data.test_fraction=0.2 evaluates those" in capsys.readouterr().out
+    assert evaluate([str(tmp_path / "run"), there, "--config.data.test_fraction=0.2"]) == 0
+    (found,), _ = read_evaluations(tmp_path / "run")
+    stored = read_run(tmp_path / "run").load_predictions().test
+    assert sorted(found.predictions.ids.tolist()) == sorted(stored.ids.tolist())
+    # On training images there is no test, whatever the folder is called.
+    assert evaluate([str(tmp_path / "run"), "--split=train", "--name=seen"]) == 0
+    outcomes, _ = read_outcomes([tmp_path / "run"])
+    (own,) = group(outcomes)
+    is_test = {each.first.name: each.is_test for each in read_evaluated(own).shown}
+    assert is_test == {"folder-copy-test": True, "seen": False}
 
 
 def test_a_picture_of_any_size_is_predicted_as_in_the_evaluation(runs, photos):

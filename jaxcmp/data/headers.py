@@ -91,7 +91,10 @@ def read_headers(
 
     # A damaged file stays so, but one that could not be opened may be open to all tomorrow.
     found = cache.remember(
-        f"{what}/headers", fingerprint, find, is_lasting=lambda arrays: bool(arrays["heads"].all())
+        f"{what}/file-headers",
+        fingerprint,
+        find,
+        is_lasting=lambda arrays: bool(arrays["heads"].all()),
     )
     return Headers(**found)
 
@@ -109,7 +112,8 @@ def _header(open_file: Callable[[int], BinaryIO], number: int) -> tuple[int, int
             file.seek(0)
             with Image.open(file) as image:
                 width, height = image.size
-                if width != height and image.getexif().get(ExifTags.Base.Orientation) in _SWAPPED:
+                # Pillow turns the size of a TIFF file itself.
+                if width != height and image.format != "TIFF" and _is_turned(image):
                     height, width = width, height
                 return height, width, not _is_grey(image), head
     except MemoryError:  # It says nothing about the file.
@@ -118,10 +122,16 @@ def _header(open_file: Callable[[int], BinaryIO], number: int) -> tuple[int, int
         return 0, 0, False, head
 
 
+def _is_turned(image: Image.Image) -> bool:
+    return image.getexif().get(ExifTags.Base.Orientation) in _SWAPPED
+
+
 def _is_grey(image: Image.Image) -> bool:
     if image.mode in ("P", "PA") and image.palette is not None:
-        # `getpalette` would read the pixels.
-        mode, colours = image.palette.mode, np.frombuffer(bytes(image.palette.palette), np.uint8)
-        rgb = colours.reshape(-1, len(mode))[:, :3]
+        # `getpalette` would read the pixels. As the file has them: RGB, BGRX, or RGB;L by channel.
+        mode = image.palette.rawmode or image.palette.mode
+        colours = np.frombuffer(bytes(image.palette.palette), np.uint8)
+        by_colour = colours.reshape(3, -1).T if mode == "RGB;L" else colours.reshape(-1, len(mode))
+        rgb = by_colour[:, :3]
         return bool((rgb == rgb[:, :1]).all())
     return image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;16")

@@ -53,10 +53,9 @@ class Npz:
                 for split, (images, _) in self._keys.items()
             }
         labels = {split: self._load(key) for split, (_, key) in self._keys.items()}
-        names = self._load(CLASS_NAMES) if CLASS_NAMES in infos else None
         self.class_names, self._labels = number_labels(
             labels,
-            None if names is None else [str(name) for name in names],
+            self._read_class_names() if CLASS_NAMES in infos else None,
             place=data_dir,
             for_tests=for_tests,
         )
@@ -111,6 +110,15 @@ class Npz:
     def _load(self, key: str) -> np.ndarray:
         with self._reading(), np.load(self._path, allow_pickle=False) as arrays:
             return arrays[key]
+
+    def _read_class_names(self) -> list[str]:
+        """Returns the names of the classes, given as words or as bytes in UTF-8."""
+        names = self._load(CLASS_NAMES)
+        with contextlib.suppress(UnicodeDecodeError):
+            if names.ndim == 1 and names.dtype.kind in "USiu":
+                words = np.char.decode(names, "utf-8") if names.dtype.kind == "S" else names
+                return [str(word) for word in words]
+        raise CommandError(f"{CLASS_NAMES} in {self.place} must be a row of words")
 
     def _check_images(self, key: str, shape: tuple, dtype: Any) -> tuple[int, int, int, int]:
         """Returns the shape [n, H, W, C] of an array of images."""

@@ -23,6 +23,8 @@ from jaxcmp.data.source import Example, Size
 from jaxcmp.errors import CommandError, JaxcmpError, first_line
 
 IMAGES, LABELS = ("image", "img"), ("label", "labels")
+# Types of columns whose labels are words.
+_WORDS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 # How a name begins: train-00000-of-00002.parquet.
 _SPLIT = re.compile(rf"({'|'.join(SPLITS)})(?![a-z])", re.IGNORECASE)
 
@@ -130,8 +132,15 @@ class Parquet:
 
     def _read_labels(self, split: str) -> np.ndarray:
         column = self._read(split, self._label_key)
-        is_word = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-        values: Any = column.fill_null("" if is_word else -1).to_pylist()
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        is_word = any(is_kind(kind) for is_kind in _WORDS)
+        if not (is_word or pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            raise CommandError(
+                f"column {self._label_key} of {self.place} is {kind}: labels must be whole numbers "
+                "or words"
+            )
+        lacking = "" if is_word else -1
+        values: Any = [lacking if value is None else value for value in column.to_pylist()]
         # Of an empty split NumPy would make real numbers.
         return np.array(values, np.str_ if is_word else None if values else np.int64)
 

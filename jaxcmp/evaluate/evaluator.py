@@ -13,7 +13,7 @@ from jaxcmp.checkpoint import folder as checkpoint_folder
 from jaxcmp.data import OneSplit
 from jaxcmp.data.whole_split import batch_for, in_batches
 from jaxcmp.errors import CommandError, JaxcmpError
-from jaxcmp.evaluate.images import load_images, own_predictions
+from jaxcmp.evaluate.images import find_version, load_images, own_predictions
 from jaxcmp.evaluate.request import Plan, Request, plan
 from jaxcmp.experiment import on_this_machine
 from jaxcmp.predict import Trained, restore
@@ -29,7 +29,7 @@ from jaxcmp.runs.metrics import accuracy
 from jaxcmp.runs.predictions import Predictions
 from jaxcmp.runtime.environment import describe_environment
 from jaxcmp.runtime.run_by_run import Report
-from jaxcmp.settings.keys import name_of_images
+from jaxcmp.settings.keys import OWN_DATA, name_of_images
 from jaxcmp.step import predict_logits
 
 
@@ -46,7 +46,7 @@ def evaluate_run(folder: Path, request: Request, report: Report) -> tuple[str, b
     if (line := _done_before(run, planned)) is not None:
         return line, False
     trained = _restore(run, request)
-    found = load_images(planned, trained)
+    found = load_images(planned, run, trained)
     own = own_predictions(planned, run, found)
     logits, digest = _logits(run, planned, trained, found, report)
     split = found.split
@@ -83,6 +83,10 @@ def _done_before(run: Run, planned: Plan) -> str | None:
     checkpoint = there["checkpoint"]
     identified = checkpoint_folder.identify(run.folder / CHECKPOINTS, request.checkpoint)
     if identified != (checkpoint["step"], checkpoint["digest"]) or "repetition" in there:
+        return None
+    data = planned.settings.data
+    if data.name in OWN_DATA and there["data"]["version"] != find_version(data):
+        # Images were added, removed or changed since.
         return None
     return f"{_say(there)} (evaluated before; --overwrite repeats it)"
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxcmp import data
 from jaxcmp.data import OneSplit, Split
+from jaxcmp.data.catalog import open_source
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.evaluate.matching import match_classes
 from jaxcmp.evaluate.request import Plan
@@ -16,19 +17,38 @@ from jaxcmp.runtime import devices
 from jaxcmp.settings import Data
 
 
-# Runs in a row have the same images.
+# Runs in a row have the same images, here and below.
+@functools.lru_cache(maxsize=1)
+def find_version(options: Data) -> str:
+    """Returns the version of a data set as it is now, without its images."""
+    return open_source(options, for_tests=True).version
+
+
 @functools.lru_cache(maxsize=1)
 def _load(options: Data, wanted: str) -> OneSplit:
     """Loads the test split, or one that the data set has under this name."""
     return data.load_split(options, wanted, free_bytes=devices.free_bytes())
 
 
-def load_images(plan: Plan, trained: Trained) -> OneSplit:
+def load_images(plan: Plan, run: Run, trained: Trained) -> OneSplit:
     """Loads the images of a plan, with the model's outputs as labels.
 
-    Raises CommandError where classes, channels or sizes do not fit the model.
+    Raises CommandError where classes, channels or sizes do not fit the model, and for a copy of the
+    run's own images of which no part is held out.
     """
     found = _own_split(plan) or _load(plan.settings.data, plan.request.split)
+    fraction = run.config["data"].get("test_fraction")
+    is_copy = not plan.is_own and found.version == run.data["version"]
+    if (
+        is_copy
+        and fraction
+        and plan.request.split == "test"
+        and not plan.settings.data.test_fraction
+    ):
+        raise CommandError(
+            f"the images of {found.name} are those of the run, which trained on most of them: "
+            f"--config.data.test_fraction={fraction} evaluates those that it held out"
+        )
     channels, expected = found.split.images.shape[-1], len(trained.mean)
     if channels != expected:
         raise CommandError(
@@ -44,7 +64,11 @@ def load_images(plan: Plan, trained: Trained) -> OneSplit:
         )
     by_position = plan.request.by_position
     places = match_classes(
-        found.name, found.class_names, trained.class_names, by_position=by_position
+        found.name,
+        found.class_names,
+        trained.class_names,
+        by_position=by_position,
+        numbers=plan.settings.data.classes,
     )
     split = found.split
     labelled = Split(split.images, places[split.labels], split.ids)

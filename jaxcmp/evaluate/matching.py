@@ -12,11 +12,17 @@ MAX_LISTED = 5
 
 
 def match_classes(
-    data: str, theirs: Sequence[str], ours: Sequence[str], *, by_position: bool
+    data: str,
+    theirs: Sequence[str],
+    ours: Sequence[str],
+    *,
+    by_position: bool,
+    numbers: Sequence[int] = (),
 ) -> np.ndarray:
     """Returns the model's output for each class of a data set, int32 [classes].
 
-    Names have to be equal, letter by letter; their order does not matter, and `theirs` may be a
+    `numbers` are those of `theirs` in the data set, where they are a part of its classes. Names
+    have to be equal, letter by letter; their order does not matter, and `theirs` may be a
     part of `ours`, the model's. `by_position` takes equal numbers of classes in the order they are
     in. Raises CommandError that names the classes that the model does not know.
     """
@@ -35,7 +41,7 @@ def match_classes(
     place = {name: index for index, name in enumerate(ours)}
     unknown = [name for name in theirs if name not in place]
     if unknown:
-        raise CommandError(_explain(data, unknown, theirs, ours))
+        raise CommandError(_explain(data, unknown, theirs, ours, numbers or range(len(theirs))))
     return np.array([place[name] for name in theirs], np.int32)
 
 
@@ -44,17 +50,22 @@ def is_numbered(names: Sequence[str]) -> bool:
     return list(names) == [str(index) for index in range(len(names))]
 
 
-def _explain(data: str, unknown: Sequence[str], theirs: Sequence[str], ours: Sequence[str]) -> str:
+def _explain(
+    data: str,
+    unknown: Sequence[str],
+    theirs: Sequence[str],
+    ours: Sequence[str],
+    numbers: Sequence[int],
+) -> str:
     if is_numbered(theirs) and len(theirs) == len(ours):
         return (
             f"{data} numbers its classes and does not name them: if they are in the order of the "
             f"run's, {_listed(ours)}, give --by_position"
         )
-    known = [index for index, name in enumerate(theirs) if name not in unknown]
+    known = [n for n, name in zip(numbers, theirs, strict=True) if name not in unknown]
     hint = "it shares no class with the run" if not known else "a single class is no choice"
     if len(known) > 1:
-        numbers = ",".join(map(str, known))
-        hint = f"--config.data.classes={numbers} leaves them out"
+        hint = f"--config.data.classes={','.join(map(str, known))} leaves them out"
     near = [_with_near(name, ours) for name in unknown]
     return f"the model does not know these classes of {data}: {_listed(near)}; {hint}"
 

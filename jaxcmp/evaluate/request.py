@@ -107,7 +107,8 @@ def plan(run: Run, request: Request) -> Plan:
     own = settings_of(run.config)
     settings = cli.with_overrides(run.config, request.overrides)
     data, given = settings.data, request.overrides
-    is_other = data.name != own.data.name or (data.name in OWN_DATA and data.dir != own.data.dir)
+    is_moved = _is_moved(data, own.data)
+    is_other = data.name != own.data.name or (data.name in OWN_DATA and is_moved)
     if is_other:
         # Classes and fractions of one data set mean nothing in another.
         changes: dict[str, Any] = {"classes": (), "test_fraction": 0.0}
@@ -118,7 +119,7 @@ def plan(run: Run, request: Request) -> Plan:
     is_own = not is_other and replace(data, **alike) == replace(own.data, **alike)
     settings = replace(settings, data=data)
     name = request.name or default_name(data, request)
-    return Plan(request, settings, is_own, data.dir != own.data.dir, name)
+    return Plan(request, settings, is_own, is_moved, name)
 
 
 def default_name(data: Data, request: Request) -> str:
@@ -149,6 +150,11 @@ def _tells_place(data: Data, overrides: Mapping[str, str]) -> bool:
     """Returns whether the folder tells these images from others of the same name."""
     is_given = "data.dir" in overrides and bool(data.dir)
     return is_given and ("data.name" not in overrides or data.name in OWN_DATA)
+
+
+def _is_moved(one: Data, other: Data) -> bool:
+    """Returns whether two places differ; one folder may be written in several ways."""
+    return one.dir != other.dir and Path(one.dir).resolve() != Path(other.dir).resolve()
 
 
 def _place(data: Data) -> str:

@@ -46,6 +46,8 @@ def export(words: Sequence[str]) -> None:
     add_checkpoint(parser)
     options = parser.parse_args(words)
     folder, format, which = options.run, options.format, options.checkpoint
+    if options.out is not None and not options.out.name:
+        raise CommandError(f"--out={options.out} is a folder: name a file in it")
     # JAX takes seconds to import: a mistyped flag need not wait for it.
     from jaxcmp.export.card import ExportedFile, model_card
     from jaxcmp.export.formats import named_weights, program

@@ -14,7 +14,7 @@ from jaxcmp.settings.keys import OWN_DATA
 
 TEMPLATE = Path(__file__).with_name("load.py.jinja")
 # The settings that say which images there are and how their pixels are scaled.
-DATA = ("name", "image_size", "fit", "skip_bad", "classes", "mean", "std")
+DATA = ("name", "image_size", "fit", "skip_bad", "classes", "test_fraction", "mean", "std")
 # Fields of a model that say how it computes and is trained, not what it is.
 TRAINING_FIELDS = (
     "parent",

@@ -1,5 +1,6 @@
 """Weights of a model hub: found in the cache of huggingface_hub, or else downloaded once."""
 
+import contextlib
 import hashlib
 import re
 import sys
@@ -101,12 +102,16 @@ def _list(names: Sequence[str], most: int = 4) -> str:
 
 
 def _find(hub: ModuleType, address: HubAddress) -> Path | None:
-    """Returns the file in the cache; without a name, the usual one, or the only one there is."""
+    """Returns the file in the cache; without a name, the usual one.
+
+    Or the only one there is, if it is known that the repository lacks the usual one.
+    """
     revision = address.revision or DEFAULT_BRANCH
     found = hub.try_to_load_from_cache(address.repository, address.file or USUAL, revision=revision)
     if isinstance(found, str):
         return Path(found)
-    if address.file:
+    is_lacking = found is not None
+    if address.file or not is_lacking:
         return None
     try:
         repositories = hub.scan_cache_dir(hub.constants.HF_HUB_CACHE).repos
@@ -137,6 +142,10 @@ def _download(hub: ModuleType, address: HubAddress) -> Path:
     # download would try again for 20 s.
     listed = api.model_info(address.repository, revision=revision, timeout=TIMEOUT_SECONDS)
     file = address.file or choose([each.rfilename for each in listed.siblings or ()])
+    if file != (address.file or USUAL):
+        # The library notes in its cache that there is none, so that `_find` needs no network.
+        with contextlib.suppress(hub.errors.EntryNotFoundError):
+            api.hf_hub_download(address.repository, USUAL, revision=revision)
     logging.info("%s: downloading %s", address, file)
     return Path(api.hf_hub_download(address.repository, file, revision=revision))
 

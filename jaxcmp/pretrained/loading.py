@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import msgspec
 from jax.experimental import multihost_utils
 
 from jaxcmp.checkpoint import trees
@@ -133,8 +134,16 @@ def _read_file(path: Path, name: str, seen: str) -> Source:
         sha256=digest,
         model_name=layout.model_name,
         fields=fields,
-        seen={"name": seen, **dict.fromkeys(unknown)},
+        seen={"name": seen, **dict.fromkeys(unknown), "class_names": _class_names(description)},
     )
+
+
+def _class_names(description: Mapping[str, str]) -> list[str] | None:
+    """Returns the classes of a file that jaxcmp exported; None for any other."""
+    try:
+        return msgspec.json.decode(description.get("class_names", ""), type=list[str])
+    except msgspec.MsgspecError:
+        return None
 
 
 def _read_run(folder: Path, checkpoint: str) -> Source:

@@ -4,7 +4,7 @@ import io
 
 import pytest
 from PIL import Image
-from sample_photos import encoded
+from sample_photos import TURNED, draw, encoded
 
 from jaxcmp.data.headers import read_headers
 
@@ -41,3 +41,17 @@ def test_a_file_that_cannot_be_opened_may_be_opened_later():
 def test_a_lack_of_memory_does_not_make_a_file_damaged():
     with pytest.raises(MemoryError):
         read_twice([SOUND, MemoryError()])
+
+
+@pytest.mark.parametrize("file_format", ["BMP", "PNG", "GIF", "TIFF"])
+def test_a_palette_tells_colours_from_greys(file_format):
+    colour = encoded(draw(0).convert("P"), file_format)
+    grey = encoded(draw(0).convert("L").convert("P"), file_format)
+    headers, _ = read_twice([colour, grey])
+    assert headers.is_readable.all() and headers.is_colour.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "TIFF"])
+def test_the_size_of_a_turned_picture_is_that_of_the_upright_one(file_format):
+    headers, _ = read_twice([encoded(draw(0, (20, 14)), file_format, exif=TURNED)])
+    assert headers.sizes.tolist() == [[20, 14]]

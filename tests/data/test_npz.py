@@ -71,6 +71,8 @@ def test_an_array_names_the_classes(tmp_path):
     loaded = load("npz", dir=written(tmp_path, class_names=names))
     assert loaded.class_names == ("fly", "eel", "dog", "cat")
     assert loaded.train.labels.tolist() == [0, 1, 2] * 3
+    in_bytes = load("npz", dir=written(tmp_path, class_names=np.char.encode(names, "utf-8")))
+    assert in_bytes.class_names == loaded.class_names
     words = {"y_train": names[np.arange(9) % 3], "y_test": np.array(["cat"] * 3)}
     loaded = load("npz", dir=written(tmp_path, class_names=names, **words))
     assert loaded.train.labels.tolist() == [0, 1, 2] * 3 and loaded.test.labels.tolist() == [3] * 3
@@ -135,6 +137,8 @@ def test_test_images_that_are_training_images_are_counted(tmp_path):
             "the labels of split train in ROOT are float64 of shape (9, 3): it takes one whole "
             "number or one word for each image",
         ),
+        ({"class_names": np.array("cat,dog")}, "class_names in ROOT must be a row of words"),
+        ({"class_names": np.array([b"\xff", b"x"])}, "class_names in ROOT must be a row of words"),
         ({"y_train": np.zeros(9, int)}, "ROOT has 1 class in its training split: it takes two"),
         (
             {"y_test": np.array([0, 1, 9])},

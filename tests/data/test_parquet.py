@@ -63,6 +63,24 @@ def test_labels_may_be_words(tmp_path):
     assert loaded.class_names == ("cat", "dog", "eel") and loaded.test.labels.tolist() == [1, 0]
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [pa.uint8(), pa.int64(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())],
+    ids=str,
+)
+def test_labels_may_have_any_type_of_whole_numbers_or_words(tmp_path, kind):
+    write(tmp_path / TRAIN, range(3), pa.array(["3", "1", "3"]).cast(kind))
+    write(tmp_path / TEST, range(3, 5), pa.array(["1", "3"]).cast(kind))
+    loaded = load("parquet", dir=str(tmp_path))
+    assert loaded.class_names == ("1", "3") and loaded.test.labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("labels", [[True, False], [[1], [2]]])
+def test_labels_of_another_type_are_refused(tmp_path, labels):
+    write(tmp_path / TRAIN, range(2), labels)
+    assert "labels must be whole numbers or words" in refused("parquet", str(tmp_path))
+
+
 def test_files_of_a_split_follow_each_other_by_name(tmp_path):
     for part in (1, 0):
         write(tmp_path / f"train-0000{part}-of-00002.parquet", [part], [part])

@@ -16,6 +16,7 @@ from tiny_tfds import make
 
 from jaxcmp import data, models
 from jaxcmp.evaluate import __main__ as command
+from jaxcmp.evaluate import images as image_loading
 from jaxcmp.predict import restore
 from jaxcmp.runs import PREDICTIONS, RESULT, read_run
 from jaxcmp.runs.evaluations import folder_of, names_of, read_evaluation
@@ -387,3 +388,11 @@ def test_a_folder_of_pictures_needs_none_to_train_on(run_folder, digits, tmp_pat
     expected = np.asarray(restore(run_folder).predict(np.asarray(digits.images)[rows]))
     answers = found.predictions.logits.argmax(axis=1)
     np.testing.assert_array_equal(answers, expected.argmax(axis=1))
+    # What the folder holds now is evaluated, not what it held.
+    shutil.copy(path, path.with_name("another.png"))
+    # As in another process.
+    for kept in (image_loading._load, image_loading.find_version):
+        kept.cache_clear()
+    assert evaluate(run_folder, *words) == 0
+    again = read_evaluation(run_folder, "folder-mine-test")
+    assert len(again.predictions.labels) == len(chosen) + 1

@@ -39,6 +39,11 @@ def test_classes_that_the_model_does_not_know_are_named_with_what_to_do(theirs, 
     assert "\n" not in str(caught.value)
 
 
+def test_classes_to_choose_are_numbered_as_the_data_set_numbers_them():
+    with pytest.raises(CommandError, match=r"--config\.data\.classes=3,7 leaves them out"):
+        match_classes("made", ("cat", "yak", "dog"), OURS, by_position=False, numbers=(3, 5, 7))
+
+
 def test_numbers_are_names_where_both_have_them():
     assert places(("2", "0"), NUMBERS) == [2, 0]
 

@@ -87,6 +87,16 @@ def test_the_place_of_the_images_does_not_make_them_others():
     assert planned().is_own and not planned().is_moved
 
 
+def test_a_folder_of_ones_own_stays_the_same_however_its_path_is_typed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = {"data.name": "folder", "data.dir": "photos", "data.test_fraction": 0.2}
+    for text in ("photos/", "./photos", str(tmp_path / "photos")):
+        found = planned(config=own, overrides={"data.dir": text})
+        # Without the fraction, all images would be tested on, those of training too.
+        assert found.is_own and found.settings.data.test_fraction == 0.2
+    assert not planned(config=own, overrides={"data.dir": "others"}).is_own
+
+
 def test_a_request_can_be_typed_again():
     request = Request({"data.name": "x"}, "train", "best", by_position=True, name="n")
     words = "--config.data.name=x --split=train --checkpoint=best --by_position --name=n"

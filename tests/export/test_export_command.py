@@ -213,6 +213,7 @@ def test_an_unfinished_run_is_exported_and_said_to_be(copied, call, tmp_path):
             "argument --checkpoint: 'last' must be",
         ),
         (["run", "--format=npz", "--output=x"], "option --output is unknown; did you mean --out?"),
+        (["run", "--format=npz", "--out=."], "--out=. is a folder: name a file in it"),
     ],
 )
 def test_a_wrong_command_is_one_line(call, arguments, message):

@@ -58,9 +58,12 @@ def test_sizes_that_are_the_defaults_are_not_given():
 def test_a_run_on_ones_own_images_names_their_folder_without_its_place(name, monkeypatch):
     monkeypatch.chdir(processes.ROOT)
     data = {"name": name, "dir": "/home/me/photos", "image_size": 64, "fit": "pad"}
+    data |= {"test_fraction": 0.2}
     words = shlex.split(new_run(make_trained("vit"), NAME, data))
     found = cli.parse(main.make_parser(), words[3:]).config.data
     assert (found.name, found.dir, found.image_size, found.fit) == (name, "photos", 64, "pad")
+    # Without it, undivided images would have nothing to test on.
+    assert found.test_fraction == 0.2
 
 
 def test_the_size_is_given_where_the_images_have_another():

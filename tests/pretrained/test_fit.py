@@ -23,7 +23,7 @@ from sample_weights import (
 from jaxcmp.checkpoint import trees
 from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.export.formats import named_weights
-from jaxcmp.pretrained import Source, fit, resizing
+from jaxcmp.pretrained import Source, fit, read, resizing
 from jaxcmp.pretrained.published import to_published
 
 
@@ -310,6 +310,8 @@ def test_an_exported_file_is_not_loaded_with_another_number_of_heads(tmp_path):
     path.write_bytes(named_weights(trained, "safetensors")[0])
     template = {"params": trained.variables["params"], "batch_stats": {}}
     load(path, trained.model, template)
+    # The head is that of these classes, and no other ten.
+    assert read(path).seen["class_names"] == list(trained.class_names)
     other = trained.model.clone(num_heads=2 * trained.model.num_heads)
     with pytest.raises(CommandError, match="has another number of heads; --config.model.num_heads"):
         load(path, other, template)

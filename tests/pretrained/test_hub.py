@@ -128,6 +128,14 @@ def test_a_branch_of_any_name_and_a_file_in_a_folder_are_found(hub):
     assert len(hub.requests) == num
 
 
+def test_which_file_an_address_means_does_not_depend_on_what_was_downloaded_before(hub):
+    hub.repositories["o/usual"].commits[OLD]["b.safetensors"] = NEWER
+    assert get("hf:o/usual:b.safetensors").address.file == "b.safetensors"
+    assert get("hf:o/usual").address.file == "model.safetensors"
+    assert get("hf:o/several:b.safetensors").address.file == "b.safetensors"
+    assert "has several files of weights" in refusal("hf:o/several")
+
+
 def test_without_a_network_the_cache_answers_and_nothing_else(monkeypatch):
     found = get("hf:o/usual")
     use_endpoint(monkeypatch, "http://127.0.0.1:1")
@@ -146,7 +154,7 @@ def test_a_cache_that_cannot_be_written_is_no_fault_of_the_hub(monkeypatch, tmp_
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file"))
     message = refusal("hf:o/usual:model.safetensors", JaxcmpError)
     assert "could not be downloaded: [Errno 20] Not a directory" in message
-    assert "could not be downloaded: Scan cache expects" in refusal("hf:o/usual", JaxcmpError)
+    assert "could not be downloaded: [Errno 20]" in refusal("hf:o/usual", JaxcmpError)
 
 
 def test_a_download_that_ends_early_is_an_error(hub):
