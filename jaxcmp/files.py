@@ -45,6 +45,8 @@ def replace_file(path: Path, content: bytes | memoryview) -> None:
     Of several writers at once, each writes a whole file, and the last one's stays. Raises
     JaxcmpError.
     """
+    # What a link leads to is replaced, and not the link.
+    path = path.resolve() if path.is_symlink() else path
     # Always the same name, so that the next writer overwrites the rest of a killed one.
     temporary = path.with_name(f".{path.name}.tmp")
     with writing(path), _open_locked(temporary) as file:
@@ -63,6 +65,8 @@ def check_writable(path: Path) -> None:
     """Raises JaxcmpError if `replace_file` could not write there: before the work, not after it."""
     if path.is_dir():
         raise JaxcmpError(f"{path} cannot be written: it is a folder")
+    if path.exists() and not path.is_file():
+        raise JaxcmpError(f"{path} cannot be written: it is a device or a pipe, and not a file")
     with writing(path), tempfile.TemporaryFile(dir=path.parent):
         pass
 
@@ -176,9 +180,7 @@ def is_locked(path: Path) -> bool:
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
     """Converts to strict JSON: NaN and infinity become null, arrays become lists of numbers."""
-    text = json.dumps(plain(value), indent=indent, allow_nan=False, ensure_ascii=False)
-    # A path may hold bytes that are not UTF-8, which Python keeps as surrogates: escape them.
-    return text.encode(errors="backslashreplace").decode()
+    return json.dumps(plain(value), indent=indent, allow_nan=False, ensure_ascii=False)
 
 
 def plain(value: Any) -> Any:
@@ -186,12 +188,16 @@ def plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {plain(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return str(value) if isinstance(value, Path) else value
+    if isinstance(value, str | Path):
+        # A path may hold bytes that are not UTF-8, which Python keeps as surrogates and no JSON
+        # may have: they are escaped.
+        return str(value).encode(errors="backslashreplace").decode()
+    return value
 
 
 def shown(path: str | Path) -> str:
@@ -351,4 +357,9 @@ def cache_folder() -> Path:
     """
     if folder := os.environ.get("JAXCMP_CACHE"):
         return user_path(folder, "JAXCMP_CACHE")
-    return user_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "XDG_CACHE_HOME") / "jaxcmp"
+    if folder := os.environ.get("XDG_CACHE_HOME"):
+        return user_path(folder, "XDG_CACHE_HOME") / "jaxcmp"
+    try:
+        return user_path("~/.cache") / "jaxcmp"
+    except CommandError as error:
+        raise CommandError(f"{error}; JAXCMP_CACHE names a folder for jaxcmp's cache") from error

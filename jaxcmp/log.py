@@ -45,11 +45,25 @@ class TensorBoard:
         self._writer = SummaryWriter(str(folder))
 
     def write(self, scalars: Mapping[str, float], step: int) -> None:
+        """Raises JaxcmpError if an earlier record could not be written."""
+        if not self._is_alive():
+            raise JaxcmpError(
+                f"TensorBoard's file in {self._writer.logdir} cannot be written: is the disk full?"
+            )
         for name, value in scalars.items():
             self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
-        self._writer.close()
+        if self._is_alive():
+            self._writer.close()
+
+    def _is_alive(self) -> bool:
+        """Returns whether the thread lives that writes: it ends at an error that only it sees.
+
+        The library then waits for it for ever.
+        """
+        file_writer = self._writer.file_writer
+        return file_writer is None or file_writer.event_writer._worker.is_alive()
 
 
 class WeightsAndBiases:

@@ -1,4 +1,4 @@
-"""The command that trains one run.
+"""Trains one run.
 
 python -m jaxcmp.main --config=configs/vit.py
 python -m jaxcmp.main --config=configs/resnet.py --workdir=runs/resnet/seed-1 --config.seed=1
@@ -76,11 +76,12 @@ def train_or_preview(options: argparse.Namespace) -> None:
         say(f"{settings.arm}, seed {settings.seed}: loading JAX and the images", flush=True)
     # JAX and the data libraries take seconds to import: a mistyped option fails before that.
     from jaxcmp import train
-    from jaxcmp.runtime import compilation_cache
+    from jaxcmp.runtime import compilation_cache, devices
 
     show_messages()
     interrupt.watch()
     compilation_cache.enable()
+    devices.check_any()
     if options.preview is not None:
         preview(settings, files.user_path(options.preview, "--preview"))
         return

@@ -272,6 +272,8 @@ class Runner:
             evaluation = threads.submit(self._compile, lowered, "eval_step", start)
         self.train_programs |= {n: program.result() for n, program in training.items()}
         self._eval_program = evaluation.result()
+        # Here, before an epoch is trained in vain.
+        devices.temporary_bytes(self._eval_program)
         self.temporary_bytes = devices.temporary_bytes(self.train_programs[self.steps_per_dispatch])
 
     def _lower_steps(self, num_steps: int) -> Lowered:

@@ -158,6 +158,7 @@ class Session:
         """Runs the training loop and saves the last state; after a signal, raises Interrupted."""
         clock, settings = self.experiment.clock, self.experiment.settings
         self.watch = Stopwatch(first_step=int(state.step))
+        self._evaluated_epoch = self._last_evaluation(int(state.step))
         dispatches = clock.dispatches(
             int(state.step),
             most=self.runner.steps_per_dispatch,
@@ -247,8 +248,8 @@ class Session:
             for name in ("loss", "accuracy_mixed", "gradient_norm")
         }
         scores = result.score(self.experiment, self.evaluate(state))
-        epochs = (clock.epoch(step) - 1) % settings.eval_every_epochs + 1
-        num_steps = epochs * clock.steps_per_epoch
+        num_steps = (clock.epoch(step) - self._evaluated_epoch) * clock.steps_per_epoch
+        self._evaluated_epoch = clock.epoch(step)
         seconds = self.watch.seconds_per_step() * num_steps
         record = {
             "step": step,
@@ -268,6 +269,13 @@ class Session:
             raise self._diverged(step)
         self.log.epoch(record, seconds_left=self.watch.seconds_left(step, clock.total_steps))
         return scores
+
+    def _last_evaluation(self, step: int) -> int:
+        """Returns the epoch up to which records have seconds; `eval_every_epochs` may change."""
+        records = runs.read_metrics(self.workdir, errors=[])
+        return max(
+            (r["epoch"] for r in records if r["kind"] == "epoch" and r["step"] <= step), default=0
+        )
 
     def _train_accuracy(self, state: TrainState) -> dict[str, float]:
         """Returns the accuracy on a fixed sample of training images, without augmentation."""

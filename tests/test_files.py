@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -141,6 +142,26 @@ def test_json_is_strict():
         "3": None,
     }
     assert json.loads(files.to_json(value)) == files.plain(value) == expected
+
+
+def test_bytes_that_are_not_utf8_are_escaped_so_that_our_own_reader_takes_them():
+    named = os.fsdecode(b"caf\xe9")
+    text = files.to_json({named: [named, Path(named)]})
+    escaped = r"caf\udce9"
+    assert msgspec.json.decode(text) == {escaped: [escaped, escaped]}
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path):
+    (tmp_path / "there").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    files.replace_file(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "there").read_text() == "new"
+
+
+def test_a_pipe_is_no_file_to_write(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(JaxcmpError, match="it is a device or a pipe"):
+        files.check_writable(tmp_path / "pipe")
 
 
 HOLD = """

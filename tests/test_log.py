@@ -8,7 +8,7 @@ import pytest
 from sample_files import CONFIG
 
 from configs import vit
-from jaxcmp.errors import CommandError
+from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.experiment import prepare
 from jaxcmp.log import Log, TensorBoard, open_viewers
 from jaxcmp.runs import open_run
@@ -128,6 +128,18 @@ def test_weights_and_biases_without_an_account_is_one_line(tmp_path, monkeypatch
     assert err.splitlines()[-1].startswith("jaxcmp: log.wandb: ")
     assert err.endswith("; WANDB_MODE=offline needs no network or account\n")
     assert "Traceback" not in err
+
+
+def test_where_tensorboards_thread_has_ended_nobody_waits_for_it(tmp_path):
+    pytest.importorskip("tensorboardX", reason="the tensorboard extra is not installed")
+    viewer = TensorBoard(tmp_path)
+    viewer.write({"loss": 1.0}, 1)
+    worker = viewer._writer.file_writer.event_writer._worker
+    worker.stop()
+    worker.join()
+    with pytest.raises(JaxcmpError, match="cannot be written: is the disk full"):
+        viewer.write({"loss": 1.0}, 2)
+    viewer.close()
 
 
 @pytest.mark.parametrize(("key", "package"), [("tensorboard", "tensorboardX"), ("wandb", "wandb")])

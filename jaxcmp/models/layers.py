@@ -24,6 +24,14 @@ class Dense(nn.Dense):
         return y.reshape(*inputs.shape[:-1], self.features)
 
 
+def drop_path_rate(last: float, index: int, num_blocks: int) -> float:
+    """Returns a block's stochastic depth: it grows linearly from 0 to that of the last block.
+
+    A single block is the last one. Source: Huang et al. 2016.
+    """
+    return last * index / (num_blocks - 1) if num_blocks > 1 else last
+
+
 def attend(qkv: Array, num_heads: int) -> Array:
     """Multi-head attention (Vaswani et al. 2017) of each token to all tokens of its example.
 

@@ -10,6 +10,7 @@ from jax import Array
 
 from jaxcmp.errors import CommandError
 from jaxcmp.models import kernels
+from jaxcmp.models.layers import drop_path_rate
 
 # He et al. (2015), fan-out, so that the backward pass keeps its scale; normal, not truncated.
 HE_FAN_OUT = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -158,7 +159,7 @@ class ResNet(nn.Module):
         num_blocks, first = sum(self.stage_depths), 0
         for i, (width, depth) in enumerate(zip(self.stage_widths, self.stage_depths, strict=True)):
             blocks = range(first, first + depth)
-            rates = tuple(self.drop_path_rate * b / max(num_blocks - 1, 1) for b in blocks)
+            rates = tuple(drop_path_rate(self.drop_path_rate, b, num_blocks) for b in blocks)
             stride = 1 if i == 0 else 2
             stage = Stage(
                 width,
@@ -206,8 +207,9 @@ class ResNet(nn.Module):
         size = (size + 1) // 2 if is_pooled else size
         width_in = self.stage_widths[0]
         for i, (width, depth) in enumerate(zip(self.stage_widths, self.stage_depths, strict=True)):
-            size = size if i == 0 else (size + 1) // 2
-            is_projected = i > 0 or width_in != width
+            side, size = size, size if i == 0 else (size + 1) // 2
+            # A single pixel is not halved.
+            is_projected = side != size or width_in != width
             first = 9 * width_in * width + 9 * width * width + is_projected * width_in * width
             rest = (depth - 1) * 2 * 9 * width * width
             counts[f"stage_{i + 1}"] = size**2 * (first + rest)

@@ -154,7 +154,7 @@ class ViT(nn.Module):
                 self.num_heads,
                 self.mlp_width,
                 self.dropout_rate,
-                self.drop_path_rate * i / max(self.depth - 1, 1),
+                layers.drop_path_rate(self.drop_path_rate, i, self.depth),
                 self.dtype,
                 self.has_kernels,
                 self.has_fused_attention,

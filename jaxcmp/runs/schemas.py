@@ -108,7 +108,7 @@ class CountByComponent(TypedDict):
 
 
 class StepSeconds(TypedDict):
-    """The seconds of a step, null of a run that logged no steps."""
+    """The seconds of a step, means between two records; null without any that count."""
 
     median: Seconds | None
     p95: Seconds | None

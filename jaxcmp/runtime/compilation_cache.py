@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 
 from jaxcmp import files
+from jaxcmp.errors import CommandError
 
 # Some hundred programs; beyond that, the oldest are deleted.
 MAX_BYTES = 2 * 1024**3
@@ -35,13 +36,13 @@ def enable() -> Path | None:
         jax.config.update(LEAST_SECONDS, 0.0)
     if folder := jax.config.values["jax_compilation_cache_dir"]:
         return Path(folder)
-    folder = files.cache_folder() / "compiled" / processor()
     try:
+        folder = files.cache_folder() / "compiled" / processor()
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
         prune(folder, max_bytes=MAX_BYTES)
-    except OSError:
+    except (OSError, CommandError):
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
     return folder

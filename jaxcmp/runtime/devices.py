@@ -12,13 +12,23 @@ from jax import Array
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxcmp.errors import CommandError, JaxcmpError
+from jaxcmp.errors import CommandError, JaxcmpError, first_line
 from jaxcmp.runtime import environment, host_memory, memory_errors
 
 Result = TypeVar("Result")
 # With 440 MB the compiler crashed (SIGSEGV or SIGABRT), with 740 MB it did not.
 COMPILER_BYTES = 600_000_000
 SPLIT = PartitionSpec("data")
+
+
+def check_any() -> None:
+    """Raises JaxcmpError where JAX has no device, as of a GPU that JAX_PLATFORMS names alone."""
+    try:
+        jax.devices()
+    except (AssertionError, RuntimeError) as error:
+        platforms = os.environ.get("JAX_PLATFORMS", "")
+        reason = f": {first_line(error)}" if str(error) else ""
+        raise JaxcmpError(f"JAX has no device for JAX_PLATFORMS={platforms}{reason}") from error
 
 
 def make_mesh(devices: Sequence[Any] | None = None) -> Mesh:
@@ -112,7 +122,7 @@ def check_can_compile() -> None:
 
 
 def temporary_bytes(compiled: Any) -> int | None:
-    """Returns the memory that a compiled step takes beside its arguments; None if unknown.
+    """Returns the memory that a compiled program takes beside its arguments; None if unknown.
 
     Raises JaxcmpError if a CPU's host has less memory: the system would grant it, and kill the
     process on use.
@@ -120,10 +130,9 @@ def temporary_bytes(compiled: Any) -> int | None:
     num_bytes = getattr(compiled.memory_analysis(), "temp_size_in_bytes", None)
     total = host_memory.total_bytes()
     if num_bytes is not None and num_bytes > total and jax.default_backend() == "cpu":
-        needed = (
-            f"a step needs {memory_errors.size(num_bytes)} of at most {memory_errors.size(total)}"
-        )
-        raise JaxcmpError(memory_errors.message(f"{needed}, and "))
+        size = memory_errors.size
+        needed = f"a program needs {size(num_bytes)} of at most {size(total)}, and "
+        raise JaxcmpError(memory_errors.message(needed))
     return num_bytes
 
 

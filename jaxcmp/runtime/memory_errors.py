@@ -7,7 +7,7 @@ from jaxcmp.runtime import host_memory
 
 # Words in out-of-memory errors of XLA and C++.
 SIGNS = ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory", "bad_alloc")
-HINT = "lower --config.batch_size or raise --config.accumulation"
+HINT = "lower --config.batch_size or --config.eval_batch_size, or raise --config.accumulation"
 # XLA: "Out of memory allocating 123 bytes"; NumPy: "Unable to allocate 3.05 TiB for an array".
 REQUEST = re.compile(r"allocat\w+ (?:of )?([\d,.]+) ?(bytes|[KMGTPE]?i?B)?", re.IGNORECASE)
 

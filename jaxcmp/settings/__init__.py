@@ -137,7 +137,14 @@ class Init(Section, frozen=True, kw_only=True):
 
 
 class Log(Section, frozen=True, kw_only=True):
-    every_steps: Annotated[int, Role.FREE("Training steps between two records; 0: none.", ge=0)]
+    every_steps: Annotated[
+        int,
+        Role.FREE(
+            "Training steps between two records, beside those at evaluations and checkpoints; 0: "
+            "only those.",
+            ge=0,
+        ),
+    ]
     tensorboard: Annotated[bool, Role.FREE("Write TensorBoard events too.")]
     wandb: Annotated[
         bool, Role.FREE("Log to Weights & Biases too; WANDB_MODE=offline: to the run folder.")

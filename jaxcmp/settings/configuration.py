@@ -186,20 +186,30 @@ def _section(config: Any, path: str) -> Any:
 
 
 def _shorten(config: Any, num_epochs: int, given: set[str]) -> Iterator[str]:
-    """Shrinks settings in epochs if a run has fewer epochs than its recipe."""
-    if type(config.num_epochs) is not int or not 0 < config.num_epochs < num_epochs:
+    """Shrinks settings in epochs if a run has fewer epochs than its recipe.
+
+    What is missing or no number is left to `check`.
+    """
+    numbers = (config.num_epochs, num_epochs)
+    if {type(each) for each in numbers} != {int} or not 0 < config.num_epochs < num_epochs:
         return
-    share, schedule, augment = config.num_epochs / num_epochs, config.schedule, config.augment
-    why = f"for {config.num_epochs} of {num_epochs} epochs"
-    before = schedule.warmup_epochs
+    share, why = config.num_epochs / num_epochs, f"for {config.num_epochs} of {num_epochs} epochs"
+    schedule, augment = (_numbers_of(config.get(name)) for name in ("schedule", "augment"))
+    before = schedule.get("warmup_epochs", 0)
     is_open = not given & {"schedule.warmup_epochs", "schedule.warmup_fraction"}
     if is_open and before and not schedule.get("warmup_fraction"):
-        schedule.warmup_epochs = round(before * share, 6)
-        yield f"schedule.warmup_epochs={schedule.warmup_epochs:g} in place of {before:g}, {why}"
-    before = augment.mixing_epochs
+        config.schedule.warmup_epochs = after = round(before * share, 6)
+        yield f"schedule.warmup_epochs={after:g} in place of {before:g}, {why}"
+    before = augment.get("mixing_epochs", 0)
     if "augment.mixing_epochs" not in given and before:
-        augment.mixing_epochs = max(1, round(before * share))
-        yield f"augment.mixing_epochs={augment.mixing_epochs} in place of {before}, {why}"
+        config.augment.mixing_epochs = after = max(1, round(before * share))
+        yield f"augment.mixing_epochs={after} in place of {before}, {why}"
+
+
+def _numbers_of(section: Any) -> dict[str, int | float]:
+    """Returns the numbers of a section; none where it is missing or no section."""
+    values = section.items() if hasattr(section, "items") else ()
+    return {name: value for name, value in values if isinstance(value, int | float)}
 
 
 def _plain(config: Any) -> Any:

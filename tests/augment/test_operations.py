@@ -83,6 +83,12 @@ def reference(name: str, image: np.ndarray, magnitude_bin: int, is_negative: boo
     return from_pillow(result)
 
 
+def test_the_mean_of_a_large_image_is_exact():
+    # The sum of its pixels does not fit into an int32.
+    image = np.full((3000, 4000, 1), 200, np.uint8)
+    assert int(operations.mean_grey(image)[0, 0, 0]) == 200
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_each_operation_at_each_magnitude_and_sign_equals_pillows(shape):
     grid = np.indices((len(trivial.OPERATIONS), trivial.NUM_BINS, 2)).reshape(3, -1)

@@ -10,6 +10,7 @@ from jax.extend.core import jaxprs_in_params
 
 from jaxcmp import models
 from jaxcmp.errors import CommandError
+from jaxcmp.models import layers
 
 IMAGES = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
 
@@ -109,6 +110,20 @@ def test_multiply_adds_are_those_of_the_traced_program(name, expected):
 )
 def test_multiply_adds_hold_for_other_sizes(model):
     assert sum(model.multiply_adds(3).values()) == counted_multiply_adds(model)
+
+
+def test_a_single_pixel_is_not_halved_and_its_shortcut_not_projected():
+    model = models.ResNet(image_size=2, stage_widths=(8, 8, 8), stage_depths=(1, 1, 1))
+    images = jnp.zeros((1, 2, 2, 3))
+    params = jax.eval_shape(model.init, jax.random.key(0), images)["params"]
+    assert "shortcut_conv" in params["stage_2"]["block_0"]
+    assert "shortcut_conv" not in params["stage_3"]["block_0"]
+    assert model.multiply_adds(3)["stage_3"] == 2 * 9 * 8 * 8
+
+
+def test_stochastic_depth_grows_linearly_to_the_last_block():
+    assert [layers.drop_path_rate(0.4, i, 3) for i in range(3)] == [0.0, 0.2, 0.4]
+    assert layers.drop_path_rate(0.4, 0, 1) == 0.4
 
 
 @pytest.mark.parametrize(

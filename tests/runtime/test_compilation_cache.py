@@ -71,6 +71,11 @@ def test_an_unwritable_folder_is_not_an_error(tmp_path):
     assert (folder, err) == ("None", "")
 
 
+def test_an_unknown_home_folder_is_not_an_error():
+    folder, _, err = run("~no-such-user/cache")
+    assert (folder, err) == ("None", "")
+
+
 def test_the_oldest_programs_are_deleted_when_there_are_too_many(tmp_path):
     for age, name in enumerate("abc"):
         (tmp_path / name).write_bytes(bytes(10))

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxcmp.errors import CommandError
+from jaxcmp.errors import CommandError, JaxcmpError
 from jaxcmp.runtime import devices, host_memory
 
 
@@ -116,3 +116,14 @@ def test_devices_are_described_by_number_name_cores_and_memory():
 
 def test_cpu_devices_have_the_hosts_memory():
     assert 1e-3 < devices.free_bytes() / host_memory.available_bytes() < 1e3
+
+
+@pytest.mark.parametrize("error", [AssertionError(), RuntimeError("Unable to initialize")])
+def test_a_platform_without_a_device_is_one_line(error, monkeypatch):
+    def devices_of_jax():
+        raise error
+
+    monkeypatch.setattr(jax, "devices", devices_of_jax)
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    with pytest.raises(JaxcmpError, match=r"^JAX has no device for JAX_PLATFORMS=cuda[^\n]*$"):
+        devices.check_any()

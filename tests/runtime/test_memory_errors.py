@@ -12,7 +12,7 @@ from jaxcmp.cli import carry_out
 from jaxcmp.errors import JaxcmpError
 from jaxcmp.runtime import devices, memory_errors
 
-THERE = r"[\d.,]+ [kMGT]B are free; lower --config.batch_size or raise --config.accumulation"
+THERE = r"[\d.,]+ [kMGT]B are free; lower --config.batch_size or --config.eval_batch_size, or raise"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,9 @@ class Enormous:
 
 
 def test_a_huge_compiled_step_is_refused():
-    with pytest.raises(JaxcmpError, match="memory does not suffice: a step needs 1,000.0 TB of at"):
+    with pytest.raises(
+        JaxcmpError, match="memory does not suffice: a program needs 1,000.0 TB of at"
+    ):
         devices.temporary_bytes(Enormous())
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
 from jaxcmp.errors import CommandError
 from jaxcmp.settings import Role
@@ -38,6 +39,16 @@ def refusal(config) -> str:
         check(config)
     assert "\n" not in str(error.value)
     return str(error.value)
+
+
+@pytest.mark.parametrize("name", ["schedule", "augment", "schedule.warmup_epochs"])
+def test_a_shorter_run_of_a_file_that_lacks_a_key_is_left_to_the_check(name):
+    plain = config_with()
+    section, last = section_of(plain, name)
+    del section[last]
+    config = ConfigDict(plain)
+    assert not any(name in line for line in override(config, {"num_epochs": "5"}))
+    assert name in refusal(config)
 
 
 @pytest.mark.parametrize("section", ["", "model.", "optimizer.", "augment.", "checkpoint."])
