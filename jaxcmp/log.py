@@ -42,28 +42,21 @@ class TensorBoard:
         # Imported here: it is an optional extra.
         from tensorboardX import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder))
+        self.folder, self._writer = folder, SummaryWriter(str(folder))
+        writer: Any = self._writer.file_writer
+        # It ends at an error that only it sees; the library would then wait for it for ever.
+        self._thread = writer.event_writer._worker
 
     def write(self, scalars: Mapping[str, float], step: int) -> None:
         """Raises JaxcmpError if an earlier record could not be written."""
-        if not self._is_alive():
-            raise JaxcmpError(
-                f"TensorBoard's file in {self._writer.logdir} cannot be written: is the disk full?"
-            )
+        if not self._thread.is_alive():
+            raise JaxcmpError(f"{self.folder} cannot be written: TensorBoard's writer has ended")
         for name, value in scalars.items():
             self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
-        if self._is_alive():
+        if self._thread.is_alive():
             self._writer.close()
-
-    def _is_alive(self) -> bool:
-        """Returns whether the thread lives that writes: it ends at an error that only it sees.
-
-        The library then waits for it for ever.
-        """
-        file_writer = self._writer.file_writer
-        return file_writer is None or file_writer.event_writer._worker.is_alive()
 
 
 class WeightsAndBiases:

@@ -1,6 +1,7 @@
 """Image operations against Pillow: each magnitude, both signs, one and three channels."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -85,7 +86,7 @@ def reference(name: str, image: np.ndarray, magnitude_bin: int, is_negative: boo
 
 def test_the_mean_of_a_large_image_is_exact():
     # The sum of its pixels does not fit into an int32.
-    image = np.full((3000, 4000, 1), 200, np.uint8)
+    image = jnp.full((3000, 4000, 1), 200, jnp.uint8)
     assert int(operations.mean_grey(image)[0, 0, 0]) == 200
 
 
