@@ -123,17 +123,18 @@ def test_what_was_reached_is_not_rounded_up(value, text):
     assert speed_page.cut(value, 2) == text
 
 
-def test_the_newer_jax_gains_beside_pytorch_in_three_of_four_trainings():
-    folder, gains = ROOT / "docs/speed", []
+def test_beside_pytorch_the_newer_jax_is_clearly_faster_where_the_page_says_so():
+    folder, faster = ROOT / "docs/speed", []
     for newer in folder.glob("*-peer-jax-0.12.json"):
         older = folder / newer.name.replace("-jax-0.12", "")
         new, old = (
-            read_record(path)["measured"]["tasks"]["training"]["ratio"]["median"]
-            for path in (newer, older)
+            read_record(path)["measured"]["tasks"]["training"]["ratio"] for path in (newer, older)
         )
-        gains.append(new > old + 0.05)
-    assert sorted(gains) == [False, True, True, True]
-    assert "gains in three of the four trainings" in PAGE.read_text(encoding="utf-8")
+        # No overlap of what was measured.
+        faster += [newer.name] if new["min"] > old["max"] else []
+    assert faster == ["vit-float32-peer-jax-0.12.json"]
+    words = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert "the ViT in float32 trains faster with it; the other ranges of training overlap" in words
 
 
 def test_onednn_convolves_as_much_faster_as_the_page_says():
@@ -145,7 +146,6 @@ def test_onednn_convolves_as_much_faster_as_the_page_says():
         }
         for name in ("resnet-bfloat16-peer-amx", "resnet-bfloat16-peer-amx-no-onednn")
     )
-    assert with_it["training"] > without["training"]
     assert with_it["evaluation"] > 2 * without["evaluation"]
     words = " ".join(PAGE.read_text(encoding="utf-8").split())
-    assert "trains slower, and evaluates less than half as fast" in words
+    assert "the same processor evaluates less than half as fast" in words
