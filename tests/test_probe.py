@@ -155,19 +155,6 @@ def test_weights_of_a_run_are_the_ones_it_is_evaluated_with(unbroken):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_arrays_that_weights_may_lack_keep_the_numbers_of_the_seed(unbroken):
-    config = small("vit", **{"init.path": str(unbroken)})
-    whole = experiment.read_weights(config)
-    assert whole is not None
-    arrays = {name: array for name, array in whole.arrays.items() if name != "params/positions"}
-    source = dataclasses.replace(whole, arrays=arrays, allow_missing=("positions",))
-    prepared = experiment.prepare(config)
-    found, random = (
-        probe.initial_variables(prepared, config.seed, each)[0] for each in (source, None)
-    )
-    np.testing.assert_array_equal(found["params"]["positions"], random["params"]["positions"])
-
-
 def blobs(num, *, width=6, spread=1.0, seed=0):
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(1).normal(size=(3, width))

@@ -178,11 +178,7 @@ def _family(images: ImageSet) -> Hashable:
     if "/" not in name:
         return images.title
     rest = evaluation.title.removeprefix(name)
-    return _stem(name), rest, predictions.ids.tobytes(), predictions.labels.tobytes()
-
-
-def _stem(name: str) -> str:
-    return name.partition("/")[0]
+    return name.partition("/")[0], rest, predictions.ids.tobytes(), predictions.labels.tobytes()
 
 
 def _mean_of(members: Sequence[ImageSet]) -> ImageSet | None:
@@ -197,7 +193,7 @@ def _mean_of(members: Sequence[ImageSet]) -> ImageSet | None:
     means = {o.number: _mean(o, members) for o in runs_of(first.arms) if o.number in shared}
     name = first.first.result["data"]["name"]
     rest = first.first.title.removeprefix(name)
-    title = f"{_stem(name)}{rest}, mean of {len(members):,} sets"
+    title = f"{name.partition('/')[0]}{rest}, mean of {len(members):,} sets"
     evaluations = {number: first.evaluations[number] for number in sorted(shared)}
     arms = tuple(arms_with(first.arms, means))
     return ImageSet(title, arms, evaluations, num_sets=len(members))

@@ -1,7 +1,7 @@
 """Streamed images: read from storage, a few batches ahead."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -97,24 +97,10 @@ def in_order(read: Callable[[int], Any], length: int, *, num_ahead: int) -> Any:
     options = grain.ReadOptions(
         num_threads=num_threads, prefetch_buffer_size=max(num_ahead, num_threads)
     )
-    source: Any = _Calls(read, length)
-    return iter(grain.MapDataset.source(source).to_iter_dataset(options))
+    return iter(grain.MapDataset.range(length).map(read).to_iter_dataset(options))
 
 
 def num_cores() -> int:
     """Returns the number of cores that this process may use."""
     has_affinity = hasattr(os, "sched_getaffinity")
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-
-
-class _Calls(Sequence):
-    """The results of a function, as a random access data source of Grain."""
-
-    def __init__(self, read: Callable[[int], Any], length: int) -> None:
-        self._read, self._length = read, length
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._read(int(index))

@@ -98,18 +98,12 @@ def names_of(run: Path) -> list[str]:
         raise files.damaged(folder, error.strerror) from error
 
 
-def read_result(run: Path, name: str) -> dict[str, Any] | None:
-    """Reads result.json of an evaluation; None where it is not finished. Raises JaxcmpError."""
-    path = folder_of(run, name) / RESULT
-    return files.read_object(path, schemas.EvaluationResult) if files.exists(path) else None
-
-
 def read_evaluation(run: Path, name: str) -> Evaluation:
     """Reads an evaluation; raises JaxcmpError that names what is missing, damaged or at odds."""
     folder = folder_of(run, name)
-    result = read_result(run, name)
-    if result is None:
+    if not files.exists(folder / RESULT):
         raise JaxcmpError(f"{folder} is not finished: the command that began it goes on")
+    result = files.read_object(folder / RESULT, schemas.EvaluationResult)
     predictions = read_predictions(folder / PREDICTIONS).test.by_id()
     for fault in _faults(name, result, predictions):
         raise files.damaged(folder / RESULT, fault)

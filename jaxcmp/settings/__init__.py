@@ -224,10 +224,4 @@ class Settings(Section, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Converts to plain values, sorted by key, as in config.json."""
-        return _sorted(msgspec.to_builtins(self))
-
-
-def _sorted(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return {name: _sorted(value[name]) for name in sorted(value)}
+        return msgspec.to_builtins(self, order="sorted")

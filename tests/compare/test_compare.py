@@ -120,11 +120,6 @@ def test_damaged_and_unfinished_folders_are_named_and_skipped(demo, tmp_path, ca
     assert reasons[str(copy)] == f"the same run as {demo / 'vit' / 'seed-0'}"
 
 
-def test_a_folder_that_is_no_run_is_named_beside_those_that_are(sound, tmp_path, capsys):
-    code, printed, _ = compare(capsys, sound, sound / "nothing", out=tmp_path / "report")
-    assert code == 0 and f"left out: {sound / 'nothing'}: no run folder" in printed
-
-
 def test_without_any_run_folder_the_command_is_wrong(tmp_path, capsys):
     nothing = tmp_path / "nothing"
     for folders, named in (

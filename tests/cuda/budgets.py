@@ -69,9 +69,19 @@ def exceeded(
     return lines
 
 
-def forbidden(measurements: Sequence[Measurement]) -> list[str]:
-    """Returns a line for each thing that no budget allows."""
-    return [line for measurement in measurements for line in _forbidden(measurement)]
+def forbidden(measurements: Sequence[Measurement]) -> Iterator[str]:
+    """Yields a line for each thing that no budget allows."""
+    for measurement in measurements:
+        name = measurement.name
+        for place in dict.fromkeys(measurement.transfers):
+            yield f"{name} waits for the host: {place}"
+        for place in dict.fromkeys(measurement.float64):
+            yield f"{name} uses float64: {place}"
+        if measurement.copied_bytes > 0:
+            copied = f"{measurement.copied_bytes:,} bytes of its state"
+            yield f"{name} copies {copied}; donate the old one"
+        if not measurement.library_calls:
+            yield f"{name} calls no library for its products; is XLA's text still understood?"
 
 
 def write(measurements: Sequence[Measurement], path: Path = FILE, *, jax_version: str) -> None:
@@ -81,18 +91,6 @@ def write(measurements: Sequence[Measurement], path: Path = FILE, *, jax_version
     for measurement in measurements:
         known[measurement.name] = {field: getattr(measurement, field) for field in CEILINGS}
     files.replace_file(path, _to_text(budgets).encode())
-
-
-def _forbidden(measurement: Measurement) -> Iterator[str]:
-    name = measurement.name
-    for place in dict.fromkeys(measurement.transfers):
-        yield f"{name} waits for the host: {place}"
-    for place in dict.fromkeys(measurement.float64):
-        yield f"{name} uses float64: {place}"
-    if measurement.copied_bytes > 0:
-        yield f"{name} copies {measurement.copied_bytes:,} bytes of its state; donate the old one"
-    if not measurement.library_calls:
-        yield f"{name} calls no library for its products; is the compiler's text still understood?"
 
 
 def _to_text(budgets: Budgets) -> str:

@@ -81,7 +81,7 @@ def check(options: argparse.Namespace, overrides: Sequence[str]) -> int:
         say(measurement.describe(), flush=True)
         measurements.append(measurement)
     version = metadata.version("jax")
-    problems = budgets.forbidden(measurements)
+    problems = list(budgets.forbidden(measurements))
     if options.write_budgets:
         budgets.write(measurements, options.budgets, jax_version=version)
         say(f"budgets for jax {version}: {options.budgets}")

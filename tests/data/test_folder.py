@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from sample_data import assert_same, load, outline, refused
-from sample_photos import draw, make_photos, put, put_all
+from sample_data import load, outline, refused
+from sample_photos import draw, put, put_all
 
 from jaxcmp.data.folder import Folder
 from jaxcmp.data.headers import HEAD_BYTES
@@ -41,16 +41,6 @@ def test_ids_are_paths_and_labels_are_folders(tmp_path):
     assert loaded.class_names == ("cat", "dog")
     assert loaded.train.ids.tolist() == list(SPLIT[:2]) and loaded.train.labels.tolist() == [0, 1]
     assert loaded.test.ids.tolist() == list(SPLIT[2:])
-
-
-@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
-def test_streamed_pictures_equal_resident_ones(tmp_path, fit):
-    make_photos(tmp_path / "photos", num_train=16, num_test=3)
-    how = {"dir": str(tmp_path / "photos"), "image_size": 10, "fit": fit, "train_fraction": 0.5}
-    resident, streamed = (load("folder", **how, placement=name) for name in ("device", "stream"))
-    for one, other in zip(resident.splits().values(), streamed.splits().values(), strict=True):
-        assert_same(one, other)
-    np.testing.assert_array_equal(resident.mean, streamed.mean)
 
 
 def test_a_test_split_held_out_is_stratified_and_the_same_for_every_run(tmp_path):

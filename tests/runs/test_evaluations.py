@@ -14,7 +14,6 @@ from jaxcmp.runs.evaluations import (
     names_of,
     read_evaluation,
     read_evaluations,
-    read_result,
     write_evaluation,
 )
 from jaxcmp.runs.predictions import Predictions
@@ -42,7 +41,6 @@ def test_an_evaluation_is_read_as_written_in_the_order_of_ids(tmp_path):
 def test_without_its_result_an_evaluation_is_not_finished(tmp_path):
     write(tmp_path)
     (folder_of(tmp_path, "fog-test") / RESULT).unlink()
-    assert read_result(tmp_path, "fog-test") is None
     with pytest.raises(JaxcmpError, match="fog-test is not finished"):
         read_evaluation(tmp_path, "fog-test")
 
@@ -56,7 +54,7 @@ def test_an_old_result_never_stands_beside_new_predictions(tmp_path, monkeypatch
     monkeypatch.setattr("jaxcmp.runs.evaluations.write_predictions", full)
     with pytest.raises(JaxcmpError, match="no space"):
         write(tmp_path)
-    assert read_result(tmp_path, "fog-test") is None
+    assert not (folder_of(tmp_path, "fog-test") / RESULT).exists()
 
 
 @pytest.mark.parametrize(

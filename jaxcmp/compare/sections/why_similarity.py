@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+from sklearn.preprocessing import normalize
 
 from jaxcmp.compare.document import Block, Figure, Heatmap, Text
 from jaxcmp.compare.inspected import InspectedArm, State
@@ -56,20 +57,15 @@ def _mean_cka(
     Of one arm, the pairs are of different seeds. A layer is stored as the likeness of pairs of the
     same images, centred: the CKA of two is their cosine, and 0 of one of zeros.
     """
+    # To length 1, which half precision has not kept exactly; zeros stay zeros.
     layers = [
-        [_unit(arrays[f"similarity_{state}"]) for arrays in e.arrays] for e in (first, second)
+        [normalize(arrays[f"similarity_{state}"].astype(np.float64)) for arrays in e.arrays]
+        for e in (first, second)
     ]
     is_same = first is second
     pairs = list(itertools.permutations(layers[0], 2) if is_same else itertools.product(*layers))
     found = [one @ two.T for one, two in pairs]
     return np.mean(found, axis=0), len(found) // (1 + is_same)
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    """Scales rows to length 1, which half precision has not kept exactly; zeros stay zeros."""
-    rows = rows.astype(np.float64)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(lengths > 0, lengths, 1)
 
 
 def _number(matrix: np.ndarray) -> str:
