@@ -1,5 +1,6 @@
 """The evaluation of one run: from a request to two files in its folder, and a line to print."""
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from jaxcmp.runs.metrics import accuracy
 from jaxcmp.runs.predictions import Predictions
 from jaxcmp.runtime.environment import describe_environment
 from jaxcmp.runtime.run_by_run import Report
+from jaxcmp.settings import Data
 from jaxcmp.settings.keys import OWN_DATA, name_of_images
 from jaxcmp.step import predict_logits
 
@@ -84,11 +86,21 @@ def _done_before(run: Run, planned: Plan) -> str | None:
     identified = checkpoint_folder.identify(run.folder / CHECKPOINTS, request.checkpoint)
     if identified != (checkpoint["step"], checkpoint["digest"]) or "repetition" in there:
         return None
-    data = planned.settings.data
-    if data.name in OWN_DATA and there["data"]["version"] != find_version(data):
-        # Images were added, removed or changed since.
+    if _has_changed(planned.settings.data, there["data"]["version"]):
         return None
     return f"{_say(there)} (evaluated before; --overwrite repeats it)"
+
+
+def _has_changed(data: Data, version: str) -> bool:
+    """Returns whether the user's own images were added to, removed or changed since.
+
+    Images that are not there any more could not be evaluated anew.
+    """
+    if data.name not in OWN_DATA:
+        return False
+    with contextlib.suppress(JaxcmpError):
+        return find_version(data) != version
+    return False
 
 
 def _restore(run: Run, request: Request) -> Trained:

@@ -372,7 +372,7 @@ def test_without_a_run_there_is_nothing_to_evaluate(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("place", ["", "test"])
-def test_a_folder_of_pictures_needs_none_to_train_on(run_folder, digits, tmp_path, place):
+def test_a_folder_of_pictures_needs_none_to_train_on(run_folder, digits, tmp_path, place, capsys):
     chosen = np.flatnonzero(np.isin(digits.labels, (3, 7)))[:12]
     for row in chosen:
         path = tmp_path / "mine" / place / str(digits.labels[row]) / f"{row}.png"
@@ -396,3 +396,8 @@ def test_a_folder_of_pictures_needs_none_to_train_on(run_folder, digits, tmp_pat
     assert evaluate(run_folder, *words) == 0
     again = read_evaluation(run_folder, "folder-mine-test")
     assert len(again.predictions.labels) == len(chosen) + 1
+    # Images that are gone leave the evaluation that there is.
+    (tmp_path / "mine").rename(tmp_path / "elsewhere")
+    image_loading.find_version.cache_clear()
+    assert evaluate(run_folder, *words) == 0
+    assert "evaluated before" in capsys.readouterr().out
