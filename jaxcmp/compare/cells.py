@@ -168,7 +168,7 @@ def in_words(
     if found.interval is not None:
         said.append(f"95 % interval {' to '.join(map(write, found.interval))}")
     elif found.p_value is None:
-        said.append("too few seeds, or equal ones, for an interval")
+        said.append("fewer than three seeds, or equal ones: no interval")
     else:
         said.append("seeds equal within each arm")
     if found.p_value is not None:

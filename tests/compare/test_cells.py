@@ -158,7 +158,7 @@ GAP = Estimate(-5.0, (-6.0, -4.0), 0.0004)
         (
             Estimate(5.0),
             {},
-            "5.00 points (too few seeds, or equal ones, for an interval)",
+            "5.00 points (fewer than three seeds, or equal ones: no interval)",
         ),
     ],
 )

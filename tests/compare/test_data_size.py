@@ -223,7 +223,10 @@ def test_means_that_change_places_settle_nothing_where_seeds_could_explain_it():
     first = {100: [0.3], 200: [0.45], 400: [0.8]}
     text = said(first, {100: [0.2], 200: [0.5], 400: [0.75]})
     assert "the means of resnet and vit change places, which seeds alone can explain: " in text
-    assert "between 100 images, where resnet scored more by 10.00 points (too few seeds" in text
+    assert (
+        "between 100 images, where resnet scored more by 10.00 points (fewer than three seeds"
+        in text
+    )
     assert "; and between 200 images, where vit scored more by 5.00 points" in text
     assert "leads" not in text and "change places as measured" not in text
 
@@ -235,7 +238,7 @@ def test_an_arm_that_is_never_behind_is_said_to_be_so():
         "seeds alone explain at 1: at 100 images, resnet leads by 20.00 points"
     ) in text
     assert (
-        "at 400, resnet scored more by 10.50 points (too few seeds" in text
+        "at 400, resnet scored more by 10.50 points (fewer than three seeds" in text
         and "n = 3 and 1)" in text
     )
     text = said(RESNET, {100: [0.1, 0.11, 0.12], 200: [0.4, 0.41, 0.42], 400: [0.7, 0.705, 0.71]})

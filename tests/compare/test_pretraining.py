@@ -166,7 +166,7 @@ def test_fewer_than_three_seeds_have_no_interval_no_p_value_and_settle_nothing(t
     ]
     section = gaps(make_group(tmp_path, *samples))
     text = sections.texts(section)
-    assert text.count("too few seeds, or equal ones, for an interval") == 3
+    assert text.count("fewer than three seeds, or equal ones: no interval") == 3
     assert "pretraining changes who is ahead" not in text and "p " not in text.replace("gap ", "")
     rows = sections.table(section, TITLE).rows
     assert {(cells[2].interval, cells[3].text) for cells in rows} == {(None, "–")}

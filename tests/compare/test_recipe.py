@@ -13,17 +13,18 @@ def config_of(arm: str = "vit", **changes):
 
 def test_the_recipes_that_come_with_jaxcmp_read_as_their_papers_call_them():
     found = vit.get_config().to_dict()
-    assert recipe.optimizer(found) == "AdamW, weight decay 0.05, gradient norm up to 1"
+    assert recipe.optimizer(found) == "AdamW, weight decay 0.05, gradients clipped to norm 1"
     assert (
-        recipe.schedule(found) == "10 epochs of linear warm-up to 0.001, cosine to 0 at epoch 100"
+        recipe.schedule(found)
+        == "10 epochs of linear warm-up to learning rate 0.001, cosine to 0 at epoch 100"
     )
     assert recipe.augmentation(found) == (
-        "random crop (padding 4), horizontal flip, TrivialAugment, RandomErasing (0.25), "
-        "MixUp (0.8) or CutMix (1)"
+        "random crop (padding 4), horizontal flip, TrivialAugment, RandomErasing (rate 0.25), "
+        "MixUp (alpha 0.8) or CutMix (alpha 1)"
     )
     found = resnet.get_config().to_dict()
     assert recipe.optimizer(found) == "SGD with Nesterov momentum 0.9, weight decay 0.0005"
-    assert recipe.schedule(found) == "from 0.1, cosine to 0 at epoch 100"
+    assert recipe.schedule(found) == "learning rate 0.1, cosine to 0 at epoch 100"
     assert recipe.augmentation(found) == "random crop (padding 4), horizontal flip"
 
 
@@ -42,31 +43,32 @@ def test_one_epoch_of_warm_up_is_one_epoch():
 
 def test_descent_without_momentum_is_not_said_to_have_it():
     found = config_of("resnet", optimizer__momentum=0.0, optimizer__clip_norm=0.5)
-    assert recipe.optimizer(found) == "SGD, weight decay 0.0005, gradient norm up to 0.5"
+    assert recipe.optimizer(found) == "SGD, weight decay 0.0005, gradients clipped to norm 0.5"
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"cutmix_rate": 0.0}, "MixUp (0.8)"),
-        ({"cutmix_rate": 1.0}, "CutMix (1)"),
-        ({"mix_rate": 0.2}, "MixUp (0.8) or CutMix (1) on 20 % of batches"),
+        ({"cutmix_rate": 0.0}, "MixUp (alpha 0.8)"),
+        ({"cutmix_rate": 1.0}, "CutMix (alpha 1)"),
+        ({"mix_rate": 0.2}, "MixUp (alpha 0.8) or CutMix (alpha 1) on 20 % of batches"),
         (
             {"mix_rate": 0.2, "cutmix_rate": 0.3, "mixing_epochs": 90},
-            "MixUp (0.8) or CutMix (1), 30 % of them CutMix, on 20 % of batches until epoch 90",
+            "MixUp (alpha 0.8) or CutMix (alpha 1), 30 % of them CutMix, on 20 % of batches until "
+            "epoch 90",
         ),
-        ({"cutmix_rate": 0.3}, "MixUp (0.8) or CutMix (1), 30 % of them CutMix"),
+        ({"cutmix_rate": 0.3}, "MixUp (alpha 0.8) or CutMix (alpha 1), 30 % of them CutMix"),
     ],
 )
 def test_mixing_says_how_which_batches_and_until_when(changes, words):
     found = config_of(**{f"augment__{key}": value for key, value in changes.items()})
-    assert recipe.augmentation(found).endswith(f"RandomErasing (0.25), {words}")
+    assert recipe.augmentation(found).endswith(f"RandomErasing (rate 0.25), {words}")
     assert recipe.is_mixed(found)
 
 
 def test_no_mixing_is_no_mixing_whatever_its_other_options():
     found = config_of(augment__mix_rate=0.0)
-    assert recipe.augmentation(found).endswith("RandomErasing (0.25)")
+    assert recipe.augmentation(found).endswith("RandomErasing (rate 0.25)")
     assert not recipe.is_mixed(found)
 
 

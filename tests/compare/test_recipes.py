@@ -226,7 +226,7 @@ def test_what_seeds_explain_is_said():
 def test_too_few_seeds_and_equal_ones_have_no_interval_and_no_lead():
     for spread in ([0.0], [0.0, 0.1], [0.0] * 3):
         text = said(*([mean + each for each in spread] for mean in (86.0, 80.0, 70.0, 85.0)))
-        assert "(too few seeds, or equal ones, for an interval)" in text
+        assert "(fewer than three seeds, or equal ones: no interval)" in text
         assert "is ahead" not in text and "p =" not in text and "p <" not in text
 
 

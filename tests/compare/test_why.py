@@ -99,7 +99,9 @@ def test_where_seeds_explain_every_gap_the_first_screen_says_so(tmp_path):
 def test_two_seeds_have_no_interval_and_make_no_finding(tmp_path):
     answer = why_section(inspect_group(tmp_path, {"resnet": RESNET, "vit": VIT}, (0, 1)))
     assert not answer.findings
-    assert "too few seeds" in sections.texts(answer) and "interval 9" not in sections.texts(answer)
+    assert "fewer than three seeds" in sections.texts(
+        answer
+    ) and "interval 9" not in sections.texts(answer)
 
 
 def test_figures_have_the_untrained_model_dashed_and_mark_the_crop(group, answer):

@@ -96,7 +96,7 @@ def test_seconds_are_per_image_and_averaged_over_runs(group):
         (
             [0.2, 0.21, None],
             2000,
-            "or equal ones, whether their seconds differ is unknown",
+            "or equal ones, it is unknown whether their seconds differ",
         ),
         ([0.2, 0.21, 0.22], 1000, "the counts are equal"),
     ],

@@ -20,16 +20,16 @@ def optimizer(config: Config) -> str:
     decay = settings.get("layer_decay", 1)
     return _told(
         (True, f"{name}, weight decay {settings['weight_decay']:g}"),
-        (settings["clip_norm"], f"gradient norm up to {settings['clip_norm']:g}"),
+        (settings["clip_norm"], f"gradients clipped to norm {settings['clip_norm']:g}"),
         (decay != 1, f"each layer at {decay:g} times the rate of that above it"),
         (config.get("frozen_trunk"), "for the head alone"),
     )
 
 
 def schedule(config: Config) -> str:
-    settings, start = config["schedule"], "from "
+    settings, start = config["schedule"], "learning rate "
     if epochs := settings["warmup_epochs"]:
-        start = f"{epochs:g} epoch{'' if epochs == 1 else 's'} of linear warm-up to "
+        start = f"{epochs:g} epoch{'' if epochs == 1 else 's'} of linear warm-up to learning rate "
     peak = f"{settings['peak_learning_rate']:g}"
     return f"{start}{peak}, cosine to 0 at epoch {config['num_epochs']}"
 
@@ -41,7 +41,7 @@ def augmentation(config: Config) -> str:
         (settings["crop_padding"], f"random crop (padding {settings['crop_padding']})"),
         (settings["flip"], "horizontal flip"),
         (settings["trivial_augment"], "TrivialAugment"),
-        (settings["erase_rate"], f"RandomErasing ({settings['erase_rate']:g})"),
+        (settings["erase_rate"], f"RandomErasing (rate {settings['erase_rate']:g})"),
         (is_mixed(config), _mixing(settings)),
     )
 
@@ -65,7 +65,8 @@ def is_mixed(config: Config) -> bool:
 
 def _mixing(settings: Config) -> str:
     """A batch is mixed in one of the ways or not at all, so that what follows holds for both."""
-    mixup, cutmix = f"MixUp ({settings['mixup_alpha']:g})", f"CutMix ({settings['cutmix_alpha']:g})"
+    mixup = f"MixUp (alpha {settings['mixup_alpha']:g})"
+    cutmix = f"CutMix (alpha {settings['cutmix_alpha']:g})"
     share = settings["cutmix_rate"]
     text = mixup if share == 0 else cutmix if share == 1 else f"{mixup} or {cutmix}"
     if share not in (0, 0.5, 1):

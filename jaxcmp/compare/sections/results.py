@@ -281,7 +281,7 @@ def _recipe_rows(group: Group) -> Rows:
         ("Optimizer", in_words(recipe.optimizer)),
         ("Schedule", in_words(recipe.schedule)),
         ("Augmentation", in_words(recipe.augmentation)),
-        ("Regularisation", in_words(recipe.regularisation)),
+        ("Other regularisation", in_words(recipe.regularisation)),
         *([("Began from", _began_from)] if has_origin else []),
     ]
 

@@ -195,6 +195,6 @@ def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
     said = f"{100 * share.mean:.0f} % of the gap of {patch.name} to {ahead.name}"
     said += ", which is one of model and recipe" * (not _has_recipe_of(ahead, patch))
     if share.interval is None:
-        return f"{text}: {said} (too few seeds, or equal ones, for an interval)."
+        return f"{text}: {said} (fewer than three seeds, or equal ones: no interval)."
     low, high = (f"{100 * each:.0f}".replace("-", "−") for each in share.interval)
     return f"{text}: {said} (95 % interval {low} to {high} %)."

@@ -208,7 +208,9 @@ def _time_sentence(arm: Arm, base: Arm) -> str | None:
     elif time.lead is Lead.TIE:
         meaning = "their seconds are equal as measured"
     elif time.interval is None:
-        meaning = "with so few runs, or equal ones, whether their seconds differ is unknown"
+        meaning = (
+            "with fewer than three runs, or equal ones, it is unknown whether their seconds differ"
+        )
     elif not time.lead.is_real:
         meaning = "whether their seconds differ is not clear"
     elif (work > 1) == (time.lead is Lead.FIRST):
