@@ -77,6 +77,8 @@ def test_a_run_from_a_hub_is_repeated_from_the_commit_that_it_began_from(outcome
     # A study has weights for each of its arms.
     typed = "python -m jaxcmp.study --config=s.py --config.arms.vit.init.path=hf:o/n"
     assert repeat_run(begun(typed, module="jaxcmp.study").run) == typed.replace("hf:o/n", pinned)
+    task = begun(f"{typed} --task=3", module="jaxcmp.study")
+    assert repeat_run(task.run) == typed.replace("hf:o/n", pinned)
     overrides = {"init.path": "hf:o/n"}
     assert f"--config.init.path={pinned} " in another_seed(begun("", overrides), 4)
     assert "init" not in from_random(begun("", overrides))

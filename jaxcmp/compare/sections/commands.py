@@ -23,10 +23,15 @@ PUBLISHED = {"vit": ("vit_ti16", "Ti_16.npz"), "resnet": ("resnet18", "resnet18.
 def repeat_run(run: Run) -> str:
     """Returns what was typed to start the run, or what starts one of the same configuration.
 
-    Weights of a model hub are those of the same commit.
+    Weights of a model hub are those of the same commit; of a study, all runs are repeated.
     """
     typed = [str(session["command"]) for session in run.sessions if session.get("command")]
-    return _with_commit(typed[0], run) if typed else _line(_given(run))
+    if not typed:
+        return _line(_given(run))
+    words = shlex.split(typed[0])
+    is_task = run.given.module == STUDY and any(word.startswith("--task=") for word in words)
+    kept = [word for word in words if not word.startswith("--task=")]
+    return _with_commit(shlex.join(kept) if is_task else typed[0], run)
 
 
 def on_runs(module: str, outcomes: Iterable[Outcome], words: Iterable[str] = ()) -> str:

@@ -24,7 +24,8 @@ def methods_section(group: Group) -> Answer:
     arms = group.all_arms
     outcomes = runs_of(arms)
     flags = [*(f"--by={key}" for key in group.by), "--out=report"]
-    commands = [repeat_run(outcome.run) for outcome in outcomes]
+    # A study has one command for all of its runs.
+    commands = list(dict.fromkeys(repeat_run(outcome.run) for outcome in outcomes))
     commands.append(on_runs("jaxcmp.compare", outcomes, flags))
     details = [_runs(arms), _versions(outcomes), Text(COMMANDS), Commands(commands)]
     # Where arms have commits of their own, the first screen says so.
@@ -41,13 +42,15 @@ def _data(group: Group) -> Text:
     return Text(
         f"Data: {data['name']}{version}; {group.arms[0].outcomes[0].num_train:,} "
         f"training images, {held_out:,} held out, {len(group.labels):,} test images, "
-        f"{count(len(group.class_names), 'class')}. The accuracy is that of the last epoch; only "
-        "the line of the best epoch chose something on the test images."
+        f"{count(len(group.class_names), 'class')}. Accuracies are of the last epoch; only the "
+        "row of the best epoch was chosen on the test images."
     )
 
 
 def _runs(arms: Sequence[Arm]) -> Table:
-    headings = columns.of_words("run", "arm") + columns.of_numbers("seed", "training images")
+    headings = columns.of_words("run", "arm") + columns.of_numbers(
+        "seed", "epochs", "training images"
+    )
     headings += columns.of_words("config", "overrides", "commit", "device", "precision", "start")
     headings += columns.of_numbers("training time", "sessions")
     rows = [_run_row(arm, outcome) for arm in arms for outcome in arm.outcomes]
@@ -69,6 +72,7 @@ def _run_row(arm: Arm, outcome: Outcome) -> list[Cell]:
         Cell(outcome.folder),
         columns.name(arm),
         cells.count(outcome.seed, runs),
+        cells.count(outcome.num_epochs, runs),
         cells.count(outcome.num_train, runs),
         *map(Cell, texts),
         cells.number(outcome.train_seconds, cells.duration(outcome.train_seconds), runs),
