@@ -21,7 +21,7 @@ from jaxcmp.compare.sections.why_questions import (
     shuffled_tile,
 )
 from jaxcmp.compare.sections.why_similarity import similarity_parts
-from jaxcmp.compare.statistics.means import Lead, compare_runs, share_of_gap
+from jaxcmp.compare.statistics.means import CONFIDENCE, Lead, compare_runs, share_of_gap
 from jaxcmp.runs.inspections import STATES
 
 TITLE = "Why"
@@ -114,10 +114,11 @@ def _by_class(group: Group, first: InspectedArm, second: InspectedArm) -> str:
     if found is None:
         return ""
     rho, p_value, num = found
+    surely = ", no clear relation" if p_value >= 1 - CONFIDENCE else ""
     return (
         f"Across classes, the lead of {first.arm.name} over {second.arm.name} and the accuracy "
         f"lost to shuffled tiles of {shuffled_tile(first)} pixels (mean of both arms) have the "
-        f"rank correlation {cells.decimals(rho)} ({cells.say_p(p_value)}, n = {num})."
+        f"rank correlation {cells.decimals(rho)} ({cells.say_p(p_value)}, n = {num}){surely}."
     )
 
 

@@ -84,8 +84,8 @@ def questions_for(arm: InspectedArm) -> list[Question]:
         Question(
             f"spread of the accuracy over {num_places} places, points",
             spread_over_places,
-            "The place of a smaller, pasted image changes the accuracy of {a} by {x} points "
-            f"(standard deviation over {num_places} places) and of {{b}} by {{y}}",
+            f"Over {num_places} places of a smaller, pasted image, the accuracy of {{a}} has a "
+            "standard deviation of {x} points and that of {b} one of {y}",
             _places,
             instead=_near_chance,
         ),
