@@ -5,9 +5,9 @@ python -m jaxcmp.study --config=configs/study.py:cpu         small models, for t
 python -m jaxcmp.study --config=configs/study.py:digits      minutes on any machine
 
 A grid is every combination of its entries; a run that is in several grids is made once. To leave
-an arm out, name the others in each grid: --config.grids.recipes.arms=vit,resnet. Any setting can be
-an axis of a grid, whose values are tried on each of its arms; the report chooses between them on
-held-out images:
+an arm out, name the others in each grid: --config.grids.recipes.arms=vit,resnet. A setting of
+recipe or model can be an axis of a grid, whose values are tried on each of its arms; the report
+chooses between them on held-out images:
 
 python -m jaxcmp.study --config=configs/study.py --config.data.validation_fraction=0.1 \\
     --config.grids.seeds.arms=vit --config.grids.seeds.axes.schedule.peak_learning_rate=0.001,0.0005

@@ -45,8 +45,7 @@ def replace_file(path: Path, content: bytes | memoryview) -> None:
     Of several writers at once, each writes a whole file, and the last one's stays. Raises
     JaxcmpError.
     """
-    # What a link leads to is replaced, and not the link.
-    path = path.resolve() if path.is_symlink() else path
+    path = _linked(path)
     # Always the same name, so that the next writer overwrites the rest of a killed one.
     temporary = path.with_name(f".{path.name}.tmp")
     with writing(path), _open_locked(temporary) as file:
@@ -61,8 +60,18 @@ def replace_file(path: Path, content: bytes | memoryview) -> None:
             raise
 
 
+def _linked(path: Path) -> Path:
+    """Returns what a link leads to, which is replaced, and not the link. Raises JaxcmpError."""
+    with writing(path):
+        try:
+            return path.resolve() if path.is_symlink() else path
+        except RuntimeError as error:
+            raise JaxcmpError(f"{path} cannot be written: the link leads to itself") from error
+
+
 def check_writable(path: Path) -> None:
     """Raises JaxcmpError if `replace_file` could not write there: before the work, not after it."""
+    path = _linked(path)
     if path.is_dir():
         raise JaxcmpError(f"{path} cannot be written: it is a folder")
     if path.exists() and not path.is_file():

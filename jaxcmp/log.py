@@ -42,16 +42,17 @@ class TensorBoard:
         # Imported here: it is an optional extra.
         from tensorboardX import SummaryWriter
 
-        self.folder, self._writer = folder, SummaryWriter(str(folder))
+        # A queue that takes whatever comes before the next look at the thread.
+        self.folder, self._writer = folder, SummaryWriter(str(folder), max_queue=1000)
         writer: Any = self._writer.file_writer
         # It ends at an error that only it sees; the library would then wait for it for ever.
         self._thread = writer.event_writer._worker
 
     def write(self, scalars: Mapping[str, float], step: int) -> None:
         """Raises JaxcmpError if an earlier record could not be written."""
-        if not self._thread.is_alive():
-            raise JaxcmpError(f"{self.folder} cannot be written: TensorBoard's writer has ended")
         for name, value in scalars.items():
+            if not self._thread.is_alive():
+                raise JaxcmpError(f"{self.folder} cannot be written: TensorBoard's writer ended")
             self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:

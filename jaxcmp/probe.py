@@ -37,7 +37,7 @@ from jaxcmp.errors import CommandError
 from jaxcmp.experiment import Experiment, prepare, read_weights
 from jaxcmp.models.packing import unpack
 from jaxcmp.runner import keys_of_run
-from jaxcmp.runtime import compilation_cache, host_memory, interrupt
+from jaxcmp.runtime import compilation_cache, devices, host_memory, interrupt
 from jaxcmp.runtime.environment import describe_environment
 from jaxcmp.runtime.messages import show_messages
 from jaxcmp.settings import Settings
@@ -71,6 +71,7 @@ def run(words: Sequence[str]) -> None:
     show_messages()
     interrupt.watch()
     compilation_cache.enable()
+    devices.check_any()
     path = None if options.json is None else files.user_path(options.json, "--json")
     if path is not None:
         files.check_writable(path)

@@ -156,6 +156,9 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "there")
     files.replace_file(tmp_path / "link", b"new")
     assert (tmp_path / "link").is_symlink() and (tmp_path / "there").read_text() == "new"
+    (tmp_path / "dangling").symlink_to(tmp_path / "no" / "folder")
+    with pytest.raises(JaxcmpError, match="cannot be written"):
+        files.check_writable(tmp_path / "dangling")
 
 
 def test_a_pipe_is_no_file_to_write(tmp_path):

@@ -136,7 +136,7 @@ def test_where_tensorboards_thread_has_ended_nobody_waits_for_it(tmp_path):
     viewer.write({"loss": 1.0}, 1)
     viewer._thread.stop()
     viewer._thread.join()
-    with pytest.raises(JaxcmpError, match="cannot be written: TensorBoard's writer has ended"):
+    with pytest.raises(JaxcmpError, match="cannot be written: TensorBoard's writer ended"):
         viewer.write({"loss": 1.0}, 2)
     viewer.close()
 

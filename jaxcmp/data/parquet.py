@@ -214,7 +214,8 @@ def _is_hidden(path: Path) -> bool:
 
 
 def _is_binary(kind: Any) -> bool:
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    types = pa.types
+    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
 
 
 def _class_names(schema: Any, column: str) -> list[str] | None:

@@ -63,11 +63,12 @@ def evaluate(words: Sequence[str]) -> None:
     host_memory.keep_for_steps()
     from jaxcmp.evaluate.evaluator import evaluate_run
     from jaxcmp.evaluate.request import Request
-    from jaxcmp.runtime import compilation_cache
+    from jaxcmp.runtime import compilation_cache, devices
 
     request = Request(given.overrides, **options)
     request.check()
     compilation_cache.enable()
+    devices.check_any()
     for_each_run(
         found,
         lambda folder, report: evaluate_run(folder, request, report),

@@ -1,6 +1,5 @@
 """The evaluation of one run: from a request to two files in its folder, and a line to print."""
 
-import contextlib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxcmp import models
+from jaxcmp import files, models
 from jaxcmp.checkpoint import folder as checkpoint_folder
 from jaxcmp.data import OneSplit
 from jaxcmp.data.whole_split import batch_for, in_batches
@@ -77,7 +76,7 @@ def _done_before(run: Run, planned: Plan) -> str | None:
         return None
     if request.overwrite:
         return None
-    if there["request"] != planned.identity():
+    if there["request"] != files.plain(planned.identity()):
         words = " ".join(there["words"]) or "the run's own evaluation"
         raise CommandError(
             f"{folder} holds another evaluation ({words}): give another --name, or --overwrite"
@@ -96,11 +95,8 @@ def _has_changed(data: Data, version: str) -> bool:
 
     Images that are not there any more could not be evaluated anew.
     """
-    if data.name not in OWN_DATA:
-        return False
-    with contextlib.suppress(JaxcmpError):
-        return find_version(data) != version
-    return False
+    is_there = data.name in OWN_DATA and Path(data.dir).exists()
+    return is_there and find_version(data) != version
 
 
 def _restore(run: Run, request: Request) -> Trained:

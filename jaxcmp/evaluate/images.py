@@ -15,6 +15,7 @@ from jaxcmp.runs import Run
 from jaxcmp.runs.predictions import Pictures, Predictions
 from jaxcmp.runtime import devices
 from jaxcmp.settings import Data
+from jaxcmp.settings.keys import OWN_DATA
 
 
 # Runs in a row have the same images, here and below.
@@ -37,18 +38,7 @@ def load_images(plan: Plan, run: Run, trained: Trained) -> OneSplit:
     run's own images of which no part is held out.
     """
     found = _own_split(plan) or _load(plan.settings.data, plan.request.split)
-    fraction = run.config["data"].get("test_fraction")
-    is_copy = not plan.is_own and found.version == run.data["version"]
-    if (
-        is_copy
-        and fraction
-        and plan.request.split == "test"
-        and not plan.settings.data.test_fraction
-    ):
-        raise CommandError(
-            f"the images of {found.name} are those of the run, which trained on most of them: "
-            f"--config.data.test_fraction={fraction} evaluates those that it held out"
-        )
+    _refuse_training_images(plan, run, found)
     channels, expected = found.split.images.shape[-1], len(trained.mean)
     if channels != expected:
         raise CommandError(
@@ -73,6 +63,19 @@ def load_images(plan: Plan, run: Run, trained: Trained) -> OneSplit:
     split = found.split
     labelled = Split(split.images, places[split.labels], split.ids)
     return OneSplit(found.name, found.version, found.class_names, found.split_name, labelled)
+
+
+def _refuse_training_images(plan: Plan, run: Run, found: OneSplit) -> None:
+    """Raises CommandError for all of the images of which the run held some out to be tested on."""
+    own, data = run.config["data"], plan.settings.data
+    # The version of the user's own images is a digest of them, wherever they are.
+    is_same = (data.name, found.version) == (own["name"], run.data["version"])
+    is_whole = plan.request.split == "test" and not data.test_fraction
+    if data.name in OWN_DATA and is_same and is_whole and own.get("test_fraction"):
+        raise CommandError(
+            f"the images of {found.name} are those of the run, which trained on most of them: "
+            f"--config.data.test_fraction={own['test_fraction']} evaluates those that it held out"
+        )
 
 
 def _own_split(plan: Plan) -> OneSplit | None:
@@ -102,8 +105,8 @@ def own_predictions(plan: Plan, run: Run, found: OneSplit) -> Predictions | None
     pictures = stored.pictures if request.split == "test" else None
     if predictions is None or _is_same(predictions, pictures, found.split):
         return predictions
-    if plan.is_moved:
-        # The same data set in another folder, with other images.
+    if plan.is_moved or "data.dir" in request.overrides:
+        # The same data set in a folder that was named, with other images.
         return None
     raise JaxcmpError(
         f"{run.folder} was evaluated on other images than {found.name} has now: where they are "

@@ -154,7 +154,9 @@ def _tells_place(data: Data, overrides: Mapping[str, str]) -> bool:
 
 def _is_moved(one: Data, other: Data) -> bool:
     """Returns whether two places differ; one folder may be written in several ways."""
-    return one.dir != other.dir and Path(one.dir).resolve() != Path(other.dir).resolve()
+    if not (one.dir and other.dir):
+        return one.dir != other.dir
+    return Path(one.dir).resolve() != Path(other.dir).resolve()
 
 
 def _place(data: Data) -> str:

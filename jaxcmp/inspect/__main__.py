@@ -44,9 +44,10 @@ def inspect(words: Sequence[str]) -> None:
     host_memory.keep_for_steps()
     # JAX takes seconds to import: a mistyped folder need not wait for it.
     from jaxcmp.inspect.inspector import default_num_images, inspect_run
-    from jaxcmp.runtime import compilation_cache
+    from jaxcmp.runtime import compilation_cache, devices
 
     compilation_cache.enable()
+    devices.check_any()
     images = default_num_images() if options.images is None else options.images
 
     def work(folder: Path, report: Report) -> tuple[str, bool]:

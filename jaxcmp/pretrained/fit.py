@@ -33,7 +33,8 @@ class Source:
     `layout` is None for a run, whose arrays are named by our paths. `fields` are those of the model
     that the weights are of, as far as known. `seen`, what they were trained on, is as in init.json.
     `revision` is the commit of a file on a model hub, which `path` names too.
-    `allow_missing` and `allow_unused` are the configuration's patterns.
+    `allow_missing` and `allow_unused` are the configuration's patterns. `head_classes` are those of
+    a file that says them.
     """
 
     path: str
@@ -48,6 +49,7 @@ class Source:
     revision: str | None = None
     allow_missing: Sequence[str] = ()
     allow_unused: Sequence[str] = ()
+    head_classes: Sequence[str] | None = None
 
     def entries(self, model: Model) -> list[Entry]:
         """The table from our arrays to the source's."""
@@ -229,7 +231,7 @@ class _Fitting:
         num_classes = self.template[HEAD_BIAS].shape[0]
         if len(bias) != num_classes:
             return f"zeros: {len(bias)} classes there, {num_classes} here"
-        names = self.source.seen.get("class_names")
+        names = self.source.head_classes or self.source.seen.get("class_names")
         if names is not None and class_names is not None and list(names) != list(class_names):
             return "zeros: other classes there"
         is_behind = any("pre_logits" in name for name in self.source.arrays)

@@ -182,7 +182,7 @@ def _explain(hub: ModuleType, error: Exception, address: HubAddress) -> JaxcmpEr
         return JaxcmpError(f"{name} could not be downloaded: {reason}")
     return JaxcmpError(
         f"{name} is not in the cache and the hub does not serve it ({reason}): download it once "
-        "with a network, without HF_HUB_OFFLINE"
+        "with a network, without HF_HUB_OFFLINE, or name a file that is there, as :NAME.safetensors"
     )
 
 

@@ -134,7 +134,8 @@ def _read_file(path: Path, name: str, seen: str) -> Source:
         sha256=digest,
         model_name=layout.model_name,
         fields=fields,
-        seen={"name": seen, **dict.fromkeys(unknown), "class_names": _class_names(description)},
+        seen={"name": seen, **dict.fromkeys(unknown)},
+        head_classes=_class_names(description),
     )
 
 

@@ -5,6 +5,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterator, Mapping
+from numbers import Integral, Real
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
@@ -190,8 +191,12 @@ def _shorten(config: Any, num_epochs: int, given: set[str]) -> Iterator[str]:
 
     What is missing or no number is left to `check`.
     """
-    numbers = (config.num_epochs, num_epochs)
-    if {type(each) for each in numbers} != {int} or not 0 < config.num_epochs < num_epochs:
+    is_number = isinstance(num_epochs, Integral)
+    if (
+        not is_number
+        or type(config.num_epochs) is not int
+        or not 0 < config.num_epochs < num_epochs
+    ):
         return
     share, why = config.num_epochs / num_epochs, f"for {config.num_epochs} of {num_epochs} epochs"
     schedule, augment = (_numbers_of(config.get(name)) for name in ("schedule", "augment"))
@@ -206,10 +211,10 @@ def _shorten(config: Any, num_epochs: int, given: set[str]) -> Iterator[str]:
         yield f"augment.mixing_epochs={after} in place of {before}, {why}"
 
 
-def _numbers_of(section: Any) -> dict[str, int | float]:
+def _numbers_of(section: Any) -> dict[str, Any]:
     """Returns the numbers of a section; none where it is missing or no section."""
     values = section.items() if hasattr(section, "items") else ()
-    return {name: value for name, value in values if isinstance(value, int | float)}
+    return {name: value for name, value in values if isinstance(value, Real)}
 
 
 def _plain(config: Any) -> Any:

@@ -103,13 +103,14 @@ def study(words: Sequence[str]) -> int:
 
 def train_task(config: Settings, folder: Path, given: ConfigWords) -> None:
     from jaxcmp import train
-    from jaxcmp.runtime import compilation_cache
+    from jaxcmp.runtime import compilation_cache, devices
     from jaxcmp.runtime.messages import show_messages
     from jaxcmp.study.engine import follow_parent
 
     show_messages()
     interrupt.watch()
     compilation_cache.enable()
+    devices.check_any()
     follow_parent()
     train.train(config, workdir=folder, given=given)
 

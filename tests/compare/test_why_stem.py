@@ -6,6 +6,7 @@ import sections
 from sample_runs import Sample, arm_named, make_group
 from scipy import stats
 
+from configs.vit import get_config as vit_config
 from jaxcmp.compare.sections.why import stem_sentences, why_section
 from jaxcmp.compare.statistics.means import share_of_gap
 
@@ -83,11 +84,12 @@ def test_the_report_says_how_much_of_the_gap_the_stem_closes(tmp_path):
 
 def test_the_gap_is_that_with_the_same_recipe_where_a_resnet_has_it(tmp_path):
     conv = {"arm": "vit-conv", "recipe": "vit", "model.stem": "conv", "model.depth": 5}
+    recipe = {name: vit_config("cpu")[name] for name in ("optimizer", "schedule", "augment")}
     arms = (
         ("resnet", {}, 0.95),
         ("vit", {}, 0.4),
         ("vit", conv, 0.6),
-        ("resnet", {"recipe": "vit", "label_smoothing": 0.1}, 0.8),
+        ("resnet", {"recipe": "vit", **recipe}, 0.8),
     )
     samples = [
         Sample(arm, seed, accuracy=share, config=config)

@@ -69,7 +69,10 @@ def test_labels_may_be_words(tmp_path):
     ids=str,
 )
 def test_labels_may_have_any_type_of_whole_numbers_or_words(tmp_path, kind):
-    write(tmp_path / TRAIN, range(3), pa.array(["3", "1", "3"]).cast(kind))
+    try:
+        write(tmp_path / TRAIN, range(3), pa.array(["3", "1", "3"]).cast(kind))
+    except pa.ArrowNotImplementedError:
+        pytest.skip("this version of pyarrow writes no such column")
     write(tmp_path / TEST, range(3, 5), pa.array(["1", "3"]).cast(kind))
     loaded = load("parquet", dir=str(tmp_path))
     assert loaded.class_names == ("1", "3") and loaded.test.labels.tolist() == [0, 1]

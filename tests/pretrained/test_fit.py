@@ -311,7 +311,10 @@ def test_an_exported_file_is_not_loaded_with_another_number_of_heads(tmp_path):
     template = {"params": trained.variables["params"], "batch_stats": {}}
     load(path, trained.model, template)
     # The head is that of these classes, and no other ten.
-    assert read(path).seen["class_names"] == list(trained.class_names)
+    source = read(path)
+    assert source.head_classes == list(trained.class_names)
+    others = [*trained.class_names[1:], "another"]
+    assert "zeros: other classes there" in str(fit(source, template, trained.model, others)[1])
     other = trained.model.clone(num_heads=2 * trained.model.num_heads)
     with pytest.raises(CommandError, match="has another number of heads; --config.model.num_heads"):
         load(path, other, template)

@@ -77,7 +77,7 @@ def judged(found: Found, post: BlogPost) -> Answer:
     by_class = [claim for claim in measured if claim.measure in EACH_CLASS]
     details: list[Block] = [_class_table(post, found, by_class)] if by_class else []
     details += _tables_by_reason(others)
-    folded = "class by class, claims not measured" if by_class else "claims not measured"
+    folded = ", ".join(["class by class"] * bool(by_class) + ["claims not measured"] * bool(others))
     more = _commands(post, found, made)
     return answered("blog-post", TITLE, blocks, details=details, folded=folded, more=more)
 

@@ -13,6 +13,11 @@ from jaxcmp.settings.hub_address import is_hub_address
 
 STUDY = "jaxcmp.study"
 STUDY_VARIANTS = ("cpu", "digits")
+# The settings that say which images there are; a run may have them from its own file.
+OF_IMAGES = (
+    *("name", "dir", "image_size", "fit", "skip_bad", "classes", "test_fraction"),
+    "validation_fraction",
+)
 # The variants that both models have.
 BOTH_VARIANTS = (*STUDY_VARIANTS, "strong")
 # What fine-tunes published weights, by architecture: a variant, and a file as it is published.
@@ -127,15 +132,13 @@ def fine_tune(outcome: Outcome, architecture: str, weights: str = "", folder: st
 
 
 def _of_data(outcome: Outcome, variant: str = "") -> dict[str, str]:
-    """Returns settings for the images of a run, for a file of ours in a variant.
-
-    The run may have them from its own file.
-    """
+    """Returns settings for the images of a run, for a file of ours in a variant."""
     settings, data = _only(_given(outcome.run), ["data."]), outcome.run.config["data"]
     if variant != "digits" and data["name"] != "cifar10":
-        settings.setdefault("data.name", data["name"])
-        if data.get("dir"):
-            settings.setdefault("data.dir", data["dir"])
+        given = {key: data[key] for key in OF_IMAGES if data.get(key) and data[key] != "crop"}
+        for key, value in given.items():
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            settings.setdefault(f"data.{key}", text)
     return settings
 
 

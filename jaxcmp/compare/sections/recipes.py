@@ -140,11 +140,11 @@ def _trained_as(group: Group, model: Arm, recipe: Arm) -> Arm | None:
 
 def _differences(crossed: Arm, model: Arm, recipe: Arm) -> list[str]:
     """Settings of a crossed run that are neither the model's arm's nor the recipe's."""
-    own = [] if _part(crossed, "model") == _part(model, "model") else ["model"]
-    return own + [part for part in RECIPE_PARTS if _part(crossed, part) != _part(recipe, part)]
+    own = [] if part_of(crossed, "model") == part_of(model, "model") else ["model"]
+    return own + [part for part in RECIPE_PARTS if part_of(crossed, part) != part_of(recipe, part)]
 
 
-def _part(arm: Arm, section: str) -> dict[str, str]:
+def part_of(arm: Arm, section: str) -> dict[str, str]:
     """A section of the configuration, or a setting of this name."""
     settings = arm.outcomes[0].recipe
     return {key: value for key, value in settings if key.partition(".")[0] == section}

@@ -10,6 +10,7 @@ from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, notes, texts, unanswered
 from jaxcmp.compare.sections.classes import class_accuracies
 from jaxcmp.compare.sections.commands import on_runs
+from jaxcmp.compare.sections.recipes import RECIPE_PARTS, part_of
 from jaxcmp.compare.sections.why_attention import attention_parts
 from jaxcmp.compare.sections.why_pictures import picture_blocks
 from jaxcmp.compare.sections.why_questions import (
@@ -161,9 +162,11 @@ def _resnets_beside(group: Group, patch: Arm) -> list[Arm]:
 
 
 def _has_recipe_of(arm: Arm, patch: Arm) -> bool:
+    """Returns whether an arm is a ResNet with all that makes the recipe of another arm."""
     one, two = (
-        (run.recipe_name, run.num_epochs, run.train_fraction)
-        for run in (arm.outcomes[0], patch.outcomes[0])
+        [each.outcomes[0].train_fraction, each.outcomes[0].num_epochs]
+        + [part_of(each, part) for part in RECIPE_PARTS]
+        for each in (arm, patch)
     )
     return arm.architecture == "resnet" and one == two
 

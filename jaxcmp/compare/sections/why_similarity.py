@@ -59,7 +59,7 @@ def _mean_cka(
     """
     # To length 1, which half precision has not kept exactly; zeros stay zeros.
     layers = [
-        [normalize(arrays[f"similarity_{state}"].astype(np.float64)) for arrays in e.arrays]
+        [np.asarray(normalize(np.float64(own[f"similarity_{state}"]))) for own in e.arrays]
         for e in (first, second)
     ]
     is_same = first is second
