@@ -55,7 +55,7 @@ def test_every_number_names_its_runs(group, section):
             "On other images",
             "jaxcmp.evaluate {all} --config.data.name=cifar10_1",
         ),
-        (why_section, "Why: how both see", "jaxcmp.inspect {all}"),
+        (why_section, "Why: what both answer", "jaxcmp.inspect {all}"),
         (recipes_section, "resnet with vit's recipe and vit with", "jaxcmp.study --config="),
         (
             pretraining_section,
