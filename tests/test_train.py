@@ -5,6 +5,7 @@ import json
 import math
 import random
 import re
+from typing import Any
 
 import numpy as np
 import processes
@@ -15,6 +16,7 @@ from jaxcmp import predict
 from jaxcmp.checkpoint.folder import complete_steps, identify
 from jaxcmp.runs import read_run
 from jaxcmp.runtime.environment import cpu_model
+from jaxcmp.train import Session
 
 
 def assert_same_end(folder, other):
@@ -128,6 +130,20 @@ def test_evaluating_less_often_changes_no_weight_and_counts_every_step(unbroken,
     epochs = [r for r in run.metrics if r["kind"] == "epoch"]
     images = [r["seconds"] * r["images_per_second"] for r in epochs]
     assert images == pytest.approx([33 * 128, 11 * 128])
+
+
+def test_the_seconds_of_an_epoch_begin_after_the_last_evaluation_on_record(unbroken):
+    # A run may go on with another number of epochs between evaluations.
+    nothing: Any = None
+    session = Session(nothing, nothing, nothing, nothing, unbroken)
+    assert [session._last_evaluation(step) for step in (0, 10, 11, 21, 22, 44)] == [
+        0,
+        0,
+        1,
+        1,
+        2,
+        4,
+    ]
 
 
 def test_a_finished_run_is_left_alone(unbroken):
