@@ -13,7 +13,9 @@ from jaxcmp.compare.__main__ import main
 from jaxcmp.compare.sections.blog_post import load_claims
 
 ROOT = Path(__file__).parent.parent
-RUNS, STUDY, FULL = (ROOT / "docs" / "results" / name for name in ("cpu", "study", "full"))
+RUNS, STUDY, FULL, LONG = (
+    ROOT / "docs" / "results" / name for name in ("cpu", "study", "full", "long")
+)
 PAGE = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # A number that a report rounds: with a decimal point, perhaps a sign.
@@ -40,6 +42,11 @@ def study(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def full(tmp_path_factory) -> Path:
     return report_of(FULL, tmp_path_factory.mktemp("full") / "report")
+
+
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory) -> Path:
+    return report_of(LONG, tmp_path_factory.mktemp("long") / "report")
 
 
 def rows(text: str) -> list[str]:
@@ -70,14 +77,30 @@ def test_each_row_and_figure_at_full_size_is_one_of_its_report(full):
 
 
 def test_the_readmes_row_on_full_size_is_of_runs_of_five_epochs(full):
-    (row,) = (row for row in rows(our_results(README)) if row.startswith("| Full size"))
-    assert "5 of 100 epochs, one run each: test accuracy | " in row
+    (row,) = (row for row in rows(our_results(README)) if row.startswith("| Full size, 5 epochs"))
+    assert "5 epochs instead of 100, one run each: test accuracy | " in row
     made = (full / "report.md").read_text(encoding="utf-8")
     assert (
         f"| Test accuracy, last epoch |{row.partition('accuracy |')[2].removesuffix(' |')}" in made
     )
     results = stored(FULL, "result.json")
     assert [result["epochs"] for result in results] == [5, 5]
+
+
+def test_each_figure_of_the_longer_run_is_of_its_folder(longer):
+    made = (longer / "report.md").read_text(encoding="utf-8").splitlines()
+    text = part(PAGE, "A longer run of the ResNet")
+    assert len(rows(text)) > 4 and [row for row in rows(text) if row not in made] == []
+    (run,) = LONG.rglob("metrics.jsonl")
+    records = [json.loads(line) for line in run.read_text(encoding="utf-8").splitlines()]
+    by_epoch = {
+        r["epoch"]: f"{100 * r['test_accuracy']:.2f}" for r in records if r["kind"] == "epoch"
+    }
+    said = re.findall(r"(\d+\.\d+)(?: %)? after (\d+)", " ".join(text.split()))
+    assert said == [(by_epoch[epoch], str(epoch)) for epoch in (5, 10, 15, 20)]
+    (result,) = stored(LONG, "result.json")
+    assert f"one run: test accuracy | {100 * result['test_accuracy']:.2f} % | | |" in README
+    assert (result["epochs"], len(by_epoch)) == (20, 20)
 
 
 def test_five_epochs_judge_no_claim_of_the_blog_post(full):
@@ -148,8 +171,9 @@ def test_the_readmes_lead_is_that_of_the_report(report):
     assert lead in (report / "report.md").read_text(encoding="utf-8")
 
 
-def test_every_run_is_in_its_report(report, study, full):
-    for runs, folder, least in ((RUNS, report, 9), (STUDY, study, 45), (FULL, full, 2)):
+def test_every_run_is_in_its_report(report, study, full, longer):
+    reports = ((RUNS, report, 9), (STUDY, study, 45), (FULL, full, 2), (LONG, longer, 1))
+    for runs, folder, least in reports:
         made = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         num = len(list(runs.glob("*/*/result.json")))
         assert made["left_out"] == [] and len(made["runs"]) == num >= least
