@@ -92,6 +92,13 @@ def test_without_leftovers_one_program_is_compiled_and_another_when_it_is_called
     assert set(with_one.train_programs) == {1, 3}
 
 
+def test_training_and_evaluation_are_both_held_to_the_memory_before_a_step(monkeypatch):
+    seen = []
+    monkeypatch.setattr(devices, "temporary_bytes", lambda program: seen.append(program))
+    runner = compiled(Trial(VIT))
+    assert seen == [runner._eval_program, runner.train_programs[1]]
+
+
 def test_few_dispatches_are_queued_so_that_signals_are_answered_soon(single):
     state, losses = single.init(), []
     for step in range(1, 40):

@@ -191,12 +191,8 @@ def _shorten(config: Any, num_epochs: int, given: set[str]) -> Iterator[str]:
 
     What is missing or no number is left to `check`.
     """
-    is_number = isinstance(num_epochs, Integral)
-    if (
-        not is_number
-        or type(config.num_epochs) is not int
-        or not 0 < config.num_epochs < num_epochs
-    ):
+    are_whole = isinstance(num_epochs, Integral) and type(config.num_epochs) is int
+    if not are_whole or not 0 < config.num_epochs < num_epochs:
         return
     share, why = config.num_epochs / num_epochs, f"for {config.num_epochs} of {num_epochs} epochs"
     schedule, augment = (_numbers_of(config.get(name)) for name in ("schedule", "augment"))

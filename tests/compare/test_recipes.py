@@ -12,7 +12,7 @@ from sample_transfer import pretrained
 
 from jaxcmp.compare.arms import Group, Outcome
 from jaxcmp.compare.document import Figure
-from jaxcmp.compare.sections.recipes import effects_of, recipes_section
+from jaxcmp.compare.sections.recipes import effects_of, recipes_section, shares_of
 
 TABLE = "by architecture and recipe"
 # By arm and recipe, seeds in their order.
@@ -55,6 +55,24 @@ def test_each_model_stands_in_a_row_with_both_recipes(group):
             assert cell.value == pytest.approx(np.mean(values))
             assert cell.text == f"{values[0]:.2f} and {values[1]:.2f} %, n = 2"
             assert cell.num == 2 and cell.interval is None and len(cell.runs) == 2
+
+
+def test_the_gap_of_two_arms_is_divided_where_both_effects_are_clear():
+    def divided(*accuracies):
+        first, second, third, fourth = (
+            make_arm("a", [mean - 0.001, mean, mean + 0.001]) for mean in accuracies
+        )
+        return shares_of(("a", "b"), [[first, second], [third, fourth]])
+
+    # With a's recipe, then with b's: the model is worth 25 points, the recipe 15.
+    text = divided(0.9, 0.7, 0.6, 0.5)
+    assert text.startswith(
+        "With their own recipes a is 40.00 points above b: the model is worth 25"
+    )
+    assert ", the recipe 15.00 points (" in text
+    # The other one ahead, then effects against each other, then one that is not clear.
+    assert "b is 40.00 points above a: " in divided(0.5, 0.6, 0.7, 0.9)
+    assert divided(0.7, 0.9, 0.4, 0.6) == divided(0.9, 0.9, 0.6, 0.6) == ""
 
 
 def test_the_effects_are_those_of_the_table(group):

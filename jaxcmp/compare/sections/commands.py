@@ -15,7 +15,13 @@ STUDY = "jaxcmp.study"
 STUDY_VARIANTS = ("cpu", "digits")
 # The settings that say which images there are; a run may have them from its own file.
 OF_IMAGES = (
-    *("name", "dir", "image_size", "fit", "skip_bad", "classes", "test_fraction"),
+    "name",
+    "dir",
+    "image_size",
+    "fit",
+    "skip_bad",
+    "classes",
+    "test_fraction",
     "validation_fraction",
 )
 # The variants that both models have.

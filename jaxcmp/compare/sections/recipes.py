@@ -22,6 +22,8 @@ from jaxcmp.settings.keys import with_role
 TITLE = "Architecture and recipe"
 # Sections and single settings that make a recipe, whatever model it trains.
 RECIPE_PARTS = tuple(dict.fromkeys(key.partition(".")[0] for key in with_role(Role.RECIPE)))
+# Of model and of recipe: the weights of the first model with both recipes, then of the second.
+MAIN_EFFECTS = ((0.5, 0.5, -0.5, -0.5), (0.5, -0.5, 0.5, -0.5))
 WHY = "Model or recipe: runs of both models with both recipes tell their effects apart."
 NOTE = (
     "Mean over seeds with half of its 95 % t-interval, or each of fewer than three; n is the "
@@ -222,8 +224,7 @@ def effects_of(
     """
     values = [[arm.percents for arm in row] for row in table]
     architecture, recipe, interaction = (
-        contrast(sum(values, []), weights, most=100)
-        for weights in ((0.5, 0.5, -0.5, -0.5), (0.5, -0.5, 0.5, -0.5), (1, -1, -1, 1))
+        contrast(sum(values, []), weights, most=100) for weights in (*MAIN_EFFECTS, (1, -1, -1, 1))
     )
     (one, two), (own, other) = models, recipes
     by_recipe = [compare_runs(*pair, most=100) for pair in zip(*values, strict=True)]
@@ -258,10 +259,7 @@ def shares_of(models: Names, table: Sequence[Sequence[Arm]]) -> str:
     `effects_of`.
     """
     values = sum(([arm.percents for arm in row] for row in table), [])
-    of_model, of_recipe = (
-        contrast(values, weights, most=100)
-        for weights in ((0.5, 0.5, -0.5, -0.5), (0.5, -0.5, 0.5, -0.5))
-    )
+    of_model, of_recipe = (contrast(values, weights, most=100) for weights in MAIN_EFFECTS)
     effects = (of_model, of_recipe)
     if not all(each.lead.is_real for each in effects) or of_model.mean * of_recipe.mean < 0:
         return ""
