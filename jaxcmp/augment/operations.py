@@ -31,13 +31,17 @@ def grey(image: Array) -> Array:
 def mean_grey(image: Array) -> Array:
     """Replaces every pixel by the mean luma, rounded to nearest, halves up."""
     luma = grey(image)[:, :, 0]
-    # Integers, because a float32 sum over a large image is not exact; row by row, because the sum
-    # of millions of pixels exceeds an int32.
-    height, width = luma.shape
-    quotients, rests = jnp.divmod(jnp.sum(luma, axis=1, dtype=jnp.int32), width)
-    quotient, rest = jnp.divmod(jnp.sum(quotients), height)
-    more, remainder = jnp.divmod(rest * width + jnp.sum(rests), luma.size)
-    level = quotient + more + (2 * remainder >= luma.size)
+    # Integers, because a float32 sum over a large image is not exact.
+    if luma.size * 255 < 2**31:
+        quotient, remainder = jnp.divmod(jnp.sum(luma, dtype=jnp.int32), luma.size)
+    else:
+        # Row by row, because an int32 does not hold the sum of all pixels.
+        height, width = luma.shape
+        quotients, rests = jnp.divmod(jnp.sum(luma, axis=1, dtype=jnp.int32), width)
+        quotient, rest = jnp.divmod(jnp.sum(quotients), height)
+        more, remainder = jnp.divmod(rest * width + jnp.sum(rests), luma.size)
+        quotient += more
+    level = quotient + (2 * remainder >= luma.size)
     return jnp.broadcast_to(level, image.shape).astype(jnp.uint8)
 
 
