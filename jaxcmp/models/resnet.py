@@ -16,14 +16,24 @@ from jaxcmp.models.layers import drop_path_rate
 HE_FAN_OUT = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 # A head drawn from +-1/sqrt(fan in), for kernel and bias alike.
 HEAD_KERNEL = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
-# `lax.conv_general_dilated` or a form of it, as `nn.Conv` takes it.
-Convolve = Callable[..., Array] | None
+# Makes a module: `conv` or `batch_norm`, with what all modules of a model have in common.
+Layer = Callable[..., Callable[[Array], Array]]
 # The side of each stem's kernel.
 STEMS = {"cifar": 3, "imagenet": 7}
 
 
+def make_layers(
+    dtype: Any, has_kernels: bool, *, is_training: bool, has_onednn: bool = False
+) -> tuple[Layer, Layer]:
+    """Returns `conv` and `batch_norm`, by JAX's own functions or by `models.kernels`."""
+    convolve = partial(kernels.conv_general_dilated, has_onednn=has_onednn)
+    convolve = convolve if has_kernels else None
+    norm = partial(batch_norm, is_training=is_training, has_kernels=has_kernels, dtype=dtype)
+    return partial(conv, dtype=dtype, convolve=convolve), norm
+
+
 def conv(
-    width: int, kernel_size: int, stride: int, name: str, *, dtype: Any, convolve: Convolve
+    width: int, kernel_size: int, stride: int, name: str, *, dtype: Any, convolve: Any
 ) -> nn.Conv:
     """A convolution without bias, padded alike on both sides; `convolve` None is JAX's own.
 
@@ -43,12 +53,40 @@ def conv(
 
 
 def batch_norm(
-    is_training: bool, dtype: Any, name: str, *, scale_init: Any = nn.initializers.ones
-) -> nn.BatchNorm:
+    name: str,
+    *,
+    is_training: bool,
+    has_kernels: bool,
+    dtype: Any,
+    scale_init: Any = nn.initializers.ones,
+) -> nn.Module:
     """Batch normalisation (Ioffe and Szegedy 2015); a step keeps 0.9 of the running statistics."""
-    return nn.BatchNorm(
-        not is_training, momentum=0.9, epsilon=1e-5, scale_init=scale_init, dtype=dtype, name=name
-    )
+    options = {"momentum": 0.9, "epsilon": 1e-5, "scale_init": scale_init, "name": name}
+    if is_training and has_kernels:
+        return TrainedBatchNorm(**options)
+    return nn.BatchNorm(not is_training, dtype=dtype, **options)
+
+
+class TrainedBatchNorm(nn.Module):
+    """`nn.BatchNorm` in training, by `kernels.batch_norm`."""
+
+    momentum: float
+    epsilon: float
+    scale_init: Any
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        width = x.shape[-1:]
+        scale = self.param("scale", self.scale_init, width)
+        bias = self.param("bias", nn.initializers.zeros, width)
+        # The type of a function with a gradient of its own does not say what it returns.
+        normalised: Any = kernels.batch_norm(x, scale, bias, self.epsilon)
+        y, mean, variance = normalised
+        for name, start, latest in (("mean", jnp.zeros, mean), ("var", jnp.ones, variance)):
+            running = self.variable("batch_stats", name, start, width)
+            if not self.is_initializing():
+                running.value = self.momentum * running.value + (1 - self.momentum) * latest
+        return y
 
 
 class BasicBlock(nn.Module):
@@ -58,22 +96,21 @@ class BasicBlock(nn.Module):
     stride: int
     drop_path_rate: float
     zero_init_residual: bool
-    dtype: Any
-    convolve: Convolve
+    conv: Layer
+    norm: Layer
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
-        layer = partial(conv, dtype=self.dtype, convolve=self.convolve)
-        y = layer(self.width, 3, self.stride, "conv_1")(x)
-        y = nn.relu(batch_norm(is_training, self.dtype, "norm_1")(y))
-        y = layer(self.width, 3, 1, "conv_2")(y)
+        y = self.conv(self.width, 3, self.stride, "conv_1")(x)
+        y = nn.relu(self.norm("norm_1")(y))
+        y = self.conv(self.width, 3, 1, "conv_2")(y)
         last_scale = nn.initializers.zeros if self.zero_init_residual else nn.initializers.ones
-        y = batch_norm(is_training, self.dtype, "norm_2", scale_init=last_scale)(y)
+        y = self.norm("norm_2", scale_init=last_scale)(y)
         drop_path = nn.Dropout(self.drop_path_rate, broadcast_dims=(1, 2, 3))
         y = drop_path(y, deterministic=not is_training)
         if x.shape != y.shape:
-            x = layer(self.width, 1, self.stride, "shortcut_conv")(x)
-            x = batch_norm(is_training, self.dtype, "shortcut_norm")(x)
+            x = self.conv(self.width, 1, self.stride, "shortcut_conv")(x)
+            x = self.norm("shortcut_norm")(x)
         return nn.relu(x + y)
 
 
@@ -85,15 +122,14 @@ class Stem(nn.Module):
 
     kind: str
     width: int
-    dtype: Any
-    convolve: Convolve = None
+    conv: Layer
+    norm: Layer
 
     @nn.compact
-    def __call__(self, x: Array, *, is_training: bool) -> Array:
+    def __call__(self, x: Array) -> Array:
         is_pooled = self.kind == "imagenet"
-        layer = partial(conv, dtype=self.dtype, convolve=self.convolve)
-        x = layer(self.width, STEMS[self.kind], 1 + is_pooled, "conv")(x)
-        x = nn.relu(batch_norm(is_training, self.dtype, "norm")(x))
+        x = self.conv(self.width, STEMS[self.kind], 1 + is_pooled, "conv")(x)
+        x = nn.relu(self.norm("norm")(x))
         if not is_pooled:
             return x
         frame = ((1, 1), (1, 1))  # Its own annotation knows no pairs.
@@ -107,8 +143,8 @@ class Stage(nn.Module):
     stride: int
     drop_path_rates: tuple[float, ...]
     zero_init_residual: bool
-    dtype: Any
-    convolve: Convolve
+    conv: Layer
+    norm: Layer
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
@@ -119,8 +155,8 @@ class Stage(nn.Module):
                 stride,
                 rate,
                 self.zero_init_residual,
-                self.dtype,
-                self.convolve,
+                self.conv,
+                self.norm,
                 name=f"block_{i}",
             )
             x = block(x, is_training=is_training)
@@ -152,10 +188,10 @@ class ResNet(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array, *, is_training: bool = False) -> Array:
-        convolve = partial(kernels.conv_general_dilated, has_onednn=self.has_onednn)
-        convolve = convolve if self.has_kernels else None
-        stem = Stem(self.stem, self.stage_widths[0], self.dtype, convolve, name="stem")
-        x = stem(images.astype(self.dtype), is_training=is_training)
+        layers = make_layers(
+            self.dtype, self.has_kernels, is_training=is_training, has_onednn=self.has_onednn
+        )
+        x = Stem(self.stem, self.stage_widths[0], *layers, name="stem")(images.astype(self.dtype))
         num_blocks, first = sum(self.stage_depths), 0
         for i, (width, depth) in enumerate(zip(self.stage_widths, self.stage_depths, strict=True)):
             blocks = range(first, first + depth)
@@ -166,8 +202,7 @@ class ResNet(nn.Module):
                 stride,
                 rates,
                 self.zero_init_residual,
-                self.dtype,
-                convolve,
+                *layers,
                 name=f"stage_{i + 1}",
             )
             x = stage(x, is_training=is_training)

@@ -1,13 +1,11 @@
 """The convolutional stem of a Vision Transformer (Xiao et al. 2021)."""
 
-from functools import partial
 from typing import Any
 
 from flax import linen as nn
 from jax import Array
 
-from jaxcmp.models import kernels
-from jaxcmp.models.resnet import batch_norm, conv
+from jaxcmp.models.resnet import make_layers
 
 NUM_CONVOLUTIONS = 4
 
@@ -36,12 +34,11 @@ class ConvStem(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, is_training: bool) -> Array:
-        convolve = kernels.conv_general_dilated if self.has_kernels else None
-        layer = partial(conv, dtype=self.dtype, convolve=convolve)
+        conv, norm = make_layers(self.dtype, self.has_kernels, is_training=is_training)
         for i, num_channels in enumerate(channels(self.width)):
             stride = 2 if 2**i < self.patch_size else 1
-            x = layer(num_channels, 3, stride, f"conv_{i + 1}")(x)
-            x = nn.relu(batch_norm(is_training, self.dtype, f"norm_{i + 1}")(x))
+            x = conv(num_channels, 3, stride, f"conv_{i + 1}")(x)
+            x = nn.relu(norm(f"norm_{i + 1}")(x))
         # A 1x1 convolution.
         return nn.Dense(self.width, dtype=self.dtype, name="projection")(x)
 

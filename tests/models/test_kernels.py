@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from flax import linen as nn
 from gradients import TYPES, assert_close, lowered, normal, value_and_gradients
-from jax import lax
+from jax import Array, lax
 
 from jaxcmp.models import kernels, layers
 from jaxcmp.runtime import onednn
 
 NUM_HEADS, WIDTH, TOKENS = 3, 12, 7
+EPSILON = 1e-5
 CONVOLUTIONS = {
     "3x3": ((8, 6, 6, 64), (3, 3, 64, 32), 1, 1),
     "3x3, odd sizes": ((3, 5, 7, 5), (3, 3, 5, 9), 1, 1),
@@ -193,6 +194,43 @@ def test_a_gpu_multiplies_for_attention_in_the_compute_type():
 
     assert multiplies_float32(layers.attend)
     assert not multiplies_float32(kernels.attend)
+
+
+def normalise(x: Array, scale: Array, bias: Array) -> Array:
+    result: Any = kernels.batch_norm(x, scale, bias, EPSILON)
+    return result[0]
+
+
+@TYPES
+@pytest.mark.parametrize("shape", [(8, 6, 6, 16), (4, 1, 1, 5), (64, 3)])
+def test_batch_normalisation_is_flaxs(dtype, shape):
+    x = (2 * normal(0, *shape) + 0.5).astype(dtype)
+    scale, bias = (normal(seed, shape[-1]) for seed in (1, 2))
+    statistics = {"mean": jnp.zeros(shape[-1]), "var": jnp.ones(shape[-1])}
+
+    def flaxs(x, scale, bias):
+        variables = {"params": {"scale": scale, "bias": bias}, "batch_stats": statistics}
+        layer = nn.BatchNorm(False, epsilon=EPSILON)
+        result: Any = layer.apply(variables, x, mutable=["batch_stats"])
+        return result[0]
+
+    y, (dx, *rest) = value_and_gradients(flaxs, x.astype(jnp.float32), scale, bias)
+    exact = (y.astype(dtype), (dx.astype(dtype), *rest))
+    assert_close(value_and_gradients(normalise, x, scale, bias), exact, dtype)
+
+
+def test_a_channel_of_one_value_has_finite_gradients():
+    x = jnp.full((4, 2, 2, 3), 1000.0)
+    y, (dx, *_) = value_and_gradients(normalise, x, jnp.ones(3), jnp.ones(3))
+    np.testing.assert_allclose(y, 1, atol=1e-3)
+    assert np.isfinite(dx).all()
+
+
+def test_the_gradient_of_a_norm_takes_two_sums_of_which_none_waits_for_the_other():
+    x, scale = normal(0, 8, 6, 6, 16), jnp.ones(16)
+    y, pull = jax.vjp(normalise, x, scale, scale)
+    sums = [line for line in str(jax.make_jaxpr(pull)(y)).splitlines() if "reduce_sum" in line]
+    assert len(sums) == 2
 
 
 @TYPES

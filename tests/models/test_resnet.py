@@ -10,7 +10,7 @@ import pytest
 from scipy.signal import correlate
 
 from jaxcmp.models import ResNet
-from jaxcmp.models.resnet import Stem
+from jaxcmp.models.resnet import Stem, make_layers
 
 SMALL = ResNet(image_size=8, stage_widths=(4, 6), stage_depths=(1, 2), num_classes=5)
 
@@ -81,12 +81,12 @@ def test_logits_are_those_of_the_definition(variables, images):
 def test_the_stem_for_large_images_halves_them_twice():
     rng = np.random.default_rng(2)
     images = rng.standard_normal((2, 9, 9, 3), np.float32)
-    stem = Stem("imagenet", 4, jnp.float32)
-    shapes: Any = jax.eval_shape(partial(stem.init, is_training=False), jax.random.key(0), images)
+    stem = Stem("imagenet", 4, *make_layers(jnp.float32, False, is_training=False))
+    shapes: Any = jax.eval_shape(stem.init, jax.random.key(0), images)
     variables = jax.tree.map(lambda x: rng.random(x.shape, np.float32) - 0.3, shapes)
     variables["batch_stats"] = jax.tree.map(np.abs, variables["batch_stats"])
     params, stats = variables["params"], variables["batch_stats"]["norm"]
-    pooled: Any = stem.apply(variables, images, is_training=False)
+    pooled: Any = stem.apply(variables, images)
     for image, found in zip(images, pooled, strict=True):
         y = norm(params["norm"], stats, conv(params["conv"], image, 2))
         # Nothing is below zero, so that zeros around it win nowhere.
@@ -95,10 +95,13 @@ def test_the_stem_for_large_images_halves_them_twice():
         np.testing.assert_allclose(found, windows[::2, ::2].max((-2, -1)), rtol=1e-4, atol=1e-4)
 
 
-def test_training_normalises_by_the_batch_and_moves_the_statistics_by_a_tenth(variables, images):
-    _, updated = jax.jit(lambda v, x: SMALL.apply(v, x, is_training=True, mutable=["batch_stats"]))(
-        variables, images
-    )
+@pytest.mark.parametrize("has_kernels", [False, True])
+def test_training_normalises_by_the_batch_and_moves_the_statistics_by_a_tenth(
+    variables, images, has_kernels
+):
+    model = SMALL.clone(has_kernels=has_kernels)
+    train = partial(model.apply, is_training=True, mutable=["batch_stats"])
+    _, updated = jax.jit(train)(variables, images)
     stem = variables["params"]["stem"]["conv"]["kernel"]
     out = jax.lax.conv_general_dilated(
         images, stem, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
