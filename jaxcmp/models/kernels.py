@@ -153,7 +153,7 @@ def plain_attend(qkv: Array, num_heads: int) -> Array:
     JAX's own rules keep the scores for the gradient as well, bring operands of 16 bits to float32
     before they multiply them, and return gradients that are transposed afterwards.
     """
-    return _plain_attend_forward(qkv, num_heads)[0]
+    return layers.attend(qkv, num_heads)
 
 
 def _plain_attend_forward(qkv: Array, num_heads: int) -> tuple[Array, tuple[Array, ...]]:
