@@ -129,11 +129,11 @@ def _batch_norm_gradient(
     x, scale, mean, inverse = residuals
     dy = changes[0].astype(jnp.float32)
     axes, count = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
-    centred = x.astype(jnp.float32) - mean
+    normal = (x.astype(jnp.float32) - mean) * inverse
     d_bias = jnp.sum(dy, axes, keepdims=True)
-    product = jnp.sum(dy * centred, axes, keepdims=True)
-    dx = dy - d_bias / count - centred * (inverse * inverse * product / count)
-    return (dx * (inverse * scale)).astype(x.dtype), (product * inverse).ravel(), d_bias.ravel()
+    d_scale = jnp.sum(dy * normal, axes, keepdims=True)
+    dx = (inverse * scale) * (dy - d_bias / count - normal * (d_scale / count))
+    return dx.astype(x.dtype), d_scale.ravel(), d_bias.ravel()
 
 
 batch_norm.defvjp(_batch_norm_forward, _batch_norm_gradient)
