@@ -132,7 +132,7 @@ def _batch_norm_gradient(
     normal = (x.astype(jnp.float32) - mean) * inverse
     d_bias = jnp.sum(dy, axes, keepdims=True)
     d_scale = jnp.sum(dy * normal, axes, keepdims=True)
-    dx = (inverse * scale) * (dy - d_bias / count - normal * (d_scale / count))
+    dx = (inverse * scale) * (dy - (d_bias + normal * d_scale) / count)
     return dx.astype(x.dtype), d_scale.ravel(), d_bias.ravel()
 
 
