@@ -117,13 +117,19 @@ def say_p(value: float) -> str:
     return f"p {short_p(value)}" if value < 0.001 else f"p = {short_p(value)}"
 
 
-def duration(seconds: float) -> str:
-    """Rounded to what a reader can use: seconds, minutes or hours."""
+def duration(seconds: float, half: float | None = None) -> str:
+    """Rounded to what a reader can use: seconds, minutes or hours; with half of its interval."""
     if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+        size, unit, digits = 1, "s", 0
+    elif seconds < 7200:
+        size, unit, digits = 60, "min", 0
+    else:
+        size, unit, digits = 3600, "h", 1
+    if half is None:
+        return f"{seconds / size:.{digits}f} {unit}"
+    # Less than half of the last decimal would be written as zero.
+    digits += half / size < 0.5 * 10**-digits
+    return f"{seconds / size:.{digits}f} ± {half / size:.{digits}f} {unit}"
 
 
 def powers(value: float) -> str:

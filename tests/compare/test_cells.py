@@ -116,6 +116,19 @@ def test_a_duration_is_in_the_unit_that_a_reader_would_use(seconds, text):
 
 
 @pytest.mark.parametrize(
+    ("seconds", "half", "text"),
+    [
+        (40, 3, "40 ± 3 s"),
+        (124, 73, "2 ± 1 min"),
+        (6420, 12, "107.0 ± 0.2 min"),
+        (9000, 900, "2.5 ± 0.2 h"),
+    ],
+)
+def test_a_duration_and_its_interval_have_one_unit(seconds, half, text):
+    assert cells.duration(seconds, half) == text
+
+
+@pytest.mark.parametrize(
     ("value", "text"),
     [
         (1.0954e16, "11 PFLOP"),

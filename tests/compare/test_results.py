@@ -120,7 +120,7 @@ def test_a_training_time_has_its_spread_and_its_machine(uneven):
     assert found.value == pytest.approx(1560)
     low, high = estimate_mean([1500, 1560, 1620]).interval or (0, 0)
     assert found.interval == pytest.approx((low, high))
-    assert found.text == f"26 min ± {(high - low) / 120:.0f} min"
+    assert found.text == f"26 ± {(high - low) / 120:.0f} min"
 
 
 def test_times_on_two_machines_are_told_apart_and_have_no_mean(two):

@@ -333,8 +333,8 @@ def _say_seconds(seconds: list[float]) -> str:
     estimate = estimate_mean(seconds)
     if estimate.interval and estimate.interval[0] < 0:
         return f"{cells.duration(min(seconds))} to {cells.duration(max(seconds))}"
-    half = estimate.interval and f" ± {cells.duration(estimate.interval[1] - estimate.mean)}"
-    return f"{cells.duration(estimate.mean)}{half or ''}"
+    half = estimate.interval and estimate.interval[1] - estimate.mean
+    return cells.duration(estimate.mean, half)
 
 
 def _images_per_second(arm: Arm) -> Cell:
