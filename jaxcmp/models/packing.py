@@ -22,6 +22,9 @@ HEAD = "head"
 # A larger array stays alone. To be joined, its gradient would be moved once more, and a kernel for
 # it alone takes far longer than the launch of one.
 MAX_SIZE = 2**19
+# Fewer arrays stay alone. XLA joins two to four gradients only in a kernel with a single result:
+# parameters and momentum would take one each, and one of the two would be copied first.
+MIN_JOINED = 5
 # Flax keeps the kernel of a convolution as [height, width, in, out]. cuDNN reads it as
 # [out, height, width, in] where it convolves images with channels last, and as
 # [out, in, height, width] with channels first. In another order it would be transposed for each of
@@ -76,7 +79,10 @@ def pack(
         kind = (_is_head(path), path[-1], *others, array.dtype)
         is_alone = not joins or array.size > MAX_SIZE
         alike.setdefault((kind, path) if is_alone else kind, []).append((path, size))
-    parts = tuple(sorted(map(tuple, alike.values())))
+    groups = []
+    for group in alike.values():
+        groups += [group] if len(group) >= MIN_JOINED else [[part] for part in group]
+    parts = tuple(sorted(map(tuple, groups)))
     # Arrays with these parts are still to be made: that takes only the parts.
     return repack(Packed(parts, parts, kernel_order), tree)
 

@@ -16,7 +16,7 @@ from jaxcmp.models import packing
 from jaxcmp.models.packing import CHANNELS_FIRST, CHANNELS_LAST, pack, repack, unpack
 from jaxcmp.optim import make_optimizer
 
-DEEP = VIT.clone(depth=3)
+DEEP = VIT.clone(depth=packing.MIN_JOINED)
 OPTIMIZERS = {
     "adamw": {"beta_1": 0.9, "beta_2": 0.99, "weight_decay": 0.1},
     "sgd": {"momentum": 0.9, "weight_decay": 0.1},
@@ -65,7 +65,7 @@ def test_a_large_array_stays_alone(monkeypatch):
     packed = pack(params)
     assert_same(unpack(packed), params)
     alone = [parts for parts in packed.parts if len(parts) == 1]
-    for i in range(3):
+    for i in range(DEEP.depth):
         assert (((f"block_{i}", "attention", "qkv", "kernel"), 8),) in alone
         assert (((f"block_{i}", "attention", "projection", "kernel"), 8),) not in alone
 
@@ -83,11 +83,17 @@ def test_a_convolutions_kernel_is_kept_in_the_order_of_cudnn():
             np.testing.assert_array_equal(unpack(packed)["conv"]["kernel"], kernel)
 
 
+def test_few_arrays_stay_alone():
+    biases = {name: {"bias": jnp.ones(2)} for name in "abcd"}
+    assert [len(parts) for parts in pack(biases).parts] == [1] * 4
+    assert [len(parts) for parts in pack(biases | {"e": {"bias": jnp.ones(3)}}).parts] == [5]
+
+
 def test_the_order_of_the_dicts_does_not_matter():
-    one, two = jnp.ones(2), jnp.zeros(3)
-    here = pack({"a": {"bias": one}, "b": {"bias": two}})
-    there = pack({"b": {"bias": two}, "a": {"bias": one}})
-    assert here.parts == there.parts == (((("a", "bias"), 2), (("b", "bias"), 3)),)
+    biases = {name: {"bias": jnp.full(size, size)} for size, name in enumerate("abcde", start=1)}
+    here, there = pack(biases), pack(dict(reversed(biases.items())))
+    assert here.parts == (tuple(((name, "bias"), i) for i, name in enumerate("abcde", start=1)),)
+    assert there.parts == here.parts
     assert_same(here, there)
 
 
