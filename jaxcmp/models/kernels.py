@@ -101,10 +101,11 @@ conv.defvjp(lambda x, kernel, *static: (conv(x, kernel, *static), (x, kernel)), 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
 def batch_norm(x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[Array, Array, Array]:
-    """Normalises [..., channels] as `flax.linen.BatchNorm`: the result, its mean and variance.
+    """Normalises x [..., channels] as `flax.linen.BatchNorm`; returns the batch's statistics too.
 
-    JAX's own rules go over the gradient three times, for one sum after the other. No gradient
-    flows through the mean and the variance that are returned.
+    The result has the type of x, mean and variance [channels] are float32, and no gradient flows
+    through these two. The gradient takes its two sums in one pass, where by JAX's own rules the
+    second waits for the first. Source: Ioffe and Szegedy 2015.
     """
     return _batch_norm_forward(x, scale, bias, epsilon)[0]
 
@@ -116,8 +117,7 @@ def _batch_norm_forward(
     scale, bias = jnp.expand_dims(scale, axes), jnp.expand_dims(bias, axes)
     wide = x.astype(jnp.float32)
     mean = jnp.mean(wide, axes, keepdims=True)
-    variance = jnp.mean(wide * wide, axes, keepdims=True) - mean * mean
-    variance = jnp.maximum(0, variance)
+    variance = jnp.maximum(0, jnp.mean(wide * wide, axes, keepdims=True) - mean * mean)
     inverse = lax.rsqrt(variance + epsilon)
     y = (wide - mean) * (inverse * scale) + bias
     return (y.astype(x.dtype), mean.ravel(), variance.ravel()), (x, scale, mean, inverse)

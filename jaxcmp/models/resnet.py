@@ -171,7 +171,8 @@ class ResNet(nn.Module):
     that every block starts as the identity (Goyal et al. 2017). `drop_path_rate` is the last
     block's stochastic depth (Huang et al. 2016); it grows linearly from zero. Running variances are
     the batch's own, without Bessel's correction. `has_kernels` computes convolutions as training
-    does, by `models.kernels`; `has_onednn` says that its programs have `onednn.compiler_options`.
+    does, by `models.kernels`, and norms in training; `has_onednn` says that its programs have
+    `onednn.compiler_options`.
     """
 
     image_size: int = 32
