@@ -79,9 +79,7 @@ class TrainedBatchNorm(nn.Module):
         width = x.shape[-1:]
         scale = self.param("scale", self.scale_init, width)
         bias = self.param("bias", nn.initializers.zeros, width)
-        # The type of a function with a gradient of its own does not say what it returns.
-        normalised: Any = kernels.batch_norm(x, scale, bias, self.epsilon)
-        y, mean, variance = normalised
+        y, mean, variance = kernels.batch_norm(x, scale, bias, self.epsilon)
         for name, start, latest in (("mean", jnp.zeros, mean), ("var", jnp.ones, variance)):
             running = self.variable("batch_stats", name, start, width)
             if not self.is_initializing():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 from gradients import TYPES, assert_close, lowered, normal, value_and_gradients
-from jax import Array, lax
+from jax import lax
 
 from jaxcmp.models import kernels, layers
 from jaxcmp.runtime import onednn
@@ -196,45 +196,64 @@ def test_a_gpu_multiplies_for_attention_in_the_compute_type():
     assert not multiplies_float32(kernels.attend)
 
 
-def normalise(x: Array, scale: Array, bias: Array) -> Array:
-    result: Any = kernels.batch_norm(x, scale, bias, EPSILON)
+# A CPU's form and a GPU's.
+NORMS = pytest.mark.parametrize("norm", [kernels.batch_norm, kernels.normalise_in_training])
+
+
+def flaxs_norm(x, scale, bias):
+    start = {"mean": jnp.zeros(x.shape[-1]), "var": jnp.ones(x.shape[-1])}
+    variables = {"params": {"scale": scale, "bias": bias}, "batch_stats": start}
+    layer = nn.BatchNorm(False, epsilon=EPSILON, dtype=x.dtype)
+    result: Any = layer.apply(variables, x, mutable=["batch_stats"])
     return result[0]
 
 
+def inputs_of_norm(*shape):
+    return 2 * normal(0, *shape) + 0.5, normal(1, shape[-1]), normal(2, shape[-1])
+
+
 @TYPES
+@NORMS
 @pytest.mark.parametrize("shape", [(8, 6, 6, 16), (4, 1, 1, 5), (64, 3)])
-def test_batch_normalisation_is_flaxs(dtype, shape):
-    x = (2 * normal(0, *shape) + 0.5).astype(dtype)
-    scale, bias = (normal(seed, shape[-1]) for seed in (1, 2))
-    statistics = {"mean": jnp.zeros(shape[-1]), "var": jnp.ones(shape[-1])}
-
-    def flaxs(x, scale, bias):
-        variables = {"params": {"scale": scale, "bias": bias}, "batch_stats": statistics}
-        layer = nn.BatchNorm(False, epsilon=EPSILON)
-        result: Any = layer.apply(variables, x, mutable=["batch_stats"])
-        return result[0]
-
-    y, (dx, *rest) = value_and_gradients(flaxs, x.astype(jnp.float32), scale, bias)
+def test_batch_normalisation_is_flaxs(dtype, norm, shape):
+    x, scale, bias = inputs_of_norm(*shape)
+    x = x.astype(dtype)
+    y, (dx, *rest) = value_and_gradients(flaxs_norm, x.astype(jnp.float32), scale, bias)
     exact = (y.astype(dtype), (dx.astype(dtype), *rest))
-    assert_close(value_and_gradients(normalise, x, scale, bias), exact, dtype)
+    found = value_and_gradients(lambda x, *p: norm(x, *p, EPSILON)[0], x, scale, bias)
+    assert_close(found, exact, dtype)
 
 
-def test_a_channel_of_one_value_has_finite_gradients():
+def test_on_a_cpu_batch_normalisation_in_float32_is_flaxs_to_the_bit():
+    inputs = inputs_of_norm(8, 6, 6, 16)
+    found = value_and_gradients(lambda x, s, b: kernels.batch_norm(x, s, b, EPSILON)[0], *inputs)
+    jax.tree.map(np.testing.assert_array_equal, found, value_and_gradients(flaxs_norm, *inputs))
+
+
+@NORMS
+def test_a_channel_of_one_value_has_finite_gradients(norm):
     x = jnp.full((4, 2, 2, 3), 1000.0)
-    y, (dx, *_) = value_and_gradients(normalise, x, jnp.ones(3), jnp.ones(3))
+    y, (dx, *_) = value_and_gradients(
+        lambda x, *p: norm(x, *p, EPSILON)[0], x, jnp.ones(3), jnp.ones(3)
+    )
     np.testing.assert_allclose(y, 1, atol=1e-3)
     assert np.isfinite(dx).all()
 
 
-def test_on_a_gpu_the_gradient_of_a_norm_is_the_same_and_takes_two_sums():
-    x, scale, bias = normal(0, 8, 6, 6, 16), normal(1, 16), normal(2, 16)
-    y, pull = jax.vjp(normalise, x, scale, bias)
-    text = jax.jit(pull).trace(y).lower(lowering_platforms=("cuda",)).as_text()
-    assert text.count("stablehlo.reduce(") == 2
-    _, (*_, mean, inverse) = kernels._batch_norm_forward(x, scale, bias, EPSILON)
-    dy = normal(3, *x.shape)
-    found = kernels._two_sums(x, scale, bias, mean, inverse, dy)
-    assert_close(found, pull(dy), jnp.float32)
+def test_a_gpu_takes_both_sums_of_a_norms_gradient_at_once():
+    def num_sums(platform: str) -> int:
+        def gradient(x, scale, bias, dy):
+            return jax.vjp(lambda *a: kernels.batch_norm(*a, epsilon=EPSILON)[0], x, scale, bias)[
+                1
+            ](dy)
+
+        x, scale, bias = inputs_of_norm(8, 6, 6, 16)
+        traced = jax.jit(gradient).trace(x, scale, bias, x)
+        text = traced.lower(lowering_platforms=(platform,)).as_text()
+        return text.count("stablehlo.reduce(")
+
+    # Two of the batch, and two of the gradient.
+    assert num_sums("cuda") == 4 < num_sums("cpu")
 
 
 @TYPES
