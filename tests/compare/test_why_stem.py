@@ -6,8 +6,9 @@ import sections
 from sample_runs import Sample, arm_named, make_group
 from scipy import stats
 
+from configs.resnet import get_config as resnet_config
 from configs.vit import get_config as vit_config
-from jaxcmp.compare.sections.why import stem_sentences, why_section
+from jaxcmp.compare.sections.why import crossed_stem_sentences, stem_sentences, why_section
 from jaxcmp.compare.statistics.means import share_of_gap
 
 VIT, CONV, RESNET = [60.0, 61.0, 62.0], [66.0, 67.5, 68.0], [80.0, 81.0, 80.5]
@@ -103,6 +104,35 @@ def test_the_gap_is_that_with_the_same_recipe_where_a_resnet_has_it(tmp_path):
     share = share_of_gap(vit, conv_arm, crossed.percents)
     assert f"{100 * share.mean:.0f} % of the gap of vit to {crossed.name} (95 %" in text
     assert "model and recipe" not in text
+
+
+def test_the_stem_is_judged_with_the_resnets_recipe_too(tmp_path):
+    conv = {"arm": "vit-conv", "model.stem": "conv", "model.depth": 5}
+    recipe = {name: resnet_config("cpu")[name] for name in ("optimizer", "schedule", "augment")}
+    arms = (
+        ("resnet", {}, 0.95),
+        ("vit", {}, 0.4),
+        ("vit", conv | {"recipe": "vit"}, 0.6),
+        ("vit", {"recipe": "resnet", **recipe}, 0.5),
+        ("vit", conv | {"recipe": "resnet", **recipe}, 0.8),
+    )
+    samples = [
+        Sample(arm, seed, accuracy=share, config=config)
+        for arm, config, share in arms
+        for seed in range(3)
+    ]
+    group = make_group(tmp_path, *samples)
+    (text,) = crossed_stem_sentences(group)
+    named = {arm.name: arm.percents for arm in (*group.arms, *group.crossed)}
+    alike = [f"{name} with resnet's recipe" for name in ("vit", "vit-conv")]
+    patch, stem, resnet = (named[name] for name in (*alike, "resnet"))
+    gain = f"vit-conv with the same recipe scores {np.mean(stem) - np.mean(patch):.2f} points more"
+    share = (
+        f"{100 * share_of_gap(patch, stem, resnet).mean:.0f} % of the gap of {alike[0]} to resnet"
+    )
+    assert text.startswith(f"Beside {alike[0]}, {gain}") and f"): {share} (95 %" in text
+    assert text in sections.texts(why_section(group))
+    assert len(stem_sentences(group)) == 1
 
 
 def test_where_no_gap_is_settled_there_is_no_share(tmp_path):

@@ -54,7 +54,8 @@ def why_section(group: Group) -> Answer:
     gaps = [gap for each in by_pair for gap in each]
     seeds = ", ".join(f"{len(each.inspections)} of {each.arm.name}" for each in arms)
     images = f"the same {arms[0].num_images:,} test images, after the last epoch; seeds: {seeds}."
-    blocks: list[Block] = [*texts(*stem), *notes(f"All on {images} {NO_CAUSE}")]
+    stems = texts(*stem, *crossed_stem_sentences(group))
+    blocks: list[Block] = [*stems, *notes(f"All on {images} {NO_CAUSE}")]
     details: list[Block] = []
     for question in questions:
         own = [gap for gap in gaps if gap.question is question]
@@ -90,7 +91,8 @@ def _uninspected(group: Group, stem: Sequence[str]) -> Answer:
     missing = unanswered(text, on_runs(INSPECT, runs_of(group.arms)))
     if not stem:
         return missing
-    return answered("why", TITLE, texts(*stem), findings=stem[:1], more=missing.more)
+    said = texts(*stem, *crossed_stem_sentences(group))
+    return answered("why", TITLE, said, findings=stem[:1], more=missing.more)
 
 
 def _finding(gaps: Sequence[Gap]) -> str:
@@ -145,10 +147,24 @@ def stem_sentences(group: Group) -> list[str]:
     """
     return [
         _sentence(patch, conv, resnets[0])
-        for patch in group.arms
-        for conv in group.arms
-        if _is_with_stem(patch, conv) and (resnets := _resnets_beside(group, patch))
+        for patch, conv in _with_stem(group.arms)
+        if (resnets := _resnets_beside(group, patch))
     ]
+
+
+def crossed_stem_sentences(group: Group) -> list[str]:
+    """Says the same of ViTs with another model's recipe, beside a ResNet with that recipe."""
+    arms = (*group.ranked, *group.crossed)
+    return [
+        _sentence(patch, conv, alike[0])
+        for patch, conv in _with_stem(group.crossed)
+        if (alike := [arm for arm in arms if _has_recipe_of(arm, patch)])
+    ]
+
+
+def _with_stem(arms: Sequence[Arm]) -> list[tuple[Arm, Arm]]:
+    """Returns each ViT together with the same one with a convolutional stem."""
+    return [(one, two) for one in arms for two in arms if _is_with_stem(one, two)]
 
 
 def _resnets_beside(group: Group, patch: Arm) -> list[Arm]:
@@ -191,8 +207,11 @@ def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
     points = f"points {'more' if gain.mean >= 0 else 'less'}"
     text = (
         f"{conv.name} is {patch.name} with four convolutions in the place of its patches and of "
-        f"one block. With the same recipe it scores {cells.in_words(gain, points)}"
+        "one block. With the same recipe it"
     )
+    if patch.outcomes[0].is_crossed:
+        text = f"Beside {patch.name}, {conv.outcomes[0].name} with the same recipe"
+    text += f" scores {cells.in_words(gain, points)}"
     if gap.lead is not Lead.FIRST:
         return f"{text}; there is no clear gap of {patch.name} to {ahead.name} that it could close."
     share = share_of_gap(*percents)
