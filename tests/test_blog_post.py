@@ -91,6 +91,8 @@ def test_the_page_says_where_the_blog_posts_classes_contradict_it():
     line = row("ResNet-18 is furthest ahead for cat")
     assert third == "cat" and counted("ResNet-18 is furthest ahead") == f"{ratios['cat']:.2f}"
     assert f"{first} has {ratios[first]:.2f}, {second} {ratios[second]:.2f}" in line
+    largest = max(claims["class-gaps"].stated)
+    assert claims["largest-gap"].stated[0] == largest and f"holds in points, {largest};" in line
 
 
 @pytest.mark.parametrize("name", ["vit", "resnet"])
