@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sections
 from sample_runs import Sample, alter, logits_of, make_group, make_predictions, with_logits
+from scipy import stats
 
 from jaxcmp.compare.arms import Arm, Group, Outcome
 from jaxcmp.compare.sections.confidence import confidence_section
@@ -133,7 +134,36 @@ def test_without_held_out_images_nothing_is_scaled_and_a_command_says_what_would
 
 
 def test_with_held_out_images_nothing_is_asked_for(section):
-    assert not sections.texts(section) and not sections.commands(section)
+    assert "Temperature scaling" not in sections.texts(section) and not sections.commands(section)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "surely"),
+    [(0.9, "more than seeds alone explain"), (0.5, "which seeds alone can explain")],
+)
+def test_the_section_says_which_arm_is_better_calibrated_and_how_surely(tmp_path, accuracy, surely):
+    arms = {"vit": 0.5, "resnet": accuracy}
+    samples = [Sample(arm, s, accuracy=share) for arm, share in arms.items() for s in range(3)]
+    group = make_group(tmp_path, *samples)
+    (pair,) = group.pairs
+    errors = [
+        [100 * expected_calibration_error(*answers(outcome)) for outcome in arm.outcomes]
+        for arm in pair
+    ]
+    less, more = sorted(errors, key=np.mean)
+    ends = stats.ttest_ind(more, less, equal_var=False).confidence_interval()
+    said = [f"of {a.name} is {np.mean(e):.2f} %" for a, e in zip(pair, errors, strict=True)]
+    said[1] = said[1].replace(" is ", " ")
+    low, high = (f"{end:.2f}".replace("-", "−") for end in ends)
+    gap = f"{np.mean(more) - np.mean(less):.2f} points apart (95 % interval {low} to {high}, p "
+    text = sections.texts(confidence_section(group))
+    assert f"{' and that '.join(said)}: {gap}" in text and f"), {surely}." in text
+
+
+def test_one_arm_has_no_such_sentence(tmp_path):
+    assert "calibration error" not in sections.texts(
+        confidence_section(make_group(tmp_path, Sample("vit")))
+    )
 
 
 def test_an_arm_is_scaled_only_if_all_of_its_runs_held_images_out(tmp_path):

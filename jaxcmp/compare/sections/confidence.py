@@ -7,9 +7,9 @@ import numpy as np
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Axis, Block, Cell, Figure, Plot, Series, Suggestion, Table
+from jaxcmp.compare.document import Axis, Cell, Figure, Plot, Series, Suggestion, Table
 from jaxcmp.compare.sections import columns
-from jaxcmp.compare.sections.answer import Answer, answered
+from jaxcmp.compare.sections.answer import Answer, answered, texts
 from jaxcmp.compare.sections.commands import vary
 from jaxcmp.compare.statistics.calibration import (
     brier_score,
@@ -18,6 +18,7 @@ from jaxcmp.compare.statistics.calibration import (
     fit_temperature,
     reliability,
 )
+from jaxcmp.compare.statistics.means import compare_runs
 from jaxcmp.compare.statistics.paired import share_interval
 from jaxcmp.runs.metrics import cross_entropy
 
@@ -47,8 +48,8 @@ def confidence_section(group: Group) -> Answer:
     rows = [_row(group, *each)[: len(headings)] for each in shown]
     panels = [_panel(group, *each) for each in shown]
     table = Table("Calibration on the test images", headings, rows, NOTE)
-    blocks: list[Block] = [_diagram(panels), table]
-    is_many, more = len(panels) > MAX_PANELS, []
+    pairs = texts(*(_sentence(group, *pair) for pair in group.pairs))
+    diagram, is_many, more = [_diagram(panels)], len(panels) > MAX_PANELS, []
     if without := [arm for arm, found in known if not found]:
         names = " and ".join(arm.name for arm in without)
         text = (
@@ -61,11 +62,28 @@ def confidence_section(group: Group) -> Answer:
     return answered(
         "calibration",
         "Calibration",
-        blocks[is_many:],
-        details=blocks[:is_many],
+        [*pairs, *diagram[is_many:], table],
+        details=diagram[:is_many],
         folded="accuracy by confidence",
         more=more,
     )
+
+
+def _sentence(group: Group, first: Arm, second: Arm) -> str:
+    """Compares how far confidence and accuracy lie apart, before any temperature."""
+    errors = [_errors(group, arm.logits) for arm in (first, second)]
+    gap = compare_runs(*errors, most=100)
+    x, y = (cells.decimals(float(np.mean(each))) for each in errors)
+    apart = f"{cells.in_words(gap, 'points apart')}{cells.surely(gap)}"
+    return (
+        f"The calibration error (ECE, less is better) of {first.name} is {x} % and that of "
+        f"{second.name} {y} %: {apart}."
+    )
+
+
+def _errors(group: Group, logits: Sequence[np.ndarray]) -> list[float]:
+    """Returns the ECE of each run, in percent."""
+    return [100 * expected_calibration_error(each, group.labels) for each in logits]
 
 
 def _temperatures(arm: Arm) -> list[float]:
@@ -82,7 +100,7 @@ def _logits(arm: Arm, temperatures: Sequence[float]) -> list[np.ndarray]:
 
 def _row(group: Group, arm: Arm, name: str, temperatures: Sequence[float]) -> list[Cell]:
     labels, logits = group.labels, _logits(arm, temperatures)
-    error = float(np.mean([100 * expected_calibration_error(each, labels) for each in logits]))
+    error = float(np.mean(_errors(group, logits)))
     interval = ece_interval(logits, labels, rng=np.random.default_rng(SEED))
     low, high = (100 * bound for bound in interval)
     return [
