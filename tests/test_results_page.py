@@ -149,12 +149,12 @@ def test_what_the_stem_closes_is_what_the_reports_say(report, study):
     pattern = r"closes (\d+) %[^,]*, 95 % interval (\d+) to (\d+) %"
     found = re.findall(pattern, " ".join(part(PAGE, "Architecture or recipe?").split()))
     gaps = (
-        ("vit to resnet with vit's recipe", study),
-        ("vit with resnet's recipe to resnet", study),
-        ("vit to resnet, which is one of model and recipe", report),
+        ("the gap of vit to resnet with vit's recipe", study),
+        ("that vit's gap to resnet", study),
+        ("the gap of vit to resnet, which is one of model and recipe", report),
     )
     for (share, low, high), (gap, made) in zip(found, gaps, strict=True):
-        words = f"{share} % of the gap of {gap} (95 % interval {low} to {high} %)"
+        words = f"{share} % of {gap} (95 % interval {low} to {high} %)"
         assert words in (made / "report.md").read_text(encoding="utf-8")
 
 

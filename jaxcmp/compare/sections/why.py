@@ -204,18 +204,21 @@ def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
     percents = [arm.percents for arm in (patch, conv, ahead)]
     gap = compare_runs(percents[2], percents[0], most=100)
     gain = compare_runs(percents[1], percents[0], most=100)
-    points = f"points {'more' if gain.mean >= 0 else 'less'}"
-    text = (
-        f"{conv.name} is {patch.name} with four convolutions in the place of its patches and of "
-        "one block. With the same recipe it"
-    )
+    more = f"points {'more' if gain.mean >= 0 else 'less'}"
     if patch.outcomes[0].is_crossed:
-        text = f"Beside {patch.name}, {conv.outcomes[0].name} with the same recipe"
-    text += f" scores {cells.in_words(gain, points)}"
+        model = patch.outcomes[0].name
+        text = f"{conv.name} scores {cells.in_words(gain, f'{more} than {model} with that recipe')}"
+        whole = f"that {model}'s gap to {ahead.name}"
+    else:
+        text = (
+            f"{conv.name} is {patch.name} with four convolutions in the place of its patches and "
+            f"of one block. With the same recipe it scores {cells.in_words(gain, more)}"
+        )
+        whole = f"the gap of {patch.name} to {ahead.name}"
     if gap.lead is not Lead.FIRST:
         return f"{text}; there is no clear gap of {patch.name} to {ahead.name} that it could close."
     share = share_of_gap(*percents)
-    said = f"{100 * share.mean:.0f} % of the gap of {patch.name} to {ahead.name}"
+    said = f"{100 * share.mean:.0f} % of {whole}"
     said += ", which is one of model and recipe" * (not _has_recipe_of(ahead, patch))
     if share.interval is None:
         return f"{text}: {said} (fewer than three seeds, or equal ones: no interval)."
