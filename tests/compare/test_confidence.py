@@ -160,6 +160,29 @@ def test_the_section_says_which_arm_is_better_calibrated_and_how_surely(tmp_path
     assert f"{' and that '.join(said)}: {gap}" in text and f"), {surely}." in text
 
 
+def test_of_several_pairs_p_is_corrected_and_scores_are_those_without_a_temperature(tmp_path):
+    samples = [
+        Sample(arm, seed, accuracy=share, config=config, num_validation=50)
+        for arm, config, share in (
+            ("resnet", {}, 0.9),
+            ("vit", {}, 0.5),
+            ("vit", {"arm": "wide", "model.width": 48}, 0.6),
+        )
+        for seed in range(3)
+    ]
+    group = make_group(tmp_path, *samples)
+    text = sections.texts(confidence_section(group))
+    assert len(group.pairs) > 1
+    assert text.count("Without a temperature, the calibration error (ECE") == len(group.pairs)
+    assert text.count("after Holm's correction for all pairs") == len(group.pairs)
+
+
+def test_one_seed_of_each_shows_the_gap_and_no_interval(without):
+    text = sections.texts(confidence_section(without))
+    assert "points apart (fewer than three seeds, or equal ones: no interval)." in text
+    assert "seeds alone" not in text
+
+
 def test_one_arm_has_no_such_sentence(tmp_path):
     assert "calibration error" not in sections.texts(
         confidence_section(make_group(tmp_path, Sample("vit")))

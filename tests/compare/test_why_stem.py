@@ -106,32 +106,64 @@ def test_the_gap_is_that_with_the_same_recipe_where_a_resnet_has_it(tmp_path):
     assert "model and recipe" not in text
 
 
-def test_the_stem_is_judged_with_the_resnets_recipe_too(tmp_path):
-    conv = {"arm": "vit-conv", "model.stem": "conv", "model.depth": 5}
-    recipe = {name: resnet_config("cpu")[name] for name in ("optimizer", "schedule", "augment")}
+RESNETS_RECIPE = {
+    "recipe": "resnet",
+    **{name: resnet_config("cpu")[name] for name in ("optimizer", "schedule", "augment")},
+}
+STEM = {"arm": "vit-conv", "model.stem": "conv", "model.depth": 5}
+
+
+def make_crossed(root, resnet=0.95, seeds=3, **changes):
+    """Arms of a ResNet and of both ViTs with each recipe; `changes` are of the crossed ViTs."""
+    recipe = RESNETS_RECIPE | changes
     arms = (
-        ("resnet", {}, 0.95),
+        ("resnet", {}, resnet),
         ("vit", {}, 0.4),
-        ("vit", conv | {"recipe": "vit"}, 0.6),
-        ("vit", {"recipe": "resnet", **recipe}, 0.5),
-        ("vit", conv | {"recipe": "resnet", **recipe}, 0.8),
+        ("vit", STEM | {"recipe": "vit"}, 0.6),
+        ("vit", recipe, 0.5),
+        ("vit", STEM | recipe, 0.8),
     )
-    samples = [
-        Sample(arm, seed, accuracy=share, config=config)
-        for arm, config, share in arms
-        for seed in range(3)
-    ]
-    group = make_group(tmp_path, *samples)
+    return make_group(
+        root,
+        *(Sample(arm, s, accuracy=a, config=c) for arm, c, a in arms for s in range(seeds)),
+    )
+
+
+def test_the_stem_is_judged_with_the_resnets_recipe_too(tmp_path):
+    group = make_crossed(tmp_path)
     (text,) = crossed_stem_sentences(group)
     named = {arm.name: arm.percents for arm in (*group.arms, *group.crossed)}
     alike = (f"{name} with resnet's recipe" for name in ("vit", "vit-conv"))
     patch, stem, resnet = (named[name] for name in (*alike, "resnet"))
     gain = f"{np.mean(stem) - np.mean(patch):.2f} points more than vit with that recipe (95 %"
-    share = f"{100 * share_of_gap(patch, stem, resnet).mean:.0f} % of that vit's gap to resnet"
+    share = f"{100 * share_of_gap(patch, stem, resnet).mean:.0f} % of the gap of that vit to resnet"
     assert text.startswith(f"vit-conv with resnet's recipe scores {gain}")
     assert f"): {share} (95 %" in text
-    assert text in sections.texts(why_section(group))
-    assert len(stem_sentences(group)) == 1
+    answer = why_section(group)
+    assert text in sections.texts(answer) and len(stem_sentences(group)) == 1
+    assert [finding.text for finding in answer.findings] == stem_sentences(group)
+
+
+def test_the_crossed_sentence_says_where_seeds_are_too_few_or_no_gap_is_clear(tmp_path):
+    (few,) = crossed_stem_sentences(make_crossed(tmp_path / "few", seeds=1))
+    assert few.endswith(
+        ". So few seeds do not show a gap of that vit to resnet that it could close."
+    )
+    (level,) = crossed_stem_sentences(make_crossed(tmp_path / "level", resnet=0.5))
+    assert level.endswith("; there is no clear gap of that vit to resnet that it could close.")
+
+
+def test_without_a_resnet_of_that_length_nothing_is_said_of_the_crossed_vits(tmp_path):
+    assert not crossed_stem_sentences(make_crossed(tmp_path, num_epochs=3))
+
+
+def test_vits_with_the_resnets_recipe_alone_are_said_to_be_what_they_are(tmp_path):
+    arms = (("resnet", {}, 0.95), ("vit", RESNETS_RECIPE, 0.4), ("vit", STEM | RESNETS_RECIPE, 0.8))
+    samples = (Sample(arm, s, accuracy=a, config=c) for arm, c, a in arms for s in range(3))
+    group = make_group(tmp_path, *samples)
+    (text,) = stem_sentences(group)
+    assert not group.crossed and not crossed_stem_sentences(group)
+    assert "with four convolutions in the place of its patches" in text
 
 
 def test_where_no_gap_is_settled_there_is_no_share(tmp_path):

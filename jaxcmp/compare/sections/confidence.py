@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxcmp.compare import cells
 from jaxcmp.compare.arms import Arm, Group
-from jaxcmp.compare.document import Axis, Cell, Figure, Plot, Series, Suggestion, Table
+from jaxcmp.compare.document import Axis, Block, Cell, Figure, Plot, Series, Suggestion, Table
 from jaxcmp.compare.sections import columns
 from jaxcmp.compare.sections.answer import Answer, answered, texts
 from jaxcmp.compare.sections.commands import vary
@@ -19,7 +19,7 @@ from jaxcmp.compare.statistics.calibration import (
     reliability,
 )
 from jaxcmp.compare.statistics.means import compare_runs
-from jaxcmp.compare.statistics.paired import share_interval
+from jaxcmp.compare.statistics.paired import holm, share_interval
 from jaxcmp.runs.metrics import cross_entropy
 
 SEED = 0
@@ -48,8 +48,9 @@ def confidence_section(group: Group) -> Answer:
     rows = [_row(group, *each)[: len(headings)] for each in shown]
     panels = [_panel(group, *each) for each in shown]
     table = Table("Calibration on the test images", headings, rows, NOTE)
-    pairs = texts(*(_sentence(group, *pair) for pair in group.pairs))
-    diagram, is_many, more = [_diagram(panels)], len(panels) > MAX_PANELS, []
+    diagram: list[Block] = [_diagram(panels)]
+    unfolded, folded = ([], diagram) if len(panels) > MAX_PANELS else (diagram, [])
+    more: list[Suggestion] = []
     if without := [arm for arm, found in known if not found]:
         names = " and ".join(arm.name for arm in without)
         text = (
@@ -62,23 +63,27 @@ def confidence_section(group: Group) -> Answer:
     return answered(
         "calibration",
         "Calibration",
-        [*pairs, *diagram[is_many:], table],
-        details=diagram[:is_many],
+        [*texts(*_sentences(group, is_scaled=len(shown) > len(known))), *unfolded, table],
+        details=folded,
         folded="accuracy by confidence",
         more=more,
     )
 
 
-def _sentence(group: Group, first: Arm, second: Arm) -> str:
-    """Compares how far confidence and accuracy lie apart, before any temperature."""
-    errors = [_errors(group, arm.logits) for arm in (first, second)]
-    gap = compare_runs(*errors, most=100)
-    x, y = (cells.decimals(float(np.mean(each))) for each in errors)
-    apart = f"{cells.in_words(gap, 'points apart')}{cells.surely(gap)}"
-    return (
-        f"The calibration error (ECE, less is better) of {first.name} is {x} % and that of "
-        f"{second.name} {y} %: {apart}."
-    )
+def _sentences(group: Group, *, is_scaled: bool) -> list[str]:
+    """Compares how far confidence and accuracy lie apart in each pair, before any temperature."""
+    pairs = [[_errors(group, arm.logits) for arm in pair] for pair in group.pairs]
+    gaps = holm([compare_runs(*pair, most=100) for pair in pairs])
+    start = "Without a temperature, the" if is_scaled else "The"
+    said = []
+    for (first, second), pair, gap in zip(group.pairs, pairs, gaps, strict=True):
+        x, y = (cells.decimals(float(np.mean(each))) for each in pair)
+        apart = cells.in_words(gap, "points apart", of="pairs" * (len(pairs) > 1))
+        said.append(
+            f"{start} calibration error (ECE, less is better) of {first.name} is {x} % and that "
+            f"of {second.name} {y} %: {apart}{cells.surely(gap)}."
+        )
+    return said
 
 
 def _errors(group: Group, logits: Sequence[np.ndarray]) -> list[float]:

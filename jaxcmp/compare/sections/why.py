@@ -44,17 +44,17 @@ SWAPPED = ("arm", "model.stem", "model.depth")
 
 def why_section(group: Group) -> Answer:
     inspected, stem = read_inspected(group), stem_sentences(group)
+    stems = texts(*stem, *crossed_stem_sentences(group))
     by_index, arms = inspected.arms, list(inspected.arms.values())
     found = [[by_index.get(arm.index) for arm in pair] for pair in group.pairs]
     pairs = [(one, two) for one, two in found if one and two]
     if not pairs:
-        return _uninspected(group, stem)
+        return _uninspected(group, stem, stems)
     questions = questions_for(pairs[0][0])
     by_pair = [find_gaps(questions, one, two) if one and two else [] for one, two in found]
     gaps = [gap for each in by_pair for gap in each]
     seeds = ", ".join(f"{len(each.inspections)} of {each.arm.name}" for each in arms)
     images = f"the same {arms[0].num_images:,} test images, after the last epoch; seeds: {seeds}."
-    stems = texts(*stem, *crossed_stem_sentences(group))
     blocks: list[Block] = [*stems, *notes(f"All on {images} {NO_CAUSE}")]
     details: list[Block] = []
     for question in questions:
@@ -84,15 +84,14 @@ def why_section(group: Group) -> Answer:
     )
 
 
-def _uninspected(group: Group, stem: Sequence[str]) -> Answer:
+def _uninspected(group: Group, stem: Sequence[str], stems: Sequence[Block]) -> Answer:
     if not group.pairs:
         return Answer()
     text = "Why: what both answer where images are shifted, shuffled, filtered or corrupted."
     missing = unanswered(text, on_runs(INSPECT, runs_of(group.arms)))
-    if not stem:
+    if not stems:
         return missing
-    said = texts(*stem, *crossed_stem_sentences(group))
-    return answered("why", TITLE, said, findings=stem[:1], more=missing.more)
+    return answered("why", TITLE, stems, findings=stem[:1], more=missing.more)
 
 
 def _finding(gaps: Sequence[Gap]) -> str:
@@ -154,9 +153,9 @@ def stem_sentences(group: Group) -> list[str]:
 
 def crossed_stem_sentences(group: Group) -> list[str]:
     """Says the same of ViTs with another model's recipe, beside a ResNet with that recipe."""
-    arms = (*group.ranked, *group.crossed)
+    arms = (*group.ranked, *group.crossed, *group.other_lengths, *group.smaller)
     return [
-        _sentence(patch, conv, alike[0])
+        _sentence(patch, conv, alike[0], is_again=True)
         for patch, conv in _with_stem(group.crossed)
         if (alike := [arm for arm in arms if _has_recipe_of(arm, patch)])
     ]
@@ -200,25 +199,26 @@ def _is_with_stem(patch: Arm, conv: Arm) -> bool:
     return is_swapped and recipes[0] == recipes[1] and two["depth"] == one["depth"] - 1
 
 
-def _sentence(patch: Arm, conv: Arm, ahead: Arm) -> str:
+def _sentence(patch: Arm, conv: Arm, ahead: Arm, *, is_again: bool = False) -> str:
+    """Says what the stem gains; with `is_again`, after a sentence that says what the stem is."""
     percents = [arm.percents for arm in (patch, conv, ahead)]
     gap = compare_runs(percents[2], percents[0], most=100)
     gain = compare_runs(percents[1], percents[0], most=100)
-    more = f"points {'more' if gain.mean >= 0 else 'less'}"
-    if patch.outcomes[0].is_crossed:
-        model = patch.outcomes[0].name
+    more, model = f"points {'more' if gain.mean >= 0 else 'less'}", patch.outcomes[0].name
+    if is_again:
         text = f"{conv.name} scores {cells.in_words(gain, f'{more} than {model} with that recipe')}"
-        whole = f"that {model}'s gap to {ahead.name}"
     else:
         text = (
             f"{conv.name} is {patch.name} with four convolutions in the place of its patches and "
             f"of one block. With the same recipe it scores {cells.in_words(gain, more)}"
         )
-        whole = f"the gap of {patch.name} to {ahead.name}"
+    whole = f"gap of {f'that {model}' if is_again else patch.name} to {ahead.name}"
+    if gap.p_value is None:
+        return f"{text}. So few seeds do not show a {whole} that it could close."
     if gap.lead is not Lead.FIRST:
-        return f"{text}; there is no clear gap of {patch.name} to {ahead.name} that it could close."
+        return f"{text}; there is no clear {whole} that it could close."
     share = share_of_gap(*percents)
-    said = f"{100 * share.mean:.0f} % of {whole}"
+    said = f"{100 * share.mean:.0f} % of the {whole}"
     said += ", which is one of model and recipe" * (not _has_recipe_of(ahead, patch))
     if share.interval is None:
         return f"{text}: {said} (fewer than three seeds, or equal ones: no interval)."
