@@ -41,6 +41,8 @@ def test_the_page_has_the_models_own_counts(claim, name, component):
 
 
 def test_the_page_says_what_the_stated_numbers_would_fit():
+    millions = sum(parameters("vit").values()) / 1e6
+    assert f"rounded it is {millions:.1f}M" in row("ViT-Tiny has 5.3M")
     assert f"{parameters('resnet')['stage_3']:,}" in row("The fully connected head")
     # The two matrices of a block's MLP, in eight blocks.
     assert round(8 * 2 * 192 * 768 / 1e6, 2) == 2.36 and "8 of its 12 blocks" in PAGE
@@ -52,6 +54,7 @@ def test_the_page_has_the_share_of_attention_and_the_tokens_for_a_half():
     half = tokens_for_half(work, 65)
     line = row("ViT-Tiny is slow")
     assert line.split("|")[2].strip() == f"{100 * share:.2f} %"
+    assert "of the 65 tokens" in line and (32 // 4) ** 2 + 1 == 65
     assert f"{sum(work.values()):,} multiply-adds" in line and f"{half:,} tokens" in line
     assert f"about {4 * (half - 1) ** 0.5:.0f} pixels" in line
 
@@ -79,6 +82,7 @@ def test_the_page_has_the_quadratic_share_at_224_pixels():
     work = models.build("vit", image_size=224, patch_size=16).multiply_adds(3)
     share = sum(work[part] for part in QUADRATIC) / sum(work.values())
     assert counted("At 224 pixels") == f"{100 * share:.1f} %"
+    assert f"of the {(224 // 16) ** 2 + 1} tokens" in row("At 224 pixels")
 
 
 def test_the_page_says_where_the_blog_posts_classes_contradict_it():

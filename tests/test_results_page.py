@@ -20,6 +20,7 @@ PAGE = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # A number that a report rounds: with a decimal point, perhaps a sign.
 FIGURE = re.compile(r"[−+]?\d+\.\d+")
+BOTH = ("resnet", "vit")
 # Parameters of the blog post's models, which tests/models count.
 FULL_SIZE = {"vit": 5_362_762, "resnet": 11_173_962}
 
@@ -140,9 +141,26 @@ def test_each_figure_of_the_reasons_is_in_the_report_of_its_runs(report, study):
 
 
 @pytest.mark.parametrize("heading", ["Architecture or recipe?", "How much data, at which cost?"])
-def test_each_figure_of_the_study_is_in_its_report(heading, study):
-    figures = FIGURE.findall(part(PAGE, heading))
+def test_each_row_and_figure_of_the_study_is_in_its_report(heading, study):
+    made = (study / "report.md").read_text(encoding="utf-8").splitlines()
+    text = part(PAGE, heading)
+    assert [row for row in rows(text) if row not in made] == []
+    figures = FIGURE.findall(text)
     assert len(figures) > 6 and set(figures) - figures_of(study) == set()
+
+
+def test_what_each_recipe_and_the_stem_add_is_what_the_study_says(study):
+    page, made = " ".join(PAGE.split()), (study / "report.md").read_text(encoding="utf-8")
+    own, first, second = re.findall(r"by ([\d.]+) (?:points )?where", page)
+    assert f"resnet is ahead of vit by {own} points" in made
+    assert f"by {first} points with resnet's recipe and by {second} with vit's recipe" in made
+    adds = r"adds ([\d.]+) points to the ResNet and ([\d.]+) to the ViT, a difference of ([\d.]+)"
+    ((one, two, apart),) = re.findall(adds, page)
+    assert f"resnet by +{one} points and vit by +{two} points, a difference of {apart}" in made
+    gains = r"With vit's it gains ([\d.]+) points.*With resnet's it gains ([\d.]+) points"
+    ((own_gain, other_gain),) = re.findall(gains, page)
+    assert f"With the same recipe it scores {own_gain} points more" in made
+    assert f"scores {other_gain} points more than vit with that recipe" in made
 
 
 def test_what_the_stem_closes_is_what_the_reports_say(report, study):
@@ -150,7 +168,7 @@ def test_what_the_stem_closes_is_what_the_reports_say(report, study):
     found = re.findall(pattern, " ".join(part(PAGE, "Architecture or recipe?").split()))
     gaps = (
         ("the gap of vit to resnet with vit's recipe", study),
-        ("that vit's gap to resnet", study),
+        ("the gap of that vit to resnet", study),
         ("the gap of vit to resnet, which is one of model and recipe", report),
     )
     for (share, low, high), (gap, made) in zip(found, gaps, strict=True):
@@ -161,15 +179,19 @@ def test_what_the_stem_closes_is_what_the_reports_say(report, study):
 def test_the_readmes_effects_are_those_of_the_study(study):
     number = r"(\d+\.\d+)"
     effect = rf"{number} \({number} to {number}\)"
-    pattern = f"of {number} points there, the model is worth {effect} and the recipe {effect}"
+    pattern = (
+        f"of {number} points there, on average the model is worth {effect} and the recipe {effect}"
+    )
     ((gap, *effects),) = re.findall(pattern, " ".join(README.split()))
     text = (study / "report.md").read_text(encoding="utf-8")
     assert f"resnet is ahead of vit by {gap} points" in text
-    sides = ("both recipes, resnet is ahead of vit", "resnet and vit, resnet's recipe is ahead of")
-    for side, mean, low, high in zip(
-        sides, effects[::3], effects[1::3], effects[2::3], strict=True
-    ):
-        assert re.search(f"averaged over {side}.* by {mean} points .*{low} to {high},", text)
+    sides = (
+        "both recipes, resnet is ahead of vit",
+        "resnet and vit, resnet's recipe is ahead of vit's recipe",
+    )
+    for side, found in zip(sides, (effects[:3], effects[3:]), strict=True):
+        mean, low, high = found
+        assert f"averaged over {side} by {mean} points (95 % interval {low} to {high}," in text
 
 
 def test_the_readmes_lead_is_that_of_the_report(report):
@@ -213,6 +235,34 @@ def test_the_study_took_the_minutes_and_steps_that_its_runs_say():
     for arm, images in (("vit-0.05-equal-steps", "2,250"), ("vit", "45,000")):
         (steps,) = {run["steps"] for run in stored(STUDY / arm, "result.json")}
         assert f"in {steps} steps with {images}" in " ".join(PAGE.split())
+    fewest = [run for arm in BOTH for run in stored(STUDY / f"{arm}-0.05", "result.json")]
+    (steps,) = {run["steps"] for run in fewest}
+    assert f"at the fewest, after {steps} steps" in " ".join(PAGE.split())
+
+
+def test_the_runs_are_of_earlier_commits_and_the_page_says_so():
+    folders = (RUNS, STUDY, FULL, LONG)
+    environments = [each for runs in folders for each in stored(runs, "environment.json")]
+    assert len({each["git_commit"] for each in environments}) == len(folders)
+    assert "All runs are of earlier commits" in PAGE
+
+
+def test_plain_pytorchs_accuracies_are_those_of_its_files():
+    def percents(values: list[float]) -> str:
+        *first, last = (f"{100 * value:.2f}" for value in values)
+        return f"{', '.join(first)} and {last} %"
+
+    ours, theirs = [], []
+    for seed in range(3):
+        ours += stored(RUNS / "resnet" / f"seed-{seed}", "result.json")
+        file = ROOT / "docs" / "results" / "torch" / f"small-seed-{seed}.jsonl"
+        about, *epochs = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+        assert (about["run"], about["seed"]) == ("docs/results/cpu/resnet/seed-0", seed)
+        assert len(epochs) == 8
+        theirs.append(epochs[-1])
+    found = [percents([each["test_accuracy"] for each in side]) for side in (ours, theirs)]
+    text = part(PAGE, "Is the ResNet trained as PyTorch trains it?")
+    assert f"| small resnet | {' | '.join(found)} |" in text
 
 
 def places_in(drawing: Path) -> list[float]:
