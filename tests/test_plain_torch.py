@@ -1,6 +1,8 @@
 """docs/results/plain_torch.py and jaxcmp take the same steps from the same weights."""
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +18,8 @@ from jaxcmp.models.packing import unpack
 from jaxcmp.settings.configuration import settings_of
 
 torch: Any = pytest.importorskip("torch")
-RESULTS = Path(__file__).parent.parent / "docs" / "results"
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "docs" / "results"
 UNCHANGED = {"augment.crop_padding": 0, "augment.flip": False}
 
 
@@ -115,3 +118,10 @@ def test_it_knows_the_recipe_of_the_stored_runs(script, name):
 def test_it_refuses_a_run_with_another_recipe(script, changes, named):
     with pytest.raises(SystemExit, match=f"other: {named}$"):
         script.check(small("resnet", "cpu", **changes))
+
+
+def test_it_starts_as_the_page_says():
+    command = [sys.executable, "-m", "docs.results.plain_torch", "no-such-run", "--data=data"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "no-such-run/config.json cannot be used: No such file or directory\n"

@@ -1,6 +1,6 @@
 """Trains the ResNet of a finished run once more, in plain PyTorch: a check of jaxcmp's training.
 
-python docs/results/plain_torch.py docs/results/cpu/resnet/seed-0 --data=data > small-seed-0.jsonl
+python -m docs.results.plain_torch docs/results/cpu/resnet/seed-0 --data=data > small-seed-0.jsonl
 
 Model, schedule, optimizer, crops and flips are written here anew, with PyTorch's own modules; only
 the settings and the images come from jaxcmp. Computes in float32, whatever the run computed in, and
@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from configs import resnet as recipe
 from jaxcmp import data, runs
+from jaxcmp.errors import JaxcmpError
 from jaxcmp.settings import Settings
 from jaxcmp.settings.configuration import settings_of
 
@@ -166,10 +167,13 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="data.dir of its images, on this machine")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    settings = settings_of(runs.read_run(given.run).config)
-    check(settings)
-    options = msgspec.structs.replace(settings.data, dir=given.data)
-    dataset = data.load(options, free_bytes=2**40, seed=settings.seed)
+    try:
+        settings = settings_of(runs.read_run(given.run).config)
+        check(settings)
+        options = msgspec.structs.replace(settings.data, dir=given.data)
+        dataset = data.load(options, free_bytes=2**40, seed=settings.seed)
+    except JaxcmpError as error:
+        sys.exit(str(error))
     words = {"run": given.run, "seed": given.seed, "torch": torch.__version__}
     print(json.dumps(words | {"threads": torch.get_num_threads()}), flush=True)
     train(settings, dataset, given.seed)
