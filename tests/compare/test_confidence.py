@@ -152,12 +152,11 @@ def test_the_section_says_which_arm_is_better_calibrated_and_how_surely(tmp_path
     ]
     less, more = sorted(errors, key=np.mean)
     ends = stats.ttest_ind(more, less, equal_var=False).confidence_interval()
-    said = [f"of {a.name} is {np.mean(e):.2f} %" for a, e in zip(pair, errors, strict=True)]
-    said[1] = said[1].replace(" is ", " ")
+    (one, two), (x, y) = (arm.name for arm in pair), (f"{np.mean(each):.2f} %" for each in errors)
     low, high = (f"{end:.2f}".replace("-", "−") for end in ends)
     gap = f"{np.mean(more) - np.mean(less):.2f} points apart (95 % interval {low} to {high}, p "
     text = sections.texts(confidence_section(group))
-    assert f"{' and that '.join(said)}: {gap}" in text and f"), {surely}." in text
+    assert f"of {one} is {x} and that of {two} {y}: {gap}" in text and f"), {surely}." in text
 
 
 def test_of_several_pairs_p_is_corrected_and_scores_are_those_without_a_temperature(tmp_path):

@@ -113,8 +113,11 @@ RESNETS_RECIPE = {
 STEM = {"arm": "vit-conv", "model.stem": "conv", "model.depth": 5}
 
 
-def make_crossed(root, resnet=0.95, seeds=3, **changes):
-    """Arms of a ResNet and of both ViTs with each recipe; `changes` are of the crossed ViTs."""
+def make_crossed(root, resnet=0.95, seeds=3, more=(), **changes):
+    """Arms of a ResNet and of both ViTs with each recipe; `changes` are of the crossed ViTs.
+
+    `more` are further arms, as here: name, configuration and accuracy.
+    """
     recipe = RESNETS_RECIPE | changes
     arms = (
         ("resnet", {}, resnet),
@@ -122,6 +125,7 @@ def make_crossed(root, resnet=0.95, seeds=3, **changes):
         ("vit", STEM | {"recipe": "vit"}, 0.6),
         ("vit", recipe, 0.5),
         ("vit", STEM | recipe, 0.8),
+        *more,
     )
     return make_group(
         root,
@@ -153,8 +157,13 @@ def test_the_crossed_sentence_says_where_seeds_are_too_few_or_no_gap_is_clear(tm
     assert level.endswith("; there is no clear gap of that vit to resnet that it could close.")
 
 
-def test_without_a_resnet_of_that_length_nothing_is_said_of_the_crossed_vits(tmp_path):
-    assert not crossed_stem_sentences(make_crossed(tmp_path, num_epochs=3))
+def test_the_crossed_vits_are_judged_beside_a_resnet_of_their_length_alone(tmp_path):
+    short = {"num_epochs": 3}
+    assert not crossed_stem_sentences(make_crossed(tmp_path / "without", **short))
+    group = make_crossed(tmp_path / "with", more=[("resnet", short, 0.9)], **short)
+    (resnet,) = group.other_lengths
+    (text,) = crossed_stem_sentences(group)
+    assert f" to {resnet.name} (95 %" in text
 
 
 def test_vits_with_the_resnets_recipe_alone_are_said_to_be_what_they_are(tmp_path):

@@ -153,11 +153,10 @@ def stem_sentences(group: Group) -> list[str]:
 
 def crossed_stem_sentences(group: Group) -> list[str]:
     """Says the same of ViTs with another model's recipe, beside a ResNet with that recipe."""
-    arms = (*group.ranked, *group.crossed, *group.other_lengths, *group.smaller)
     return [
         _sentence(patch, conv, alike[0], is_again=True)
         for patch, conv in _with_stem(group.crossed)
-        if (alike := [arm for arm in arms if _has_recipe_of(arm, patch)])
+        if (alike := _resnets_alike(group, patch))
     ]
 
 
@@ -167,13 +166,18 @@ def _with_stem(arms: Sequence[Arm]) -> list[tuple[Arm, Arm]]:
 
 
 def _resnets_beside(group: Group, patch: Arm) -> list[Arm]:
-    """Returns the ResNets with this arm's recipe, as long and on as many images, then the others.
+    """Returns the ResNets with this arm's recipe, then the others; none without a ResNet's own.
 
     The arms of the group themselves are of one length and on all images.
     """
     own = [arm for arm in group.ranked if arm.architecture == "resnet"]
-    alike = [arm for arm in (*own, *group.crossed) if _has_recipe_of(arm, patch)]
-    return alike + own if own else []
+    return _resnets_alike(group, patch) + own if own else []
+
+
+def _resnets_alike(group: Group, patch: Arm) -> list[Arm]:
+    """Returns the ResNets with this arm's recipe, as long and on as many images."""
+    arms = (*group.ranked, *group.crossed, *group.other_lengths, *group.smaller)
+    return [arm for arm in arms if _has_recipe_of(arm, patch)]
 
 
 def _has_recipe_of(arm: Arm, patch: Arm) -> bool:
